@@ -1,0 +1,88 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// `MESHCTL_STRICT=1` (set by make and CI) turns warnings into errors. A released package must go on
+/// building under the next compiler, so nobody who depends on it gets that.
+let strict = Context.environment["MESHCTL_STRICT"] == "1"
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+/// Whatever only the mesh needs. A package that wants IPVS alone says `traits: []` and fetches none of it.
+let mesh: TargetDependencyCondition? = .when(traits: ["Mesh"])
+
+let package = Package(
+    name: "meshctl",
+    products: [
+        .library(name: "IPVSKit", targets: ["IPVSKit"]),
+        .library(name: "RuleKit", targets: ["RuleKit"]),
+        .library(name: "MeshKit", targets: ["MeshKit"]),
+        .executable(name: "meshctl", targets: ["meshctl"]),
+    ],
+    traits: [
+        .trait(name: "Mesh", description: "The routing mesh: RuleKit, MeshKit and the command meshctl."),
+        .default(enabledTraits: ["Mesh"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
+    ],
+    targets: [
+        // Carries pkg-config's flags and the apt hint; never imported.
+        .systemLibrary(
+            name: "CNetlinkSystem", pkgConfig: "libnl-genl-3.0", providers: [.apt(["libnl-genl-3-dev"])]),
+        .target(name: "CNetlink", dependencies: ["CNetlinkSystem"]),
+        .target(
+            name: "Netlink",
+            dependencies: ["CNetlink", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
+        .target(
+            name: "IPVSKit",
+            dependencies: [
+                "Netlink", "CNetlink",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+
+        .systemLibrary(name: "CIPSetSystem", pkgConfig: "libipset", providers: [.apt(["libipset-dev"])]),
+        .target(name: "CIPSet", dependencies: ["CIPSetSystem"]),
+        .target(
+            name: "RuleKit",
+            dependencies: [
+                "IPVSKit", "CIPSet",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "MeshKit",
+            dependencies: [
+                "IPVSKit", "RuleKit",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "meshctl",
+            dependencies: [
+                "MeshKit", "RuleKit", "IPVSKit",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: mesh),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+
+        .executableTarget(
+            name: "balance-port", dependencies: ["IPVSKit"], path: "Examples/balance-port", swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,30 @@
+#ifndef CNETLINK_H
+#define CNETLINK_H
+
+/* The kernel's constants and libnl's sockets, as Swift sees them. */
+#include <linux/genetlink.h>
+#include <linux/ip_vs.h>
+#include <linux/netlink.h>
+#include <netlink/errno.h>
+#include <netlink/genl/ctrl.h>
+#include <netlink/genl/genl.h>
+#include <netlink/netlink.h>
+#include <netlink/socket.h>
+
+#pragma clang assume_nonnull begin
+
+/* SOL_NETLINK comes from a header that clashes with Swift's Glibc module. */
+enum { CNetlink_SOL_NETLINK = 270 };
+
+/* setns(2) into a network namespace: behind _GNU_SOURCE, so Glibc does not show it to Swift. 0, or -1 with errno. */
+int CNetlink_enter_network_namespace(int fd);
+
+/* unshare(2) of the network namespace of the calling thread. 0, or -1 with errno. */
+int CNetlink_unshare_network_namespace(void);
+
+/* eventfd(2), close-on-exec and non-blocking. A descriptor, or -1 with errno. */
+int CNetlink_eventfd(void);
+
+#pragma clang assume_nonnull end
+
+#endif

@@ -1,0 +1,98 @@
+import Logging
+import Netlink
+
+extension IPVS {
+    /// Sends changes as one pipeline, 64 to a system call, in order. A change that fails stops none behind it.
+    ///
+    /// Not a transaction: the kernel knows none. The result tells what became of each change.
+    ///
+    /// - Throws: where nothing was done at all: ``IPVSError/Code/unavailable``, ``IPVSError/Code/namespace``,
+    ///   ``IPVSError/Code/communication``.
+    public func perform(_ changes: some Collection<Change> & Sendable) async throws(IPVSError) -> PerformResult {
+        guard !changes.isEmpty else { return PerformResult(count: 0) }
+        var messages = MessageWriter(capacity: changes.count * 128)
+        messages.reserve(messages: changes.count, bytesEach: 128)
+        for change in changes { messages.write(change) }
+
+        let outcome: BatchOutcome
+        do throws(NetlinkError) {
+            outcome = try await client.send(messages, deadline: deadline)
+        } catch {
+            throw report(IPVSError(error, operation: Self.summary(changes)))
+        }
+
+        var result = PerformResult(count: changes.count)
+        if let interruption = outcome.interruption {
+            result.interruption = report(IPVSError(interruptedBy: interruption, operation: Self.summary(changes)))
+            result.confirmed = outcome.confirmed
+            result.sent = outcome.sent
+        }
+        for failure in outcome.failures {
+            let change = changes[changes.index(changes.startIndex, offsetBy: failure.index)]
+            result.failures.append(.init(index: failure.index, error: report(IPVSError(failure.errno, answering: change))))
+        }
+        return result
+    }
+
+    private static func summary(_ changes: some Collection<Change>) -> String {
+        let first = changes.first.map(\.description) ?? "do nothing"
+        return changes.count == 1 ? first : "\(first), and \(changes.count - 1) changes more"
+    }
+
+    func report(_ error: IPVSError) -> IPVSError {
+        logger.debug("\(error)")
+        return error
+    }
+}
+
+/// What became of each change that ``IPVS/perform(_:)`` was given.
+public struct PerformResult: Hashable, Sendable {
+    /// A change that the kernel refused.
+    public struct Failure: Hashable, Sendable {
+        /// The place of the change in what was given.
+        public let index: Int
+        /// Why.
+        public let error: IPVSError
+    }
+
+    /// What is known of one change.
+    public enum Outcome: Hashable, Sendable {
+        /// The kernel did it.
+        case done
+        /// The kernel refused it.
+        case failed(IPVSError)
+        /// The call was cut short after this was handed to the kernel: it may be done or not.
+        case unknown
+        /// The call was cut short before this was handed to the kernel.
+        case notSent
+    }
+
+    /// How many changes there were.
+    public let count: Int
+    /// The refused ones, by their place.
+    public internal(set) var failures: [Failure] = []
+    /// Nil where the call ran to its end; else what cut it short.
+    public internal(set) var interruption: IPVSError?
+    var confirmed: Int
+    var sent: Int
+
+    init(count: Int) {
+        self.count = count
+        confirmed = count
+        sent = count
+    }
+
+    /// What became of the change at a place.
+    public subscript(index: Int) -> Outcome {
+        precondition(index >= 0 && index < count, "there were \(count) changes")
+        if let failure = failures.first(where: { $0.index == index }) { return .failed(failure.error) }
+        if index < confirmed { return .done }
+        return index < sent ? .unknown : .notSent
+    }
+
+    /// Throws what cut the call short, or else the first refusal.
+    public func get() throws(IPVSError) {
+        if let interruption { throw interruption }
+        if let first = failures.first { throw first.error }
+    }
+}

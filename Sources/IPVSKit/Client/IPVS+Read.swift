@@ -1,0 +1,94 @@
+import Netlink
+
+extension IPVS {
+    /// The services of the namespace, with their counters and without their destinations.
+    public func services() async throws(IPVSError) -> [VirtualServiceStatus] {
+        let services = Gathered<VirtualServiceStatus>()
+        var request = MessageWriter()
+        request.writeServiceDump()
+        try await read("list services", dump: true, request) { _, message in
+            services.take(VirtualServiceStatus(message))
+        }
+        return try services.get("list services")
+    }
+
+    /// One service, with its destinations.
+    /// - Throws: ``IPVSError/Code/serviceNotFound``.
+    public func service(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceStatus {
+        let services = Gathered<VirtualServiceStatus>()
+        var request = MessageWriter()
+        request.writeServiceRequest(id)
+        try await read("read service \(id)", dump: false, request) { _, message in
+            services.take(VirtualServiceStatus(message))
+        }
+        guard var service = try services.get("read service \(id)").first else {
+            throw IPVSError(.communication, operation: "read service \(id)", hint: "the kernel sent none")
+        }
+        service.destinations = try await destinations(of: [id])[0]
+        return service
+    }
+
+    /// The destinations of a service. Empty where there is no such service: the kernel does not tell the two
+    /// apart, ``service(_:)`` does.
+    public func destinations(of id: VirtualService.ID) async throws(IPVSError) -> [DestinationStatus] {
+        try await destinations(of: [id])[0]
+    }
+
+    /// All services with their destinations and counters.
+    ///
+    /// The kernel has no command for this: it takes one request for the services and one for each service's
+    /// destinations, and what changes in between is seen or not.
+    public func status() async throws(IPVSError) -> [VirtualServiceStatus] {
+        var services = try await services()
+        let destinations = try await destinations(of: services.map(\.id))
+        for index in services.indices { services[index].destinations = destinations[index] }
+        return services
+    }
+
+    private func destinations(of ids: [VirtualService.ID]) async throws(IPVSError) -> [[DestinationStatus]] {
+        guard !ids.isEmpty else { return [] }
+        let lists = ids.map { _ in Gathered<DestinationStatus>() }
+        var requests = MessageWriter(capacity: ids.count * 64)
+        for id in ids { requests.writeDestinationDump(of: id) }
+        try await read("list destinations", dump: true, requests) { index, message in
+            lists[index].take(DestinationStatus(message, serviceFamily: ids[index].family))
+        }
+        var result: [[DestinationStatus]] = []
+        result.reserveCapacity(ids.count)
+        for list in lists { result.append(try list.get("list destinations")) }
+        return result
+    }
+
+    private func read(
+        _ operation: String, dump: Bool, _ requests: consuming MessageWriter,
+        handler: @escaping (Int, GenericMessage) -> Void
+    ) async throws(IPVSError) {
+        do throws(NetlinkError) {
+            let outcome =
+                dump
+                ? try await client.dump(requests, deadline: deadline, handler: handler)
+                : try await client.send(requests, deadline: deadline, handler: handler)
+            if let interruption = outcome.interruption { throw .interrupted(interruption) }
+            if let failure = outcome.failures.first { throw .refused(failure.errno) }
+        } catch {
+            throw report(IPVSError(error, operation: operation))
+        }
+    }
+}
+
+/// What the connection's thread gathers for a caller, who looks only once that thread is done.
+private final class Gathered<Element> {
+    private var elements: [Element] = []
+    private var hasMalformed = false
+
+    func take(_ element: Element?) {
+        if let element { elements.append(element) } else { hasMalformed = true }
+    }
+
+    func get(_ operation: String) throws(IPVSError) -> [Element] {
+        if hasMalformed {
+            throw IPVSError(.communication, operation: operation, hint: "an entry that the kernel sent is incomplete")
+        }
+        return elements
+    }
+}

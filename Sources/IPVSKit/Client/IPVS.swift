@@ -1,0 +1,45 @@
+public import Logging
+package import Netlink
+
+/// The kernel's IPVS in one network namespace.
+///
+/// ```swift
+/// let ipvs = try IPVS(in: .named("ingress_sbox"))
+/// let web = VirtualService.ID.firewallMark(0x102, .ipv4)
+/// try await ipvs.perform([
+///     .createService(VirtualService(id: web, scheduler: .roundRobin)),
+///     .createDestination(Destination("10.255.0.6", port: 80), of: web),
+/// ]).get()
+/// ```
+///
+/// One client serves any number of tasks. It talks generic netlink (family `IPVS`) over a socket that a thread
+/// of its own owns; the first call opens it, and makes the kernel load the module.
+public final class IPVS: Sendable {
+    let client: NetlinkClient
+    let deadline: Duration
+    let logger: Logger
+
+    /// Takes hold of the namespace; the kernel is first asked by the first call.
+    ///
+    /// - Parameters:
+    ///   - namespace: whose table this is.
+    ///   - deadline: how long a call waits for the kernel before it fails with
+    ///     ``IPVSError/Code/deadlineExceeded``. A deadline is for a kernel that hangs, not for one that is slow.
+    ///   - logger: told at level debug of every call that fails.
+    /// - Throws: ``IPVSError/Code/namespace`` where the namespace does not exist.
+    public init(
+        in namespace: NetworkNamespace = .current, deadline: Duration = .seconds(30),
+        logger: Logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) throws(IPVSError) {
+        client = NetlinkClient(family: Family.name, namespace: try namespace.open())
+        self.deadline = deadline
+        self.logger = logger
+    }
+
+    /// A kernel that is a closure, for tests: the bytes of a request in, the datagrams that answer it out.
+    package init(simulating kernel: @escaping SimulatedKernel, deadline: Duration = .seconds(30)) {
+        client = NetlinkClient(simulating: kernel)
+        self.deadline = deadline
+        logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
+    }
+}

@@ -1,0 +1,95 @@
+import Netlink
+import SystemPackage
+
+extension IPVSError {
+    /// What an errno means depends on what was asked: ENOENT is a scheduler for one command and a destination
+    /// for another. The kernel's side of this is `net/netfilter/ipvs/ip_vs_ctl.c`.
+    init(_ errno: Errno, answering change: Change) {
+        self.init(Self.code(errno, change), errno: errno, operation: change.description)
+        switch (code, change) {
+        case (.schedulerNotFound, .createService(let service)), (.schedulerNotFound, .updateService(let service)):
+            hint =
+                service.persistenceEngine == nil
+                ? "the kernel has no module ip_vs_\(service.scheduler)"
+                : "the kernel has no module ip_vs_\(service.scheduler), or none for its persistence engine"
+        case (.notPermitted, _):
+            hint = Self.permissionHint
+        default:
+            break
+        }
+    }
+
+    /// An errno that answers a read.
+    init(_ errno: Errno, reading operation: String) {
+        let code: Code =
+            switch errno {
+            case .noSuchProcess: .serviceNotFound
+            case .notPermitted: .notPermitted
+            case .addressFamilyNotSupported: .familyNotSupported
+            default: .other
+            }
+        self.init(
+            code, errno: errno, operation: operation, hint: code == .notPermitted ? Self.permissionHint : nil)
+    }
+
+    private static func code(_ errno: Errno, _ change: Change) -> Code {
+        switch (errno, change) {
+        case (.noSuchProcess, _): .serviceNotFound
+        case (.fileExists, .createService): .serviceExists
+        case (.fileExists, .createDestination): .destinationExists
+        case (.noSuchFileOrDirectory, .createService), (.noSuchFileOrDirectory, .updateService): .schedulerNotFound
+        case (.noSuchFileOrDirectory, .updateDestination), (.noSuchFileOrDirectory, .deleteDestination):
+            .destinationNotFound
+        case (.notPermitted, _): .notPermitted
+        case (.invalidArgument, _): .invalid
+        case (.outOfRange, _): .outOfRange
+        case (.addressFamilyNotSupported, _): .familyNotSupported
+        default: .other
+        }
+    }
+
+    /// An exchange that came to nothing as a whole.
+    init(_ error: NetlinkError, operation: String) {
+        switch error {
+        case .familyNotFound:
+            self.init(
+                .unavailable, operation: operation,
+                hint: "the kernel module ip_vs is missing: load it with `modprobe ip_vs`, or install a kernel built "
+                    + "with CONFIG_IP_VS (Debian and Ubuntu: linux-image-amd64, linux-modules-extra)")
+        case .socket(let errno): self.init(.communication, errno: errno, operation: operation)
+        case .namespace(let errno): self.init(.namespace, errno: errno, operation: operation)
+        case .malformedReply:
+            self.init(.communication, operation: operation, hint: "what the kernel sent is not netlink")
+        case .interrupted(let interruption): self.init(interruptedBy: interruption, operation: operation)
+        case .refused(let errno): self.init(errno, reading: operation)
+        }
+    }
+
+    init(interruptedBy interruption: Interruption, operation: String) {
+        switch interruption {
+        case .deadlineExceeded: self.init(.deadlineExceeded, operation: operation)
+        case .cancelled: self.init(.cancelled, operation: operation)
+        case .repliesLost: self.init(.outcomeUnknown, errno: .noBufferSpace, operation: operation)
+        case .socket(let errno): self.init(.communication, errno: errno, operation: operation)
+        }
+    }
+
+    /// Every command of IPVS, reading included, wants CAP_NET_ADMIN of the first user namespace: root in a
+    /// rootless container does not have it.
+    private static var permissionHint: String {
+        isInFirstUserNamespace
+            ? "it takes CAP_NET_ADMIN: run it as root"
+            : "IPVS takes CAP_NET_ADMIN of the host's own user namespace, and this process is in another one"
+    }
+
+    private static var isInFirstUserNamespace: Bool {
+        guard let file = try? FileDescriptor.open("/proc/self/uid_map", .readOnly, options: .closeOnExec) else {
+            return true
+        }
+        defer { try? file.close() }
+        let text = withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
+            String(decoding: buffer[..<((try? file.read(into: buffer)) ?? 0)], as: UTF8.self)
+        }
+        return text.split(whereSeparator: { $0 == " " || $0 == "\n" }) == ["0", "0", "4294967295"]
+    }
+}

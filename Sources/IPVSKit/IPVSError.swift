@@ -1,0 +1,93 @@
+public import SystemPackage
+
+/// Why something asked of IPVS did not happen: what was asked, what the kernel answered, what that means.
+///
+/// ```swift
+/// do { try await ipvs.delete(web) } catch let error where error.code == .serviceNotFound { }
+/// ```
+public struct IPVSError: Error, Hashable, Sendable {
+    /// What went wrong, by object. Open: compare with the constants, and expect others in later versions.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Wrapped: String {
+            case serviceNotFound = "no such service"
+            case serviceExists = "the service exists already"
+            case destinationNotFound = "no such destination"
+            case destinationExists = "the destination exists already"
+            case schedulerNotFound = "no such scheduler"
+            case notPermitted = "not permitted"
+            case invalid = "the kernel refuses the values"
+            case outOfRange = "a value is out of range"
+            case familyNotSupported = "the kernel does not support the address family"
+            case unavailable = "the kernel has no IPVS"
+            case namespace = "the network namespace cannot be used"
+            case deadlineExceeded = "the deadline passed"
+            case cancelled = "the task was cancelled"
+            case outcomeUnknown = "the kernel's answer was lost"
+            case communication = "talking to the kernel failed"
+            case other = "the kernel refuses"
+        }
+
+        private let wrapped: Wrapped
+        private init(_ wrapped: Wrapped) { self.wrapped = wrapped }
+
+        /// `ESRCH`: no service of this id.
+        public static let serviceNotFound = Self(.serviceNotFound)
+        /// `EEXIST` for a service.
+        public static let serviceExists = Self(.serviceExists)
+        /// `ENOENT` for a destination.
+        public static let destinationNotFound = Self(.destinationNotFound)
+        /// `EEXIST` for a destination.
+        public static let destinationExists = Self(.destinationExists)
+        /// `ENOENT` for a service that is created or changed: no module `ip_vs_NAME`.
+        public static let schedulerNotFound = Self(.schedulerNotFound)
+        /// `EPERM`: no CAP_NET_ADMIN, or one that holds in a user namespace only.
+        public static let notPermitted = Self(.notPermitted)
+        /// `EINVAL`.
+        public static let invalid = Self(.invalid)
+        /// `ERANGE`: a weight past 2³¹−1, or a lower threshold above the upper one.
+        public static let outOfRange = Self(.outOfRange)
+        /// `EAFNOSUPPORT`: IPv6 is off or not built in.
+        public static let familyNotSupported = Self(.familyNotSupported)
+        /// The generic netlink family `IPVS` is not there and could not be loaded (module `ip_vs`).
+        public static let unavailable = Self(.unavailable)
+        /// The namespace is gone or cannot be entered.
+        public static let namespace = Self(.namespace)
+        /// No answer in time. What of the call was done is unknown, unless it only read.
+        public static let deadlineExceeded = Self(.deadlineExceeded)
+        /// The task was cancelled. What of the call was done is unknown, unless it only read.
+        public static let cancelled = Self(.cancelled)
+        /// An answer was lost (`ENOBUFS`): what of the call was done is unknown.
+        public static let outcomeUnknown = Self(.outcomeUnknown)
+        /// The socket failed, or what came was not netlink.
+        public static let communication = Self(.communication)
+        /// Any other errno of the kernel's.
+        public static let other = Self(.other)
+
+        /// The meaning in words.
+        public var description: String { wrapped.rawValue }
+    }
+
+    /// What went wrong.
+    public var code: Code
+    /// What the kernel answered, exactly; nil where it was not the kernel that answered.
+    public var errno: Errno?
+    /// What was asked, in words: `add destination 10.0.0.2:80 to FWM 258`.
+    public var operation: String
+    /// The cause or the cure, where one is known.
+    public var hint: String?
+
+    init(_ code: Code, errno: Errno? = nil, operation: String, hint: String? = nil) {
+        self.code = code
+        self.errno = errno
+        self.operation = operation
+        self.hint = hint
+    }
+}
+
+extension IPVSError: CustomStringConvertible {
+    /// What was asked, what it means, the errno and the hint in one line.
+    public var description: String {
+        let errno = errno.map { " (errno \($0.rawValue): \($0))" } ?? ""
+        return "cannot \(operation): \(code)\(errno)" + (hint.map { "; \($0)" } ?? "")
+    }
+}

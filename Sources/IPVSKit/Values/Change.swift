@@ -1,0 +1,38 @@
+/// One change to the kernel's table: one netlink message.
+public enum Change: Hashable, Sendable {
+    /// `IPVS_CMD_NEW_SERVICE`. Fails with ``IPVSError/Code/serviceExists``.
+    case createService(VirtualService)
+    /// `IPVS_CMD_SET_SERVICE`. Fails with ``IPVSError/Code/serviceNotFound``.
+    case updateService(VirtualService)
+    /// `IPVS_CMD_DEL_SERVICE`, its destinations with it. Fails with ``IPVSError/Code/serviceNotFound``.
+    case deleteService(VirtualService.ID)
+    /// `IPVS_CMD_NEW_DEST`. Fails with ``IPVSError/Code/destinationExists``.
+    case createDestination(Destination, of: VirtualService.ID)
+    /// `IPVS_CMD_SET_DEST`. Fails with ``IPVSError/Code/destinationNotFound``.
+    case updateDestination(Destination, of: VirtualService.ID)
+    /// `IPVS_CMD_DEL_DEST`. Fails with ``IPVSError/Code/destinationNotFound``.
+    case deleteDestination(Destination.ID, of: VirtualService.ID)
+
+    /// The service that is changed, or whose destination is.
+    public var service: VirtualService.ID {
+        switch self {
+        case .createService(let service), .updateService(let service): service.id
+        case .deleteService(let id): id
+        case .createDestination(_, let id), .updateDestination(_, let id), .deleteDestination(_, let id): id
+        }
+    }
+}
+
+extension Change: CustomStringConvertible {
+    /// In words: `add destination 10.0.0.2:80 to FWM 258`.
+    public var description: String {
+        switch self {
+        case .createService(let service): "create service \(service.id)"
+        case .updateService(let service): "change service \(service.id)"
+        case .deleteService(let id): "delete service \(id)"
+        case .createDestination(let destination, let id): "add destination \(destination.id) to \(id)"
+        case .updateDestination(let destination, let id): "change destination \(destination.id) of \(id)"
+        case .deleteDestination(let destination, let id): "remove destination \(destination) from \(id)"
+        }
+    }
+}

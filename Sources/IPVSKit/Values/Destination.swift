@@ -1,0 +1,112 @@
+import CNetlink
+
+/// A real server behind a virtual service.
+///
+/// The kernel's counterpart is `struct ip_vs_dest_user`, `IPVS_CMD_ATTR_DEST` on the wire.
+public struct Destination: Hashable, Sendable, Identifiable {
+    /// What the kernel knows a destination by, within its service.
+    public struct ID: Hashable, Sendable {
+        /// Where packets are sent.
+        public let address: IPAddress
+        /// 0: the port that the client used, which only services by firewall mark may have.
+        public let port: UInt16
+
+        /// - Parameters:
+        ///   - address: where packets are sent.
+        ///   - port: 0 for the port that the client used.
+        public init(_ address: IPAddress, port: UInt16) {
+            self.address = address
+            self.port = port
+        }
+    }
+
+    /// How a packet gets to the destination: `IP_VS_CONN_F_FWD_MASK`.
+    public struct ForwardingMethod: RawRepresentable, Hashable, Sendable {
+        /// The kernel's number.
+        public let rawValue: UInt32
+
+        /// A method by the kernel's number.
+        public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+        /// `IP_VS_CONN_F_MASQ`: address and port are rewritten, and back in the reply.
+        public static let masquerade = Self(rawValue: UInt32(IP_VS_CONN_F_MASQ))
+        /// `IP_VS_CONN_F_LOCALNODE`: delivered on this host.
+        public static let local = Self(rawValue: UInt32(IP_VS_CONN_F_LOCALNODE))
+        /// `IP_VS_CONN_F_TUNNEL`: wrapped, see ``Destination/tunnel``.
+        public static let tunnel = Self(rawValue: UInt32(IP_VS_CONN_F_TUNNEL))
+        /// `IP_VS_CONN_F_DROUTE`: sent on unchanged, by the link.
+        public static let directRoute = Self(rawValue: UInt32(IP_VS_CONN_F_DROUTE))
+        /// `IP_VS_CONN_F_BYPASS`: to the packet's own destination.
+        public static let bypass = Self(rawValue: UInt32(IP_VS_CONN_F_BYPASS))
+    }
+
+    /// The wrapping of ``ForwardingMethod/tunnel``: `IP_VS_CONN_F_TUNNEL_TYPE_…`.
+    public struct Tunnel: Hashable, Sendable {
+        /// 0 IPIP, 1 GUE, 2 GRE.
+        public var type: UInt8
+        /// The UDP port of GUE.
+        public var port: UInt16
+        /// `IP_VS_TUNNEL_ENCAP_FLAG_…`.
+        public var flags: UInt16
+
+        /// IPIP without flags, unless said otherwise.
+        public init(type: UInt8 = 0, port: UInt16 = 0, flags: UInt16 = 0) {
+            self.type = type
+            self.port = port
+            self.flags = flags
+        }
+    }
+
+    /// What the kernel knows it by.
+    public let id: ID
+    /// Its share of new connections; 0 takes none and keeps those it has. 2³¹−1 at most.
+    public var weight: UInt32
+    /// How a packet gets there.
+    public var forwarding: ForwardingMethod
+    /// No new connections from this number on; 0 for no limit.
+    public var upperThreshold: UInt32
+    /// New connections again below this number; 0 for three quarters of the upper one.
+    public var lowerThreshold: UInt32
+    /// The wrapping, where the method is ``ForwardingMethod/tunnel``.
+    public var tunnel: Tunnel
+
+    /// A destination as the mesh uses it unless said otherwise: masqueraded, weight 1.
+    public init(
+        _ address: IPAddress, port: UInt16, weight: UInt32 = 1, forwarding: ForwardingMethod = .masquerade,
+        upperThreshold: UInt32 = 0, lowerThreshold: UInt32 = 0, tunnel: Tunnel = Tunnel()
+    ) {
+        id = ID(address, port: port)
+        self.weight = weight
+        self.forwarding = forwarding
+        self.upperThreshold = upperThreshold
+        self.lowerThreshold = lowerThreshold
+        self.tunnel = tunnel
+    }
+}
+
+extension Destination.ID: CustomStringConvertible, Comparable {
+    /// `10.0.0.1:80` or `[fd00::1]:80`.
+    public var description: String {
+        switch address.family {
+        case .ipv4: "\(address):\(port)"
+        case .ipv6: "[\(address)]:\(port)"
+        }
+    }
+
+    /// By address, then port.
+    public static func < (lhs: Self, rhs: Self) -> Bool { (lhs.address, lhs.port) < (rhs.address, rhs.port) }
+}
+
+extension Destination.ForwardingMethod: CustomStringConvertible {
+    /// As ipvsadm prints it: `Masq`, `Local`, `Tunnel`, `Route`, `Bypass`, or the number.
+    public var description: String {
+        switch self {
+        case .masquerade: "Masq"
+        case .local: "Local"
+        case .tunnel: "Tunnel"
+        case .directRoute: "Route"
+        case .bypass: "Bypass"
+        default: String(rawValue)
+        }
+    }
+}

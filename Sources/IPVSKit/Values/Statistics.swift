@@ -1,0 +1,59 @@
+/// Counters and rates of a service or a destination.
+///
+/// The kernel's estimator copies them together every two seconds: they lag by as much, and stand still where
+/// `net.ipv4.vs.run_estimation` is 0. Rates are its moving averages over about eight seconds.
+public struct Statistics: Hashable, Sendable {
+    /// Connections scheduled.
+    public var connections: UInt64 = 0
+    /// Packets from clients.
+    public var incomingPackets: UInt64 = 0
+    /// Packets to clients.
+    public var outgoingPackets: UInt64 = 0
+    /// Bytes from clients.
+    public var incomingBytes: UInt64 = 0
+    /// Bytes to clients.
+    public var outgoingBytes: UInt64 = 0
+    /// Connections per second.
+    public var connectionRate: UInt64 = 0
+    /// Packets from clients per second.
+    public var incomingPacketRate: UInt64 = 0
+    /// Packets to clients per second.
+    public var outgoingPacketRate: UInt64 = 0
+    /// Bytes from clients per second.
+    public var incomingByteRate: UInt64 = 0
+    /// Bytes to clients per second.
+    public var outgoingByteRate: UInt64 = 0
+
+    /// All zero.
+    public init() {}
+}
+
+/// A service as the kernel has it.
+public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
+    /// What was asked for.
+    public var service: VirtualService
+    /// What it has done.
+    public var statistics: Statistics
+    /// Its destinations, in the kernel's order, newest first.
+    public var destinations: [DestinationStatus] = []
+
+    /// The id of the service.
+    public var id: VirtualService.ID { service.id }
+}
+
+/// A destination as the kernel has it.
+public struct DestinationStatus: Hashable, Sendable, Identifiable {
+    /// What was asked for.
+    public var destination: Destination
+    /// What it has done.
+    public var statistics: Statistics
+    /// Connections in state established.
+    public var activeConnections: UInt32 = 0
+    /// All others, half-closed ones that still receive among them: 0 active is not drained.
+    public var inactiveConnections: UInt32 = 0
+    /// Clients remembered for persistence.
+    public var persistentConnections: UInt32 = 0
+
+    /// The id of the destination.
+    public var id: Destination.ID { destination.id }
+}

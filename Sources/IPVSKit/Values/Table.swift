@@ -1,0 +1,55 @@
+/// The virtual services of a namespace and their destinations, as one value.
+///
+/// ```swift
+/// var table = Table()
+/// table[.firewallMark(0x102, .ipv4)] = .init(scheduler: .roundRobin, destinations: [
+///     Destination("10.255.0.6", port: 80),
+/// ])
+/// ```
+public struct Table: Hashable, Sendable {
+    /// One service of a table, with its destinations.
+    public struct Entry: Hashable, Sendable {
+        /// The service.
+        public var service: VirtualService
+        /// Its destinations.
+        public var destinations: [Destination.ID: Destination]
+
+        /// Of two destinations with one id the later counts.
+        public init(_ service: VirtualService, destinations: some Sequence<Destination> = EmptyCollection()) {
+            self.service = service
+            self.destinations = Dictionary(destinations.map { ($0.id, $0) }) { _, later in later }
+        }
+    }
+
+    /// The services by what the kernel knows them by.
+    public private(set) var entries: [VirtualService.ID: Entry]
+
+    /// An empty table.
+    public init() { entries = [:] }
+
+    /// Of two entries with one id the later counts.
+    public init(_ entries: some Sequence<Entry>) {
+        self.entries = Dictionary(entries.map { ($0.service.id, $0) }) { _, later in later }
+    }
+
+    /// What the kernel has, without its counters.
+    public init(_ status: some Sequence<VirtualServiceStatus>) {
+        self.init(status.map { Entry($0.service, destinations: $0.destinations.map(\.destination)) })
+    }
+
+    /// The entry of a service; setting nil removes it.
+    public subscript(id: VirtualService.ID) -> Entry? {
+        get { entries[id] }
+        set {
+            precondition(newValue == nil || newValue?.service.id == id, "an entry stands under its own id")
+            entries[id] = newValue
+        }
+    }
+
+    /// The services for which `isIncluded` is true.
+    public func filter(_ isIncluded: (VirtualService.ID) -> Bool) -> Table {
+        var result = Table()
+        result.entries = entries.filter { isIncluded($0.key) }
+        return result
+    }
+}

@@ -1,0 +1,115 @@
+import CNetlink
+import Netlink
+
+/// The generic netlink family that the kernel's `ip_vs_ctl.c` registers.
+enum Family {
+    static let name = IPVS_GENL_NAME
+    static let version = UInt8(IPVS_GENL_VERSION)
+}
+
+extension MessageWriter {
+    /// One change is one message.
+    mutating func write(_ change: Change) {
+        switch change {
+        case .createService(let service):
+            message(IPVS_CMD_NEW_SERVICE) { $0.writeService(service) }
+        case .updateService(let service):
+            message(IPVS_CMD_SET_SERVICE) { $0.writeService(service) }
+        case .deleteService(let id):
+            message(IPVS_CMD_DEL_SERVICE) { $0.writeIdentity(id) }
+        case .createDestination(let destination, let id):
+            message(IPVS_CMD_NEW_DEST) {
+                $0.writeIdentity(id)
+                $0.writeDestination(destination)
+            }
+        case .updateDestination(let destination, let id):
+            message(IPVS_CMD_SET_DEST) {
+                $0.writeIdentity(id)
+                $0.writeDestination(destination)
+            }
+        case .deleteDestination(let destination, let id):
+            message(IPVS_CMD_DEL_DEST) {
+                $0.writeIdentity(id)
+                $0.nest(IPVS_CMD_ATTR_DEST) { $0.writeKey(destination) }
+            }
+        }
+    }
+
+    /// A request for services (`IPVS_CMD_GET_SERVICE`) or for one, or for the destinations of one.
+    mutating func writeServiceDump() { message(IPVS_CMD_GET_SERVICE, flags: NetlinkFlags.dump) { _ in } }
+    mutating func writeServiceRequest(_ id: VirtualService.ID) {
+        message(IPVS_CMD_GET_SERVICE) { $0.writeIdentity(id) }
+    }
+    mutating func writeDestinationDump(of id: VirtualService.ID) {
+        message(IPVS_CMD_GET_DEST, flags: NetlinkFlags.dump) { $0.writeIdentity(id) }
+    }
+
+    private mutating func message(_ command: Int, flags: UInt16 = 0, _ body: (inout MessageWriter) -> Void) {
+        message(command: UInt8(command), version: Family.version, flags: flags, body)
+    }
+
+    private mutating func writeIdentity(_ id: VirtualService.ID) {
+        nest(IPVS_CMD_ATTR_SERVICE) { $0.writeKey(id) }
+    }
+
+    private mutating func writeKey(_ id: VirtualService.ID) {
+        put(IPVS_SVC_ATTR_AF, id.family.rawValue)
+        switch id {
+        case .firewallMark(let mark, _):
+            put(IPVS_SVC_ATTR_FWMARK, mark.rawValue)
+        case .address(let address, let port, let transport):
+            put(IPVS_SVC_ATTR_PROTOCOL, transport.rawValue)
+            put(IPVS_SVC_ATTR_ADDR, address)
+            put(IPVS_SVC_ATTR_PORT, bigEndian: port)
+        }
+    }
+
+    private mutating func writeService(_ service: VirtualService) {
+        nest(IPVS_CMD_ATTR_SERVICE) { writer in
+            writer.writeKey(service.id)
+            writer.put(IPVS_SVC_ATTR_SCHED_NAME, string: service.scheduler.rawValue)
+            if let engine = service.persistenceEngine { writer.put(IPVS_SVC_ATTR_PE_NAME, string: engine) }
+
+            // struct ip_vs_flags: the flags, and which of them are meant; here all.
+            let flags = service.persistence == nil ? service.flags : service.flags.union(.persistent)
+            writer.put(IPVS_SVC_ATTR_FLAGS, UInt64(flags.rawValue) | UInt64(UInt32.max) << 32)
+
+            // The kernel wants both for every service, persistent or not.
+            writer.put(IPVS_SVC_ATTR_TIMEOUT, service.persistence?.timeoutSeconds ?? 0)
+            switch service.id.family {
+            case .ipv4: writer.put(IPVS_SVC_ATTR_NETMASK, bigEndian: service.persistence?.netmask ?? .max)
+            case .ipv6: writer.put(IPVS_SVC_ATTR_NETMASK, service.persistence?.netmask ?? 128)
+            }
+        }
+    }
+
+    private mutating func writeKey(_ id: Destination.ID) {
+        put(IPVS_DEST_ATTR_ADDR_FAMILY, id.address.family.rawValue)
+        put(IPVS_DEST_ATTR_ADDR, id.address)
+        put(IPVS_DEST_ATTR_PORT, bigEndian: id.port)
+    }
+
+    private mutating func writeDestination(_ destination: Destination) {
+        nest(IPVS_CMD_ATTR_DEST) { writer in
+            writer.writeKey(destination.id)
+            writer.put(IPVS_DEST_ATTR_FWD_METHOD, destination.forwarding.rawValue)
+            writer.put(IPVS_DEST_ATTR_WEIGHT, destination.weight)
+            writer.put(IPVS_DEST_ATTR_U_THRESH, destination.upperThreshold)
+            writer.put(IPVS_DEST_ATTR_L_THRESH, destination.lowerThreshold)
+            // Sent always with a tunnel: the kernel's SET replaces the whole destination, and takes what is not
+            // named for zero.
+            if destination.tunnel != Destination.Tunnel() || destination.forwarding == .tunnel {
+                writer.put(IPVS_DEST_ATTR_TUN_TYPE, destination.tunnel.type)
+                writer.put(IPVS_DEST_ATTR_TUN_PORT, bigEndian: destination.tunnel.port)
+                writer.put(IPVS_DEST_ATTR_TUN_FLAGS, destination.tunnel.flags)
+            }
+        }
+    }
+
+    private mutating func put(_ type: Int, _ address: IPAddress) {
+        switch address.storage {
+        case .ipv4(let number): put(type, bigEndian: number)
+        case .ipv6(let number): put(type, bigEndian: number)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+import CNetlink
+
+/// The attributes of a message or of a nest, read in place.
+///
+/// Nothing is copied and nothing allocated; every length the kernel states is checked against what was
+/// received. Attributes of an unknown type are yielded like any other: skipping them is the caller's choice.
+///
+/// Valid only while the buffer that the bytes point into is: for the duration of the receive handler.
+package struct Attributes: Sequence, IteratorProtocol {
+    @usableFromInline var rest: UnsafeRawBufferPointer
+    /// An attribute claimed more bytes than there are. Iteration ends there.
+    package private(set) var isTruncated = false
+
+    @inlinable package init(_ bytes: UnsafeRawBufferPointer) {
+        rest = bytes
+    }
+
+    package mutating func next() -> Attribute? {
+        let headerSize = 4
+        guard rest.count >= headerSize, let base = rest.baseAddress else {
+            // Up to three bytes of padding may trail; anything else was a header cut short.
+            isTruncated = isTruncated || rest.contains { $0 != 0 }
+            return nil
+        }
+        let length = Int(base.loadUnaligned(as: UInt16.self))
+        let type = base.loadUnaligned(fromByteOffset: 2, as: UInt16.self)
+        guard length >= headerSize, length <= rest.count else {
+            isTruncated = true
+            rest = UnsafeRawBufferPointer(start: nil, count: 0)
+            return nil
+        }
+        let payload = UnsafeRawBufferPointer(start: base + headerSize, count: length - headerSize)
+        let advance = Swift.min(aligned(length), rest.count)
+        rest = UnsafeRawBufferPointer(start: base + advance, count: rest.count - advance)
+        return Attribute(type: type & Attribute.typeMask, bytes: payload)
+    }
+}
+
+/// One attribute: its type without the nesting and byte-order bits, and its payload in place.
+package struct Attribute {
+    /// The kernel's `NLA_TYPE_MASK`.
+    static let typeMask: UInt16 = 0x3FFF
+
+    package let type: UInt16
+    package let bytes: UnsafeRawBufferPointer
+
+    package var uint8: UInt8? { load() }
+    package var uint16: UInt16? { load() }
+    package var uint32: UInt32? { load() }
+    package var uint64: UInt64? { load() }
+    /// A number in network byte order, in the host's.
+    package var bigEndianUInt16: UInt16? { load().map(UInt16.init(bigEndian:)) }
+    package var bigEndianUInt32: UInt32? { load().map(UInt32.init(bigEndian:)) }
+
+    /// The text up to the first NUL, or to the end where there is none.
+    package var string: String {
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    package var nested: Attributes { Attributes(bytes) }
+
+    /// Payloads are aligned to four bytes only, whatever their type; one that is too short reads as nil.
+    private func load<T: FixedWidthInteger & BitwiseCopyable>() -> T? {
+        guard bytes.count >= MemoryLayout<T>.size else { return nil }
+        return bytes.loadUnaligned(as: T.self)
+    }
+}
+
+/// Netlink aligns messages and attributes to four bytes (`NLMSG_ALIGNTO`, `NLA_ALIGNTO`).
+package func aligned(_ length: Int) -> Int { (length + 3) & ~3 }

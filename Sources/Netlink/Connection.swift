@@ -1,0 +1,182 @@
+import Synchronization
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A socket and the thread that owns it. Exchanges are served in the order they were posted.
+///
+/// The thread blocks in poll and recvmsg, so that no thread of Swift's pool ever does. An exchange whose caller
+/// has gone takes the whole connection with it: the thread may be stuck in the kernel, and late replies must
+/// not meet the next exchange.
+final class Connection: Sendable {
+    private struct State {
+        var queue: [Exchange] = []
+        var isRetired = false
+    }
+
+    private enum Verdict {
+        case served
+        /// The replies can no longer be told apart: close the socket, open another.
+        case reopen
+        case abandoned
+    }
+
+    /// The kernel builds dumps of up to 32 KiB when the reader's buffer is that large.
+    private static let bufferSize = 64 * 1024
+
+    private let state = Mutex(State())
+    private let wakeUp: WakeUp
+
+    /// Starts the thread, which opens the transport there: in its namespace, and without blocking the caller.
+    init(open: @escaping @Sendable () -> Result<TransportBox, NetlinkError>) throws(NetlinkError) {
+        do {
+            wakeUp = try WakeUp()
+            try DetachedThread.start { [self] in run(open) }
+        } catch {
+            throw .socket(error)
+        }
+    }
+
+    /// False where the connection takes no more.
+    func post(_ exchange: Exchange) -> Bool {
+        let posted = state.withLock { state in
+            if !state.isRetired { state.queue.append(exchange) }
+            return !state.isRetired
+        }
+        if posted { wakeUp.signal() }
+        return posted
+    }
+
+    /// Ends the thread as soon as it looks, and hands back what it had not begun.
+    func retire() -> [Exchange] {
+        let rest = state.withLock { state in
+            state.isRetired = true
+            defer { state.queue = [] }
+            return state.queue
+        }
+        wakeUp.signal()
+        return rest
+    }
+
+    // MARK: The thread
+
+    private func run(_ open: () -> Result<TransportBox, NetlinkError>) {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferSize, alignment: 8)
+        defer { buffer.deallocate() }
+        var sequence: UInt32 = 1
+
+        while true {
+            let box: TransportBox
+            switch open() {
+            case .success(let opened): box = opened
+            case .failure(let error):
+                for exchange in retire() { exchange.fail(error) }
+                return
+            }
+            serving: while true {
+                guard let exchange = nextExchange() else { return }
+                switch serve(exchange, over: &box.transport, firstSequence: sequence, buffer: buffer) {
+                case .served: sequence &+= UInt32(truncatingIfNeeded: exchange.messages.messageCount)
+                case .reopen: break serving
+                case .abandoned: return
+                }
+            }
+        }
+    }
+
+    private func nextExchange() -> Exchange? {
+        while true {
+            let (next, isRetired) = state.withLock { state in
+                (state.queue.isEmpty ? nil : state.queue.removeFirst(), state.isRetired)
+            }
+            if isRetired { return nil }
+            if let next {
+                if next.begin() { return next }
+            } else {
+                wakeUp.wait()
+            }
+        }
+    }
+
+    private func serve(
+        _ exchange: Exchange, over transport: inout Transport, firstSequence: UInt32,
+        buffer: UnsafeMutableRawBufferPointer
+    ) -> Verdict {
+        let count = exchange.messages.messageCount
+        var index = 0
+        var mayResolveAgain = true
+        while index < count {
+            let window = ReplyWindow(
+                range: index..<min(index + exchange.window, count), firstSequence: firstSequence &+ UInt32(index))
+            let bytes = exchange.messages.prepare(
+                window.range, family: transport.family, firstSequence: window.firstSequence,
+                acknowledgeLast: exchange.isAcknowledged)
+            if let error = transport.send(UnsafeRawBufferPointer(bytes)) {
+                exchange.finish(.socket(error))
+                return .reopen
+            }
+            guard exchange.progress({ $0.sent = window.range.upperBound }) else { return .abandoned }
+
+            switch receive(window, of: exchange, over: &transport, buffer: buffer) {
+            case .failure(let stop): return stop.verdict
+            case .success(let failures):
+                // Every message unknown: that is also what a family id says that is no longer valid, because the
+                // module was loaded anew.
+                if mayResolveAgain, failures.count == window.range.count,
+                    failures.allSatisfy({ $0.errno == .noSuchFileOrDirectory })
+                {
+                    mayResolveAgain = false
+                    if transport.resolveFamilyAgain() { continue }
+                }
+                let goesOn = exchange.progress { outcome in
+                    outcome.confirmed = window.range.upperBound
+                    outcome.failures += failures
+                }
+                guard goesOn else { return .abandoned }
+                index = window.range.upperBound
+            }
+        }
+        exchange.finish()
+        return .served
+    }
+
+    private struct Stop: Error { var verdict: Verdict }
+
+    /// Receives until the window's last message is answered.
+    private func receive(
+        _ window: ReplyWindow, of exchange: Exchange, over transport: inout Transport,
+        buffer: UnsafeMutableRawBufferPointer
+    ) -> Result<[BatchOutcome.Failure], Stop> {
+        var window = window
+        while true {
+            switch transport.receive(into: buffer) {
+            case .success(let count):
+                let datagram = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
+                switch window.take(datagram, port: transport.port, handler: exchange.handler) {
+                case .more: continue
+                case .complete: return .success(window.failures)
+                case .malformed:
+                    exchange.fail(.malformedReply)
+                    return .failure(Stop(verdict: .reopen))
+                }
+            case .failure(.resourceTemporarilyUnavailable):
+                wakeUp.wait(orReadable: transport.descriptor)
+                if exchange.isFinished { return .failure(Stop(verdict: .abandoned)) }
+            case .failure(.noBufferSpace):
+                exchange.finish(.repliesLost)
+                return .failure(Stop(verdict: .reopen))
+            case .failure(let error):
+                exchange.finish(.socket(error))
+                return .failure(Stop(verdict: .reopen))
+            }
+        }
+    }
+}
+
+/// Carries a transport, which cannot be copied, through a `Result`.
+final class TransportBox {
+    var transport: Transport
+    init(_ transport: consuming Transport) { self.transport = transport }
+}

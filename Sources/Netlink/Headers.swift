@@ -1,0 +1,52 @@
+import CNetlink
+
+/// `struct nlmsghdr`, loaded from a buffer that need not be aligned.
+struct NetlinkHeader {
+    static let size = 16
+
+    var length: Int
+    var type: UInt16
+    var flags: UInt16
+    var sequence: UInt32
+    var port: UInt32
+
+    /// Nil where the bytes are too few for the header, or for what the header states.
+    init?(_ bytes: UnsafeRawBufferPointer) {
+        guard bytes.count >= Self.size else { return nil }
+        length = Int(bytes.loadUnaligned(as: UInt32.self))
+        guard length >= Self.size, length <= bytes.count else { return nil }
+        type = bytes.loadUnaligned(fromByteOffset: 4, as: UInt16.self)
+        flags = bytes.loadUnaligned(fromByteOffset: 6, as: UInt16.self)
+        sequence = bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self)
+        port = bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self)
+    }
+}
+
+enum GenericNetlinkHeader {
+    static let size = 4
+}
+
+package enum NetlinkFlags {
+    package static let request = UInt16(NLM_F_REQUEST)
+    package static let acknowledge = UInt16(NLM_F_ACK)
+    package static let dump = UInt16(NLM_F_DUMP)
+}
+
+/// The types below `NLMSG_MIN_TYPE`, which mean the same in every family.
+enum ControlMessage {
+    static let error = UInt16(NLMSG_ERROR)
+    static let done = UInt16(NLMSG_DONE)
+    static let firstFamily = UInt16(NLMSG_MIN_TYPE)
+}
+
+/// The payload of a data message behind its generic netlink header.
+package struct GenericMessage {
+    package let command: UInt8
+    package let attributes: Attributes
+
+    init?(payload: UnsafeRawBufferPointer) {
+        guard payload.count >= GenericNetlinkHeader.size else { return nil }
+        command = payload[0]
+        attributes = Attributes(UnsafeRawBufferPointer(rebasing: payload[GenericNetlinkHeader.size...]))
+    }
+}

@@ -1,0 +1,35 @@
+import CNetlink
+package import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// An open network namespace: it lives as long as the handle does, even when its name and its processes are gone.
+package final class NamespaceHandle: Sendable {
+    package let descriptor: FileDescriptor
+
+    package init(path: FilePath) throws(Errno) {
+        do {
+            descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+        } catch let error as Errno {
+            throw error
+        } catch {
+            throw .ioError
+        }
+    }
+
+    /// Duplicates a descriptor, which stays the caller's.
+    package init(duplicating other: FileDescriptor) throws(Errno) {
+        let copy = fcntl(other.rawValue, F_DUPFD_CLOEXEC, 0)
+        guard copy >= 0 else { throw Errno(rawValue: errno) }
+        descriptor = FileDescriptor(rawValue: copy)
+    }
+
+    deinit { _ = Glibc.close(descriptor.rawValue) }
+
+    /// Moves the calling thread, which must not be one of Swift's pool, into the namespace for good.
+    func enter() throws(Errno) {
+        guard CNetlink_enter_network_namespace(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
+    }
+}

@@ -1,0 +1,109 @@
+import Synchronization
+import SystemPackage
+
+/// A client of one generic netlink family in one network namespace. Safe to share between tasks.
+///
+/// Calls are posted to a connection that runs on a thread of its own. A call that passes its deadline or is
+/// cancelled returns at once, wherever that thread is stuck; the connection is given up, and the next call gets
+/// a new one.
+package final class NetlinkClient: Sendable {
+    private enum Peer: Sendable {
+        case kernel(family: String, namespace: NamespaceHandle)
+        case simulated(SimulatedKernel)
+    }
+
+    private let peer: Peer
+    private let connection = Mutex<Connection?>(nil)
+
+    package init(family: String, namespace: NamespaceHandle) {
+        peer = .kernel(family: family, namespace: namespace)
+    }
+
+    package init(simulating kernel: @escaping SimulatedKernel) {
+        peer = .simulated(kernel)
+    }
+
+    deinit { _ = connection.withLock { $0?.retire() } }
+
+    /// How many messages go to the kernel in one sendmsg: past 32 nothing is gained, past 277 the
+    /// acknowledgements of failures no longer fit the default receive buffer.
+    package static let window = 64
+
+    /// Sends every message, the last of each window acknowledged, and tells what became of each.
+    ///
+    /// - Parameter handler: is given data messages on the connection's thread, in place.
+    package func send(
+        _ messages: consuming MessageWriter, deadline: Duration,
+        handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void = { _, _ in }
+    ) async throws(NetlinkError) -> BatchOutcome {
+        try await run(
+            Exchange(messages: messages, mode: .acknowledged(window: Self.window), handler: handler), deadline: deadline)
+    }
+
+    /// Runs the dumps one behind the other: the kernel allows one at a time for each socket.
+    package func dump(
+        _ messages: consuming MessageWriter, deadline: Duration,
+        handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void
+    ) async throws(NetlinkError) -> BatchOutcome {
+        try await run(Exchange(messages: messages, mode: .dump, handler: handler), deadline: deadline)
+    }
+
+    private func run(_ exchange: Exchange, deadline: Duration) async throws(NetlinkError) -> BatchOutcome {
+        // A timer of its own: the connection's thread may be the one that is stuck.
+        let timer = Task.detached { [self] in
+            try await Task.sleep(for: deadline)
+            abandon(exchange, .deadlineExceeded)
+        }
+        defer { timer.cancel() }
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { completion in
+                if exchange.setCompletion(completion) { post([exchange]) }
+            }
+        } onCancel: {
+            abandon(exchange, .cancelled)
+        }
+        return try result.get()
+    }
+
+    private func abandon(_ exchange: Exchange, _ reason: Interruption) {
+        guard exchange.abandon(reason) else { return }
+        let given = connection.withLock { connection in
+            defer { connection = nil }
+            return connection
+        }
+        if let waiting = given?.retire(), !waiting.isEmpty { post(waiting) }
+    }
+
+    private func post(_ exchanges: [Exchange]) {
+        connection.withLock { connection in
+            for exchange in exchanges where connection?.post(exchange) != true {
+                do throws(NetlinkError) {
+                    let fresh = try Connection(open: open)
+                    connection = fresh
+                    _ = fresh.post(exchange)
+                } catch {
+                    exchange.fail(error)
+                }
+            }
+        }
+    }
+
+    /// Runs on the connection's thread.
+    @Sendable private func open() -> Result<TransportBox, NetlinkError> {
+        switch peer {
+        case .simulated(let kernel):
+            return .success(TransportBox(.simulated(kernel, pending: [])))
+        case .kernel(let family, let namespace):
+            do {
+                try namespace.enter()
+            } catch {
+                return .failure(.namespace(error))
+            }
+            do throws(NetlinkError) {
+                return .success(TransportBox(.socket(try NetlinkSocket(family: family))))
+            } catch {
+                return .failure(error)
+            }
+        }
+    }
+}

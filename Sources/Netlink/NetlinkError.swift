@@ -1,0 +1,26 @@
+package import SystemPackage
+
+/// Why an exchange as a whole came to nothing. What the kernel answers to a message of a batch is not this: it
+/// stands in the `BatchOutcome`.
+package enum NetlinkError: Error, Equatable {
+    /// The socket could not be opened, or failed.
+    case socket(Errno)
+    /// The namespace of the socket could not be entered.
+    case namespace(Errno)
+    /// No such generic netlink family, and the kernel could not load it.
+    case familyNotFound(String)
+    /// The kernel sent what is not netlink.
+    case malformedReply
+    case interrupted(Interruption)
+    /// The kernel answered a read with an errno.
+    case refused(Errno)
+}
+
+/// What cut an exchange short.
+package enum Interruption: Equatable, Sendable {
+    case deadlineExceeded
+    case cancelled
+    /// The kernel dropped replies because the socket's buffer was full (`ENOBUFS`).
+    case repliesLost
+    case socket(Errno)
+}

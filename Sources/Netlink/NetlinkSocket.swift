@@ -1,0 +1,80 @@
+import CNetlink
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A generic netlink socket and the id of the family it talks to.
+///
+/// libnl opens the socket and resolves the family, which makes the kernel load the module. Its send, receive
+/// and error paths are not used: they fold errno values together (ENOENT and ESRCH become one), have no
+/// deadline, and receive every datagram twice.
+struct NetlinkSocket: ~Copyable {
+    private let handle: OpaquePointer
+    private let familyName: String
+    private(set) var family: UInt16
+    let descriptor: CInt
+    /// The port the kernel knows this socket by; replies carry it.
+    let port: UInt32
+
+    /// Opens in the network namespace of the calling thread.
+    init(family name: String) throws(NetlinkError) {
+        guard let handle = nl_socket_alloc() else { throw .socket(.noMemory) }
+        let connected = genl_connect(handle)
+        guard connected == 0 else {
+            let error = Errno(rawValue: errno)
+            nl_socket_free(handle)
+            throw .socket(error == Errno(rawValue: 0) ? .ioError : error)
+        }
+        let resolved = genl_ctrl_resolve(handle, name)
+        guard resolved >= Int32(ControlMessage.firstFamily) else {
+            nl_socket_free(handle)
+            throw .familyNotFound(name)
+        }
+        self.handle = handle
+        familyName = name
+        family = UInt16(resolved)
+        descriptor = nl_socket_get_fd(handle)
+        port = nl_socket_get_local_port(handle)
+
+        // Room for the answers of a whole window; the limit is net.core.rmem_max. Failing is harmless: it costs
+        // an ENOBUFS at worst, which is recovered from.
+        _ = nl_socket_set_buffer_size(handle, 1 << 20, 1 << 20)
+        // Errors without the request quoted back: 36 bytes each instead of the whole message.
+        var on: CInt = 1
+        _ = setsockopt(
+            descriptor, CNetlink_SOL_NETLINK_Int32, CInt(NETLINK_CAP_ACK), &on, socklen_t(MemoryLayout<CInt>.size))
+    }
+
+    deinit { nl_socket_free(handle) }
+
+    /// Asks again for the family's id, which changes when its module is loaded anew. True where it did.
+    mutating func resolveFamilyAgain() -> Bool {
+        let resolved = genl_ctrl_resolve(handle, familyName)
+        guard resolved >= Int32(ControlMessage.firstFamily), UInt16(resolved) != family else { return false }
+        family = UInt16(resolved)
+        return true
+    }
+
+    func send(_ bytes: UnsafeRawBufferPointer) -> Errno? {
+        while true {
+            if Glibc.send(descriptor, bytes.baseAddress, bytes.count, 0) >= 0 { return nil }
+            if errno != EINTR { return Errno(rawValue: errno) }
+        }
+    }
+
+    /// One datagram, or the errno; `EAGAIN` where there is none yet. A datagram larger than the buffer is
+    /// reported as EMSGSIZE: its end would be missing.
+    func receive(into buffer: UnsafeMutableRawBufferPointer) -> Result<Int, Errno> {
+        let flags = CInt(MSG_DONTWAIT) | CInt(MSG_TRUNC)
+        while true {
+            let count = recv(descriptor, buffer.baseAddress, buffer.count, flags)
+            if count > buffer.count { return .failure(Errno(rawValue: EMSGSIZE)) }
+            if count >= 0 { return .success(count) }
+            if errno != EINTR { return .failure(Errno(rawValue: errno)) }
+        }
+    }
+}
+
+private let CNetlink_SOL_NETLINK_Int32 = CInt(CNetlink_SOL_NETLINK)

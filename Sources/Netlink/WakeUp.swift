@@ -1,0 +1,37 @@
+import CNetlink
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Ends the poll of a connection's thread: an eventfd.
+struct WakeUp: ~Copyable, Sendable {
+    let descriptor: CInt
+
+    init() throws(Errno) {
+        descriptor = CNetlink_eventfd()
+        guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+    }
+
+    deinit { close(descriptor) }
+
+    func signal() {
+        var one: UInt64 = 1
+        // Fails only where the counter is full, and then the poll ends anyway.
+        _ = write(descriptor, &one, 8)
+    }
+
+    /// Blocks until signalled, or until `other` has something to read.
+    func wait(orReadable other: CInt? = nil) {
+        var descriptors = [
+            pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: other ?? -1, events: Int16(POLLIN), revents: 0),
+        ]
+        _ = poll(&descriptors, 2, -1)
+        if descriptors[0].revents != 0 {
+            var count: UInt64 = 0
+            _ = read(descriptor, &count, 8)
+        }
+    }
+}
