@@ -1,0 +1,116 @@
+import CIPSet
+import IPVSKit
+import Synchronization
+
+/// The sets that the rules look ports and addresses up in. libipset talks to the kernel, in this process.
+enum IPSet: String, CaseIterable {
+    case tcpMarks = "mesh-mark-tcp"
+    case udpMarks = "mesh-mark-udp"
+    case sourceNAT4 = "mesh-snat4"
+    case sourceNAT6 = "mesh-snat6"
+
+    /// What all names of ours begin with.
+    static let prefix = "mesh-"
+
+    static func marks(_ transport: TransportProtocol) -> IPSet? {
+        switch transport {
+        case .tcp: .tcpMarks
+        case .udp: .udpMarks
+        default: nil
+        }
+    }
+
+    static func sourceNAT(_ family: AddressFamily) -> IPSet {
+        switch family {
+        case .ipv4: .sourceNAT4
+        case .ipv6: .sourceNAT6
+        }
+    }
+
+    /// The protocol whose ports the set marks; nil for sets of addresses.
+    var markedTransport: TransportProtocol? {
+        switch self {
+        case .tcpMarks: .tcp
+        case .udpMarks: .udp
+        case .sourceNAT4, .sourceNAT6: nil
+        }
+    }
+
+    /// Type and the options that make it another set, as `ipset save` prints them.
+    var definition: String {
+        switch self {
+        case .tcpMarks, .udpMarks: "bitmap:port range 0-65535 skbinfo"
+        case .sourceNAT4: "hash:ip family inet"
+        case .sourceNAT6: "hash:ip family inet6"
+        }
+    }
+}
+
+/// What is in the sets, from the text of `ipset save`.
+struct IPSetContents {
+    var definition = ""
+    /// The entries: an element, and the mark where it has one.
+    var entries: [(element: String, mark: FirewallMark?)] = []
+
+    /// - Parameter saved: `create NAME TYPE…`, then `add NAME ELEMENT [skbmark MARK]…`.
+    init(saved: String) {
+        for line in saved.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.first == "create", words.count >= 3 {
+                definition = words[2...].joined(separator: " ")
+            } else if words.first == "add", words.count >= 3 {
+                entries.append((String(words[2]), Self.mark(in: words)))
+            }
+        }
+    }
+
+    /// `skbmark 0x100`, or `skbmark 0x100/0xffff` where the mask is not whole: then it is no mark of ours.
+    private static func mark(in words: [Substring]) -> FirewallMark? {
+        guard let at = words.firstIndex(of: "skbmark"), at + 1 < words.count, words[at + 1].hasPrefix("0x") else {
+            return nil
+        }
+        return UInt32(words[at + 1].dropFirst(2), radix: 16).flatMap(FirewallMark.init)
+    }
+}
+
+/// libipset, one call at a time: it keeps global state.
+enum IPSetLibrary {
+    private static let lock = Mutex(())
+
+    static func names() throws(RuleError) -> Set<String> {
+        Set(try call("list the ipset sets") { CIPSet_run("list -name") }.split(separator: "\n").map(String.init))
+    }
+
+    static func contents(of set: IPSet) throws(RuleError) -> IPSetContents {
+        IPSetContents(saved: try call("read ipset set \(set.rawValue)") { CIPSet_run("save \(set.rawValue)") })
+    }
+
+    /// The lines of an `ipset restore` file.
+    static func restore(_ lines: [String]) throws(RuleError) {
+        guard !lines.isEmpty else { return }
+        let script = lines.joined(separator: "\n") + "\n"
+        _ = try call("write the ipset sets") { CIPSet_restore(script, script.utf8.count) }
+    }
+
+    private static func call(_ operation: String, _ body: () -> CIPSetResult) throws(RuleError) -> String {
+        let (succeeded, output, error) = lock.withLock { _ in
+            let result = body()
+            defer { CIPSet_free(result) }
+            return (result.succeeded, String(cString: result.output), String(cString: result.error))
+        }
+        guard !succeeded else { return output }
+        let reason = error.split(separator: "\n").first.map(String.init) ?? "libipset gave no reason"
+        if reason.contains("Operation not permitted") {
+            throw RuleError(
+                code: .notPermitted, operation: operation, reason: reason, hint: "it takes CAP_NET_ADMIN: run it as root")
+        }
+        if ["Cannot open session", "Kernel support protocol", "Kernel and userspace incompatible", "type not supported"]
+            .contains(where: { reason.contains($0) }) || reason.contains("Invalid argument")
+        {
+            throw RuleError(
+                code: .kernelLacksSupport, operation: operation, reason: reason,
+                hint: "the kernel needs ipset (modules ip_set, ip_set_bitmap_port, ip_set_hash_ip)")
+        }
+        throw RuleError(code: .refused, operation: operation, reason: reason)
+    }
+}

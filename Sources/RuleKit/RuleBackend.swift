@@ -1,0 +1,38 @@
+/// What carries rules into the kernel and reads them back: iptables with ipset, later nftables.
+public protocol RuleBackend: Sendable {
+    /// The name that `--rules` knows it by.
+    var name: String { get }
+
+    /// What is in the kernel of what is ours.
+    func read() async throws(RuleError) -> ObservedRules
+
+    /// Makes changes, in an order in which no packet meets a rule before what the rule looks up.
+    func apply(_ changes: [RuleChange]) async throws(RuleError)
+}
+
+/// Why rules could not be read or written.
+public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What went wrong.
+    public enum Code: Hashable, Sendable {
+        /// A program is not in `PATH`.
+        case toolMissing
+        /// The kernel lacks a table, match, target or set type.
+        case kernelLacksSupport
+        /// No CAP_NET_ADMIN or CAP_NET_RAW.
+        case notPermitted
+        /// The kernel refuses for another reason.
+        case refused
+    }
+
+    /// What went wrong.
+    public var code: Code
+    /// What was asked, in words.
+    public var operation: String
+    /// What the tool or the library said.
+    public var reason: String
+    /// What to do, where that is known.
+    public var hint: String?
+
+    /// What was asked, why it failed, and what to do.
+    public var description: String { "cannot \(operation): \(reason)" + (hint.map { "; \($0)" } ?? "") }
+}
