@@ -1,6 +1,6 @@
 /// A firewall mark: what a rule puts on a packet (`skb->mark`) and IPVS finds a service by. Never 0, which
 /// means "no mark"; the kernel would take 0 for the service TCP 0.0.0.0:0.
-public struct FirewallMark: RawRepresentable, Hashable, Sendable, Comparable {
+public struct FirewallMark: RawRepresentable, Hashable, Sendable, Comparable, Codable {
     /// The mark, all 32 bits of it: IPVS compares the whole.
     public let rawValue: UInt32
 

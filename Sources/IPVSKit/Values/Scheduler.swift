@@ -1,5 +1,7 @@
 /// How a service chooses a destination. Open: schedulers are kernel modules (`ip_vs_NAME`), loaded by name.
-public struct Scheduler: RawRepresentable, Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
+public struct Scheduler: RawRepresentable, Hashable, Sendable, Codable, CustomStringConvertible,
+    ExpressibleByStringLiteral
+{
     /// The kernel's name, 15 bytes at most.
     public let rawValue: String
 

@@ -31,3 +31,21 @@ extension TransportProtocol: LosslessStringConvertible, Comparable {
     /// By number.
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
 }
+
+extension TransportProtocol: Codable {
+    /// Reads the name.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let name = try container.decode(String.self)
+        guard let known = Self(name) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "\(name) is no transport protocol")
+        }
+        self = known
+    }
+
+    /// Writes the name.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

@@ -1,0 +1,139 @@
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+public import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Keeps a state between commands.
+public protocol StateStore: Sendable {
+    /// The newest state; an empty one where none was ever saved.
+    func load() throws(StoreError) -> MeshState
+    /// Replaces the state, whole or not at all. The state's generation is one more than the one it replaces;
+    /// fails where that is no longer the newest.
+    func save(_ state: MeshState) throws(StoreError)
+}
+
+/// Why a state could not be read or written. It is as it was.
+public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What went wrong.
+    public enum Code: Hashable, Sendable {
+        /// The document is truncated, is not JSON, or lacks something.
+        case corrupt
+        /// A newer version wrote it.
+        case newerSchema
+        /// Somebody else saved in between.
+        case conflict
+        /// The file or folder cannot be read or written for lack of permission.
+        case notPermitted
+        /// The file or folder cannot be read or written.
+        case inaccessible
+    }
+
+    /// What went wrong.
+    public var code: Code
+    /// What is wrong, and what to do.
+    public var description: String
+}
+
+/// The state as one JSON document in a folder, replaced atomically.
+public struct FileStore: StateStore {
+    /// The folder.
+    public let directory: FilePath
+    /// The document.
+    public var file: FilePath { directory.appending("mesh.json") }
+    private var temporaryFile: FilePath { directory.appending("mesh.json.new") }
+
+    /// - Parameter directory: made by the first save where it does not exist.
+    public init(directory: FilePath) { self.directory = directory }
+
+    /// The newest state; an empty one where none was ever saved.
+    public func load() throws(StoreError) -> MeshState {
+        let bytes: [UInt8]
+        do {
+            let descriptor = try FileDescriptor.open(file, .readOnly, options: .closeOnExec)
+            bytes = try descriptor.closeAfter { try descriptor.readToEnd() }
+        } catch let error {
+            if error as? Errno == .noSuchFileOrDirectory { return MeshState() }
+            throw inaccessible("read", file, error)
+        }
+        return try decode(Data(bytes))
+    }
+
+    private func decode(_ data: Data) throws(StoreError) -> MeshState {
+        struct Head: Decodable { var schema: Int }
+        let help = "nothing was changed; put a good copy in its place, or move it away to start with an empty mesh"
+        do {
+            let schema = try JSONDecoder().decode(Head.self, from: data).schema
+            guard schema <= MeshState.currentSchema else {
+                throw StoreError(
+                    code: .newerSchema,
+                    description: "\(file) has schema \(schema), and this version of meshctl reads up to "
+                        + "\(MeshState.currentSchema): a newer meshctl wrote it; use that one")
+            }
+            return try JSONDecoder().decode(MeshState.self, from: data)
+        } catch let error as StoreError {
+            throw error
+        } catch let error as DecodingError {
+            throw StoreError(code: .corrupt, description: "\(file) is damaged: \(Self.describe(error)); \(help)")
+        } catch {
+            throw StoreError(code: .corrupt, description: "\(file) is damaged: \(error); \(help)")
+        }
+    }
+
+    private static func describe(_ error: DecodingError) -> String {
+        switch error {
+        case .keyNotFound(let key, let context): "\(path(context))\(key.stringValue) is missing"
+        case .typeMismatch(_, let context), .valueNotFound(_, let context):
+            "\(path(context)) \(context.debugDescription)"
+        case .dataCorrupted(let context):
+            context.codingPath.isEmpty
+                ? "it is truncated, or is not JSON" : "\(path(context)) \(context.debugDescription)"
+        @unknown default: "\(error)"
+        }
+    }
+
+    private static func path(_ context: DecodingError.Context) -> String {
+        context.codingPath.map { "\($0.intValue.map(String.init) ?? $0.stringValue)." }.joined()
+    }
+
+    /// Replaces the document: written beside it, synced, renamed over it, and the folder synced, so that a crash
+    /// at any point leaves the old one or the new one.
+    public func save(_ state: MeshState) throws(StoreError) {
+        guard try load().generation &+ 1 == state.generation else {
+            throw StoreError(code: .conflict, description: "\(file) was changed by another program meanwhile; try again")
+        }
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+            let text = try encoder.encode(state) + [UInt8(ascii: "\n")]
+
+            let new = try FileDescriptor.open(
+                temporaryFile, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+            try new.closeAfter {
+                _ = try new.writeAll(text)
+                try sync(new)
+            }
+            guard rename(temporaryFile.string, file.string) == 0 else { throw Errno(rawValue: errno) }
+            let folder = try FileDescriptor.open(directory, .readOnly, options: [.directory, .closeOnExec])
+            try folder.closeAfter { try sync(folder) }
+        } catch {
+            unlink(temporaryFile.string)
+            throw inaccessible("write", file, error)
+        }
+    }
+
+    private func sync(_ descriptor: FileDescriptor) throws(Errno) {
+        guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    func inaccessible(_ verb: String, _ path: FilePath, _ error: any Error) -> StoreError {
+        let code: StoreError.Code =
+            [Errno.permissionDenied, .notPermitted].contains(error as? Errno) ? .notPermitted : .inaccessible
+        return StoreError(code: code, description: "cannot \(verb) \(path): \(error)")
+    }
+}

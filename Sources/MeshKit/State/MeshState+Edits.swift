@@ -1,0 +1,127 @@
+public import IPVSKit
+public import RuleKit
+
+/// Input that cannot be: says what is wrong and what would be right. The state is as it was.
+public struct InputError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What is wrong, and what to do.
+    public let description: String
+
+    /// An error in words.
+    public init(_ description: String) { self.description = description }
+}
+
+extension MeshState {
+    /// Publishes a port of a service, which is made where there is none. Doing it twice does no more than once;
+    /// another target for a port of the same service replaces the one it has.
+    ///
+    /// - Parameters:
+    ///   - foreignMarks: marks in use that are not ours.
+    ///   - scheduler: nil leaves the service's as it is.
+    public mutating func publish(
+        _ listening: TransportPort, target: UInt16, service name: String, scheduler: Scheduler? = nil,
+        avoiding foreignMarks: Set<FirewallMark> = []
+    ) throws(InputError) {
+        try Self.validate(serviceName: name)
+        if let (owner, _) = publisher(of: listening), owner != name {
+            throw InputError(
+                "\(listening) is published by service \(owner); run `meshctl unpublish \(listening)` first, "
+                    + "or choose another port")
+        }
+        var service = services[name] ?? Service()
+        if let scheduler { service.scheduler = scheduler }
+        if let index = service.ports.firstIndex(where: { $0.listening == listening }) {
+            service.ports[index].target = target
+        } else {
+            let mark = try MarkAllocator.next(avoiding: ownedMarks.union(foreignMarks))
+            service.ports.append(PublishedPort(listening: listening, target: target, mark: mark))
+            service.ports.sort { $0.listening < $1.listening }
+        }
+        services[name] = service
+    }
+
+    /// Publishes a port no longer. The service stays, with its tasks.
+    public mutating func unpublish(_ listening: TransportPort) throws(InputError) {
+        guard let (name, port) = publisher(of: listening) else {
+            throw InputError("\(listening) is not published; `meshctl status` lists what is")
+        }
+        services[name]?.ports.removeAll { $0.listening == listening }
+        retiringMarks.insert(port.mark)
+    }
+
+    /// Adds a task to a service, which is made where there is none; or changes the weight and place of a task
+    /// that is there.
+    public mutating func addTask(_ task: MeshTask, service name: String) throws(InputError) {
+        try Self.validate(serviceName: name)
+        try Self.validate(taskAddress: task.address)
+        guard task.weight <= UInt32(Int32.max) else { throw InputError("a weight is at most \(Int32.max)") }
+        var service = services[name] ?? Service()
+        service.tasks.removeAll { $0.address == task.address }
+        service.tasks.append(task)
+        service.tasks.sort { $0.address < $1.address }
+        services[name] = service
+    }
+
+    /// Removes a task.
+    public mutating func removeTask(_ address: IPAddress, service name: String) throws(InputError) {
+        let service = try self.service(name)
+        guard service.tasks.contains(where: { $0.address == address }) else {
+            throw InputError("service \(name) has no task \(address); `meshctl task ls \(name)` lists what it has")
+        }
+        services[name]?.tasks.removeAll { $0.address == address }
+    }
+
+    /// Removes a service with its ports and tasks.
+    public mutating func removeService(_ name: String) throws(InputError) {
+        let service = try self.service(name)
+        retiringMarks.formUnion(service.ports.map(\.mark))
+        services[name] = nil
+    }
+
+    /// The service of a name.
+    public func service(_ name: String) throws(InputError) -> Service {
+        guard let service = services[name] else {
+            throw InputError("there is no service \(name.debugDescription); `meshctl service ls` lists what is")
+        }
+        return service
+    }
+
+    private static func validate(serviceName name: String) throws(InputError) {
+        let isWellFormed =
+            name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                    true
+                default: false
+                }
+            }
+        let startsWell = name.utf8.first.map { ![UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains($0) }
+        guard isWellFormed, startsWell == true, name.utf8.count <= 63 else {
+            let shown = name.utf8.count > 80 ? name.prefix(60).debugDescription + "…" : name.debugDescription
+            throw InputError(
+                "\(shown) is no service name: letters, digits, '-', '_' and '.', beginning with a letter or digit, "
+                    + "63 characters at most")
+        }
+    }
+
+    private static func validate(taskAddress address: IPAddress) throws(InputError) {
+        let fault: String? =
+            if address.isUnspecified {
+                "is no address of a task"
+            } else if address.isLoopback {
+                "is the loopback address: IPVS cannot balance to it. Let the task listen on an address of this node, "
+                    + "and add that"
+            } else if address.isMulticast {
+                "is a multicast address: a task has an address of its own"
+            } else if address.isReserved {
+                "is reserved or the broadcast address: a task has an address of its own"
+            } else if address.isIPv4Mapped {
+                "is an IPv4 address written as IPv6: write it as IPv4"
+            } else if address.family == .ipv6, address.isLinkLocal {
+                "is link-local, and says nothing without its link: add a global or unique local address of the task"
+            } else {
+                nil
+            }
+        if let fault { throw InputError("\(address) \(fault)") }
+    }
+}
