@@ -71,6 +71,13 @@ public struct MeshTask: Hashable, Sendable, Codable {
     public var weight: UInt32 = 1
     /// Its replies come back by this node: its packets keep the client's address.
     public var isLocal = false
+
+    /// A task of weight 1 somewhere else, unless said otherwise.
+    public init(address: IPAddress, weight: UInt32 = 1, isLocal: Bool = false) {
+        self.address = address
+        self.weight = weight
+        self.isLocal = isLocal
+    }
 }
 
 extension PublishedPort: Codable {

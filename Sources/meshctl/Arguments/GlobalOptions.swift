@@ -1,0 +1,58 @@
+import ArgumentParser
+import IPVSKit
+import Logging
+import MeshKit
+import RuleKit
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// What every command takes.
+struct GlobalOptions: ParsableArguments {
+    enum Rules: String, ExpressibleByArgument, CaseIterable {
+        case auto, iptables
+    }
+
+    @Option(
+        name: .customLong("state-dir"),
+        help: ArgumentHelp("Where the mesh is kept (default: $MESHCTL_STATE_DIR, else /var/lib/meshctl).", valueName: "dir"))
+    var stateDirectory: String?
+
+    @Option(help: "What carries the rules into the kernel.")
+    var rules = Rules.auto
+
+    @Flag(name: .shortAndLong, help: "Say on standard error what is done.")
+    var verbose = false
+
+    var store: FileStore {
+        let directory = stateDirectory ?? getenv("MESHCTL_STATE_DIR").map { String(cString: $0) } ?? ""
+        return FileStore(directory: FilePath(directory.isEmpty ? "/var/lib/meshctl" : directory))
+    }
+
+    /// The mesh of the network namespace that the command runs in.
+    func mesh() throws -> Mesh {
+        try NotPermitted.check()
+        var logger = Logger(label: "meshctl") { _ in StreamLogHandler.standardError(label: "meshctl") }
+        logger.logLevel = verbose ? .debug : .error
+        return Mesh(
+            store: store, ipvs: try IPVS(logger: logger), rules: IPTablesBackend(),
+            onWait: { StandardError.write("waiting for another meshctl on the same state to finish") })
+    }
+
+    func report(_ plan: Plan) {
+        guard verbose else { return }
+        for step in plan.steps { StandardError.write("~ \(step)") }
+    }
+}
+
+/// What every command takes that prints data.
+struct FormatOptions: ParsableArguments {
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case table, json
+    }
+
+    @Option(help: "How data is printed.")
+    var format = Format.table
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+import MeshKit
+
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "Show what would change in the kernel, and change nothing.",
+        discussion: """
+            Exits with 0 where the kernel holds what it should, with 2 where it does not.
+
+            EXAMPLE
+              meshctl plan || meshctl reconcile
+            """)
+
+    @OptionGroup var format: FormatOptions
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        let plan = try await options.mesh().plan()
+        switch format.format {
+        case .json: print(try JSONText.encode(PlanReport(plan)))
+        case .table where plan.isEmpty: print("Nothing to do: the kernel holds what it should.")
+        case .table:
+            for step in plan.steps { print("~ \(step)") }
+            let count = plan.steps.count == 1 ? "1 change" : "\(plan.steps.count) changes"
+            print("\(count). Apply:  meshctl reconcile")
+        }
+        if !plan.isEmpty { throw ExitCode(ExitStatus.drift.rawValue) }
+    }
+}
+
+/// `plan --format json`.
+private struct PlanReport: Encodable {
+    var changes: [String]
+
+    init(_ plan: Plan) { changes = plan.steps.map(\.description) }
+}
+
+struct Reconcile: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Make the kernel hold what it should: one pass.",
+        discussion: """
+            EXAMPLE
+              meshctl reconcile
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        let plan = try await options.mesh().reconcile()
+        for step in plan.steps { print("~ \(step)") }
+        print(plan.isEmpty ? "Nothing to do: the kernel holds what it should." : "\(plan.steps.count) done.")
+    }
+}
+
+struct Reset: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Take down everything that meshctl ever put up, and forget all services.",
+        discussion: """
+            Services, chains and sets of others stay as they are; settings of the kernel get the values they had.
+
+            EXAMPLE
+              meshctl reset
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        let plan = try await options.mesh().reset()
+        options.report(plan)
+        print(plan.isEmpty ? "Nothing was up." : "All is down; \(plan.steps.count) changes taken back.")
+    }
+}

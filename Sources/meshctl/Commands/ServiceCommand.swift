@@ -1,0 +1,63 @@
+import ArgumentParser
+import MeshKit
+
+struct ServiceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "service", abstract: "List, inspect and remove services.",
+        subcommands: [List.self, Inspect.self, Remove.self])
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "ls", abstract: "List the services.",
+            discussion: """
+                EXAMPLE
+                  meshctl service ls --format json
+                """)
+
+        @OptionGroup var format: FormatOptions
+        @OptionGroup var options: GlobalOptions
+
+        func run() async throws {
+            try format.print(try ServiceReport(try options.store.load()))
+        }
+    }
+
+    struct Inspect: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Show a service with all that was asked for and allocated, as JSON.",
+            discussion: """
+                EXAMPLE
+                  meshctl service inspect nginx
+                """)
+
+        @Argument(help: "The service.")
+        var service: String
+
+        @OptionGroup var options: GlobalOptions
+
+        func run() async throws {
+            let report = try ServiceReport(try options.store.load(), only: service)
+            for service in report.services { print(try JSONText.encode(service)) }
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "rm", abstract: "Remove a service with its ports and tasks.",
+            discussion: """
+                EXAMPLE
+                  meshctl service rm nginx
+                """)
+
+        @Argument(help: "The service.")
+        var service: String
+
+        @OptionGroup var options: GlobalOptions
+
+        func run() async throws {
+            let (_, plan) = try await options.mesh().change { state, _ in try state.removeService(service) }
+            options.report(plan)
+            print("\(service) is removed")
+        }
+    }
+}
