@@ -57,7 +57,7 @@ let package = Package(
         .target(
             name: "RuleKit",
             dependencies: [
-                "IPVSKit", "CIPSet",
+                "IPVSKit", "Netlink", "CIPSet",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -83,6 +83,37 @@ let package = Package(
 
         .executableTarget(
             name: "balance-port", dependencies: ["IPVSKit"], path: "Examples/balance-port", swiftSettings: settings),
+
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
+            ],
+            path: "Tests/TestSupport", swiftSettings: settings),
+        .testTarget(
+            name: "NetlinkTests",
+            dependencies: ["Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
+        .testTarget(
+            name: "IPVSKitTests",
+            dependencies: [
+                "IPVSKit", "Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "RuleKitTests", dependencies: ["RuleKit", "IPVSKit", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "MeshKitTests",
+            dependencies: [
+                "MeshKit", "RuleKit", "IPVSKit", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MeshctlTests",
+            dependencies: ["meshctl", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

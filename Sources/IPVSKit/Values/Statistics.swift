@@ -39,6 +39,15 @@ public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
 
     /// The id of the service.
     public var id: VirtualService.ID { service.id }
+
+    /// A service as a kernel could have it, for tests of what reads one.
+    public init(
+        service: VirtualService, statistics: Statistics = Statistics(), destinations: [DestinationStatus] = []
+    ) {
+        self.service = service
+        self.statistics = statistics
+        self.destinations = destinations
+    }
 }
 
 /// A destination as the kernel has it.
@@ -56,4 +65,10 @@ public struct DestinationStatus: Hashable, Sendable, Identifiable {
 
     /// The id of the destination.
     public var id: Destination.ID { destination.id }
+
+    /// A destination as a kernel could have it, for tests of what reads one.
+    public init(destination: Destination, statistics: Statistics = Statistics()) {
+        self.destination = destination
+        self.statistics = statistics
+    }
 }

@@ -1,5 +1,6 @@
 import CIPSet
 import IPVSKit
+import Netlink
 import Synchronization
 
 /// The sets that the rules look ports and addresses up in. libipset talks to the kernel, in this process.
@@ -73,44 +74,61 @@ struct IPSetContents {
     }
 }
 
-/// libipset, one call at a time: it keeps global state.
+/// libipset, one call at a time, since it keeps global state; and on a thread of its own, since it waits for the
+/// kernel.
 enum IPSetLibrary {
     private static let lock = Mutex(())
 
-    static func names() throws(RuleError) -> Set<String> {
-        Set(try call("list the ipset sets") { CIPSet_run("list -name") }.split(separator: "\n").map(String.init))
+    static func names() async throws(RuleError) -> Set<String> {
+        let text = try await call("list the ipset sets") { CIPSet_run("list -name") }
+        return Set(text.split(separator: "\n").map(String.init))
     }
 
-    static func contents(of set: IPSet) throws(RuleError) -> IPSetContents {
-        IPSetContents(saved: try call("read ipset set \(set.rawValue)") { CIPSet_run("save \(set.rawValue)") })
+    static func contents(of set: IPSet) async throws(RuleError) -> IPSetContents {
+        IPSetContents(saved: try await call("read ipset set \(set.rawValue)") { CIPSet_run("save \(set.rawValue)") })
     }
 
     /// The lines of an `ipset restore` file.
-    static func restore(_ lines: [String]) throws(RuleError) {
+    static func restore(_ lines: [String]) async throws(RuleError) {
         guard !lines.isEmpty else { return }
         let script = lines.joined(separator: "\n") + "\n"
-        _ = try call("write the ipset sets") { CIPSet_restore(script, script.utf8.count) }
+        _ = try await call("write the ipset sets") { CIPSet_restore(script, script.utf8.count) }
     }
 
-    private static func call(_ operation: String, _ body: () -> CIPSetResult) throws(RuleError) -> String {
-        let (succeeded, output, error) = lock.withLock { _ in
-            let result = body()
-            defer { CIPSet_free(result) }
-            return (result.succeeded, String(cString: result.output), String(cString: result.error))
+    private static func call(
+        _ operation: String, _ body: @escaping @Sendable () -> CIPSetResult
+    ) async throws(RuleError) -> String {
+        let (succeeded, output, error): (Bool, String, String)
+        do {
+            (succeeded, output, error) = try await DetachedThread.run {
+                lock.withLock { _ in
+                    let result = body()
+                    defer { CIPSet_free(result) }
+                    return (result.succeeded, String(cString: result.output), String(cString: result.error))
+                }
+            }
+        } catch let failure {
+            throw RuleError(code: .refused, operation: operation, reason: "\(failure)")
         }
         guard !succeeded else { return output }
-        let reason = error.split(separator: "\n").first.map(String.init) ?? "libipset gave no reason"
+        throw refusal(error.split(separator: "\n").first.map(String.init) ?? "libipset gave no reason", operation)
+    }
+
+    private static func refusal(_ reason: String, _ operation: String) -> RuleError {
         if reason.contains("Operation not permitted") {
-            throw RuleError(
-                code: .notPermitted, operation: operation, reason: reason, hint: "it takes CAP_NET_ADMIN: run it as root")
+            return RuleError(
+                code: .notPermitted, operation: operation, reason: reason,
+                hint: "it takes CAP_NET_ADMIN: run it as root")
         }
-        if ["Cannot open session", "Kernel support protocol", "Kernel and userspace incompatible", "type not supported"]
-            .contains(where: { reason.contains($0) }) || reason.contains("Invalid argument")
-        {
-            throw RuleError(
+        let missing = [
+            "Cannot open session", "Kernel support protocol", "Kernel and userspace incompatible",
+            "type not supported", "Invalid argument",
+        ]
+        if missing.contains(where: reason.contains) {
+            return RuleError(
                 code: .kernelLacksSupport, operation: operation, reason: reason,
                 hint: "the kernel needs ipset (modules ip_set, ip_set_bitmap_port, ip_set_hash_ip)")
         }
-        throw RuleError(code: .refused, operation: operation, reason: reason)
+        return RuleError(code: .refused, operation: operation, reason: reason)
     }
 }

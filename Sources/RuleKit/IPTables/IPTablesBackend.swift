@@ -30,14 +30,14 @@ public struct IPTablesBackend: RuleBackend {
         }
 
         var rules = RuleSet()
-        let names = try IPSetLibrary.names()
+        let names = try await IPSetLibrary.names()
         for set in IPSet.allCases {
             guard names.contains(set.rawValue) else {
                 faults.append(RuleFault("ipset: set \(set.rawValue) missing"))
                 continue
             }
             isAbsent = false
-            let contents = try IPSetLibrary.contents(of: set)
+            let contents = try await IPSetLibrary.contents(of: set)
             guard contents.definition.hasPrefix(set.definition) else {
                 throw RuleError(
                     code: .refused, operation: "use ipset set \(set.rawValue)",
@@ -65,12 +65,12 @@ public struct IPTablesBackend: RuleBackend {
     /// Makes changes: sets and their elements first where rules are installed, rules first where they go.
     public func apply(_ changes: [RuleChange]) async throws(RuleError) {
         let installs = changes.contains { if case .install = $0 { true } else { false } }
-        if installs { try IPSetLibrary.restore(IPSet.allCases.map { "create \($0.rawValue) \($0.definition) -exist" }) }
+        if installs { try await IPSetLibrary.restore(IPSet.allCases.map { "create \($0.rawValue) \($0.definition) -exist" }) }
         var lines: [String] = []
         for change in changes {
             if let line = try Self.line(change) { lines.append(line) }
         }
-        try IPSetLibrary.restore(lines)
+        try await IPSetLibrary.restore(lines)
         if installs {
             for tool in tools { try await tool.restore(tool.save().restoring(Skeleton(family: tool.family))) }
         }
@@ -79,8 +79,8 @@ public struct IPTablesBackend: RuleBackend {
 
     private func uninstall() async throws(RuleError) {
         for tool in tools { try await tool.restore(tool.save().removing(Skeleton(family: tool.family))) }
-        let names = try IPSetLibrary.names()
-        try IPSetLibrary.restore(IPSet.allCases.filter { names.contains($0.rawValue) }.map { "destroy \($0.rawValue)" })
+        let names = try await IPSetLibrary.names()
+        try await IPSetLibrary.restore(IPSet.allCases.filter { names.contains($0.rawValue) }.map { "destroy \($0.rawValue)" })
     }
 
     /// A change to one element, as a line of `ipset restore`. Done twice it does no more than once.

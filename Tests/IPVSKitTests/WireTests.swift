@@ -1,0 +1,120 @@
+import Netlink
+import Synchronization
+import SystemPackage
+import Testing
+
+@testable import IPVSKit
+
+/// What goes to the kernel, byte for byte: as ipvsadm sends it, but for the order of the attributes.
+@Suite struct WireTests {
+    /// The attributes of the request that a change becomes, behind the netlink headers.
+    private func request(_ change: Change) async throws -> [UInt8] {
+        let sent = Mutex<[UInt8]>([])
+        let ipvs = IPVS { request in
+            sent.withLock { $0 = Array(request[16...]) }
+            return [reply(to: request, type: 2, payload: [0, 0, 0, 0])]
+        }
+        try await ipvs.perform([change]).get()
+        return sent.withLock { $0 }
+    }
+
+    @Test func createFirewallMarkService() async throws {
+        let service = VirtualService(id: .firewallMark(0x102, .ipv4), scheduler: .roundRobin)
+        #expect(
+            try await request(.createService(service)) == [
+                1, 1, 0, 0,  // IPVS_CMD_NEW_SERVICE
+                56, 0, 1, 0x80,
+                6, 0, 1, 0, 2, 0, 0, 0,  // AF_INET
+                8, 0, 5, 0, 0x02, 0x01, 0, 0,  // the mark, in host order
+                7, 0, 6, 0, 0x72, 0x72, 0, 0,  // "rr"
+                12, 0, 7, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,  // flags, and a mask that means all
+                8, 0, 8, 0, 0, 0, 0, 0,  // timeout
+                8, 0, 9, 0, 0xFF, 0xFF, 0xFF, 0xFF,  // netmask
+            ])
+    }
+
+    @Test func createIPv6ServiceSendsAPrefixAndNotAMask() async throws {
+        let service = VirtualService(
+            id: .address("fd00::1", port: 443, protocol: .udp), scheduler: .maglevHashing, flags: .hashFallback,
+            persistence: .init(timeoutSeconds: 300, netmask: 64))
+        #expect(
+            try await request(.createService(service)) == [
+                1, 1, 0, 0,
+                84, 0, 1, 0x80,
+                6, 0, 1, 0, 10, 0, 0, 0,
+                6, 0, 2, 0, 17, 0, 0, 0,
+                20, 0, 3, 0, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
+                6, 0, 4, 0, 0x01, 0xBB, 0, 0,  // the port, in network order
+                7, 0, 6, 0, 0x6D, 0x68, 0, 0,
+                12, 0, 7, 0, 0x09, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF,  // persistent, fallback
+                8, 0, 8, 0, 0x2C, 0x01, 0, 0,
+                8, 0, 9, 0, 64, 0, 0, 0,  // in host order
+            ])
+    }
+
+    @Test func createDestination() async throws {
+        let change = Change.createDestination(
+            Destination("10.0.0.2", port: 80, weight: 3), of: .firewallMark(0x100, .ipv4))
+        #expect(
+            try await request(change) == [
+                5, 1, 0, 0,
+                20, 0, 1, 0x80, 6, 0, 1, 0, 2, 0, 0, 0, 8, 0, 5, 0, 0, 1, 0, 0,
+                60, 0, 2, 0x80,
+                6, 0, 11, 0, 2, 0, 0, 0,
+                8, 0, 1, 0, 10, 0, 0, 2,
+                6, 0, 2, 0, 0, 80, 0, 0,
+                8, 0, 3, 0, 0, 0, 0, 0,
+                8, 0, 4, 0, 3, 0, 0, 0,
+                8, 0, 5, 0, 0, 0, 0, 0,
+                8, 0, 6, 0, 0, 0, 0, 0,
+            ])
+    }
+
+    @Test func deletionsCarryTheKeyOnly() async throws {
+        let id = VirtualService.ID.firewallMark(0x100, .ipv6)
+        #expect(
+            try await request(.deleteService(id)) == [
+                3, 1, 0, 0, 20, 0, 1, 0x80, 6, 0, 1, 0, 10, 0, 0, 0, 8, 0, 5, 0, 0, 1, 0, 0,
+            ])
+        #expect(try await request(.deleteDestination(.init("fd00::2", port: 0), of: id)).count == 24 + 4 + 8 + 20 + 8)
+    }
+
+    /// A service as Linux 6.1 sends it, cut out of a dump: counters twice, narrow and wide.
+    @Test func readsWhatTheKernelSends() async throws {
+        let service: [UInt8] =
+            [6, 0, 1, 0, 2, 0, 0, 0] + [8, 0, 5, 0, 0, 1, 0, 0] + [7, 0, 6, 0, 0x72, 0x72, 0, 0]
+            + [12, 0, 7, 0, 2, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF] + [8, 0, 8, 0, 0, 0, 0, 0]
+            + [8, 0, 9, 0, 0xFF, 0xFF, 0xFF, 0xFF] + [12, 0, 10, 0] + [8, 0, 1, 0, 7, 0, 0, 0]
+            + [16, 0, 12, 0] + [12, 0, 1, 0, 9, 0, 0, 0, 1, 0, 0, 0] + [5, 0, 99, 0, 1, 0, 0, 0]
+        let ipvs = IPVS { request in
+            [
+                reply(
+                    to: request, type: UInt16(0x1F),
+                    payload: [1, 1, 0, 0] + [UInt8(4 + service.count), 0, 1, 0] + service),
+                reply(to: request, type: 3, payload: [0, 0, 0, 0]),
+            ]
+        }
+        let found = try await ipvs.services()
+        #expect(found.map(\.service) == [VirtualService(id: .firewallMark(0x100, .ipv4), scheduler: .roundRobin)])
+        #expect(found.first?.statistics.connections == 0x1_0000_0009, "the wide counter counts")
+    }
+
+    @Test func anEntryWithoutWhatMakesItOneIsAnError() async throws {
+        let ipvs = IPVS { request in
+            [
+                reply(to: request, type: 0x1F, payload: [1, 1, 0, 0, 12, 0, 1, 0, 6, 0, 1, 0, 2, 0, 0, 0]),
+                reply(to: request, type: 3, payload: [0, 0, 0, 0]),
+            ]
+        }
+        let error = await #expect(throws: IPVSError.self) { try await ipvs.services() }
+        #expect(error?.code == .communication)
+    }
+}
+
+/// A message that answers a request.
+func reply(to request: [UInt8], type: UInt16, payload: [UInt8]) -> [UInt8] {
+    let length = UInt32(16 + payload.count)
+    var message = withUnsafeBytes(of: length) { Array($0) } + withUnsafeBytes(of: type) { Array($0) } + [0, 0]
+    message += request[8..<12] + [0, 0, 0, 0] + payload
+    return message + [UInt8](repeating: 0, count: aligned(message.count) - message.count)
+}

@@ -1,0 +1,102 @@
+import IPVSKit
+import RuleKit
+import Testing
+
+@testable import MeshKit
+
+@Suite struct MeshStateTests {
+    private static let web = TransportPort(1080, .tcp)
+
+    @Test func theFirstMarkIs256AndBothFamiliesShareIt() throws {
+        var state = MeshState()
+        try state.publish(Self.web, target: 80, service: "nginx")
+        try state.publish(TransportPort(1081, .tcp), target: 80, service: "nginx")
+        #expect(state.services["nginx"]?.ports.map(\.mark) == [0x100, 0x101])
+    }
+
+    @Test func publishingTwiceChangesNothing() throws {
+        var state = MeshState()
+        try state.publish(Self.web, target: 80, service: "nginx", scheduler: .weightedRoundRobin)
+        let once = state
+        try state.publish(Self.web, target: 80, service: "nginx")
+        #expect(state == once)
+    }
+
+    @Test func anotherTargetKeepsTheMark() throws {
+        var state = MeshState()
+        try state.publish(Self.web, target: 80, service: "nginx")
+        try state.publish(Self.web, target: 8080, service: "nginx")
+        #expect(state.services["nginx"]?.ports == [PublishedPort(listening: Self.web, target: 8080, mark: 0x100)])
+    }
+
+    @Test func aPortHasOneService() throws {
+        var state = MeshState()
+        try state.publish(Self.web, target: 80, service: "nginx")
+        let before = state
+        #expect(throws: InputError.self) { try state.publish(Self.web, target: 80, service: "other") }
+        #expect(state == before)
+        // The same number of another protocol is another port.
+        try state.publish(TransportPort(1080, .udp), target: 80, service: "other")
+    }
+
+    @Test func marksOnTheirWayOutAreOursAndNotGivenAgain() throws {
+        var state = MeshState()
+        try state.publish(Self.web, target: 80, service: "nginx")
+        try state.unpublish(Self.web)
+        #expect(state.ownedMarks == [0x100])
+        try state.publish(Self.web, target: 80, service: "nginx")
+        #expect(state.services["nginx"]?.ports.map(\.mark) == [0x101])
+    }
+
+    @Test(arguments: ["a/b", "a b", "", "-a", ".a", "ä", "a\n", String(repeating: "a", count: 300), String(repeating: "a", count: 64)])
+    func badNames(name: String) {
+        var state = MeshState()
+        #expect(throws: InputError.self) { try state.publish(Self.web, target: 80, service: name) }
+        #expect(throws: InputError.self) { try state.addTask(MeshTask(address: "10.0.0.1"), service: name) }
+        #expect(state == MeshState())
+    }
+
+    @Test(arguments: ["a", "nginx", "my_stack-web.1", "9", String(repeating: "a", count: 63)])
+    func goodNames(name: String) throws {
+        var state = MeshState()
+        try state.publish(Self.web, target: 80, service: name)
+    }
+
+    @Test(
+        arguments: [
+            "0.0.0.0", "127.0.0.1", "127.1.2.3", "224.0.0.1", "255.255.255.255", "240.1.1.1", "::", "::1", "ff02::1",
+            "fe80::1", "::ffff:10.0.0.1",
+        ] as [IPAddress])
+    func addressesThatNoTaskHas(address: IPAddress) {
+        var state = MeshState()
+        #expect(throws: InputError.self) { try state.addTask(MeshTask(address: address), service: "nginx") }
+        #expect(state == MeshState())
+    }
+
+    @Test func aTaskAddedAgainIsChanged() throws {
+        var state = MeshState()
+        try state.addTask(MeshTask(address: "10.0.0.2"), service: "nginx")
+        try state.addTask(MeshTask(address: "10.0.0.1"), service: "nginx")
+        try state.addTask(MeshTask(address: "10.0.0.2", weight: 5), service: "nginx")
+        #expect(
+            state.services["nginx"]?.tasks == [MeshTask(address: "10.0.0.1"), MeshTask(address: "10.0.0.2", weight: 5)])
+    }
+
+    @Test func whatIsNotThereCannotBeRemoved() {
+        var state = MeshState()
+        #expect(throws: InputError.self) { try state.unpublish(Self.web) }
+        #expect(throws: InputError.self) { try state.removeService("nginx") }
+        #expect(throws: InputError.self) { try state.removeTask("10.0.0.1", service: "nginx") }
+    }
+
+    /// Far past what a mesh publishes: no mark twice, none with another program's bits.
+    @Test func marksKeepClearOfOthersBits() throws {
+        var taken: Set<FirewallMark> = Set((0x100...0x3FF0).compactMap { FirewallMark(rawValue: $0) })
+        for _ in 0..<100 {
+            let mark = try MarkAllocator.next(avoiding: taken)
+            #expect(mark.rawValue & 0x00FF_C000 == 0)
+            #expect(taken.insert(mark).inserted)
+        }
+        #expect(taken.contains(0x3FFF) && taken.contains(0x0100_0000), "goes on above the others' bits")
+    }
+}

@@ -1,0 +1,104 @@
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The command as a user meets it: what can be seen without a kernel that has IPVS.
+@Suite struct CommandLineTests {
+    private func meshctl(_ arguments: String..., state: String = "/nonexistent") async throws -> Ran {
+        try await Shell.run(
+            [try BuiltProducts.path("meshctl")] + arguments, environment: ["MESHCTL_STATE_DIR": state, "COLUMNS": "100"])
+    }
+
+    @Test func helpNamesEveryCommandAndTheExitStatuses() async throws {
+        let ran = try await meshctl("--help")
+        #expect(ran.status == 0)
+        for word in ["publish", "unpublish", "service", "task", "status", "plan", "reconcile", "reset", "EXIT STATUS"] {
+            #expect(ran.output.contains(word), "no \(word) in\n\(ran.output)")
+        }
+    }
+
+    @Test(
+        arguments: [
+            ["publish"], ["unpublish"], ["task", "add"], ["task", "rm"], ["task", "ls"], ["service", "ls"],
+            ["service", "inspect"], ["service", "rm"], ["status"], ["plan"], ["reconcile"], ["reset"],
+        ])
+    func everyCommandHasAnExample(command: [String]) async throws {
+        let ran = try await Shell.run([try BuiltProducts.path("meshctl")] + command + ["--help"])
+        #expect(ran.status == 0)
+        #expect(ran.output.contains("EXAMPLE"))
+    }
+
+    @Test(
+        "what cannot be a command line exits with 64 and says why",
+        arguments: [
+            (["publish", "0:80", "nginx"], "ports are the numbers from 1 to 65535"),
+            (["publish", "70000:80", "nginx"], "ports are the numbers from 1 to 65535"),
+            (["publish", "1080:0", "nginx"], "ports are the numbers from 1 to 65535"),
+            (["publish", "--", "-1:80", "nginx"], "ports are the numbers from 1 to 65535"),
+            (["publish", "+80:80", "nginx"], "ports are the numbers from 1 to 65535"),
+            (["publish", "1080", "nginx"], "with a colon between"),
+            (["publish", "1080:80:80", "nginx"], "with a colon between"),
+            (["publish", "1080:80/icmp", "nginx"], "it is tcp or udp"),
+            (["publish", "1080:80/", "nginx"], "it is tcp or udp"),
+            (["publish", "1080:80", "nginx", "--scheduler", "fastest"], "the schedulers are rr, wrr"),
+            (["publish", "1080:80"], "Missing expected argument"),
+            (["unpublish", "http"], "ports are the numbers from 1 to 65535"),
+            (["task", "add", "nginx", "999.1.1.1"], "write an IPv4 or IPv6 address"),
+            (["task", "add", "nginx", "10.0.0.1:80"], "write an IPv4 or IPv6 address"),
+            (["task", "add", "nginx", "10.0.0.1", "--weight", "-1"], "weight"),
+            (["frobnicate"], "Unexpected argument"),
+        ])
+    func usage(arguments: [String], reason: String) async throws {
+        let ran = try await Shell.run([try BuiltProducts.path("meshctl")] + arguments)
+        #expect(ran.status == 64, "\(ran)")
+        #expect(ran.error.contains(reason), "\(ran)")
+        #expect(ran.output.isEmpty)
+    }
+
+    @Test func listsOfAnEmptyMesh() async throws {
+        #expect(try await meshctl("task", "ls").output == "SERVICE  ADDRESS  WEIGHT  CLIENT IP\n")
+        #expect(try await meshctl("service", "ls").output == "SERVICE  PORTS  TASKS  SCHEDULER\n")
+        let json = try await meshctl("service", "ls", "--format", "json")
+        #expect(json.output == "{\n  \"services\" : [\n\n  ]\n}\n")
+    }
+
+    @Test func listsOfAStore() async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.appending("mesh.json").write(
+                #"""
+                {"schema":1,"generation":3,"retiringMarks":[],"originalSysctls":{},"services":{
+                  "nginx":{"scheduler":"rr","ports":[{"port":1080,"target":80,"transport":"tcp","mark":256}],
+                    "tasks":[{"address":"10.0.0.9","weight":1,"isLocal":true},{"address":"10.0.0.10","weight":12,"isLocal":false}]},
+                  "dns":{"scheduler":"mh","ports":[],"tasks":[]}}}
+                """#)
+            #expect(
+                try await meshctl("task", "ls", "nginx", state: directory.string).output == """
+                    SERVICE  ADDRESS    WEIGHT  CLIENT IP
+                    nginx    10.0.0.9        1  kept
+                    nginx    10.0.0.10      12  hidden
+
+                    """)
+            #expect(
+                try await meshctl("service", "ls", state: directory.string).output == """
+                    SERVICE  PORTS         TASKS  SCHEDULER
+                    dns                        0  mh
+                    nginx    1080->80/tcp      2  rr
+
+                    """)
+            let unknown = try await meshctl("task", "ls", "web", state: directory.string)
+            #expect(unknown.status == 65)
+            #expect(unknown.error.contains("no service \"web\""))
+        }
+    }
+
+    @Test(arguments: ["{\"schema\"", "not json", "{\"schema\": 2}"])
+    func aStoreThatCannotBeReadExitsWith65(text: String) async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.appending("mesh.json").write(text)
+            let ran = try await meshctl("service", "ls", state: directory.string)
+            #expect(ran.status == 65, "\(ran)")
+            #expect(ran.error.contains("mesh.json"))
+            #expect(try directory.appending("mesh.json").text() == text)
+        }
+    }
+}

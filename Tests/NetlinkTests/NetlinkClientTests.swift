@@ -1,0 +1,184 @@
+import Synchronization
+import SystemPackage
+import Testing
+
+@testable import Netlink
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The engine against kernels that are closures: slow, mute, stuck and wrong ones.
+@Suite(.timeLimit(.minutes(1))) struct NetlinkClientTests {
+    private static func messages(_ count: Int) -> MessageWriter {
+        var writer = MessageWriter()
+        for _ in 0..<count { writer.message(command: 1, version: 1) }
+        return writer
+    }
+
+    private static func header(_ request: [UInt8]) -> NetlinkHeader {
+        request.withUnsafeBytes { NetlinkHeader($0)! }
+    }
+
+    /// Acknowledges what asks for it.
+    private static let obedient: SimulatedKernel = { request in
+        let header = header(request)
+        guard header.flags & NetlinkFlags.acknowledge != 0 else { return [] }
+        return [.acknowledgement(of: header.sequence, port: 0)]
+    }
+
+    @Test(arguments: [1, 63, 64, 65, 1_000]) func everyMessageOfABatchIsConfirmed(count: Int) async throws {
+        let client = NetlinkClient(simulating: Self.obedient)
+        let outcome = try await client.send(Self.messages(count), deadline: .seconds(10))
+        #expect(outcome.confirmed == count)
+        #expect(outcome.failures.isEmpty)
+        #expect(outcome.interruption == nil)
+    }
+
+    @Test func aFailureStopsNothingBehindIt() async throws {
+        let client = NetlinkClient { request in
+            let sequence = Self.header(request).sequence
+            if sequence % 10 == 0 { return [.error(.fileExists, of: sequence, port: 0)] }
+            return Self.obedient(request)
+        }
+        let outcome = try await client.send(Self.messages(200), deadline: .seconds(10))
+        #expect(outcome.confirmed == 200)
+        #expect(outcome.failures.map(\.index) == (0..<200).filter { ($0 + 1) % 10 == 0 })
+    }
+
+    @Test func aMuteKernelMeetsTheDeadlineAndTheNextCallWorks() async throws {
+        let isMute = Mutex(true)
+        let client = NetlinkClient { request in
+            isMute.withLock { $0 } ? [] : Self.obedient(request)
+        }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let outcome = try await client.send(Self.messages(1), deadline: .milliseconds(50))
+        let elapsed = clock.now - start
+        #expect(outcome.interruption == .deadlineExceeded)
+        #expect((.milliseconds(50)..<(.milliseconds(200))).contains(elapsed), "took \(elapsed)")
+        #expect((outcome.confirmed, outcome.sent) == (0, 1), "handed over, and nothing known of it")
+
+        isMute.withLock { $0 = false }
+        #expect(try await client.send(Self.messages(1), deadline: .seconds(10)).confirmed == 1)
+    }
+
+    @Test func aKernelThatNeverReturnsMeetsTheDeadlineToo() async throws {
+        let isStuck = Mutex(true)
+        let client = NetlinkClient { request in
+            while isStuck.withLock({ $0 }) { usleep(1_000) }
+            return Self.obedient(request)
+        }
+        defer { isStuck.withLock { $0 = false } }
+        let outcome = try await client.send(Self.messages(1), deadline: .milliseconds(50))
+        #expect(outcome.interruption == .deadlineExceeded)
+        #expect(outcome.sent == 0)
+    }
+
+    @Test func cancellationEndsTheCall() async throws {
+        let client = NetlinkClient { _ in [] }
+        let call = Task { try await client.send(Self.messages(1), deadline: .seconds(60)) }
+        try await Task.sleep(for: .milliseconds(20))
+        call.cancel()
+        #expect(try await call.value.interruption == .cancelled)
+    }
+
+    @Test func aCallCancelledBeforeItBeginsSendsNothing() async throws {
+        let requests = Mutex(0)
+        let client = NetlinkClient { request in
+            requests.withLock { $0 += 1 }
+            return Self.obedient(request)
+        }
+        let call = Task {
+            withUnsafeCurrentTask { $0?.cancel() }
+            return try await client.send(Self.messages(1), deadline: .seconds(60))
+        }
+        #expect(try await call.value.interruption == .cancelled)
+        #expect(requests.withLock { $0 } == 0)
+    }
+
+    /// A hundred calls that get no answer must not stop tasks that have nothing to do with them.
+    @Test func aHundredStuckCallsLeaveOtherTasksRunning() async throws {
+        let clients = (0..<100).map { _ in NetlinkClient { _ in [] } }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for client in clients {
+                group.addTask {
+                    let outcome = try await client.send(Self.messages(1), deadline: .milliseconds(500))
+                    #expect(outcome.interruption == .deadlineExceeded)
+                }
+            }
+            let clock = ContinuousClock()
+            let start = clock.now
+            for _ in 0..<10 { await Task.yield() }
+            try await Task.sleep(for: .milliseconds(10))
+            #expect(clock.now - start < .milliseconds(300))
+            try await group.waitForAll()
+        }
+    }
+
+    /// Calls queued behind one that is given up are served by the connection that takes its place.
+    @Test func callsBehindAStuckOneAreServed() async throws {
+        let first = Mutex(true)
+        let client = NetlinkClient { request in
+            let isFirst = first.withLock { first in
+                defer { first = false }
+                return first
+            }
+            return isFirst ? [] : Self.obedient(request)
+        }
+        async let stuck = client.send(Self.messages(1), deadline: .milliseconds(100))
+        try await Task.sleep(for: .milliseconds(20))
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<20 {
+                group.addTask { try await client.send(Self.messages(1), deadline: .seconds(10)).confirmed }
+            }
+            for try await confirmed in group { #expect(confirmed == 1) }
+        }
+        #expect(try await stuck.interruption == .deadlineExceeded)
+    }
+
+    @Test func repliesAreNeverCrossed() async throws {
+        // Answers a request with its own first attribute.
+        let client = NetlinkClient { request in
+            let header = Self.header(request)
+            return [
+                .message(type: Transport.simulatedFamily, sequence: header.sequence, port: 0, payload: Array(request[16...])),
+                .acknowledgement(of: header.sequence, port: 0),
+            ]
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<50 {
+                group.addTask {
+                    for call in 0..<100 {
+                        let mine = UInt32(task * 1_000 + call)
+                        var writer = MessageWriter()
+                        writer.message(command: 1, version: 1) { $0.put(1, mine) }
+                        let box = Box()
+                        _ = try await client.send(writer, deadline: .seconds(20)) { _, message in
+                            var attributes = message.attributes
+                            box.value = attributes.next()?.uint32
+                        }
+                        #expect(box.value == mine)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    @Test func whatIsNotNetlinkFailsTheCallAndNotTheNext() async throws {
+        let isWrong = Mutex(true)
+        let client = NetlinkClient { request in
+            isWrong.withLock { wrong in
+                defer { wrong = false }
+                return wrong ? [[1, 2, 3]] : Self.obedient(request)
+            }
+        }
+        await #expect(throws: NetlinkError.malformedReply) {
+            try await client.send(Self.messages(1), deadline: .seconds(10))
+        }
+        #expect(try await client.send(Self.messages(1), deadline: .seconds(10)).confirmed == 1)
+    }
+
+    private final class Box { var value: UInt32? }
+}

@@ -1,0 +1,57 @@
+import Subprocess
+import SystemPackage
+
+/// A program that a test ran, and what came of it.
+package struct Ran: Sendable, CustomStringConvertible {
+    package var command: [String]
+    /// The exit status; 128 and the signal where one ended it.
+    package var status: Int32
+    package var output: String
+    package var error: String
+
+    package var description: String {
+        "$ \(command.joined(separator: " "))\nexit status \(status)\n\(output)\(error)"
+    }
+}
+
+/// Runs programs, as found in PATH or by path.
+package enum Shell {
+    /// Runs a program and gives whatever came of it.
+    package static func run(
+        _ command: [String], environment: [String: String] = [:], input: String = ""
+    ) async throws -> Ran {
+        var changes: [Environment.Key: String?] = [:]
+        for (name, value) in environment { changes[Environment.Key(stringLiteral: name)] = value }
+        let program = command[0]
+        let result = try await Subprocess.run(
+            program.contains("/") ? .path(FilePath(program)) : .name(program),
+            arguments: Arguments(Array(command.dropFirst())), environment: .inherit.updating(changes),
+            input: .string(input), output: .string(limit: 32 << 20), error: .string(limit: 1 << 20))
+        let status: Int32 =
+            switch result.terminationStatus {
+            case .exited(let code): code
+            case .signaled(let signal): 128 + signal
+            }
+        return Ran(
+            command: command, status: status, output: result.standardOutput, error: result.standardError)
+    }
+
+    /// Runs a program that must succeed, and gives what it printed.
+    @discardableResult
+    package static func check(_ command: String...) async throws -> String {
+        try await check(command)
+    }
+
+    /// Runs a program that must succeed, and gives what it printed.
+    @discardableResult
+    package static func check(_ command: [String], input: String = "") async throws -> String {
+        let ran = try await run(command, input: input)
+        guard ran.status == 0 else { throw Failed(ran: ran) }
+        return ran.output
+    }
+
+    package struct Failed: Error, CustomStringConvertible {
+        package var ran: Ran
+        package var description: String { "\(ran)" }
+    }
+}

@@ -1,0 +1,55 @@
+import FoundationEssentials
+package import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A folder of a test's own, gone after it.
+package enum TemporaryDirectory {
+    package static func with<Result>(_ body: (FilePath) throws -> Result) throws -> Result {
+        let path = try make()
+        defer { remove(path) }
+        return try body(path)
+    }
+
+    package static func with<Result>(_ body: (FilePath) async throws -> Result) async throws -> Result {
+        let path = try make()
+        defer { remove(path) }
+        return try await body(path)
+    }
+
+    private static func make() throws -> FilePath {
+        var template = Array("/tmp/meshctl-test-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw Errno(rawValue: errno) }
+        return FilePath(platformString: template)
+    }
+
+    private static func remove(_ path: FilePath) {
+        try? FileManager.default.removeItem(atPath: path.string)
+    }
+}
+
+extension FilePath {
+    /// The whole file as text.
+    package func text() throws -> String {
+        let file = try FileDescriptor.open(self, .readOnly)
+        return try file.closeAfter {
+            var bytes: [UInt8] = []
+            while true {
+                let part = try [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
+                    count = try file.read(into: UnsafeMutableRawBufferPointer(buffer))
+                }
+                if part.isEmpty { return String(decoding: bytes, as: UTF8.self) }
+                bytes += part
+            }
+        }
+    }
+
+    /// Makes or replaces the file.
+    package func write(_ text: String) throws {
+        let file = try FileDescriptor.open(
+            self, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        _ = try file.closeAfter { try file.writeAll(text.utf8) }
+    }
+}
