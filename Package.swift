@@ -114,6 +114,13 @@ let package = Package(
             name: "MeshctlTests",
             dependencies: ["meshctl", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
             swiftSettings: settings),
+        .testTarget(
+            name: "KernelTests",
+            dependencies: [
+                "IPVSKit", "Netlink", "meshctl", "balance-port", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -52,6 +52,7 @@ package enum Shell {
 
     package struct Failed: Error, CustomStringConvertible {
         package var ran: Ran
+        package init(ran: Ran) { self.ran = ran }
         package var description: String { "\(ran)" }
     }
 }

@@ -1,0 +1,134 @@
+import SystemPackage
+import TestSupport
+import Testing
+
+extension KernelTests {
+    /// What meshctl refuses: with which status, and that nothing is changed by it.
+    @Suite struct RefusalTests {
+        private static let badInput: [(arguments: [String], status: Int32, reason: String)] = [
+            (["publish", "0:80", "nginx"], 64, "ports are the numbers from 1 to 65535"),
+            (["publish", "70000:80", "nginx"], 64, "ports are the numbers from 1 to 65535"),
+            (["publish", "1080", "nginx"], 64, "with a colon between"),
+            (["publish", "1080:80/icmp", "nginx"], 64, "it is tcp or udp"),
+            (["publish", "2080:80", "a/b"], 65, "is no service name"),
+            (["publish", "2080:80", "a b"], 65, "is no service name"),
+            (["publish", "2080:80", String(repeating: "a", count: 300)], 65, "is no service name"),
+            (["task", "add", "nginx", "999.1.1.1"], 64, "write an IPv4 or IPv6 address"),
+            (["task", "add", "nginx", "0.0.0.0"], 65, "is no address of a task"),
+            (["task", "add", "nginx", "127.0.0.1"], 65, "is the loopback address"),
+            (["task", "add", "nginx", "224.0.0.1"], 65, "is a multicast address"),
+            (["task", "add", "nginx", "ff02::1"], 65, "is a multicast address"),
+            (["task", "add", "nginx", "10.0.0.9", "--weight", "4000000000"], 65, "a weight is at most 2147483647"),
+            (["publish", "2080:80", "nginx", "--scheduler", "fastest"], 64, "the schedulers are"),
+            (["publish", "1080:80", "other"], 65, "is published by service nginx"),
+            (["unpublish", "4711"], 65, "is not published"),
+            (["task", "rm", "nginx", "10.0.0.200"], 65, "has no task"),
+            (["service", "rm", "nobody"], 65, "there is no service"),
+        ]
+
+        @Test func badInputChangesNothing() async throws {
+            try await MeshHost.with(tasks: 0) { host in
+                try await host.meshctl("task", "add", "nginx", "10.0.0.2")
+                try await host.meshctl("publish", "1080:80", "nginx")
+                let store = try host.storeText()
+                let kernel = try await host.kernelText()
+                for (arguments, status, reason) in Self.badInput {
+                    let ran = try await host.meshctl(arguments)
+                    #expect(ran.status == status, "\(ran)")
+                    #expect(ran.error.contains(reason), "\(ran)")
+                    #expect(try host.storeText() == store, "\(ran)")
+                }
+                #expect(try await host.kernelText() == kernel)
+
+                let file = host.stateDirectory.appending("mesh.json")
+                for damaged in [String(store.prefix(store.count / 2)), "not JSON", store.replacing("\"schema\" : 1", with: "\"schema\" : 2")] {
+                    try file.write(damaged)
+                    for arguments in [["publish", "2080:80", "nginx"], ["task", "add", "nginx", "10.0.0.9"], ["plan"], ["status"], ["reset"]] {
+                        let ran = try await host.meshctl(arguments)
+                        #expect(ran.status == 65, "\(ran)")
+                        #expect(ran.error.contains("mesh.json"), "\(ran)")
+                    }
+                    #expect(try host.storeText() == damaged)
+                }
+                #expect(try await host.kernelText() == kernel)
+            }
+        }
+
+        /// The kernel refuses in the middle of a pass: the rules are written by then not at all, and what was
+        /// done before is taken back.
+        @Test func aPassThatFailsIsTakenBack() async throws {
+            try await MeshHost.with(tasks: 0) { host in
+                try await host.meshctl("task", "add", "nginx", "10.0.0.2")
+                // A set of another type where ours should be.
+                try await host.node.check("ipset", "create", "mesh-snat4", "hash:net")
+                let kernel = try await host.kernelText()
+                let ran = try await host.meshctl(["publish", "1080:80", "nginx"])
+                #expect(ran.status == 1, "\(ran)")
+                #expect(ran.error.contains("mesh-snat4"), "\(ran)")
+                #expect(try await host.kernelText() == kernel)
+                #expect(try !host.storeText().contains("1080"))
+            }
+        }
+
+        @Test func withoutPrivilegeItExitsWith77() async throws {
+            try await MeshHost.with(tasks: 0) { host in
+                for arguments in [["publish", "1080:80", "nginx"], ["status"], ["plan"], ["reset"]] {
+                    let program = try BuiltProducts.path("meshctl")
+                    let ran = try await host.node.run(
+                        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", program] + arguments,
+                        environment: ["MESHCTL_STATE_DIR": host.stateDirectory.string, "PATH": "/nonexistent"])
+                    #expect(ran.status == 77, "\(ran)")
+                    #expect(ran.error.contains("CAP_NET_ADMIN"), "\(ran)")
+                }
+            }
+        }
+
+        @Test func inAUserNamespaceItExitsWith77AndSaysWhy() async throws {
+            let ran = try await Shell.run(
+                ["unshare", "--user", "--map-root-user", "--net", try BuiltProducts.path("meshctl"), "plan"],
+                environment: ["MESHCTL_STATE_DIR": "/nonexistent"])
+            #expect(ran.status == 77, "\(ran)")
+            #expect(ran.error.contains("user namespace"), "\(ran)")
+        }
+
+        @Test func withoutIptablesItExitsWith69() async throws {
+            try await MeshHost.with(tasks: 0) { host in
+                // ip netns exec itself wants its PATH.
+                let ran = try await host.node.run([
+                    "env", "PATH=/nonexistent", "MESHCTL_STATE_DIR=\(host.stateDirectory)",
+                    try BuiltProducts.path("meshctl"), "publish", "1080:80", "nginx",
+                ])
+                #expect(ran.status == 69, "\(ran)")
+                #expect(ran.error.contains("install the package iptables"), "\(ran)")
+            }
+        }
+
+        /// A kernel whose modules are out of reach, which is what one without them looks like.
+        @Test(
+            arguments: [
+                ("ip_vs", "modprobe ip_vs"), ("ip_set", "modules ip_set"),
+            ])
+        func withoutAModuleItExitsWith69(module: String, hint: String) async throws {
+            let program = try BuiltProducts.path("meshctl")
+            // Unloading takes what stands on it along; other namespaces' leftovers would hold it.
+            let ran = try await Shell.run(
+                [
+                    "unshare", "--mount", "--net", "sh", "-c",
+                    """
+                    for try in 1 2 3 4 5 6 7 8 9 10; do
+                        for name in $(lsmod | awk '$1 ~ /^(ip_vs|xt_ipvs|xt_set|ip_set)/ { print $1 }'); do
+                            rmmod "$name" 2>/dev/null
+                        done
+                    done
+                    lsmod | grep -q "^\(module) " && { echo "\(module) is still loaded" >&2; lsmod >&2; exit 99; }
+                    [ \(module) = ip_vs ] || modprobe ip_vs || exit 98
+                    mv_target=/lib/modules/$(uname -r)
+                    mount -t tmpfs none "$mv_target" || exit 97
+                    "\(program)" publish 1080:80 nginx
+                    """,
+                ], environment: ["MESHCTL_STATE_DIR": "/tmp/state-without-\(module)"])
+            #expect(ran.status == 69, "\(ran)")
+            #expect(ran.error.contains(hint), "\(ran)")
+        }
+    }
+}
