@@ -78,7 +78,7 @@ package final class NetlinkClient: Sendable {
         connection.withLock { connection in
             for exchange in exchanges where connection?.post(exchange) != true {
                 do throws(NetlinkError) {
-                    let fresh = try Connection(open: open)
+                    let fresh = try Connection { [peer] in Self.open(peer) }
                     connection = fresh
                     _ = fresh.post(exchange)
                 } catch {
@@ -88,8 +88,8 @@ package final class NetlinkClient: Sendable {
         }
     }
 
-    /// Runs on the connection's thread.
-    @Sendable private func open() -> Result<TransportBox, NetlinkError> {
+    /// Runs on the connection's thread, which must not hold the client: the client's end is what ends the thread.
+    private static func open(_ peer: Peer) -> Result<TransportBox, NetlinkError> {
         switch peer {
         case .simulated(let kernel):
             return .success(TransportBox(.simulated(kernel, pending: [])))

@@ -10,10 +10,10 @@ public enum RuleChange: Hashable, Sendable {
     case mark(TransportPort, FirewallMark)
     /// Marks connections to a port no longer.
     case unmark(TransportPort)
-    /// Rewrites the source of balanced packets to an address.
-    case addSourceNAT(IPAddress)
-    /// Keeps the source of balanced packets to an address. Known connections go on as they are.
-    case removeSourceNAT(IPAddress)
+    /// Puts an address on a list.
+    case add(IPAddress, AddressList)
+    /// Takes an address from a list. Known connections go on as they are.
+    case remove(IPAddress, AddressList)
 }
 
 extension RuleSet {
@@ -27,8 +27,10 @@ extension RuleSet {
         }
         var additions: [RuleChange] = []
         var removals: [RuleChange] = []
-        for address in wanted.sourceNAT.subtracting(found.rules.sourceNAT).sorted() {
-            additions.append(.addSourceNAT(address))
+        for list in AddressList.allCases {
+            let (old, new) = (found.rules.addresses[list] ?? [], wanted.addresses[list] ?? [])
+            additions += new.subtracting(old).sorted().map { .add($0, list) }
+            removals += old.subtracting(new).sorted().map { .remove($0, list) }
         }
         for (port, mark) in wanted.marks.sorted(by: { $0.key < $1.key }) where found.rules.marks[port] != mark {
             additions.append(.mark(port, mark))
@@ -38,12 +40,7 @@ extension RuleSet {
         case .absent: additions.append(.install([]))
         case .damaged(let faults): additions.append(.install(faults))
         }
-        for port in found.rules.marks.keys.sorted() where wanted.marks[port] == nil {
-            removals.append(.unmark(port))
-        }
-        for address in found.rules.sourceNAT.subtracting(wanted.sourceNAT).sorted() {
-            removals.append(.removeSourceNAT(address))
-        }
-        return (additions, removals)
+        let unmarked = found.rules.marks.keys.sorted().filter { wanted.marks[$0] == nil }
+        return (additions, unmarked.map { .unmark($0) } + removals)
     }
 }

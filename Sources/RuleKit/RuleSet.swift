@@ -4,18 +4,26 @@ public import IPVSKit
 public struct RuleSet: Hashable, Sendable {
     /// New connections to a local address and such a port get the mark that IPVS finds the service by.
     public var marks: [TransportPort: FirewallMark]
-    /// Balanced packets to these addresses leave with this node's own address as their source, because replies
-    /// would else not come back by this node.
-    public var sourceNAT: Set<IPAddress>
+    /// The addresses that a rule looks up.
+    public var addresses: [AddressList: Set<IPAddress>]
 
     /// Rules that do nothing, unless said otherwise.
-    public init(marks: [TransportPort: FirewallMark] = [:], sourceNAT: Set<IPAddress> = []) {
+    public init(marks: [TransportPort: FirewallMark] = [:], addresses: [AddressList: Set<IPAddress>] = [:]) {
         self.marks = marks
-        self.sourceNAT = sourceNAT
+        self.addresses = addresses.filter { !$0.value.isEmpty }
     }
 
     /// Whether there is nothing to do: then a namespace needs no rules at all.
-    public var isEmpty: Bool { marks.isEmpty && sourceNAT.isEmpty }
+    public var isEmpty: Bool { marks.isEmpty && addresses.allSatisfy(\.value.isEmpty) }
+}
+
+/// A list of addresses that a rule looks up; IPv4 and IPv6 together.
+public enum AddressList: Hashable, Sendable, CaseIterable {
+    /// Replies from here are let through the forward chain, whatever its policy.
+    case tasks
+    /// Balanced packets to here leave with this node's own address as their source, because replies would else
+    /// not come back by this node.
+    case sourceNAT
 }
 
 /// A port of a transport protocol: `1080/tcp`.

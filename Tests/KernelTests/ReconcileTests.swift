@@ -41,7 +41,8 @@ extension KernelTests {
                     try await host.meshctl("reconcile")
                     let after = try await host.meshctl(["plan"])
                     try #require(after.status == 0, "after \(command) and reconcile: \(after)")
-                    #expect(try await host.kernelText().sortedLines() == healthy, "after \(command)")
+                    let kernelNow1 = try await host.kernelText().sortedLines()
+                    #expect(kernelNow1 == healthy, "after \(command)")
                 }
             }
         }
@@ -86,12 +87,15 @@ extension KernelTests {
                 try await host.meshctl("publish", "1080:80", "nginx")
                 try await host.meshctl("publish", "5353:53/udp", "nginx", "--scheduler", "mh")
                 try await host.meshctl("publish", "1081:81", "other")
-                #expect(try await host.kernelText() != before)
-                #expect(try await host.node.check("ipvsadm", "-Ln").contains("FWM  257 rr"), "256 is another's here")
+                let kernelNow2 = try await host.kernelText()
+                #expect(kernelNow2 != before)
+                #expect(try await host.node.check("ipvsadm", "-Ln").contains("FWM  257 mh"), "256 is another's here")
 
                 try await host.meshctl("reset")
-                #expect(try await host.kernelText() == before)
-                #expect(try await host.settings() == settings)
+                let kernelNow3 = try await host.kernelText()
+                #expect(kernelNow3 == before)
+                let settingsNow4 = try await host.settings()
+                #expect(settingsNow4 == settings)
                 #expect(try await host.meshctl("reset") == "Nothing was up.\n")
             }
         }

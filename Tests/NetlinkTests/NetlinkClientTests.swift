@@ -180,5 +180,22 @@ import Testing
         #expect(try await client.send(Self.messages(1), deadline: .seconds(10)).confirmed == 1)
     }
 
+    /// The thread and its socket end with the client: a namespace that nobody uses any more can go.
+    @Test func theConnectionEndsWithTheClient() async throws {
+        final class Token: Sendable {}
+        weak var alive: Token?
+        do {
+            let token = Token()
+            alive = token
+            let client = NetlinkClient { [token] request in
+                _ = token
+                return Self.obedient(request)
+            }
+            _ = try await client.send(Self.messages(1), deadline: .seconds(10))
+        }
+        for _ in 0..<200 where alive != nil { try await Task.sleep(for: .milliseconds(10)) }
+        #expect(alive == nil)
+    }
+
     private final class Box { var value: UInt32? }
 }

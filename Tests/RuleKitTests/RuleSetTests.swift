@@ -14,8 +14,8 @@ import Testing
 
     @Test func elementsComeBeforeTheRulesThatLookThemUp() {
         let (additions, removals) = RuleSet.changes(
-            from: ObservedRules(), to: RuleSet(marks: [Self.web: 0x100], sourceNAT: ["10.0.0.2"]))
-        #expect(additions == [.addSourceNAT("10.0.0.2"), .mark(Self.web, 0x100), .install([])])
+            from: ObservedRules(), to: RuleSet(marks: [Self.web: 0x100], addresses: [.sourceNAT: ["10.0.0.2"]]))
+        #expect(additions == [.add("10.0.0.2", .sourceNAT), .mark(Self.web, 0x100), .install([])])
         #expect(removals.isEmpty)
     }
 
@@ -28,10 +28,10 @@ import Testing
 
     @Test func marksGoBeforeSourceNAT() {
         let found = ObservedRules(
-            skeleton: .intact, rules: RuleSet(marks: [Self.web: 0x100, Self.dns: 0x101], sourceNAT: ["10.0.0.2"]))
+            skeleton: .intact, rules: RuleSet(marks: [Self.web: 0x100, Self.dns: 0x101], addresses: [.sourceNAT: ["10.0.0.2"]]))
         let (additions, removals) = RuleSet.changes(from: found, to: RuleSet(marks: [Self.dns: 0x101]))
         #expect(additions.isEmpty)
-        #expect(removals == [.unmark(Self.web), .removeSourceNAT("10.0.0.2")])
+        #expect(removals == [.unmark(Self.web), .remove("10.0.0.2", .sourceNAT)])
     }
 
     @Test func theLastPortTakesTheRulesWithIt() {

@@ -15,7 +15,7 @@ import Testing
         :MESH-FORWARD - [0:0]
         -A FORWARD -j MESH-FORWARD
         -A FORWARD -o docker0 -j DOCKER
-        -A MESH-FORWARD -m ipvs --ipvs -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j ACCEPT
+        -A MESH-FORWARD -m conntrack --ctstate ESTABLISHED --ctdir REPLY -m set --match-set mesh-task4 src -j ACCEPT
         COMMIT
         *nat
         :POSTROUTING ACCEPT [0:0]

@@ -12,14 +12,14 @@ public enum Compiler {
                 datapath.rules.marks[port.listening] = port.mark
                 entries += AddressFamily.allCases.compactMap { entry(service, port, $0) }
             }
-            if !service.ports.isEmpty {
-                datapath.rules.sourceNAT.formUnion(service.tasks.filter { !$0.isLocal }.map(\.address))
-            }
         }
         datapath.ipvs = Table(entries)
+        let tasks = state.services.values.filter { !$0.ports.isEmpty }.flatMap(\.tasks)
+        let addresses = Set(tasks.map(\.address))
         // An address is behind this node or is not: one task that says so speaks for all that have it.
-        datapath.rules.sourceNAT.subtract(
-            state.services.values.flatMap { $0.tasks.filter(\.isLocal).map(\.address) })
+        let local = state.services.values.flatMap { $0.tasks.filter(\.isLocal).map(\.address) }
+        datapath.rules = RuleSet(
+            marks: datapath.rules.marks, addresses: [.tasks: addresses, .sourceNAT: addresses.subtracting(local)])
 
         if !datapath.rules.marks.isEmpty {
             datapath.sysctls = [

@@ -41,8 +41,10 @@ extension Plan.Step: CustomStringConvertible {
         case .rules(.uninstall): "rules   remove the mesh's chains and sets"
         case .rules(.mark(let port, let mark)): "rules   mark \(port) with \(mark)"
         case .rules(.unmark(let port)): "rules   mark \(port) no longer"
-        case .rules(.addSourceNAT(let address)): "rules   SNAT balanced packets to \(address)"
-        case .rules(.removeSourceNAT(let address)): "rules   SNAT balanced packets to \(address) no longer"
+        case .rules(.add(let address, .tasks)): "rules   let replies of \(address) through"
+        case .rules(.remove(let address, .tasks)): "rules   let replies of \(address) through no longer"
+        case .rules(.add(let address, .sourceNAT)): "rules   SNAT balanced packets to \(address)"
+        case .rules(.remove(let address, .sourceNAT)): "rules   SNAT balanced packets to \(address) no longer"
         }
     }
 }

@@ -15,9 +15,9 @@ public enum Planner {
         steps += sysctls(from: found, to: wanted).map(Plan.Step.sysctl)
         steps += ipvs.filter { !$0.isRemoval }.map(Plan.Step.ipvs)
         steps += rules.additions.map(Plan.Step.rules)
-        steps += rules.removals.filter { !$0.isSourceNAT }.map(Plan.Step.rules)
+        steps += rules.removals.filter { !$0.isAddress }.map(Plan.Step.rules)
         steps += ipvs.filter(\.isRemoval).map(Plan.Step.ipvs)
-        steps += rules.removals.filter(\.isSourceNAT).map(Plan.Step.rules)
+        steps += rules.removals.filter(\.isAddress).map(Plan.Step.rules)
         return Plan(steps: steps)
     }
 
@@ -47,7 +47,7 @@ extension Change {
 }
 
 extension RuleChange {
-    fileprivate var isSourceNAT: Bool {
-        if case .removeSourceNAT = self { true } else { false }
+    fileprivate var isAddress: Bool {
+        if case .remove = self { true } else { false }
     }
 }

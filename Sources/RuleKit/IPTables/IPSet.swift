@@ -7,6 +7,8 @@ import Synchronization
 enum IPSet: String, CaseIterable {
     case tcpMarks = "mesh-mark-tcp"
     case udpMarks = "mesh-mark-udp"
+    case tasks4 = "mesh-task4"
+    case tasks6 = "mesh-task6"
     case sourceNAT4 = "mesh-snat4"
     case sourceNAT6 = "mesh-snat6"
 
@@ -21,19 +23,26 @@ enum IPSet: String, CaseIterable {
         }
     }
 
-    static func sourceNAT(_ family: AddressFamily) -> IPSet {
-        switch family {
-        case .ipv4: .sourceNAT4
-        case .ipv6: .sourceNAT6
+    static func addresses(_ list: AddressList, _ family: AddressFamily) -> IPSet {
+        switch (list, family) {
+        case (.tasks, .ipv4): .tasks4
+        case (.tasks, .ipv6): .tasks6
+        case (.sourceNAT, .ipv4): .sourceNAT4
+        case (.sourceNAT, .ipv6): .sourceNAT6
         }
     }
 
-    /// The protocol whose ports the set marks; nil for sets of addresses.
-    var markedTransport: TransportProtocol? {
+    enum Contents {
+        case marks(TransportProtocol)
+        case addresses(AddressList)
+    }
+
+    var contents: Contents {
         switch self {
-        case .tcpMarks: .tcp
-        case .udpMarks: .udp
-        case .sourceNAT4, .sourceNAT6: nil
+        case .tcpMarks: .marks(.tcp)
+        case .udpMarks: .marks(.udp)
+        case .tasks4, .tasks6: .addresses(.tasks)
+        case .sourceNAT4, .sourceNAT6: .addresses(.sourceNAT)
         }
     }
 
@@ -41,8 +50,8 @@ enum IPSet: String, CaseIterable {
     var definition: String {
         switch self {
         case .tcpMarks, .udpMarks: "bitmap:port range 0-65535 skbinfo"
-        case .sourceNAT4: "hash:ip family inet"
-        case .sourceNAT6: "hash:ip family inet6"
+        case .tasks4, .sourceNAT4: "hash:ip family inet"
+        case .tasks6, .sourceNAT6: "hash:ip family inet6"
         }
     }
 }

@@ -52,12 +52,13 @@ public struct IPTablesBackend: RuleBackend {
 
     private static func read(_ contents: IPSetContents, of set: IPSet, into rules: inout RuleSet) {
         for entry in contents.entries {
-            if let transport = set.markedTransport {
+            switch set.contents {
+            case .marks(let transport):
                 // An entry without a mark does nothing; it is none, and writing the wanted one replaces it.
                 guard let port = UInt16(entry.element), port != 0, let mark = entry.mark else { continue }
                 rules.marks[TransportPort(port, transport)] = mark
-            } else if let address = IPAddress(entry.element) {
-                rules.sourceNAT.insert(address)
+            case .addresses(let list):
+                if let address = IPAddress(entry.element) { rules.addresses[list, default: []].insert(address) }
             }
         }
     }
@@ -89,8 +90,8 @@ public struct IPTablesBackend: RuleBackend {
         case .install, .uninstall: nil
         case .mark(let port, let mark): "add \(try set(of: port)) \(port.port) skbmark \(mark) -exist"
         case .unmark(let port): "del \(try set(of: port)) \(port.port) -exist"
-        case .addSourceNAT(let address): "add \(IPSet.sourceNAT(address.family).rawValue) \(address) -exist"
-        case .removeSourceNAT(let address): "del \(IPSet.sourceNAT(address.family).rawValue) \(address) -exist"
+        case .add(let address, let list): "add \(IPSet.addresses(list, address.family).rawValue) \(address) -exist"
+        case .remove(let address, let list): "del \(IPSet.addresses(list, address.family).rawValue) \(address) -exist"
         }
     }
 

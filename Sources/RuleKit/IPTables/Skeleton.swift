@@ -21,7 +21,8 @@ struct Skeleton: Equatable {
 
     init(family: AddressFamily) {
         let loopback = family == .ipv4 ? "127.0.0.0/8" : "::1/128"
-        let sourceNAT = IPSet.sourceNAT(family).rawValue
+        let tasks = IPSet.addresses(.tasks, family).rawValue
+        let sourceNAT = IPSet.addresses(.sourceNAT, family).rawValue
         let local = "-m addrtype --dst-type LOCAL "
         chains = [
             // The original direction only: an answer to a connection of the node's own, whose source port happens
@@ -31,20 +32,22 @@ struct Skeleton: Equatable {
                 jumps: [.init(from: "PREROUTING", condition: local), .init(from: "OUTPUT", condition: local)],
                 rules: ["-d \(loopback) -j RETURN"]
                     + IPSet.allCases.compactMap { set in
-                        set.markedTransport.map { transport in
-                            "-p \(transport) -m conntrack --ctdir ORIGINAL "
-                                + "-j SET --map-set \(set.rawValue) dst --map-mark"
-                        }
+                        guard case .marks(let transport) = set.contents else { return nil }
+                        return "-p \(transport) -m conntrack --ctdir ORIGINAL "
+                            + "-j SET --map-set \(set.rawValue) dst --map-mark"
                     }),
             // A chain at nat POSTROUTING also makes conntrack find another source port where two published ports
             // with one target would give a task the same connection twice.
             Chain(
                 table: "nat", name: "MESH-SNAT", jumps: [.init(from: "POSTROUTING", condition: "")],
                 rules: ["-m set --match-set \(sourceNAT) dst -m ipvs --ipvs -j MASQUERADE"]),
-            // Balanced packets never cross FORWARD, but the tasks' replies do.
+            // Balanced packets never cross FORWARD, but the tasks' replies do. They are told by the set: IPVS has not
+            // seen them at this point, so that `-m ipvs` does not match.
             Chain(
                 table: "filter", name: "MESH-FORWARD", jumps: [.init(from: "FORWARD", condition: "")],
-                rules: ["-m ipvs --ipvs -m conntrack --ctstate ESTABLISHED --ctdir REPLY -j ACCEPT"]),
+                rules: [
+                    "-m conntrack --ctstate ESTABLISHED --ctdir REPLY -m set --match-set \(tasks) src -j ACCEPT"
+                ]),
         ]
     }
 

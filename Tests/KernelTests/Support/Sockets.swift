@@ -1,4 +1,5 @@
 import IPVSKit
+import Synchronization
 import SystemPackage
 
 #if canImport(Glibc)
@@ -61,6 +62,7 @@ extension String {
 final class TestSocket: Sendable {
     private let descriptor: CInt
     private let family: AddressFamily
+    private let isShutDown = Mutex(false)
 
     /// Made in the namespace of the calling thread.
     init(_ family: AddressFamily, _ type: __socket_type) throws {
@@ -113,7 +115,8 @@ final class TestSocket: Sendable {
     func answer(with name: String) {
         var buffer = [UInt8](repeating: 0, count: 4096)
         var peer = sockaddr_storage()
-        while true {
+        // Looks every two seconds, when its time-out ends the wait.
+        while !isShutDown.withLock({ $0 }) {
             var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
             let count = withUnsafeMutablePointer(to: &peer) {
                 $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -131,7 +134,7 @@ final class TestSocket: Sendable {
         }
     }
 
-    func shutdown() { _ = Glibc.shutdown(descriptor, CInt(SHUT_RDWR)) }
+    func shutdown() { isShutDown.withLock { $0 = true } }
 }
 
 extension IPAddress {

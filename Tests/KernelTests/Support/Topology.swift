@@ -91,8 +91,9 @@ struct TestNamespace: Sendable {
     }
 
     /// Lines as `ip` takes them, in one process.
-    func ip(_ lines: [String]) async throws {
-        try await Shell.check(["ip", "-n", name, "-batch", "-"], input: lines.joined(separator: "\n") + "\n")
+    func ip(_ lines: [String], options: String...) async throws {
+        try await Shell.check(
+            ["ip"] + options + ["-n", name, "-batch", "-"], input: lines.joined(separator: "\n") + "\n")
     }
 
     /// Runs the body on a thread in this namespace.
