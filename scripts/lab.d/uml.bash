@@ -3,6 +3,7 @@
 
 uml_kernel=
 uml_modules=
+uml_root=/run/root
 
 uml_fetch() {
     local root=
@@ -19,17 +20,39 @@ uml_fetch() {
     workdir_exec=true
 }
 
-# uml_start STDOUT STDERR: the descriptors become the guest's first two serial lines.
+# The command's output comes through the guest's first two serial lines.
 uml_start() {
-    local shared=$workdir/shared
-    cp -- "$here/uml-init" "$shared/init"
-    printf '%s' "$uml_modules" >"$shared/modules"
-    : >"$shared/iptables-legacy"
-    # No core dump: a panic in user-mode Linux is an abort().
+    local shared=$workdir/shared stdout stderr
+    write_uml_orders "$shared"
+    mkfifo "$workdir/stdout" "$workdir/stderr"
+    cat "$workdir/stdout" &
+    pumps+=($!)
+    cat "$workdir/stderr" >&2 &
+    pumps+=($!)
+    # Opened here, since any process that inherits these keeps the pumps going.
+    exec {stdout}>"$workdir/stdout" {stderr}>"$workdir/stderr"
+    # Unlike other kernels it would mount a devtmpfs on /dev itself, over what it is to start. A panic is an abort().
     ulimit -c 0
     TMPDIR=$workdir setsid setpriv --pdeathsig KILL "$uml_kernel" \
-        mem="$memory" root=/dev/root rootfstype=hostfs rootflags=/ ro init="$shared/init" \
-        con=null con0=null,fd:1 ssl=null ssl0=null,fd:"$1" ssl1=null,fd:"$2" \
-        uml_dir="$workdir" devtmpfs.mount=0 panic=-1 noreboot </dev/null >>"$workdir/console" 2>&1 &
+        mem="$memory" root=/dev/root rootfstype=hostfs rootflags=/ ro init="$shared/init" devtmpfs.mount=0 \
+        con=null con0=null,fd:1 ssl=null ssl0=null,fd:"$stdout" ssl1=null,fd:"$stderr" \
+        uml_dir="$workdir" panic=-1 noreboot </dev/null >>"$workdir/console" 2>&1 &
     guest=$!
+    exec {stdout}>&- {stderr}>&-
+}
+
+write_uml_orders() {
+    cp -- "$here/uml-init" "$1/init"
+    # Starting a program is what takes time in this kernel, so one mount does many.
+    cat >"$1/root.fstab" <<FSTAB
+overlay $uml_root overlay lowerdir=/,upperdir=/run/upper,workdir=/run/work 0 0
+$uml_modules $uml_root/lib/modules none bind,x-mount.mkdir 0 0
+tmpfs $uml_root/run tmpfs mode=755,x-mount.mkdir 0 0
+lab $uml_root/run/lab hostfs $1,x-mount.mkdir 0 0
+FSTAB
+    printf '%s' "$uml_modules" >"$1/modules"
+    if [[ -e /usr/sbin/xtables-legacy-multi && -e /usr/sbin/xtables-nft-multi ]]; then
+        # This kernel has no nf_tables for IPv4 and IPv6: plain iptables is to mean the legacy variant.
+        echo '/usr/sbin/xtables-legacy-multi /usr/sbin/xtables-nft-multi none bind 0 0' >>"$1/guest.fstab"
+    fi
 }

@@ -6,7 +6,7 @@ workdir=
 # Makes $workdir in memory if that has room, else on disk. The kernels say how many MiB they need there
 # ($workdir_mib) and whether code will be mapped from it ($workdir_exec), as user-mode Linux does with its memory.
 make_workdir() {
-    local candidate reasons=()
+    local candidate unfit reasons=()
     for candidate in "${MESHCTL_LAB_TMPDIR:-/dev/shm}" "${TMPDIR:-/tmp}" /var/tmp; do
         if unfit=$(workdir_unfit "$candidate"); then
             reasons+=("$candidate: $unfit")
@@ -42,11 +42,16 @@ remove_workdir() {
 # Leaves what the guest is to do in the shared folder. Lists are NUL-separated: that passes anything.
 write_orders() {
     local shared=$workdir/shared
-    cp -- "$here/guest" "$shared/guest"
+    cp -- "$here/guest" "$here/guest.fstab" "$shared/"
     write_list "${command[@]}" >"$shared/command"
-    write_list ${environment[@]+"${environment[@]}"} >"$shared/environment"
-    write_list ${collect[@]+"${collect[@]}"} >"$shared/collect"
+    write_list "${environment[@]}" >"$shared/environment"
+    write_list "${collect[@]}" >"$shared/collect"
     printf '%s' "$PWD" >"$shared/directory"
+    mkdir "$shared/dev"
+    ln -s /proc/self/fd "$shared/dev/fd"
+    ln -s /proc/self/fd/0 "$shared/dev/stdin"
+    ln -s /proc/self/fd/1 "$shared/dev/stdout"
+    ln -s /proc/self/fd/2 "$shared/dev/stderr"
 }
 
 write_list() {
