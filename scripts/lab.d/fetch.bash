@@ -18,7 +18,11 @@ in_cache() {
         making=$cache/making.$$
         mkdir -- "$making"
         # The lock is not for what runs inside: a process left behind must not keep it.
-        (cd -- "$making" && "$@") {lock}>&- || exit
+        # Not part of a condition, which would switch off its set -e.
+        (
+            cd -- "$making"
+            "$@"
+        ) {lock}>&-
         mv -- "$making" "$cache/$name"
     fi
     exec {lock}>&-

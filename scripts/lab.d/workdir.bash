@@ -42,7 +42,7 @@ remove_workdir() {
 # Leaves what the guest is to do in the shared folder. Lists are NUL-separated: that passes anything.
 write_orders() {
     local shared=$workdir/shared
-    cp -- "$here/guest" "$here/guest.fstab" "$shared/"
+    cp -- "$here/guest" "$here/guest.fstab" "$here/command.bash" "$shared/"
     write_list "${command[@]}" >"$shared/command"
     write_list "${environment[@]}" >"$shared/environment"
     write_list "${collect[@]}" >"$shared/collect"
