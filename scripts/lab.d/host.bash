@@ -29,6 +29,5 @@ host_fetch() {
 }
 
 host_start() {
-    setsid setpriv --pdeathsig KILL "${host_namespaces[@]}" /bin/bash "$here/host-init" "$workdir/shared" </dev/null &
-    guest=$!
+    start_supervised "${host_namespaces[@]}" "$here/host-init" "$workdir/shared"
 }

@@ -83,19 +83,18 @@ qemu_start() {
     echo "$qemu_linux/lib/modules /lib/modules none bind,x-mount.mkdir 0 0" >>"$shared/guest.fstab"
     : >"$workdir/stdout"
     : >"$workdir/stderr"
-    setsid setpriv --pdeathsig KILL "${qemu_program[@]}" \
+    start_supervised "${qemu_program[@]}" \
         -nodefaults -no-user-config -display none -no-reboot \
         -accel tcg,thread=multi -cpu max -smp 2 -m "$memory" \
         -kernel "$qemu_linux/vmlinuz" -initrd "$cache/$qemu_initramfs/initrd" \
         -append "console=ttyS0 panic=-1 quiet loglevel=4" \
-        -serial "file:$workdir/console" \
+        -chardev "file,id=console,path=$workdir/console,append=on" -serial chardev:console \
         -device virtio-serial-pci \
         -chardev "file,id=stdout,path=$workdir/stdout,append=on" -device virtserialport,chardev=stdout,name=stdout \
         -chardev "file,id=stderr,path=$workdir/stderr,append=on" -device virtserialport,chardev=stderr,name=stderr \
         -virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
         -virtfs "local,path=$shared,mount_tag=lab,security_model=none" \
-        </dev/null >>"$workdir/qemu" 2>&1 &
-    guest=$!
+        >>"$workdir/console" 2>&1
     tail -c +1 -f -s 0.1 --pid="$guest" "$workdir/stdout" &
     pumps+=($!)
     tail -c +1 -f -s 0.1 --pid="$guest" "$workdir/stderr" >&2 &

@@ -22,7 +22,7 @@ uml_fetch() {
 
 # The command's output comes through the guest's first two serial lines.
 uml_start() {
-    local shared=$workdir/shared stdout stderr
+    local shared=$workdir/shared stdout stderr read_only=()
     write_uml_orders "$shared"
     mkfifo "$workdir/stdout" "$workdir/stderr"
     cat "$workdir/stdout" &
@@ -31,13 +31,17 @@ uml_start() {
     pumps+=($!)
     # Opened here, since any process that inherits these keeps the pumps going.
     exec {stdout}>"$workdir/stdout" {stderr}>"$workdir/stderr"
+    # The guest does not write our files by mistake; this is so that its root cannot by mounting another hostfs either.
+    # Without root, all it could write so is our user's own.
+    if ((EUID == 0)) && unshare --mount true 2>/dev/null; then
+        read_only=(unshare --mount --propagation private "$here/read-only" "$workdir")
+    fi
     # Unlike other kernels it would mount a devtmpfs on /dev itself, over what it is to start. A panic is an abort().
     ulimit -c 0
-    TMPDIR=$workdir setsid setpriv --pdeathsig KILL "$uml_kernel" \
+    TMPDIR=$workdir start_supervised "${read_only[@]}" "$uml_kernel" \
         mem="$memory" root=/dev/root rootfstype=hostfs rootflags=/ ro init="$shared/init" devtmpfs.mount=0 \
         con=null con0=null,fd:1 ssl=null ssl0=null,fd:"$stdout" ssl1=null,fd:"$stderr" \
-        uml_dir="$workdir" panic=-1 noreboot </dev/null >>"$workdir/console" 2>&1 &
-    guest=$!
+        uml_dir="$workdir" panic=-1 noreboot >>"$workdir/console" 2>&1
     exec {stdout}>&- {stderr}>&-
 }
 

@@ -47,6 +47,8 @@ write_orders() {
     write_list "${environment[@]}" >"$shared/environment"
     write_list "${collect[@]}" >"$shared/collect"
     printf '%s' "$PWD" >"$shared/directory"
+    # Even the guest's root reads only what our user may; a home it must have.
+    [[ -r /root && -x /root ]] || echo 'tmpfs /root tmpfs mode=700 0 0' >>"$shared/guest.fstab"
     mkdir "$shared/dev"
     ln -s /proc/self/fd "$shared/dev/fd"
     ln -s /proc/self/fd/0 "$shared/dev/stdin"
