@@ -1,0 +1,52 @@
+# shellcheck shell=bash
+# Fetches Debian packages, without root, into a cache that is kept. Sourced by scripts/lab.
+
+cache=${MESHCTL_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/meshctl-lab}
+
+# in_cache NAME FUNCTION [ARG...]: makes $cache/NAME by running FUNCTION ARG... in an empty directory, whose content
+# it then is. It is there whole or not at all, and two labs at once make it once.
+in_cache() {
+    local name=$1 lock making
+    shift
+    [[ ! -e $cache/$name ]] || return 0
+    mkdir -p -- "$cache" || die "$EX_UNAVAILABLE" "cannot make $cache; set MESHCTL_LAB_CACHE to a place you can write to"
+    exec {lock}>"$cache/lock"
+    flock "$lock"
+    if [[ ! -e $cache/$name ]]; then
+        # Whoever made an unfinished one has died: we hold the lock.
+        rm -rf -- "$cache"/making.*
+        making=$cache/making.$$
+        mkdir -- "$making"
+        # The lock is not for what runs inside: a process left behind must not keep it.
+        # Not part of a condition, which would switch off its set -e.
+        (
+            cd -- "$making"
+            "$@"
+        ) {lock}>&-
+        mv -- "$making" "$cache/$name"
+    fi
+    exec {lock}>&-
+}
+
+# Unpacks packages, and nothing else, into the working directory.
+unpack_packages() {
+    local deb
+    mkdir .debs
+    for deb in "$@"; do
+        say "fetching $deb"
+        # As root, apt would want to download as a user who cannot write here.
+        (cd .debs && apt-get -qq -o APT::Sandbox::User=root download -- "$deb") >&2 ||
+            die "$EX_UNAVAILABLE" "cannot fetch the package $deb: run 'apt-get update' as root and try again," \
+                "or install it"
+    done
+    for deb in .debs/*.deb; do
+        dpkg -x "$deb" .
+    done
+    rm -r .debs
+}
+
+# need_tool TOOL PACKAGE
+need_tool() {
+    [[ -n $(PATH=$PATH:/usr/sbin:/sbin type -P "$1") ]] ||
+        die "$EX_UNAVAILABLE" "$1 is missing: install the package $2"
+}

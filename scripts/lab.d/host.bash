@@ -1,0 +1,33 @@
+# shellcheck shell=bash
+# The host's own kernel. Nothing keeps the command from the host's files, but it gets network, mount, process, IPC and
+# host name namespaces of its own: it cannot disturb the host's network, and ends whole. Sourced by scripts/lab.
+
+host_namespaces=(unshare --net --mount --pid --ipc --uts --fork --kill-child=KILL)
+
+# Says why not, if the host's kernel will not do.
+host_unfit() {
+    if ((EUID != 0)); then
+        echo "that takes root"
+    elif ! "${host_namespaces[@]}" true 2>/dev/null; then
+        echo "this root may not make namespaces"
+    elif [[ ! -e /proc/net/ip_vs ]] && ! modprobe -q ip_vs 2>/dev/null; then
+        echo "the kernel here, $(uname -r), has no IPVS (ip_vs)"
+    else
+        return 1
+    fi
+}
+
+host_usable() {
+    ! host_unfit >/dev/null
+}
+
+host_fetch() {
+    local unfit
+    ! unfit=$(host_unfit) || die "$EX_UNAVAILABLE" "cannot run in the host's kernel: $unfit; try --kernel uml"
+    workdir_mib=16
+    workdir_exec=false
+}
+
+host_start() {
+    start_supervised "${host_namespaces[@]}" "$here/host-init" "$workdir/shared"
+}
