@@ -1,0 +1,70 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.ONESHELL:
+
+# Which kernel the kernel tests and the demo run in: uml, qemu, host or auto; see scripts/lab --help.
+KERNEL ?= auto
+export MESHCTL_KERNEL := $(KERNEL)
+
+# Warnings are errors, but not for those who only want the program: theirs may be a newer compiler.
+export MESHCTL_STRICT ?= 1
+release: MESHCTL_STRICT := 0
+
+SOURCES := $(wildcard Package.swift Sources Tests Examples)
+
+.PHONY: help deps build release demo test test-unit test-kernel build-tests check format clean
+
+help: ## list these verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
+	    printf 'make %-12s %s\n' "$$verb" "$$what"; done
+	echo
+	echo 'KERNEL=uml|qemu|host|auto chooses the kernel of demo, test and test-kernel.'
+
+deps: ## install what is missing to build, test and run the demo
+	@scripts/deps
+
+build: ## build meshctl for debugging
+	swift build --product meshctl
+
+release: ## build meshctl to install: .build/release/meshctl
+	swift build -c release --static-swift-stdlib --product meshctl
+
+demo: deps build ## show the main job: two nginx, one published port, a fault and its repair
+	@scripts/demo
+
+test: deps test-unit test-kernel ## run all tests
+	@echo 'test: the unit lane and the kernel lane passed'
+
+test-unit: build-tests ## run the tests that need neither root nor IPVS
+	swift test --skip-build --disable-xctest --skip KernelTests
+
+test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml|qemu|host|auto
+	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
+	echo "running KernelTests by scripts/lab --kernel $(KERNEL)"
+	[[ -t 1 ]] || export NO_COLOR=1
+	scripts/lab --kernel '$(KERNEL)' --timeout 1200 --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR -- \
+	    "$$tests" --testing-library swift-testing --filter KernelTests || {
+	    status=$$?
+	    echo "test: the kernel lane failed with status $$status (69: something is missing, or no test was run)" >&2
+	    exit $$status
+	}
+	echo 'test: the kernel lane passed'
+
+build-tests:
+	swift build --build-tests
+
+check: ## check the format, and the API against the last release
+	swift format lint --strict --parallel --recursive $(SOURCES)
+	@if tag=$$(git describe --tags --abbrev=0 2>/dev/null); then
+	    swift package diagnose-api-breaking-changes "$$tag"
+	else
+	    echo 'check: no release yet, so no API to compare with'
+	fi
+
+format: ## format the sources
+	swift format format --in-place --parallel --recursive $(SOURCES)
+
+clean: ## remove what was built
+	swift package clean
