@@ -31,7 +31,8 @@ final class Exchange: @unchecked Sendable {
     private let state: Mutex<State>
 
     init(
-        messages: consuming MessageWriter, mode: Mode, handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void
+        messages: consuming MessageWriter, mode: Mode,
+        handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void
     ) {
         state = Mutex(State(outcome: BatchOutcome(count: messages.messageCount)))
         self.messages = messages

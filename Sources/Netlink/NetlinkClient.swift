@@ -37,7 +37,8 @@ package final class NetlinkClient: Sendable {
         handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void = { _, _ in }
     ) async throws(NetlinkError) -> BatchOutcome {
         try await run(
-            Exchange(messages: messages, mode: .acknowledged(window: Self.window), handler: handler), deadline: deadline)
+            Exchange(messages: messages, mode: .acknowledged(window: Self.window), handler: handler), deadline: deadline
+        )
     }
 
     /// Runs the dumps one behind the other: the kernel allows one at a time for each socket.

@@ -13,8 +13,13 @@ struct Meshctl: AsyncParsableCommand {
               meshctl status
 
             EXIT STATUS
-              0 done, 1 failed, 2 (plan) drift, 64 usage, 65 bad input, 69 the kernel or a tool lacks what is
-              needed, 77 not permitted
+              0   done
+              1   failed
+              2   plan: the kernel does not hold what it should
+              64  wrong usage
+              65  bad input
+              69  the kernel or a tool lacks what is needed
+              77  not permitted
             """,
         version: "0.1.0",
         subcommands: [

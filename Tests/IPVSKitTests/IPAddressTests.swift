@@ -15,7 +15,8 @@ import Testing
 
     @Test(
         arguments: [
-            "", "10.0.0", "10.0.0.1.1", "999.1.1.1", "10.0.0.1:80", "10.0.0.0/8", "010.0.0.1x", "localhost", "fe80::1%eth0",
+            "", "10.0.0", "10.0.0.1.1", "999.1.1.1", "10.0.0.1:80", "10.0.0.0/8", "010.0.0.1x", "localhost",
+            "fe80::1%eth0",
             "[::1]", " 10.0.0.1", "10.0.0.1 ", "١٠.0.0.1", "1:2:3:4:5:6:7:8:9", ":::",
         ])
     func refusesWhatIsNoAddress(text: String) {
@@ -28,7 +29,8 @@ import Testing
         #expect(IPAddress("0.0.0.0").isUnspecified && IPAddress("::").isUnspecified)
         #expect(IPAddress("224.0.0.1").isMulticast && IPAddress("239.255.255.255").isMulticast)
         #expect(IPAddress("ff02::1").isMulticast && !IPAddress("fe80::1").isMulticast)
-        #expect(IPAddress("fe80::1").isLinkLocal && IPAddress("febf::1").isLinkLocal && !IPAddress("fec0::1").isLinkLocal)
+        #expect(
+            IPAddress("fe80::1").isLinkLocal && IPAddress("febf::1").isLinkLocal && !IPAddress("fec0::1").isLinkLocal)
         #expect(IPAddress("::ffff:10.0.0.1").isIPv4Mapped && !IPAddress("::10.0.0.1").isIPv4Mapped)
         #expect(IPAddress("255.255.255.255").isReserved && IPAddress("240.0.0.1").isReserved)
     }

@@ -44,7 +44,9 @@ import Testing
                 // Answers the first window, and no more.
                 request[8] == 64 ? [reply(to: request, type: 2, payload: [0, 0, 0, 0])] : []
             }, deadline: .milliseconds(50))
-        let changes = (0..<200).map { Change.deleteService(.firewallMark(FirewallMark(rawValue: UInt32($0 + 1))!, .ipv4)) }
+        let changes = (0..<200).map {
+            Change.deleteService(.firewallMark(FirewallMark(rawValue: UInt32($0 + 1))!, .ipv4))
+        }
         let result = try await ipvs.perform(changes)
         #expect(result.interruption?.code == .deadlineExceeded)
         #expect(result[0] == .done && result[63] == .done)

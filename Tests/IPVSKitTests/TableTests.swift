@@ -28,7 +28,8 @@ import Testing
     @Test func onlyWhatDiffersIsWritten() {
         let changes = Table.changes(
             from: Self.table(.roundRobin, Destination("10.0.0.1", port: 80), Destination("10.0.0.2", port: 80)),
-            to: Self.table(.roundRobin, Destination("10.0.0.1", port: 80), Destination("10.0.0.2", port: 80, weight: 0)))
+            to: Self.table(.roundRobin, Destination("10.0.0.1", port: 80), Destination("10.0.0.2", port: 80, weight: 0))
+        )
         #expect(changes == [.updateDestination(Destination("10.0.0.2", port: 80, weight: 0), of: Self.web)])
     }
 

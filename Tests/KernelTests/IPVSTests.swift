@@ -14,7 +14,9 @@ extension KernelTests {
 
         private static let table = Table([
             .init(
-                VirtualService(id: tcp, scheduler: .weightedLeastConnection, persistence: .init(timeoutSeconds: 600, netmask: 0xFFFF_FF00)),
+                VirtualService(
+                    id: tcp, scheduler: .weightedLeastConnection,
+                    persistence: .init(timeoutSeconds: 600, netmask: 0xFFFF_FF00)),
                 destinations: [
                     Destination("10.2.0.1", port: 8443, weight: 70_000, upperThreshold: 100, lowerThreshold: 50),
                     Destination("10.2.0.2", port: 443, weight: 0, forwarding: .directRoute),
@@ -86,7 +88,9 @@ extension KernelTests {
                     _ code: IPVSError.Code, _ errno: Errno?, _ body: () async throws -> Void,
                     sourceLocation: SourceLocation = #_sourceLocation
                 ) async {
-                    let error = await #expect(throws: IPVSError.self, sourceLocation: sourceLocation) { try await body() }
+                    let error = await #expect(throws: IPVSError.self, sourceLocation: sourceLocation) {
+                        try await body()
+                    }
                     #expect(error?.code == code, sourceLocation: sourceLocation)
                     #expect(error?.errno == errno, sourceLocation: sourceLocation)
                 }
@@ -138,7 +142,9 @@ extension KernelTests {
                     (1...100).map { number in
                         .init(
                             VirtualService(id: .firewallMark(FirewallMark(rawValue: number)!, .ipv4)),
-                            destinations: (1...100).map { Destination(IPAddress(ipv4: 10 << 24 | number << 8 | $0), port: 80) })
+                            destinations: (1...100).map {
+                                Destination(IPAddress(ipv4: 10 << 24 | number << 8 | $0), port: 80)
+                            })
                     })
                 try await ipvs.perform(Table.changes(from: Table(), to: table)).get()
                 #expect(Table(try await ipvs.status()) == table)

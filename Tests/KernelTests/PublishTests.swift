@@ -23,7 +23,9 @@ extension KernelTests {
                 try #require(counted(overIPv6) == ["task1 fd01::2": 50, "task2 fd01::2": 50])
 
                 let list = try await host.node.check("ipvsadm", "-Ln")
-                    .split(separator: "\n").dropFirst(3).map { $0.split(separator: " ").prefix(5).joined(separator: " ") }
+                    .split(separator: "\n").dropFirst(3).map {
+                        $0.split(separator: " ").prefix(5).joined(separator: " ")
+                    }
                 #expect(
                     list == [
                         "FWM 256 rr", "-> 10.11.0.2:80 Masq 1 0", "-> 10.12.0.2:80 Masq 1 0",
@@ -142,7 +144,8 @@ extension KernelTests {
                 #expect(counted(rest) == ["task2 10.1.0.2": 10])
 
                 try await host.meshctl("unpublish", "1080")
-                #expect(try await host.client.get(host.clientLink.near4, port: 1080, count: 1) == ["Connection refused"])
+                #expect(
+                    try await host.client.get(host.clientLink.near4, port: 1080, count: 1) == ["Connection refused"])
             }
         }
     }

@@ -43,9 +43,15 @@ extension KernelTests {
                 #expect(kernelNow2 == kernel)
 
                 let file = host.stateDirectory.appending("mesh.json")
-                for damaged in [String(store.prefix(store.count / 2)), "not JSON", store.replacing("\"schema\" : 1", with: "\"schema\" : 2")] {
+                for damaged in [
+                    String(store.prefix(store.count / 2)), "not JSON",
+                    store.replacing("\"schema\" : 1", with: "\"schema\" : 2"),
+                ] {
                     try file.write(damaged)
-                    for arguments in [["publish", "2080:80", "nginx"], ["task", "add", "nginx", "10.0.0.9"], ["plan"], ["status"], ["reset"]] {
+                    for arguments in [
+                        ["publish", "2080:80", "nginx"], ["task", "add", "nginx", "10.0.0.9"], ["plan"], ["status"],
+                        ["reset"],
+                    ] {
                         let ran = try await host.meshctl(arguments)
                         #expect(ran.status == 65, "\(ran)")
                         #expect(ran.error.contains("mesh.json"), "\(ran)")
@@ -80,7 +86,10 @@ extension KernelTests {
                 for arguments in [["publish", "1080:80", "nginx"], ["status"], ["plan"], ["reset"]] {
                     let program = try BuiltProducts.path("meshctl")
                     let ran = try await host.node.run(
-                        ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "PATH=/nonexistent", program]
+                        [
+                            "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "PATH=/nonexistent",
+                            program,
+                        ]
                             + arguments,
                         environment: ["MESHCTL_STATE_DIR": host.stateDirectory.string])
                     #expect(ran.status == 77, "\(ran)")

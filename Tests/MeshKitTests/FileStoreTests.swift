@@ -63,12 +63,12 @@ import Testing
                           "tasks" : [
                             {
                               "address" : "10.0.0.2",
-                              "isLocal" : false,
+                              "local" : false,
                               "weight" : 3
                             },
                             {
                               "address" : "fd00::2",
-                              "isLocal" : true,
+                              "local" : true,
                               "weight" : 1
                             }
                           ]
@@ -103,7 +103,8 @@ import Testing
 
     @Test(
         arguments: [
-            ("hello", StoreError.Code.corrupt), ("[]", .corrupt), ("{\"schema\": 2}", .newerSchema), ("{\"schema\": 1}", .corrupt),
+            ("hello", StoreError.Code.corrupt), ("[]", .corrupt), ("{\"schema\": 2}", .newerSchema),
+            ("{\"schema\": 1}", .corrupt),
             ("{\"schema\": \"1\"}", .corrupt), ("", .corrupt), ("{\"schema\": 99, \"future\": true}", .newerSchema),
             (
                 #"{"schema":1,"generation":1,"retiringMarks":[0],"originalSysctls":{},"services":{}}"#, .corrupt

@@ -48,7 +48,9 @@ import Testing
         #expect(state.services["nginx"]?.ports.map(\.mark) == [0x101])
     }
 
-    @Test(arguments: ["a/b", "a b", "", "-a", ".a", "ä", "a\n", String(repeating: "a", count: 300), String(repeating: "a", count: 64)])
+    @Test(arguments: [
+        "a/b", "a b", "", "-a", ".a", "ä", "a\n", String(repeating: "a", count: 300), String(repeating: "a", count: 64),
+    ])
     func badNames(name: String) {
         var state = MeshState()
         #expect(throws: InputError.self) { try state.publish(Self.web, target: 80, service: name) }

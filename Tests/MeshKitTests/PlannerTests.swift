@@ -82,13 +82,15 @@ import Testing
     @Test func aServiceOfOursThatNobodyWantsGoes() throws {
         var found = Self.kernel(Datapath())
         found.services = [VirtualServiceStatus(service: VirtualService(id: .firewallMark(0x100, .ipv6)))]
-        #expect(lines(Planner.plan(from: found, to: Datapath(), owned: [0x100])) == ["IPVS    delete service FWM 256 IPv6"])
+        #expect(
+            lines(Planner.plan(from: found, to: Datapath(), owned: [0x100])) == ["IPVS    delete service FWM 256 IPv6"])
     }
 
     @Test func localTasksKeepTheClientsAddress() throws {
         let state = try Self.state(
             tasks: [MeshTask(address: "10.0.0.2", isLocal: true), MeshTask(address: "10.0.0.3")])
-        #expect(Compiler.compile(state).rules.addresses == [.tasks: ["10.0.0.2", "10.0.0.3"], .sourceNAT: ["10.0.0.3"]])
+        #expect(
+            Compiler.compile(state).rules.addresses == [.tasks: ["10.0.0.2", "10.0.0.3"], .sourceNAT: ["10.0.0.3"]])
     }
 
     @Test func aServiceThatIsNotPublishedCostsNothing() throws {
@@ -103,7 +105,9 @@ import Testing
         #expect(Compiler.compile(state).sysctls[.ipv6Forwarding] == nil)
     }
 
-    @Test(arguments: [Scheduler.sourceHashing, .maglevHashing]) func hashingSchedulersFallBack(scheduler: Scheduler) throws {
+    @Test(arguments: [Scheduler.sourceHashing, .maglevHashing]) func hashingSchedulersFallBack(scheduler: Scheduler)
+        throws
+    {
         let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")], scheduler: scheduler)
         #expect(Compiler.compile(state).ipvs.entries.values.map(\.service.flags) == [.hashFallback])
     }

@@ -6,7 +6,8 @@ import Testing
 @Suite struct CommandLineTests {
     private func meshctl(_ arguments: String..., state: String = "/nonexistent") async throws -> Ran {
         try await Shell.run(
-            [try BuiltProducts.path("meshctl")] + arguments, environment: ["MESHCTL_STATE_DIR": state, "COLUMNS": "100"])
+            [try BuiltProducts.path("meshctl")] + arguments,
+            environment: ["MESHCTL_STATE_DIR": state, "COLUMNS": "100"])
     }
 
     @Test func helpNamesEveryCommandAndTheExitStatuses() async throws {
@@ -68,7 +69,7 @@ import Testing
                 #"""
                 {"schema":1,"generation":3,"retiringMarks":[],"originalSysctls":{},"services":{
                   "nginx":{"scheduler":"rr","ports":[{"port":1080,"target":80,"transport":"tcp","mark":256}],
-                    "tasks":[{"address":"10.0.0.9","weight":1,"isLocal":true},{"address":"10.0.0.10","weight":12,"isLocal":false}]},
+                    "tasks":[{"address":"10.0.0.9","weight":1,"local":true},{"address":"10.0.0.10","weight":12,"local":false}]},
                   "dns":{"scheduler":"mh","ports":[],"tasks":[]}}}
                 """#)
             #expect(

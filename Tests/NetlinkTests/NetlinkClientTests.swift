@@ -142,7 +142,8 @@ import Testing
         let client = NetlinkClient { request in
             let header = Self.header(request)
             return [
-                .message(type: Transport.simulatedFamily, sequence: header.sequence, port: 0, payload: Array(request[16...])),
+                .message(
+                    type: Transport.simulatedFamily, sequence: header.sequence, port: 0, payload: Array(request[16...])),
                 .acknowledgement(of: header.sequence, port: 0),
             ]
         }

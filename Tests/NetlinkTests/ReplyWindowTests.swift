@@ -87,7 +87,8 @@ extension [UInt8] {
     }
     static func error(_ errno: Errno, of sequence: UInt32, port: UInt32 = 42) -> [UInt8] {
         message(
-            type: 2, sequence: sequence, port: port, payload: number(-errno.rawValue) + [UInt8](repeating: 0, count: 16))
+            type: 2, sequence: sequence, port: port, payload: number(-errno.rawValue) + [UInt8](repeating: 0, count: 16)
+        )
     }
     static func done(of sequence: UInt32, code: Int32 = 0, port: UInt32 = 42) -> [UInt8] {
         message(type: 3, sequence: sequence, port: port, payload: number(code))

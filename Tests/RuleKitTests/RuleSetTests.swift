@@ -21,14 +21,16 @@ import Testing
 
     @Test func onePortMoreIsOneElement() {
         let found = ObservedRules(skeleton: .intact, rules: RuleSet(marks: [Self.web: 0x100]))
-        let (additions, removals) = RuleSet.changes(from: found, to: RuleSet(marks: [Self.web: 0x100, Self.dns: 0x101]))
+        let (additions, removals) = RuleSet.changes(
+            from: found, to: RuleSet(marks: [Self.web: 0x100, Self.dns: 0x101]))
         #expect(additions == [.mark(Self.dns, 0x101)])
         #expect(removals.isEmpty)
     }
 
     @Test func marksGoBeforeSourceNAT() {
         let found = ObservedRules(
-            skeleton: .intact, rules: RuleSet(marks: [Self.web: 0x100, Self.dns: 0x101], addresses: [.sourceNAT: ["10.0.0.2"]]))
+            skeleton: .intact,
+            rules: RuleSet(marks: [Self.web: 0x100, Self.dns: 0x101], addresses: [.sourceNAT: ["10.0.0.2"]]))
         let (additions, removals) = RuleSet.changes(from: found, to: RuleSet(marks: [Self.dns: 0x101]))
         #expect(additions.isEmpty)
         #expect(removals == [.unmark(Self.web), .remove("10.0.0.2", .sourceNAT)])
@@ -43,7 +45,8 @@ import Testing
 
     @Test func aWrongMarkIsPutRight() {
         let found = ObservedRules(skeleton: .intact, rules: RuleSet(marks: [Self.web: 0x666]))
-        #expect(RuleSet.changes(from: found, to: RuleSet(marks: [Self.web: 0x100])).additions == [.mark(Self.web, 0x100)])
+        #expect(
+            RuleSet.changes(from: found, to: RuleSet(marks: [Self.web: 0x100])).additions == [.mark(Self.web, 0x100)])
     }
 
     @Test func readsWhatIpsetSaves() {

@@ -15,7 +15,7 @@ import Testing
         :MESH-FORWARD - [0:0]
         -A FORWARD -j MESH-FORWARD
         -A FORWARD -o docker0 -j DOCKER
-        -A MESH-FORWARD -m conntrack --ctstate ESTABLISHED --ctdir REPLY -m set --match-set mesh-task4 src -j ACCEPT
+        -A MESH-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -m set --match-set mesh-task4 src -j ACCEPT
         COMMIT
         *nat
         :POSTROUTING ACCEPT [0:0]
@@ -54,7 +54,8 @@ import Testing
     }
 
     @Test(
-        "each line that goes missing is named", arguments: SavedTablesTests.healthy.split(separator: "\n").map(String.init))
+        "each line that goes missing is named",
+        arguments: SavedTablesTests.healthy.split(separator: "\n").map(String.init))
     func missing(line: String) {
         guard line.contains("MESH-") else { return }
         let without = Self.healthy.replacing(line + "\n", with: "", maxReplacements: 1)
@@ -63,7 +64,9 @@ import Testing
 
     @Test func whatIsThereTwiceOrForeignInOurChainIsNamed() {
         let jump = "-A POSTROUTING -j MESH-SNAT\n"
-        #expect(faults(Self.healthy.replacing(jump, with: jump + jump)) == ["iptables nat: more than one jump to MESH-SNAT"])
+        #expect(
+            faults(Self.healthy.replacing(jump, with: jump + jump)) == ["iptables nat: more than one jump to MESH-SNAT"]
+        )
         let rule = "-A MESH-MARK -d 127.0.0.0/8 -j RETURN\n"
         #expect(
             faults(Self.healthy.replacing(rule, with: rule + "-A MESH-MARK -j ACCEPT\n"))

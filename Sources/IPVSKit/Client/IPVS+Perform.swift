@@ -29,7 +29,8 @@ extension IPVS {
         }
         for failure in outcome.failures {
             let change = changes[changes.index(changes.startIndex, offsetBy: failure.index)]
-            result.failures.append(.init(index: failure.index, error: report(IPVSError(failure.errno, answering: change))))
+            result.failures.append(
+                .init(index: failure.index, error: report(IPVSError(failure.errno, answering: change))))
         }
         return result
     }

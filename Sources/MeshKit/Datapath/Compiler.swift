@@ -16,10 +16,9 @@ public enum Compiler {
         datapath.ipvs = Table(entries)
         let tasks = state.services.values.filter { !$0.ports.isEmpty }.flatMap(\.tasks)
         let addresses = Set(tasks.map(\.address))
-        // An address is behind this node or is not: one task that says so speaks for all that have it.
-        let local = state.services.values.flatMap { $0.tasks.filter(\.isLocal).map(\.address) }
         datapath.rules = RuleSet(
-            marks: datapath.rules.marks, addresses: [.tasks: addresses, .sourceNAT: addresses.subtracting(local)])
+            marks: datapath.rules.marks,
+            addresses: [.tasks: addresses, .sourceNAT: addresses.subtracting(state.localAddresses)])
 
         if !datapath.rules.marks.isEmpty {
             datapath.sysctls = [

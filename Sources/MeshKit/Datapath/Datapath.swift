@@ -27,7 +27,8 @@ public struct ObservedDatapath: Sendable {
 }
 
 /// A kernel setting of a network namespace, by its path below `/proc/sys`.
-public struct Sysctl: Hashable, Sendable, Comparable, CustomStringConvertible, RawRepresentable, CodingKeyRepresentable {
+public struct Sysctl: Hashable, Sendable, Comparable, CustomStringConvertible, RawRepresentable, CodingKeyRepresentable
+{
     /// `net/ipv4/ip_forward`: with slashes, since the name of an interface may hold a dot.
     public let rawValue: String
 

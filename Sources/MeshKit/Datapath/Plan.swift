@@ -31,21 +31,44 @@ public struct SysctlChange: Hashable, Sendable {
 }
 
 extension Plan.Step: CustomStringConvertible {
-    /// One line: where, what, and why where that is not plain.
-    public var description: String {
+    /// The part of the kernel that a step changes.
+    public enum Part: String, Sendable, Encodable {
+        /// A kernel setting.
+        case sysctl
+        /// The IPVS table.
+        case ipvs = "IPVS"
+        /// The rules.
+        case rules
+    }
+
+    /// Which part of the kernel is changed.
+    public var part: Part {
         switch self {
-        case .sysctl(let change): "sysctl  \(change.sysctl) = \(change.new) (is \(change.old ?? "missing"))"
-        case .ipvs(let change): "IPVS    \(change.summary)"
-        case .rules(.install(let faults)):
-            "rules   install the mesh's chains and sets" + faults.map { "\n          \($0)" }.joined()
-        case .rules(.uninstall): "rules   remove the mesh's chains and sets"
-        case .rules(.mark(let port, let mark)): "rules   mark \(port) with \(mark)"
-        case .rules(.unmark(let port)): "rules   mark \(port) no longer"
-        case .rules(.add(let address, .tasks)): "rules   let replies of \(address) through"
-        case .rules(.remove(let address, .tasks)): "rules   let replies of \(address) through no longer"
-        case .rules(.add(let address, .sourceNAT)): "rules   SNAT balanced packets to \(address)"
-        case .rules(.remove(let address, .sourceNAT)): "rules   SNAT balanced packets to \(address) no longer"
+        case .sysctl: .sysctl
+        case .ipvs: .ipvs
+        case .rules: .rules
         }
+    }
+
+    /// What is done, in words.
+    public var action: String {
+        switch self {
+        case .sysctl(let change): "\(change.sysctl) = \(change.new) (is \(change.old ?? "missing"))"
+        case .ipvs(let change): change.summary
+        case .rules(let change): change.summary
+        }
+    }
+
+    /// What was found that makes it necessary, where the action does not say it.
+    public var reasons: [String] {
+        if case .rules(.install(let faults)) = self { faults.map(\.description) } else { [] }
+    }
+
+    /// The part and the action in a line, and a line for each reason.
+    public var description: String {
+        let part = part.rawValue
+        let padding = String(repeating: " ", count: max(0, 8 - part.count))
+        return ([part + padding + action] + reasons.map { "          " + $0 }).joined(separator: "\n")
     }
 }
 
@@ -58,6 +81,21 @@ extension Change {
         case .createDestination(let destination, _), .updateDestination(let destination, _):
             "\(self): \(destination.forwarding), weight \(destination.weight)"
         case .deleteService, .deleteDestination: description
+        }
+    }
+}
+
+extension RuleChange {
+    fileprivate var summary: String {
+        switch self {
+        case .install: "install the mesh's chains and sets"
+        case .uninstall: "remove the mesh's chains and sets"
+        case .mark(let port, let mark): "mark \(port) with \(mark)"
+        case .unmark(let port): "mark \(port) no longer"
+        case .add(let address, .tasks): "let replies of \(address) through"
+        case .remove(let address, .tasks): "let replies of \(address) through no longer"
+        case .add(let address, .sourceNAT): "SNAT balanced packets to \(address)"
+        case .remove(let address, .sourceNAT): "SNAT balanced packets to \(address) no longer"
         }
     }
 }

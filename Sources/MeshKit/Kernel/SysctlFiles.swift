@@ -30,7 +30,9 @@ struct SysctlFiles: Sendable {
         var interfaces: Set<String> = []
         for line in routes.split(separator: "\n") {
             let fields = line.split(separator: " ")
-            guard fields.count == 10, let flags = UInt32(fields[8], radix: 16), flags & 0x0004_0000 != 0 else { continue }
+            guard fields.count == 10, let flags = UInt32(fields[8], radix: 16), flags & 0x0004_0000 != 0 else {
+                continue
+            }
             interfaces.insert(String(fields[9]))
         }
         return interfaces.filter { read(.acceptRouterAdvertisements($0)) == "1" }

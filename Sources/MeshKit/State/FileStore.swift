@@ -105,7 +105,8 @@ public struct FileStore: StateStore {
     /// at any point leaves the old one or the new one.
     public func save(_ state: MeshState) throws(StoreError) {
         guard try load().generation &+ 1 == state.generation else {
-            throw StoreError(code: .conflict, description: "\(file) was changed by another program meanwhile; try again")
+            throw StoreError(
+                code: .conflict, description: "\(file) was changed by another program meanwhile; try again")
         }
         do {
             let encoder = JSONEncoder()
@@ -113,7 +114,8 @@ public struct FileStore: StateStore {
             let text = try encoder.encode(state) + [UInt8(ascii: "\n")]
 
             let new = try FileDescriptor.open(
-                temporaryFile, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite, .groupRead, .otherRead])
+                temporaryFile, .writeOnly, options: [.create, .truncate, .closeOnExec],
+                permissions: [.ownerReadWrite, .groupRead, .otherRead])
             try new.closeAfter {
                 _ = try new.writeAll(text)
                 try sync(new)

@@ -95,7 +95,9 @@ extension MeshState {
                 default: false
                 }
             }
-        let startsWell = name.utf8.first.map { ![UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains($0) }
+        let startsWell = name.utf8.first.map {
+            ![UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains($0)
+        }
         guard isWellFormed, startsWell == true, name.utf8.count <= 63 else {
             let shown = name.utf8.count > 80 ? name.prefix(60).debugDescription + "…" : name.debugDescription
             throw InputError(

@@ -39,6 +39,12 @@ public struct MeshState: Equatable, Sendable, Codable {
         retiringMarks.union(services.values.flatMap { $0.ports.map(\.mark) })
     }
 
+    /// Addresses behind this node. One task that says so speaks for all that have its address: an address is
+    /// behind this node or is not.
+    public var localAddresses: Set<IPAddress> {
+        Set(services.values.flatMap { $0.tasks.filter(\.isLocal).map(\.address) })
+    }
+
     /// The service that has a port, and the port.
     public func publisher(of port: TransportPort) -> (name: String, port: PublishedPort)? {
         for (name, service) in services {
@@ -71,6 +77,11 @@ public struct MeshTask: Hashable, Sendable, Codable {
     public var weight: UInt32 = 1
     /// Its replies come back by this node: its packets keep the client's address.
     public var isLocal = false
+
+    private enum CodingKeys: String, CodingKey {
+        case address, weight
+        case isLocal = "local"
+    }
 
     /// A task of weight 1 somewhere else, unless said otherwise.
     public init(address: IPAddress, weight: UInt32 = 1, isLocal: Bool = false) {

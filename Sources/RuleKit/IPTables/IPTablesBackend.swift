@@ -66,7 +66,9 @@ public struct IPTablesBackend: RuleBackend {
     /// Makes changes: sets and their elements first where rules are installed, rules first where they go.
     public func apply(_ changes: [RuleChange]) async throws(RuleError) {
         let installs = changes.contains { if case .install = $0 { true } else { false } }
-        if installs { try await IPSetLibrary.restore(IPSet.allCases.map { "create \($0.rawValue) \($0.definition) -exist" }) }
+        if installs {
+            try await IPSetLibrary.restore(IPSet.allCases.map { "create \($0.rawValue) \($0.definition) -exist" })
+        }
         var lines: [String] = []
         for change in changes {
             if let line = try Self.line(change) { lines.append(line) }
@@ -81,7 +83,8 @@ public struct IPTablesBackend: RuleBackend {
     private func uninstall() async throws(RuleError) {
         for tool in tools { try await tool.restore(tool.save().removing(Skeleton(family: tool.family))) }
         let names = try await IPSetLibrary.names()
-        try await IPSetLibrary.restore(IPSet.allCases.filter { names.contains($0.rawValue) }.map { "destroy \($0.rawValue)" })
+        try await IPSetLibrary.restore(
+            IPSet.allCases.filter { names.contains($0.rawValue) }.map { "destroy \($0.rawValue)" })
     }
 
     /// A change to one element, as a line of `ipset restore`. Done twice it does no more than once.

@@ -82,7 +82,8 @@ struct SavedTables {
     func removing(_ skeleton: Skeleton) -> String {
         document(skeleton) { chain in
             jumps(to: chain.name, in: chain.table).map(Self.deletion)
-                + (ownChains[chain.table]?.contains(chain.name) == true ? ["-F \(chain.name)", "-X \(chain.name)"] : [])
+                + (ownChains[chain.table]?.contains(chain.name) == true
+                    ? ["-F \(chain.name)", "-X \(chain.name)"] : [])
         }
     }
 

@@ -46,7 +46,7 @@ struct Skeleton: Equatable {
             Chain(
                 table: "filter", name: "MESH-FORWARD", jumps: [.init(from: "FORWARD", condition: "")],
                 rules: [
-                    "-m conntrack --ctstate ESTABLISHED --ctdir REPLY -m set --match-set \(tasks) src -j ACCEPT"
+                    "-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -m set --match-set \(tasks) src -j ACCEPT"
                 ]),
         ]
     }

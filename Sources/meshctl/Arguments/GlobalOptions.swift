@@ -17,7 +17,8 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         name: .customLong("state-dir"),
-        help: ArgumentHelp("Where the mesh is kept (default: $MESHCTL_STATE_DIR, else /var/lib/meshctl).", valueName: "dir"))
+        help: ArgumentHelp(
+            "Where the mesh is kept (default: $MESHCTL_STATE_DIR, else /var/lib/meshctl).", valueName: "dir"))
     var stateDirectory: String?
 
     @Option(help: "What carries the rules into the kernel.")

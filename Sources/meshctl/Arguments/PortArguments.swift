@@ -31,7 +31,8 @@ private enum PortText {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else { return (text[...], .tcp) }
         guard let transport = TransportProtocol(String(parts[1])), [.tcp, .udp].contains(transport) else {
-            throw ValidationError("\(parts[1].debugDescription) is no protocol that can be published; it is tcp or udp.")
+            throw ValidationError(
+                "\(parts[1].debugDescription) is no protocol that can be published; it is tcp or udp.")
         }
         return (parts[0], transport)
     }

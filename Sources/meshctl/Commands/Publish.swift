@@ -7,8 +7,8 @@ struct Publish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Publish a port of a service on this node.",
         discussion: """
-            A service that does not exist is made. Publishing the same thing twice changes nothing; another target
-            for the same port replaces the one it has, for new connections.
+            A service that does not exist is made. Publishing the same thing twice changes nothing. Another target
+            for the same port replaces the one it has, and ends the connections to that one.
 
             EXAMPLE
               meshctl publish 1080:80 nginx
@@ -24,7 +24,8 @@ struct Publish: AsyncParsableCommand {
     var service: String
 
     @Option(
-        help: ArgumentHelp("How a task is chosen: \(Scheduler.known.map(\.rawValue).joined(separator: ", ")).", valueName: "name"),
+        help: ArgumentHelp(
+            "How a task is chosen: \(Scheduler.known.map(\.rawValue).joined(separator: ", ")).", valueName: "name"),
         transform: SchedulerArgument.parse)
     var scheduler: Scheduler?
 
@@ -38,19 +39,19 @@ struct Publish: AsyncParsableCommand {
         }
         options.report(plan)
         guard let tasks = state.services[service]?.tasks else { return }
-        let count = tasks.count == 1 ? "1 task" : "\(tasks.count) tasks"
         let client =
-            switch StatusReport.ClientAddress(tasks) {
+            switch ClientAddress(tasks, in: state) {
             case .kept: "   client address kept"
             case .hidden: "   client address hidden (see `meshctl task add --help`, --local)"
             case .mixed: "   client address kept for tasks that are --local"
-            case .unknown: ""
+            case nil: ""
             }
-        print("\(ports.listening) -> \(service):\(ports.target)   \(count)\(client)")
+        print("\(ports.listening) -> \(service):\(ports.target)   \(counted(tasks.count, "task"))\(client)")
         if tasks.isEmpty {
             print("next:  meshctl task add \(service) ADDRESS")
         } else if ports.listening.transport == .tcp, let address = NodeAddress.first(for: tasks.map(\.address.family)) {
-            print("try:   curl http://\(Destination.ID(address, port: ports.listening.port))/      see:  meshctl status")
+            print(
+                "try:   curl http://\(Destination.ID(address, port: ports.listening.port))/      see:  meshctl status")
         }
     }
 }

@@ -21,8 +21,7 @@ struct PlanCommand: AsyncParsableCommand {
         case .table where plan.isEmpty: print("Nothing to do: the kernel holds what it should.")
         case .table:
             for step in plan.steps { print("~ \(step)") }
-            let count = plan.steps.count == 1 ? "1 change" : "\(plan.steps.count) changes"
-            print("\(count). Apply:  meshctl reconcile")
+            print("\(counted(plan.steps.count, "change")).  Apply:  meshctl reconcile")
         }
         if !plan.isEmpty { throw ExitCode(ExitStatus.drift.rawValue) }
     }
@@ -30,9 +29,17 @@ struct PlanCommand: AsyncParsableCommand {
 
 /// `plan --format json`.
 private struct PlanReport: Encodable {
-    var changes: [String]
+    struct Change: Encodable {
+        var part: Plan.Step.Part
+        var action: String
+        var reasons: [String]
+    }
 
-    init(_ plan: Plan) { changes = plan.steps.map(\.description) }
+    var changes: [Change]
+
+    init(_ plan: Plan) {
+        changes = plan.steps.map { Change(part: $0.part, action: $0.action, reasons: $0.reasons) }
+    }
 }
 
 struct Reconcile: AsyncParsableCommand {

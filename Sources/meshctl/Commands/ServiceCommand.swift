@@ -18,26 +18,26 @@ struct ServiceCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            try format.print(try ServiceReport(try options.store.load()))
+            try format.print(ServiceReport(try options.store.load()))
         }
     }
 
     struct Inspect: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show a service with all that was asked for and allocated, as JSON.",
+            abstract: "Show a service with all that was asked for and allocated.",
             discussion: """
                 EXAMPLE
-                  meshctl service inspect nginx
+                  meshctl service inspect nginx --format json
                 """)
 
         @Argument(help: "The service.")
         var service: String
 
+        @OptionGroup var format: FormatOptions
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let report = try ServiceReport(try options.store.load(), only: service)
-            for service in report.services { print(try JSONText.encode(service)) }
+            try format.print(ServiceDetails(service, try options.store.load().service(service)))
         }
     }
 

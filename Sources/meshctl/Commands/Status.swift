@@ -5,7 +5,8 @@ struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show the published ports, their tasks and connections.",
         discussion: """
-            TASKS counts those that the kernel has, of those asked for; where they differ, `meshctl plan` says why.
+            TASKS counts those that the kernel has, of those asked for. Where the kernel is not as it should be, that
+            is said below, and `meshctl plan` says how.
             CONN/S and CONNS are the kernel's and lag by two seconds.
 
             EXAMPLE
@@ -18,11 +19,6 @@ struct Status: AsyncParsableCommand {
 
     func run() async throws {
         let (state, observed) = try await options.mesh().observe()
-        let report = StatusReport(state, observed)
-        if report.ports.isEmpty, format.format == .table {
-            print("Nothing is published. Begin with:  meshctl publish PORT:TARGET SERVICE")
-        } else {
-            try format.print(report)
-        }
+        try format.print(StatusReport(state, observed))
     }
 }

@@ -43,7 +43,7 @@ struct TaskCommand: AsyncParsableCommand {
                 try state.addTask(task, service: service)
             }
             options.report(plan)
-            print("\(service): \(state.services[service]?.tasks.count ?? 0) tasks, \(address) among them")
+            print("\(service): \(counted(state.services[service]?.tasks.count ?? 0, "task")), \(address) among them")
         }
     }
 
@@ -70,7 +70,7 @@ struct TaskCommand: AsyncParsableCommand {
                 try state.removeTask(address, service: service)
             }
             options.report(plan)
-            print("\(service): \(state.services[service]?.tasks.count ?? 0) tasks, \(address) no longer")
+            print("\(service): \(counted(state.services[service]?.tasks.count ?? 0, "task")), \(address) no longer")
         }
     }
 

@@ -2,6 +2,25 @@ import IPVSKit
 import MeshKit
 import RuleKit
 
+/// Whose address tasks see, for the clients of a service.
+enum ClientAddress: String, Encodable {
+    case kept, hidden, mixed
+
+    /// Nil where there is no task.
+    init?(_ tasks: [MeshTask], in state: MeshState) {
+        let local = tasks.filter { state.localAddresses.contains($0.address) }.count
+        switch (local, tasks.count - local) {
+        case (0, 0): return nil
+        case (_, 0): self = .kept
+        case (0, _): self = .hidden
+        default: self = .mixed
+        }
+    }
+}
+
+/// `1 task`, `2 tasks`.
+func counted(_ count: Int, _ noun: String) -> String { count == 1 ? "1 \(noun)" : "\(count) \(noun)s" }
+
 /// `status`: a line for each published port.
 struct StatusReport: Display {
     struct Port: Encodable {
@@ -18,26 +37,16 @@ struct StatusReport: Display {
         var connectionsPerSecond: UInt64
         var connections: UInt64
         var activeConnections: UInt64
-        var clientAddress: ClientAddress
-    }
-
-    enum ClientAddress: String, Encodable {
-        case kept, hidden, mixed
-        case unknown = "-"
-
-        init(_ tasks: [MeshTask]) {
-            switch (tasks.contains(where: \.isLocal), tasks.contains { !$0.isLocal }) {
-            case (true, false): self = .kept
-            case (false, true): self = .hidden
-            case (true, true): self = .mixed
-            case (false, false): self = .unknown
-            }
-        }
+        /// Nil where there is no task.
+        var clientAddress: ClientAddress?
     }
 
     var ports: [Port]
+    /// How many changes it would take to make the kernel hold what it should.
+    var drift: Int
 
     init(_ state: MeshState, _ observed: ObservedDatapath) {
+        drift = Planner.plan(from: observed, to: Compiler.compile(state), owned: state.ownedMarks).steps.count
         ports = state.services.sorted { $0.key < $1.key }.flatMap { name, service in
             service.ports.map { port in
                 let found = observed.services.filter { $0.id.firewallMark == port.mark }
@@ -50,13 +59,23 @@ struct StatusReport: Display {
                     connectionsPerSecond: found.reduce(0) { $0 + $1.statistics.connectionRate },
                     connections: found.reduce(0) { $0 + $1.statistics.connections },
                     activeConnections: destinations.reduce(0) { $0 + UInt64($1.activeConnections) },
-                    clientAddress: ClientAddress(service.tasks))
+                    clientAddress: ClientAddress(service.tasks, in: state))
             }
         }
         .sorted { ($0.port, $0.transport) < ($1.port, $1.transport) }
     }
 
-    var table: TextTable {
+    var text: String {
+        let note =
+            drift == 0
+            ? [] : ["", "The kernel is not as it should be: \(counted(drift, "change")).  See:  meshctl plan"]
+        let lines =
+            ports.isEmpty
+            ? ["Nothing is published.  Begin with:  meshctl publish PORT:TARGET SERVICE"] : [table.render()]
+        return (lines + note).joined(separator: "\n")
+    }
+
+    private var table: TextTable {
         TextTable(
             columns: [
                 .init(title: "PORT"), .init(title: "SERVICE"), .init(title: "TASKS"),
@@ -65,9 +84,10 @@ struct StatusReport: Display {
             ],
             rows: ports.map { port in
                 [
-                    "\(port.port)->\(port.target)/\(port.transport)", port.service, "\(port.tasksInKernel)/\(port.tasks)",
+                    "\(port.port)->\(port.target)/\(port.transport)", port.service,
+                    "\(port.tasksInKernel)/\(port.tasks)",
                     "\(port.connectionsPerSecond)", "\(port.connections)", "\(port.activeConnections)",
-                    port.clientAddress.rawValue, port.scheduler.rawValue,
+                    port.clientAddress?.rawValue ?? "-", port.scheduler.rawValue,
                 ]
             })
     }
@@ -90,40 +110,34 @@ struct TaskReport: Display {
         tasks = state.services.sorted { $0.key < $1.key }
             .filter { service == nil || $0.key == service }
             .flatMap { name, service in
-                service.tasks.map { Row(service: name, address: $0.address, weight: $0.weight, local: $0.isLocal) }
+                service.tasks.map {
+                    Row(
+                        service: name, address: $0.address, weight: $0.weight,
+                        local: state.localAddresses.contains($0.address))
+                }
             }
     }
 
-    var table: TextTable {
+    var text: String {
         TextTable(
             columns: [
                 .init(title: "SERVICE"), .init(title: "ADDRESS"), .init(title: "WEIGHT", isNumeric: true),
                 .init(title: "CLIENT IP"),
             ],
-            rows: tasks.map { [$0.service, "\($0.address)", "\($0.weight)", $0.local ? "kept" : "hidden"] })
+            rows: tasks.map { [$0.service, "\($0.address)", "\($0.weight)", $0.local ? "kept" : "hidden"] }
+        ).render()
     }
 }
 
-/// `service ls` and `service inspect`.
+/// `service ls`.
 struct ServiceReport: Display {
-    struct Row: Encodable {
-        var name: String
-        var scheduler: Scheduler
-        var ports: [PublishedPort]
-        var tasks: [MeshTask]
+    var services: [ServiceDetails]
+
+    init(_ state: MeshState) {
+        services = state.services.sorted { $0.key < $1.key }.map(ServiceDetails.init)
     }
 
-    var services: [Row]
-
-    /// - Parameter names: nil for all services.
-    init(_ state: MeshState, only name: String? = nil) throws {
-        if let name { _ = try state.service(name) }
-        services = state.services.sorted { $0.key < $1.key }
-            .filter { name == nil || $0.key == name }
-            .map { Row(name: $0, scheduler: $1.scheduler, ports: $1.ports, tasks: $1.tasks) }
-    }
-
-    var table: TextTable {
+    var text: String {
         TextTable(
             columns: [
                 .init(title: "SERVICE"), .init(title: "PORTS"), .init(title: "TASKS", isNumeric: true),
@@ -134,6 +148,32 @@ struct ServiceReport: Display {
                     service.name, service.ports.map(\.description).joined(separator: ","), "\(service.tasks.count)",
                     service.scheduler.rawValue,
                 ]
-            })
+            }
+        ).render()
+    }
+}
+
+/// `service inspect`: all that was asked for and allocated.
+struct ServiceDetails: Display {
+    var name: String
+    var scheduler: Scheduler
+    var ports: [PublishedPort]
+    var tasks: [MeshTask]
+
+    init(_ name: String, _ service: MeshState.Service) {
+        self.name = name
+        scheduler = service.scheduler
+        ports = service.ports
+        tasks = service.tasks
+    }
+
+    var text: String {
+        let ports = TextTable(
+            columns: [.init(title: "PORT"), .init(title: "MARK")],
+            rows: ports.map { [$0.description, $0.mark.description] })
+        let tasks = TextTable(
+            columns: [.init(title: "TASK"), .init(title: "WEIGHT", isNumeric: true), .init(title: "LOCAL")],
+            rows: tasks.map { ["\($0.address)", "\($0.weight)", $0.isLocal ? "yes" : "no"] })
+        return "\(name), scheduler \(scheduler)\n\n\(ports.render())\n\n\(tasks.render())"
     }
 }

@@ -93,7 +93,9 @@ struct MeshHost {
     func kernelText() async throws -> String {
         var text = ""
         for command in [["ipvsadm", "-Sn"], ["iptables-save"], ["ip6tables-save"], ["ipset", "save"]] {
-            text += "$ \(command)\n" + (try await node.check(command)).split(separator: "\n")
+            text +=
+                "$ \(command)\n"
+                + (try await node.check(command)).split(separator: "\n")
                 .filter { !$0.hasPrefix("#") }.joined(separator: "\n").replacing(/\[\d+:\d+\]/, with: "[]") + "\n"
         }
         return text

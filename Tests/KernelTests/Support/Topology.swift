@@ -4,6 +4,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The network namespaces of one test, with names of its own, taken down last-in first-out.
 final class Topology {
     let prefix = "mt" + String(UInt32.random(in: 0x1000_0000 ... .max), radix: 16) + "-"
@@ -14,6 +18,8 @@ final class Topology {
 
     /// Runs a test in namespaces of its own. Where it throws, what the kernel holds is printed before it goes.
     static func with(_ body: (Topology) async throws -> Void) async throws {
+        // A module in some kernels, and then loaded by nothing that the tests do first.
+        if access("/proc/net/if_inet6", F_OK) != 0 { try await Shell.check("modprobe", "ipv6") }
         try await TemporaryDirectory.with { directory in
             let topology = Topology(directory: directory)
             do {
@@ -61,7 +67,10 @@ final class Topology {
 
     private func dump() async {
         for namespace in namespaces {
-            for command in [["ipvsadm", "-Ln"], ["iptables-save"], ["ip6tables-save"], ["ipset", "save"], ["ip", "addr"], ["ip", "route"]] {
+            for command in [
+                ["ipvsadm", "-Ln"], ["iptables-save"], ["ip6tables-save"], ["ipset", "save"], ["ip", "addr"],
+                ["ip", "route"],
+            ] {
                 guard let ran = try? await namespace.run(command), !ran.output.isEmpty else { continue }
                 print("--- \(namespace.name): \(ran)")
             }
@@ -70,7 +79,8 @@ final class Topology {
 
     private func tearDown() async {
         while let namespace = namespaces.popLast() {
-            let pids = (try? await Shell.run(["ip", "netns", "pids", namespace.name]))?.output.split(separator: "\n") ?? []
+            let pids =
+                (try? await Shell.run(["ip", "netns", "pids", namespace.name]))?.output.split(separator: "\n") ?? []
             if !pids.isEmpty { _ = try? await Shell.run(["kill", "-9"] + pids.map(String.init)) }
             _ = try? await Shell.run(["ip", "netns", "del", namespace.name])
         }
