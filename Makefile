@@ -14,7 +14,7 @@ release: MESHCTL_STRICT := 0
 
 SOURCES := $(wildcard Package.swift Sources Tests Examples)
 
-.PHONY: help deps build release demo test test-unit test-kernel build-tests check format clean
+.PHONY: help deps build release demo test test-unit test-kernel test-package test-release build-tests check format clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
@@ -34,8 +34,8 @@ release: ## build meshctl to install: .build/release/meshctl
 demo: deps build ## show the main job: two nginx, one published port, a fault and its repair
 	@scripts/demo
 
-test: deps test-unit test-kernel ## run all tests
-	@echo 'test: the unit lane and the kernel lane passed'
+test: deps test-unit test-kernel test-package test-release ## run all tests
+	@echo 'test: the unit lane and the kernel lane passed, and so did the package and the program as they are released'
 
 test-unit: build-tests ## run the tests that need neither root nor IPVS
 	swift test --skip-build --disable-xctest --skip KernelTests
@@ -51,6 +51,12 @@ test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml|qemu|host
 	    exit $$status
 	}
 	echo 'test: the kernel lane passed'
+
+test-package: ## a package that imports IPVSKit alone: what it fetches, and that it builds
+	scripts/test-package
+
+test-release: release ## the program as it is installed: that it starts fast
+	scripts/test-release
 
 build-tests:
 	swift build --build-tests
