@@ -19,15 +19,11 @@ extension IPVSError {
         }
     }
 
-    /// An errno that answers a read.
-    init(_ errno: Errno, reading operation: String) {
-        let code: Code =
-            switch errno {
-            case .noSuchProcess: .serviceNotFound
-            case .notPermitted: .notPermitted
-            case .addressFamilyNotSupported: .familyNotSupported
-            default: .other
-            }
+    /// An errno that answers anything but a change of the table.
+    ///
+    /// - Parameter meaning: what errno values mean for this command and no other.
+    init(_ errno: Errno, operation: String, meaning: [Errno: Code]) {
+        let code = meaning[errno] ?? Self.code(errno)
         self.init(
             code, errno: errno, operation: operation, hint: code == .notPermitted ? Self.permissionHint : nil)
     }
@@ -40,16 +36,23 @@ extension IPVSError {
         case (.noSuchFileOrDirectory, .createService), (.noSuchFileOrDirectory, .updateService): .schedulerNotFound
         case (.noSuchFileOrDirectory, .updateDestination), (.noSuchFileOrDirectory, .deleteDestination):
             .destinationNotFound
-        case (.notPermitted, _): .notPermitted
-        case (.invalidArgument, _): .invalid
-        case (.outOfRange, _): .outOfRange
-        case (.addressFamilyNotSupported, _): .familyNotSupported
+        default: code(errno)
+        }
+    }
+
+    /// What an errno means whatever was asked.
+    private static func code(_ errno: Errno) -> Code {
+        switch errno {
+        case .notPermitted: .notPermitted
+        case .invalidArgument: .invalid
+        case .outOfRange: .outOfRange
+        case .addressFamilyNotSupported: .familyNotSupported
         default: .other
         }
     }
 
     /// An exchange that came to nothing as a whole.
-    init(_ error: NetlinkError, operation: String) {
+    init(_ error: NetlinkError, operation: String, meaning: [Errno: Code] = [:]) {
         switch error {
         case .familyNotFound:
             self.init(
@@ -61,7 +64,7 @@ extension IPVSError {
         case .malformedReply:
             self.init(.communication, operation: operation, hint: "what the kernel sent is not netlink")
         case .interrupted(let interruption): self.init(interruptedBy: interruption, operation: operation)
-        case .refused(let errno): self.init(errno, reading: operation)
+        case .refused(let errno): self.init(errno, operation: operation, meaning: meaning)
         }
     }
 

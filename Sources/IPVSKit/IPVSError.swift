@@ -14,6 +14,9 @@ public struct IPVSError: Error, Hashable, Sendable {
             case destinationNotFound = "no such destination"
             case destinationExists = "the destination exists already"
             case schedulerNotFound = "no such scheduler"
+            case daemonRunning = "a daemon of that role is running already"
+            case daemonNotRunning = "no daemon of that role is running"
+            case interfaceNotFound = "no such interface"
             case notPermitted = "not permitted"
             case invalid = "the kernel refuses the values"
             case outOfRange = "a value is out of range"
@@ -40,6 +43,12 @@ public struct IPVSError: Error, Hashable, Sendable {
         public static let destinationExists = Self(.destinationExists)
         /// `ENOENT` for a service that is created or changed: no module `ip_vs_NAME`.
         public static let schedulerNotFound = Self(.schedulerNotFound)
+        /// `EEXIST` for a sync daemon.
+        public static let daemonRunning = Self(.daemonRunning)
+        /// `ESRCH` for a sync daemon.
+        public static let daemonNotRunning = Self(.daemonNotRunning)
+        /// `ENODEV` for a sync daemon.
+        public static let interfaceNotFound = Self(.interfaceNotFound)
         /// `EPERM`: no CAP_NET_ADMIN, or one that holds in a user namespace only.
         public static let notPermitted = Self(.notPermitted)
         /// `EINVAL`.

@@ -1,4 +1,5 @@
 import Netlink
+import SystemPackage
 
 extension IPVS {
     /// The services of the namespace, with their counters and without their destinations.
@@ -18,7 +19,7 @@ extension IPVS {
         let services = Gathered<VirtualServiceStatus>()
         var request = MessageWriter()
         request.writeServiceRequest(id)
-        try await read("read service \(id)", dump: false, request) { _, message in
+        try await read("read service \(id)", request) { _, message in
             services.take(VirtualServiceStatus(message))
         }
         guard var service = try services.get("read service \(id)").first else {
@@ -59,9 +60,15 @@ extension IPVS {
         return result
     }
 
-    private func read(
-        _ operation: String, dump: Bool, _ requests: consuming MessageWriter,
-        handler: @escaping (Int, GenericMessage) -> Void
+    /// Sends requests that change no part of the table, and hands what they are answered with to the handler.
+    ///
+    /// - Parameters:
+    ///   - dump: whether the requests are dumps, which the kernel ends by saying so.
+    ///   - meaning: what errno values mean for these requests and no others.
+    func read(
+        _ operation: String, dump: Bool = false, _ requests: consuming MessageWriter,
+        meaning: [Errno: IPVSError.Code] = [.noSuchProcess: .serviceNotFound],
+        handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void = { _, _ in }
     ) async throws(IPVSError) {
         do throws(NetlinkError) {
             let outcome =
@@ -71,13 +78,13 @@ extension IPVS {
             if let interruption = outcome.interruption { throw .interrupted(interruption) }
             if let failure = outcome.failures.first { throw .refused(failure.errno) }
         } catch {
-            throw report(IPVSError(error, operation: operation))
+            throw report(IPVSError(error, operation: operation, meaning: meaning))
         }
     }
 }
 
 /// What the connection's thread gathers for a caller, who looks only once that thread is done.
-private final class Gathered<Element> {
+final class Gathered<Element> {
     private var elements: [Element] = []
     private var hasMalformed = false
 

@@ -12,15 +12,6 @@ public enum Change: Hashable, Sendable {
     case updateDestination(Destination, of: VirtualService.ID)
     /// `IPVS_CMD_DEL_DEST`. Fails with ``IPVSError/Code/destinationNotFound``.
     case deleteDestination(Destination.ID, of: VirtualService.ID)
-
-    /// The service that is changed, or whose destination is.
-    public var service: VirtualService.ID {
-        switch self {
-        case .createService(let service), .updateService(let service): service.id
-        case .deleteService(let id): id
-        case .createDestination(_, let id), .updateDestination(_, let id), .deleteDestination(_, let id): id
-        }
-    }
 }
 
 extension Change: CustomStringConvertible {

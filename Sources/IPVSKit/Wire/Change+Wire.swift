@@ -44,6 +44,51 @@ extension MessageWriter {
         message(IPVS_CMD_GET_DEST, flags: NetlinkFlags.dump) { $0.writeIdentity(id) }
     }
 
+    mutating func writeFlush() { message(IPVS_CMD_FLUSH) { _ in } }
+    /// - Parameter id: nil for all services and the totals.
+    mutating func writeZero(_ id: VirtualService.ID?) {
+        message(IPVS_CMD_ZERO) { writer in
+            if let id { writer.writeIdentity(id) }
+        }
+    }
+    mutating func writeInfoRequest() { message(IPVS_CMD_GET_INFO) { _ in } }
+
+    mutating func writeTimeoutsRequest() { message(IPVS_CMD_GET_CONFIG) { _ in } }
+    mutating func write(_ timeouts: Timeouts) {
+        message(IPVS_CMD_SET_CONFIG) { writer in
+            if let seconds = timeouts.tcpSeconds { writer.put(IPVS_CMD_ATTR_TIMEOUT_TCP, seconds) }
+            if let seconds = timeouts.tcpFinSeconds { writer.put(IPVS_CMD_ATTR_TIMEOUT_TCP_FIN, seconds) }
+            if let seconds = timeouts.udpSeconds { writer.put(IPVS_CMD_ATTR_TIMEOUT_UDP, seconds) }
+        }
+    }
+
+    mutating func writeDaemonDump() { message(IPVS_CMD_GET_DAEMON, flags: NetlinkFlags.dump) { _ in } }
+    mutating func writeStop(_ role: SyncDaemon.Role, syncID: UInt32) {
+        message(IPVS_CMD_DEL_DAEMON) { writer in
+            writer.nest(IPVS_CMD_ATTR_DAEMON) {
+                $0.put(IPVS_DAEMON_ATTR_STATE, role.rawValue)
+                $0.put(IPVS_DAEMON_ATTR_SYNC_ID, syncID)
+            }
+        }
+    }
+    mutating func writeStart(_ daemon: SyncDaemon) {
+        message(IPVS_CMD_NEW_DAEMON) { writer in
+            writer.nest(IPVS_CMD_ATTR_DAEMON) { nest in
+                nest.put(IPVS_DAEMON_ATTR_STATE, daemon.role.rawValue)
+                nest.put(IPVS_DAEMON_ATTR_MCAST_IFN, string: daemon.interface)
+                nest.put(IPVS_DAEMON_ATTR_SYNC_ID, daemon.syncID)
+                if let length = daemon.maximumLength { nest.put(IPVS_DAEMON_ATTR_SYNC_MAXLEN, length) }
+                if let group = daemon.group {
+                    nest.put(
+                        group.family == .ipv4 ? IPVS_DAEMON_ATTR_MCAST_GROUP : IPVS_DAEMON_ATTR_MCAST_GROUP6, group)
+                }
+                // In the host's byte order, unlike every other port of this interface.
+                if let port = daemon.port { nest.put(IPVS_DAEMON_ATTR_MCAST_PORT, port) }
+                if let timeToLive = daemon.timeToLive { nest.put(IPVS_DAEMON_ATTR_MCAST_TTL, timeToLive) }
+            }
+        }
+    }
+
     private mutating func message(_ command: Int, flags: UInt16 = 0, _ body: (inout MessageWriter) -> Void) {
         message(command: UInt8(command), version: Family.version, flags: flags, body)
     }

@@ -159,7 +159,7 @@ private struct StatisticsReader {
 }
 
 extension Attributes {
-    fileprivate func first(_ type: Int) -> Attribute? {
+    func first(_ type: Int) -> Attribute? {
         var attributes = self
         while let attribute = attributes.next() {
             if Int(attribute.type) == type { return attribute }

@@ -1,0 +1,98 @@
+import Netlink
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+extension IPVS {
+    /// Deletes every service of the namespace, whoever made it. `IPVS_CMD_FLUSH`. An empty table is no error.
+    public func flush() async throws(IPVSError) {
+        var request = MessageWriter()
+        request.writeFlush()
+        try await read("delete all services", request)
+    }
+
+    /// Sets counters to zero: a service's and its destinations', or all. `IPVS_CMD_ZERO`.
+    ///
+    /// - Parameter id: nil for all services and the totals.
+    /// - Throws: ``IPVSError/Code/serviceNotFound``.
+    public func zero(_ id: VirtualService.ID? = nil) async throws(IPVSError) {
+        var request = MessageWriter()
+        request.writeZero(id)
+        try await read(
+            "zero the counters of \(id.map(\.description) ?? "all services")", request,
+            meaning: [.noSuchProcess: .serviceNotFound])
+    }
+
+    /// The timeouts of the namespace. `IPVS_CMD_GET_CONFIG`.
+    public func timeouts() async throws(IPVSError) -> Timeouts {
+        var request = MessageWriter()
+        request.writeTimeoutsRequest()
+        return try await readOne("read the timeouts", request) { Timeouts($0) }
+    }
+
+    /// Changes timeouts, for connections that are idle from now on. `IPVS_CMD_SET_CONFIG`.
+    ///
+    /// - Parameter timeouts: nil leaves one as it is.
+    /// - Throws: ``IPVSError/Code/invalid`` for more than 2³¹−1 jiffies, which is 24 days where the kernel's clock
+    ///   ticks 1000 times a second.
+    public func set(_ timeouts: Timeouts) async throws(IPVSError) {
+        var request = MessageWriter()
+        request.write(timeouts)
+        try await read("set the timeouts", request)
+    }
+
+    /// What IPVS says of itself. `IPVS_CMD_GET_INFO`.
+    public func info() async throws(IPVSError) -> Info {
+        var request = MessageWriter()
+        request.writeInfoRequest()
+        return try await readOne("read the version", request) { Info($0) }
+    }
+
+    /// The sync daemons of the namespace: none, one, or one of each role. `IPVS_CMD_GET_DAEMON`.
+    public func daemons() async throws(IPVSError) -> [SyncDaemon] {
+        let daemons = Gathered<SyncDaemon>()
+        var request = MessageWriter()
+        request.writeDaemonDump()
+        try await read("list the sync daemons", dump: true, request) { _, message in
+            daemons.take(SyncDaemon(message))
+        }
+        return try daemons.get("list the sync daemons")
+    }
+
+    /// Starts a sync daemon. `IPVS_CMD_NEW_DAEMON`.
+    ///
+    /// - Throws: ``IPVSError/Code/daemonRunning``, ``IPVSError/Code/interfaceNotFound``, and
+    ///   ``IPVSError/Code/invalid`` for a group that is no multicast address, or while a destination is of another
+    ///   family than its service.
+    public func start(_ daemon: SyncDaemon) async throws(IPVSError) {
+        var request = MessageWriter()
+        request.writeStart(daemon)
+        try await read(
+            "start the \(daemon.role) sync daemon on \(daemon.interface)", request,
+            meaning: [.fileExists: .daemonRunning, Errno(rawValue: ENODEV): .interfaceNotFound])
+    }
+
+    /// Stops the sync daemon of a role. `IPVS_CMD_DEL_DAEMON`.
+    ///
+    /// - Throws: ``IPVSError/Code/daemonNotRunning``.
+    public func stopDaemon(_ role: SyncDaemon.Role) async throws(IPVSError) {
+        var request = MessageWriter()
+        // The kernel wants the id to be named, and does not look at it.
+        request.writeStop(role, syncID: 0)
+        try await read("stop the \(role) sync daemon", request, meaning: [.noSuchProcess: .daemonNotRunning])
+    }
+
+    /// One message that is answered by one.
+    private func readOne<Value: Sendable>(
+        _ operation: String, _ request: consuming MessageWriter, parse: @escaping (GenericMessage) -> Value?
+    ) async throws(IPVSError) -> Value {
+        let values = Gathered<Value>()
+        try await read(operation, request) { _, message in values.take(parse(message)) }
+        guard let value = try values.get(operation).first else {
+            throw IPVSError(.communication, operation: operation, hint: "the kernel sent nothing")
+        }
+        return value
+    }
+}

@@ -1,0 +1,48 @@
+/// A daemon of the kernel's that sends the connection table to other hosts, or takes it from there.
+/// `IPVS_CMD_ATTR_DAEMON` on the wire.
+public struct SyncDaemon: Hashable, Sendable {
+    /// What the daemon does: `IP_VS_STATE_…`. One of each may run in a namespace.
+    public enum Role: UInt32, Hashable, Sendable, CaseIterable, CustomStringConvertible {
+        /// Sends.
+        case master = 1
+        /// Receives.
+        case backup = 2
+
+        /// `master` or `backup`.
+        public var description: String {
+            switch self {
+            case .master: "master"
+            case .backup: "backup"
+            }
+        }
+    }
+
+    /// What it does.
+    public var role: Role
+    /// The interface it multicasts on; 15 bytes at most.
+    public var interface: String
+    /// Daemons of one id, 0 to 255, hear each other.
+    public var syncID: UInt32
+    /// The largest payload of a datagram, in bytes; nil for what the interface's MTU leaves.
+    public var maximumLength: UInt16?
+    /// The multicast group; nil for 224.0.0.81.
+    public var group: IPAddress?
+    /// The UDP port; nil for 8848.
+    public var port: UInt16?
+    /// The datagrams' time to live; nil for 1.
+    public var timeToLive: UInt8?
+
+    /// What is nil is the kernel's default.
+    public init(
+        role: Role, interface: String, syncID: UInt32 = 0, maximumLength: UInt16? = nil, group: IPAddress? = nil,
+        port: UInt16? = nil, timeToLive: UInt8? = nil
+    ) {
+        self.role = role
+        self.interface = interface
+        self.syncID = syncID
+        self.maximumLength = maximumLength
+        self.group = group
+        self.port = port
+        self.timeToLive = timeToLive
+    }
+}
