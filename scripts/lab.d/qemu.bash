@@ -95,8 +95,8 @@ qemu_start() {
         -virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
         -virtfs "local,path=$shared,mount_tag=lab,security_model=none" \
         >>"$workdir/console" 2>&1
-    tail -c +1 -f -s 0.1 --pid="$guest" "$workdir/stdout" &
+    setpriv --pdeathsig KILL tail -c +1 -f -s 0.1 --pid="$guest" "$workdir/stdout" &
     pumps+=($!)
-    tail -c +1 -f -s 0.1 --pid="$guest" "$workdir/stderr" >&2 &
+    setpriv --pdeathsig KILL tail -c +1 -f -s 0.1 --pid="$guest" "$workdir/stderr" >&2 &
     pumps+=($!)
 }
