@@ -1,4 +1,3 @@
-import Synchronization
 import SystemPackage
 
 #if canImport(Glibc)
@@ -26,7 +25,7 @@ final class Connection: Sendable {
     /// The kernel builds dumps of up to 32 KiB when the reader's buffer is that large.
     private static let bufferSize = 64 * 1024
 
-    private let state = Mutex(State())
+    private let state = Locked(State())
     private let wakeUp: WakeUp
 
     /// Starts the thread, which opens the transport there: in its namespace, and without blocking the caller.

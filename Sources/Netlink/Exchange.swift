@@ -1,5 +1,3 @@
-import Synchronization
-
 /// One call: the messages to send, what to do with what comes back, and who waits for it.
 ///
 /// The caller, its deadline, its cancellation and the connection's thread meet here, and whichever finishes the
@@ -28,13 +26,13 @@ final class Exchange: @unchecked Sendable {
     let messages: MessageWriter
     let mode: Mode
     let handler: (_ index: Int, _ message: GenericMessage) -> Void
-    private let state: Mutex<State>
+    private let state: Locked<State>
 
     init(
         messages: consuming MessageWriter, mode: Mode,
         handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void
     ) {
-        state = Mutex(State(outcome: BatchOutcome(count: messages.messageCount)))
+        state = Locked(State(outcome: BatchOutcome(count: messages.messageCount)))
         self.messages = messages
         self.mode = mode
         self.handler = handler

@@ -1,4 +1,3 @@
-import Synchronization
 import SystemPackage
 
 /// A client of one generic netlink family in one network namespace. Safe to share between tasks.
@@ -13,7 +12,7 @@ package final class NetlinkClient: Sendable {
     }
 
     private let peer: Peer
-    private let connection = Mutex<Connection?>(nil)
+    private let connection = Locked<Connection?>(nil)
 
     package init(family: String, namespace: NamespaceHandle) {
         peer = .kernel(family: family, namespace: namespace)

@@ -1,5 +1,4 @@
 import Netlink
-import Synchronization
 import SystemPackage
 import Testing
 
@@ -9,7 +8,7 @@ import Testing
 @Suite struct WireTests {
     /// The attributes of the request that a change becomes, behind the netlink headers.
     private func request(_ change: Change) async throws -> [UInt8] {
-        let sent = Mutex<[UInt8]>([])
+        let sent = Locked<[UInt8]>([])
         let ipvs = IPVS { request in
             sent.withLock { $0 = Array(request[16...]) }
             return [reply(to: request, type: 2, payload: [0, 0, 0, 0])]

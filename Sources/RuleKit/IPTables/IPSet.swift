@@ -1,7 +1,6 @@
 import CIPSet
 import IPVSKit
 import Netlink
-import Synchronization
 
 /// The sets that the rules look ports and addresses up in. libipset talks to the kernel, in this process.
 enum IPSet: String, CaseIterable {
@@ -86,7 +85,7 @@ struct IPSetContents {
 /// libipset, one call at a time, since it keeps global state; and on a thread of its own, since it waits for the
 /// kernel.
 enum IPSetLibrary {
-    private static let lock = Mutex(())
+    private static let lock = Locked(())
 
     static func names() async throws(RuleError) -> Set<String> {
         let text = try await call("list the ipset sets") { CIPSet_run("list -name") }

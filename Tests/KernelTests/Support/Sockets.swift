@@ -1,5 +1,5 @@
 import IPVSKit
-import Synchronization
+import Netlink
 import SystemPackage
 
 #if canImport(Glibc)
@@ -62,7 +62,7 @@ extension String {
 final class TestSocket: Sendable {
     private let descriptor: CInt
     private let family: AddressFamily
-    private let isShutDown = Mutex(false)
+    private let isShutDown = Locked(false)
 
     /// Made in the namespace of the calling thread.
     init(_ family: AddressFamily, _ type: __socket_type) throws {
