@@ -96,6 +96,7 @@ import Testing
         let found = try await ipvs.services()
         #expect(found.map(\.service) == [VirtualService(id: .firewallMark(0x100, .ipv4), scheduler: .roundRobin)])
         #expect(found.first?.statistics.connections == 0x1_0000_0009, "the wide counter counts")
+        #expect(found.first?.unknownAttributes == [UnknownAttribute(type: 99, bytes: [1])], "kept as it came")
     }
 
     @Test func anEntryWithoutWhatMakesItOneIsAnError() async throws {

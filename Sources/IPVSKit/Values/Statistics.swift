@@ -28,6 +28,14 @@ public struct Statistics: Hashable, Sendable {
     public init() {}
 }
 
+/// An attribute that this version of the library does not know: a newer kernel's, kept as it came.
+public struct UnknownAttribute: Hashable, Sendable {
+    /// The kernel's number, without the bits for nesting and byte order.
+    public var type: UInt16
+    /// The payload.
+    public var bytes: [UInt8]
+}
+
 /// A service as the kernel has it.
 public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
     /// What was asked for.
@@ -36,6 +44,8 @@ public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
     public var statistics: Statistics
     /// Its destinations, in the kernel's order, newest first.
     public var destinations: [DestinationStatus] = []
+    /// What the kernel sent and this library has no name for. Empty up to Linux 6.12.
+    public var unknownAttributes: [UnknownAttribute] = []
 
     /// The id of the service.
     public var id: VirtualService.ID { service.id }
@@ -62,6 +72,8 @@ public struct DestinationStatus: Hashable, Sendable, Identifiable {
     public var inactiveConnections: UInt32 = 0
     /// Clients remembered for persistence.
     public var persistentConnections: UInt32 = 0
+    /// What the kernel sent and this library has no name for. Empty up to Linux 6.12.
+    public var unknownAttributes: [UnknownAttribute] = []
 
     /// The id of the destination.
     public var id: Destination.ID { destination.id }

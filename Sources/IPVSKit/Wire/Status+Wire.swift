@@ -44,7 +44,7 @@ extension VirtualServiceStatus {
             case IPVS_SVC_ATTR_PE_NAME: engine = attribute.string
             case IPVS_SVC_ATTR_STATS: statistics.read(narrow: attribute.nested)
             case IPVS_SVC_ATTR_STATS64: statistics.read(wide: attribute.nested)
-            default: break
+            default: unknownAttributes.append(UnknownAttribute(attribute))
             }
         }
         guard let family, let scheduler, !attributes.isTruncated else { return nil }
@@ -105,7 +105,7 @@ extension DestinationStatus {
             case IPVS_DEST_ATTR_TUN_FLAGS: tunnel.flags = attribute.uint16 ?? 0
             case IPVS_DEST_ATTR_STATS: statistics.read(narrow: attribute.nested)
             case IPVS_DEST_ATTR_STATS64: statistics.read(wide: attribute.nested)
-            default: break
+            default: unknownAttributes.append(UnknownAttribute(attribute))
             }
         }
         guard let address = address.flatMap({ IPAddress($0, family: family) }), !attributes.isTruncated else {
@@ -118,6 +118,12 @@ extension DestinationStatus {
         activeConnections = active
         inactiveConnections = inactive
         persistentConnections = persistent
+    }
+}
+
+extension UnknownAttribute {
+    fileprivate init(_ attribute: Attribute) {
+        self.init(type: attribute.type, bytes: Array(attribute.bytes))
     }
 }
 

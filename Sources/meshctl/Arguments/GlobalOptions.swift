@@ -42,6 +42,13 @@ struct GlobalOptions: ParsableArguments {
             onWait: { StandardError.write("waiting for another meshctl on the same state to finish") })
     }
 
+    /// Changes what is asked for and the kernel with it, and gives what is asked for now.
+    func change(_ edit: (inout MeshState, ObservedDatapath) throws -> Void) async throws -> MeshState {
+        let (state, plan) = try await mesh().change(edit)
+        report(plan)
+        return state
+    }
+
     func report(_ plan: Plan) {
         guard verbose else { return }
         for step in plan.steps { StandardError.write("~ \(step)") }

@@ -32,12 +32,11 @@ struct Publish: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let (state, plan) = try await options.mesh().change { state, observed in
+        let state = try await options.change { state, observed in
             try state.publish(
                 ports.listening, target: ports.target, service: service, scheduler: scheduler,
                 avoiding: observed.marks)
         }
-        options.report(plan)
         guard let tasks = state.services[service]?.tasks else { return }
         let client =
             switch ClientAddress(tasks, in: state) {
@@ -73,8 +72,7 @@ struct Unpublish: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let (_, plan) = try await options.mesh().change { state, _ in try state.unpublish(port) }
-        options.report(plan)
+        _ = try await options.change { state, _ in try state.unpublish(port) }
         print("\(port) is published no longer")
     }
 }

@@ -55,8 +55,7 @@ struct ServiceCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let (_, plan) = try await options.mesh().change { state, _ in try state.removeService(service) }
-            options.report(plan)
+            _ = try await options.change { state, _ in try state.removeService(service) }
             print("\(service) is removed")
         }
     }

@@ -39,10 +39,9 @@ struct TaskCommand: AsyncParsableCommand {
 
         func run() async throws {
             let task = MeshTask(address: address, weight: weight, isLocal: local)
-            let (state, plan) = try await options.mesh().change { state, _ in
+            let state = try await options.change { state, _ in
                 try state.addTask(task, service: service)
             }
-            options.report(plan)
             print("\(service): \(counted(state.services[service]?.tasks.count ?? 0, "task")), \(address) among them")
         }
     }
@@ -66,10 +65,9 @@ struct TaskCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let (state, plan) = try await options.mesh().change { state, _ in
+            let state = try await options.change { state, _ in
                 try state.removeTask(address, service: service)
             }
-            options.report(plan)
             print("\(service): \(counted(state.services[service]?.tasks.count ?? 0, "task")), \(address) no longer")
         }
     }
