@@ -14,13 +14,14 @@ final class Exchange: @unchecked Sendable {
         case dump
     }
 
-    typealias Completion = CheckedContinuation<Result<BatchOutcome, NetlinkError>, Never>
+    typealias Caller = CheckedContinuation<Void, Never>
 
     private struct State {
         var isRunning = false
-        var isFinished = false
         var outcome: BatchOutcome
-        var completion: Completion?
+        var caller: Caller?
+        /// Nil while it lasts.
+        var result: Result<BatchOutcome, NetlinkError>?
     }
 
     let messages: MessageWriter
@@ -49,22 +50,23 @@ final class Exchange: @unchecked Sendable {
         if case .acknowledged = mode { true } else { false }
     }
 
-    var isFinished: Bool { state.withLock { $0.isFinished } }
+    var isFinished: Bool { state.withLock { $0.result != nil } }
 
-    /// Called once, before the exchange is posted. A deadline may have passed already: then resumes at once.
-    func setCompletion(_ completion: Completion) -> Bool {
-        let alreadyFinished = state.withLock { state in
-            if !state.isFinished { state.completion = completion }
-            return state.isFinished
+    /// Called once, before the exchange is posted. False where it is over already, cancelled before it began: then
+    /// the caller is resumed at once.
+    func setCaller(_ caller: Caller) -> Bool {
+        let isOver = state.withLock { state in
+            if state.result == nil { state.caller = caller }
+            return state.result != nil
         }
-        if alreadyFinished { completion.resume(returning: .success(state.withLock { $0.outcome })) }
-        return !alreadyFinished
+        if isOver { caller.resume() }
+        return !isOver
     }
 
     /// False where nobody waits any more.
     func begin() -> Bool {
         state.withLock { state in
-            state.isRunning = !state.isFinished
+            state.isRunning = state.result == nil
             return state.isRunning
         }
     }
@@ -72,8 +74,8 @@ final class Exchange: @unchecked Sendable {
     /// Notes what has become of the messages so far. False where nobody waits any more.
     func progress(_ change: (inout BatchOutcome) -> Void) -> Bool {
         state.withLock { state in
-            if !state.isFinished { change(&state.outcome) }
-            return !state.isFinished
+            if state.result == nil { change(&state.outcome) }
+            return state.result == nil
         }
     }
 
@@ -92,19 +94,25 @@ final class Exchange: @unchecked Sendable {
     /// The caller goes away. True where a connection is at work on the exchange, and must be given up with its
     /// late replies.
     func abandon(_ reason: Interruption) -> Bool {
-        let wasRunning = state.withLock { $0.isRunning && !$0.isFinished }
+        let wasRunning = state.withLock { $0.isRunning && $0.result == nil }
         finish(reason)
         return wasRunning
     }
 
     private func complete(_ result: (inout BatchOutcome) -> Result<BatchOutcome, NetlinkError>) {
-        let resume = state.withLock { state -> (Completion, Result<BatchOutcome, NetlinkError>)? in
-            guard !state.isFinished else { return nil }
-            state.isFinished = true
-            let result = result(&state.outcome)
-            defer { state.completion = nil }
-            return state.completion.map { ($0, result) }
+        let caller = state.withLock { state -> Caller? in
+            guard state.result == nil else { return nil }
+            state.result = result(&state.outcome)
+            defer { state.caller = nil }
+            return state.caller
         }
-        if let (completion, result) = resume { completion.resume(returning: result) }
+        caller?.resume()
+    }
+
+    /// What came of it, once the caller was resumed. Under the lock, which is also what makes visible to the caller
+    /// all that the handler wrote.
+    func get() throws(NetlinkError) -> BatchOutcome {
+        guard let result = state.withLock({ $0.result }) else { preconditionFailure("the exchange is not over") }
+        return try result.get()
     }
 }

@@ -55,14 +55,14 @@ package final class NetlinkClient: Sendable {
             abandon(exchange, .deadlineExceeded)
         }
         defer { timer.cancel() }
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { completion in
-                if exchange.setCompletion(completion) { post([exchange]) }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { caller in
+                if exchange.setCaller(caller) { post([exchange]) }
             }
         } onCancel: {
             abandon(exchange, .cancelled)
         }
-        return try result.get()
+        return try exchange.get()
     }
 
     private func abandon(_ exchange: Exchange, _ reason: Interruption) {
