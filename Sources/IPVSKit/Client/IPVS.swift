@@ -16,6 +16,8 @@ package import Netlink
 /// of its own owns; the first call opens it, and makes the kernel load the module.
 public final class IPVS: Sendable {
     let client: NetlinkClient
+    /// Where the files beside the socket are read; nil for a kernel that is a closure.
+    let namespace: NamespaceHandle?
     let deadline: Duration
     let logger: Logger
 
@@ -31,7 +33,17 @@ public final class IPVS: Sendable {
         in namespace: NetworkNamespace = .current, deadline: Duration = .seconds(30),
         logger: Logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
     ) throws(IPVSError) {
-        client = NetlinkClient(family: Family.name, namespace: try namespace.open())
+        let handle = try namespace.open()
+        client = NetlinkClient(family: Family.name, namespace: handle)
+        self.namespace = handle
+        self.deadline = deadline
+        self.logger = logger
+    }
+
+    /// A client in a namespace that is open already.
+    init(holding handle: NamespaceHandle, deadline: Duration, logger: Logger) {
+        client = NetlinkClient(family: Family.name, namespace: handle)
+        namespace = handle
         self.deadline = deadline
         self.logger = logger
     }
@@ -39,6 +51,7 @@ public final class IPVS: Sendable {
     /// A kernel that is a closure, for tests: the bytes of a request in, the datagrams that answer it out.
     package init(simulating kernel: @escaping SimulatedKernel, deadline: Duration = .seconds(30)) {
         client = NetlinkClient(simulating: kernel)
+        namespace = nil
         self.deadline = deadline
         logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
     }
