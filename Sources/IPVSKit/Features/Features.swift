@@ -1,6 +1,6 @@
 /// What a kernel's IPVS can do beyond what all of them can, as found by trying it: see ``IPVS/features()``.
 ///
-/// Its version number does not tell; it has been 1.2.1 since 2004.
+/// Its version number (``Info/version``) does not tell.
 public struct Features: Hashable, Sendable {
     /// The wrapping of a tunnel (``Destination/tunnel``) is kept: since Linux 5.3. Without it a GUE or GRE tunnel
     /// silently becomes IPIP.
