@@ -70,6 +70,8 @@ import Testing
             #expect(template.isTemplate && template.firewallMark == 0x102 && template.state == .assured)
         }
         #expect(try #require(parse(Self.captured[3].line)).isTemplate == false)
+        // FTP's, before it comes.
+        #expect(parse("TCP 0A010002 0000 0A010001 0014 0A0B0002 0014 LISTEN 119")?.isTemplate == false)
     }
 
     @Test func whatIsUnknownIsKept() throws {

@@ -27,16 +27,15 @@ extension IPVS {
         return try await inNamespace(operation, body)
     }
 
-    /// Runs the body on a thread of its own, for what blocks.
+    /// Runs the body on a thread of its own, for what blocks, and awaits it no longer than the client's deadline.
     func onThread<Value: Sendable>(
         _ operation: String, in namespace: NamespaceHandle? = nil,
         _ body: @escaping @Sendable () -> Result<Value, Errno>
     ) async throws(IPVSError) -> Result<Value, Errno> {
-        if Task.isCancelled { throw report(IPVSError(.cancelled, operation: operation)) }
         do {
-            return try await DetachedThread.run(in: namespace, body)
+            return try await DetachedThread.run(in: namespace, deadline: deadline, body)
         } catch {
-            throw report(IPVSError(.namespace, errno: error as? Errno, operation: operation))
+            throw report(IPVSError(error, operation: operation))
         }
     }
 

@@ -108,8 +108,9 @@ public struct Connection: Hashable, Sendable {
     }
 
     /// No connection but a client that is remembered for persistence (`IP_VS_CONN_F_TEMPLATE`). The kernel does
-    /// not list the flag; a client's port of 0 tells.
-    public var isTemplate: Bool { client.port == 0 }
+    /// not list the flag; a client's port of 0 tells, and a state that only templates have with it: FTP's data
+    /// connections, before they come, have no port either, but are in ``State/listen``.
+    public var isTemplate: Bool { client.port == 0 && (state == .none || state == .assured) }
 
     /// The mark of the service, which the kernel keeps for templates only: the connections of a service by mark
     /// show the address that the client used.
