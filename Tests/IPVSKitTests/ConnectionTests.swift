@@ -135,9 +135,7 @@ import Testing
     }
 
     @Test func chunksMayEndAnywhere() async throws {
-        let seed = UInt64.random(in: 0 ... .max)
-        print("ConnectionTests.chunksMayEndAnywhere: seed \(seed)")
-        var random = SeededGenerator(seed: seed)
+        var random = SeededGenerator.announced()
         let lines = (0..<300).map { _ in Self.captured.randomElement(using: &random)!.line }
         let bytes = Array(([Self.heading] + lines).map { $0 + "\n" }.joined().utf8)
         var chunks: [[UInt8]] = []
@@ -153,9 +151,7 @@ import Testing
 
     /// Bytes changed, put in and taken out: whatever comes is a connection, an error or the end, and no crash.
     @Test func anyBytesAtAll() async throws {
-        let seed = UInt64.random(in: 0 ... .max)
-        print("ConnectionTests.anyBytesAtAll: seed \(seed)")
-        var random = SeededGenerator(seed: seed)
+        var random = SeededGenerator.announced()
         for _ in 0..<20_000 {
             var line = Array(Self.captured.randomElement(using: &random)!.line.utf8)
             for _ in 0..<Int.random(in: 1...4, using: &random) {
