@@ -19,7 +19,7 @@ struct BalancePort {
         let ipvs = try IPVS()
         let web = VirtualService.ID.address(address, port: port, protocol: .tcp)
 
-        let found = Table(try await ipvs.status())
+        let found = try await ipvs.table()
         var wanted = found
         wanted[web] =
             servers.isEmpty ? nil : Table.Entry(VirtualService(id: web, scheduler: .roundRobin), destinations: servers)

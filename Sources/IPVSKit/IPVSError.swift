@@ -27,6 +27,7 @@ public struct IPVSError: Error, Hashable, Sendable {
             case deadlineExceeded = "the deadline passed"
             case cancelled = "the task was cancelled"
             case outcomeUnknown = "the kernel's answer was lost"
+            case inconsistent = "the table changes faster than it can be read"
             case communication = "talking to the kernel failed"
             case other = "the kernel refuses"
         }
@@ -70,6 +71,8 @@ public struct IPVSError: Error, Hashable, Sendable {
         public static let cancelled = Self(.cancelled)
         /// An answer was lost (`ENOBUFS`): what of the call was done is unknown.
         public static let outcomeUnknown = Self(.outcomeUnknown)
+        /// No two readings of the table in a row were alike.
+        public static let inconsistent = Self(.inconsistent)
         /// The socket failed, or what came was not netlink.
         public static let communication = Self(.communication)
         /// Any other errno of the kernel's.

@@ -179,7 +179,27 @@ import Testing
         try await Task.sleep(for: .milliseconds(50))
         #expect(looks.count.withLock { $0 } == 1)
         _ = try await iterator.next()
-        #expect(looks.count.withLock { $0 } == 2)
+        // Two: what is missing must be missing twice.
+        #expect(looks.count.withLock { $0 } == 3)
+    }
+
+    /// A table that changes while it is listed is listed with gaps.
+    @Test func whatALookMissesOnceIsNotGone() async throws {
+        let one = Self.status(Self.web, Self.first)
+        let bare = Self.status(Self.web)
+        let two = Self.status(Self.dns)
+        var events: [TableEvent] = []
+        for try await event in watch([one, two], [two], [one, two], [bare, two], [one, two], [two], [], [], []) {
+            events.append(event)
+            if events.count == 7 { break }
+        }
+        #expect(
+            events.map(\.description) == [
+                "added service UDP 10.0.0.1:53: rr", "added service FWM 258: rr",
+                "added destination 10.0.0.2:80 to FWM 258: Masq, weight 1", "up to date",
+                "removed service UDP 10.0.0.1:53", "removed destination 10.0.0.2:80 from FWM 258",
+                "removed service FWM 258",
+            ])
     }
 
     @Test func cancellationEndsIt() async throws {

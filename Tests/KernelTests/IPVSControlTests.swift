@@ -140,6 +140,79 @@ extension KernelTests {
             }
         }
 
+        /// By netlink or by the older interface, whichever can tell: both tell the same.
+        @Test func theTableIsWhatNetlinkListsWhicheverWayItIsRead() async throws {
+            try await inNamespace { ipvs, _ in
+                let empty = try await ipvs.table()
+                #expect(empty == Table())
+                var table = Table(
+                    (1...50).map { number in
+                        .init(
+                            VirtualService(
+                                id: .address(IPAddress(ipv4: 0x0A01_0000 | number), port: 80, protocol: .tcp),
+                                scheduler: .weightedLeastConnection),
+                            destinations: (0..<number % 7).map {
+                                Destination(
+                                    IPAddress(ipv4: 0x0A02_0000 | $0), port: 8080, weight: $0 * 1_000_000,
+                                    forwarding: $0 == 3 ? .directRoute : .masquerade, upperThreshold: 9 * $0,
+                                    lowerThreshold: $0)
+                            })
+                    })
+                // What the older interface cannot tell: IPv6, tunnels, a destination of the other family.
+                let six = VirtualService.ID.address("fd00::1", port: 80, protocol: .tcp)
+                table[six] = .init(VirtualService(id: six), destinations: [Destination("fd00::2", port: 80)])
+                table[Self.web] = .init(
+                    VirtualService(id: Self.web, persistence: .init(timeoutSeconds: 5)),
+                    destinations: [
+                        Destination("10.3.0.1", port: 0, forwarding: .tunnel, tunnel: .init(type: 1, port: 99)),
+                        Destination("10.3.0.2", port: 0),
+                    ])
+                let mixed = VirtualService.ID.firewallMark(0x103, .ipv4)
+                table[mixed] = .init(
+                    VirtualService(id: mixed),
+                    destinations: [
+                        Destination("10.3.0.2", port: 0), Destination("fd00::9", port: 0, forwarding: .tunnel),
+                    ])
+                try await ipvs.perform(Table.changes(from: Table(), to: table)).get()
+                let read = try await ipvs.table()
+                let listed = Table(try await ipvs.status())
+                #expect(read == table)
+                #expect(listed == table)
+            }
+        }
+
+        /// While another task changes it, the table is one that there was at some moment, or an error that says why
+        /// not: never half of two.
+        @Test func aTableThatChangesIsReadWholeOrNotAtAll() async throws {
+            try await inNamespace { ipvs, _ in
+                // Each pass adds a destination to both services, then removes it from both.
+                let ids = [Self.web, VirtualService.ID.firewallMark(0x103, .ipv4)]
+                let destination = Destination("10.3.0.1", port: 80)
+                for id in ids { try await ipvs.create(VirtualService(id: id)) }
+                let changing = Task {
+                    while !Task.isCancelled {
+                        try await ipvs.perform(ids.map { .createDestination(destination, of: $0) }).get()
+                        try await ipvs.perform(ids.map { .deleteDestination(destination.id, of: $0) }).get()
+                        try await Task.sleep(for: .milliseconds(5))
+                    }
+                }
+                var seen = 0
+                for _ in 0..<50 {
+                    do {
+                        let table = try await ipvs.table()
+                        let counts = ids.map { table[$0]?.destinations.count }
+                        #expect(counts[0] == counts[1])
+                        seen += 1
+                    } catch let error as IPVSError {
+                        #expect(error.code == .inconsistent)
+                    }
+                }
+                #expect(seen > 0)
+                changing.cancel()
+                _ = try? await changing.value
+            }
+        }
+
         /// The module is taken away and comes back with another family id: the client asks for it again.
         @Test func theModuleMayBeLoadedAnewBetweenTwoCalls() async throws {
             let ipvs = try IPVS()

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with who sources this
 # Running the lab's command and collecting its files, inside. Sourced where $shared is the folder shared with the lab.
 
 # Becomes the command. Its environment is what the lab lists and nothing else.

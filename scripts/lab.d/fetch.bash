@@ -1,7 +1,7 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with who sources this
 # Fetches Debian packages, without root, into a cache that is kept. Sourced by scripts/lab.
 
-cache=${MESHCTL_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/meshctl-lab}
+cache=$(realpath -m -- "${MESHCTL_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/meshctl-lab}")
 
 # in_cache NAME FUNCTION [ARG...]: makes $cache/NAME by running FUNCTION ARG... in an empty directory, whose content
 # it then is. It is there whole or not at all, and two labs at once make it once.
@@ -20,7 +20,7 @@ in_cache() {
         # The lock is not for what runs inside: a process left behind must not keep it.
         # Not part of a condition, which would switch off its set -e.
         (
-            cd -- "$making"
+            cd -- "$making" || exit
             "$@"
         ) {lock}>&-
         mv -- "$making" "$cache/$name"
@@ -31,14 +31,11 @@ in_cache() {
 # Unpacks packages, and nothing else, into the working directory.
 unpack_packages() {
     local deb
+    say "fetching $*"
     mkdir .debs
-    for deb in "$@"; do
-        say "fetching $deb"
-        # As root, apt would want to download as a user who cannot write here.
-        (cd .debs && apt-get -qq -o APT::Sandbox::User=root download -- "$deb") >&2 ||
-            die "$EX_UNAVAILABLE" "cannot fetch the package $deb: run 'apt-get update' as root and try again," \
-                "or install it"
-    done
+    # As root, apt would want to download as a user who cannot write here.
+    (cd .debs && apt-get -qq -o APT::Sandbox::User=root download -- "$@") >&2 ||
+        die "$EX_UNAVAILABLE" "cannot fetch the package $*: run 'apt-get update' as root and try again, or install it"
     for deb in .debs/*.deb; do
         dpkg -x "$deb" .
     done

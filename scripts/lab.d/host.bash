@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with who sources this
 # The host's own kernel. Nothing keeps the command from the host's files, but it gets network, mount, process, IPC and
 # host name namespaces of its own: it cannot disturb the host's network, and ends whole. Sourced by scripts/lab.
 

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with who sources this
 # Debian's Linux 6.12 in QEMU, all in software (TCG): slower than user-mode Linux, but it has nftables, wireguard and
 # two processors. Sourced by scripts/lab.
 
@@ -55,7 +55,7 @@ make_initramfs() {
     # In the order in which they need each other; what is built into the kernel has no path.
     for module in virtio_pci virtio_console 9p 9pnet_virtio overlay; do
         PATH=$PATH:/usr/sbin:/sbin modprobe -d "$qemu_linux" -S "$release" --show-depends "$module"
-    done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >order
+    done | sed -n 's/^insmod \(.*[^ ]\) *$/\1/p' | awk '!seen[$0]++' >order
     while read -r path; do
         number=$((number + 1))
         xz -dc -- "$path" >"tree/modules/$number-$(basename -- "$path" .xz)"
@@ -80,7 +80,7 @@ unpack_qemu() {
 # full, it would lose the rest when the guest switches itself off.
 qemu_start() {
     local shared=$workdir/shared
-    echo "$qemu_linux/lib/modules /lib/modules none bind,x-mount.mkdir 0 0" >>"$shared/guest.fstab"
+    echo "$(fstab_path "$qemu_linux/lib/modules") /lib/modules none bind,x-mount.mkdir 0 0" >>"$shared/guest.fstab"
     : >"$workdir/stdout"
     : >"$workdir/stderr"
     start_supervised "${qemu_program[@]}" \
@@ -95,8 +95,8 @@ qemu_start() {
         -virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
         -virtfs "local,path=$shared,mount_tag=lab,security_model=none" \
         >>"$workdir/console" 2>&1
-    tail -c +1 -f -s 0.1 --pid="$guest" "$workdir/stdout" &
+    setpriv --pdeathsig KILL tail -c +1 -f -s 0.1 --pid="$guest" "$workdir/stdout" &
     pumps+=($!)
-    tail -c +1 -f -s 0.1 --pid="$guest" "$workdir/stderr" >&2 &
+    setpriv --pdeathsig KILL tail -c +1 -f -s 0.1 --pid="$guest" "$workdir/stderr" >&2 &
     pumps+=($!)
 }

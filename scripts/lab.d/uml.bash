@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with who sources this
 # User-mode Linux: a kernel that is an ordinary process. Sourced by scripts/lab.
 
 uml_kernel=
@@ -50,7 +50,7 @@ write_uml_orders() {
     # Starting a program is what takes time in this kernel, so one mount does many.
     cat >"$1/root.fstab" <<FSTAB
 overlay $uml_root overlay lowerdir=/,upperdir=/run/upper,workdir=/run/work 0 0
-$uml_modules $uml_root/lib/modules none bind,x-mount.mkdir 0 0
+$(fstab_path "$uml_modules") $uml_root/lib/modules none bind,x-mount.mkdir 0 0
 tmpfs $uml_root/run tmpfs mode=755,x-mount.mkdir 0 0
 lab $uml_root/run/lab hostfs $1,x-mount.mkdir 0 0
 FSTAB

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with who sources this
 # The working directory of one run, and in it the folder shared with the guest. Sourced by scripts/lab.
 
 workdir=
@@ -58,6 +58,12 @@ write_orders() {
 
 write_list() {
     (($# == 0)) || printf '%s\0' "$@"
+}
+
+# A path as /etc/fstab wants it
+fstab_path() {
+    local path=${1//\\/\\134}
+    printf '%s' "${path// /\\040}"
 }
 
 # "2G" or "512M" in MiB

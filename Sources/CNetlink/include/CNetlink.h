@@ -2,6 +2,8 @@
 #define CNETLINK_H
 
 /* The kernel's constants and libnl's sockets, as Swift sees them. */
+#include <stddef.h>
+
 #include <linux/genetlink.h>
 #include <linux/ip_vs.h>
 #include <linux/netlink.h>
@@ -15,6 +17,16 @@
 
 /* SOL_NETLINK comes from a header that clashes with Swift's Glibc module. */
 enum { CNetlink_SOL_NETLINK = 270 };
+
+/* Where the entries of IPVS's older interface begin: Swift drops flexible array members. Its commands are sums, which
+ * Swift does not import. */
+enum {
+    CNetlink_IPVS_SERVICES_OFFSET = offsetof(struct ip_vs_get_services, entrytable),
+    CNetlink_IPVS_DESTS_OFFSET = offsetof(struct ip_vs_get_dests, entrytable),
+    CNetlink_IP_VS_SO_GET_INFO = IP_VS_SO_GET_INFO,
+    CNetlink_IP_VS_SO_GET_SERVICES = IP_VS_SO_GET_SERVICES,
+    CNetlink_IP_VS_SO_GET_DESTS = IP_VS_SO_GET_DESTS,
+};
 
 /* setns(2) into a network namespace: behind _GNU_SOURCE, so Glibc does not show it to Swift. 0, or -1 with errno. */
 int CNetlink_enter_network_namespace(int fd);

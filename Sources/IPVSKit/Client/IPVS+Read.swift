@@ -46,7 +46,7 @@ extension IPVS {
         return services
     }
 
-    private func destinations(of ids: [VirtualService.ID]) async throws(IPVSError) -> [[DestinationStatus]] {
+    func destinations(of ids: [VirtualService.ID]) async throws(IPVSError) -> [[DestinationStatus]] {
         guard !ids.isEmpty else { return [] }
         let lists = ids.map { _ in Gathered<DestinationStatus>() }
         var requests = MessageWriter(capacity: ids.count * 64)

@@ -16,7 +16,7 @@ package import Netlink
 /// of its own owns; the first call opens it, and makes the kernel load the module.
 public final class IPVS: Sendable {
     let client: NetlinkClient
-    /// Where the files beside the socket are read; nil for a kernel that is a closure.
+    /// Nil where the kernel is simulated: then there is netlink and nothing else.
     let namespace: NamespaceHandle?
     let deadline: Duration
     let logger: Logger

@@ -6,7 +6,8 @@ extension IPVS {
     /// ```
     ///
     /// The kernel announces nothing, so the table is read again and again and compared with what it was. What came
-    /// and went between two looks is not seen, and what was removed and made anew looks changed or unchanged.
+    /// and went between two looks is not seen, and what was removed and made anew looks changed or unchanged. What
+    /// seems gone is looked for once more before it is told: a table that changes while it is read is read with gaps.
     ///
     /// First all that is there is told as added, then ``TableEvent/upToDate`` once, then the news: who applies the
     /// events as they come has the whole table at any time. It ends when the task is cancelled, and throws
@@ -41,6 +42,25 @@ public struct TableEvents: AsyncSequence, Sendable {
     /// Begins with an empty table.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(events: self) }
 
+    /// A look that believes nothing to be gone that it missed once.
+    ///
+    /// A table that changes while the kernel lists it in parts is listed with gaps: when an entry goes, those behind
+    /// it move up, and the one that crosses the border between two parts is in neither.
+    private func look(after last: [VirtualServiceStatus]) async throws(IPVSError) -> [VirtualServiceStatus] {
+        var seen = try await look()
+        var keys = TableKeys(seen)
+        let known = TableKeys(last)
+        var attempts = 0
+        while !keys.contains(known), attempts < 5 {
+            seen = try await look()
+            let again = TableKeys(seen)
+            if again == keys { break }
+            keys = again
+            attempts += 1
+        }
+        return seen
+    }
+
     /// One watch of the table.
     public struct AsyncIterator: AsyncIteratorProtocol {
         private let events: TableEvents
@@ -63,7 +83,7 @@ public struct TableEvents: AsyncSequence, Sendable {
                 }
                 let seen: [VirtualServiceStatus]
                 do throws(IPVSError) {
-                    seen = try await events.look()
+                    seen = try await events.look(after: table ?? [])
                 } catch {
                     let wasCancelled = error.code == .cancelled && Task.isCancelled
                     _ = end()
@@ -81,5 +101,18 @@ public struct TableEvents: AsyncSequence, Sendable {
             pending = []
             return nil
         }
+    }
+}
+
+/// Which services and destinations there are.
+private struct TableKeys: Equatable {
+    private let destinations: [VirtualService.ID: Set<Destination.ID>]
+
+    init(_ table: [VirtualServiceStatus]) {
+        destinations = Dictionary(table.map { ($0.id, Set($0.destinations.map(\.id))) }) { $0.union($1) }
+    }
+
+    func contains(_ other: Self) -> Bool {
+        other.destinations.allSatisfy { id, theirs in destinations[id]?.isSuperset(of: theirs) ?? false }
     }
 }
