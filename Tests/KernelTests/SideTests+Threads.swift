@@ -9,16 +9,6 @@ import Testing
 #endif
 
 extension KernelTests.SideTests {
-    /// Threads that are in another namespace than this one, once those that are about to end have ended.
-    private static func strayThreads(from home: String) async throws -> [String: String] {
-        for _ in 0..<200 {
-            let strays = try ownThreads().filter { $0.value != home }
-            if strays.isEmpty { return [:] }
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        return try ownThreads().filter { $0.value != home }
-    }
-
     /// Swift's threads serve every task: one that was left in another namespace would carry whoever comes next
     /// into it.
     @Test func afterThousandsOfCallsEveryThreadIsWhereItWas() async throws {
@@ -26,9 +16,8 @@ extension KernelTests.SideTests {
             let home = try #require(try ownThreads()["\(getpid())"])
             // That a stray would be seen.
             let elsewhere = try await topology.namespace("elsewhere")
-            let stray = Task { try await elsewhere.thread { _ = usleep(300_000) } }
-            try await Task.sleep(for: .milliseconds(100))
-            #expect(try ownThreads().values.contains { $0 != home })
+            let stray = Task { try await elsewhere.thread { _ = sleep(2) } }
+            #expect(try await soon { try ownThreads().values.contains { $0 != home } })
             try await stray.value
 
             var names: [String] = []
@@ -42,8 +31,10 @@ extension KernelTests.SideTests {
             print("SideTests: \(calls) calls in \(names.count) namespaces")
             #expect(calls >= 4000)
 
-            let strays = try await Self.strayThreads(from: home)
-            #expect(strays.isEmpty, "\(strays)")
+            // Those of the clients end with the clients.
+            _ = try await soon { try ownThreads().values.allSatisfy { $0 == home } }
+            let threads = try ownThreads()
+            #expect(threads.values.allSatisfy { $0 == home }, "\(threads)")
             // The pool's threads too, which may have slept meanwhile: many tasks at once look where they are.
             let seen = try await withThrowingTaskGroup(of: String.self) { group in
                 for _ in 0..<64 { group.addTask { try FilePath("/proc/thread-self/ns/net").linkTarget() } }

@@ -17,7 +17,8 @@ extension IPVS {
     /// Not a snapshot. The kernel goes on between two pages of 4 KiB: connections that come and go meanwhile are
     /// there or not, and one that stands still can be missed or seen twice. For each page the kernel walks its
     /// table from the beginning, the connections of all namespaces among them: the time grows with the square of
-    /// their number (in one guest 10,000 took 34 ms, 40,000 took 255 ms, 60,000 took 2 s). To count connections ask the destinations, whose ``DestinationStatus/activeConnections`` and
+    /// their number (in one guest 10,000 took 34 ms, 40,000 took 255 ms, 60,000 took 2 s). To count connections
+    /// ask the destinations, whose ``DestinationStatus/activeConnections`` and
     /// ``DestinationStatus/inactiveConnections`` cost next to nothing.
     public func connections() -> Connections { Connections(ipvs: self) }
 }

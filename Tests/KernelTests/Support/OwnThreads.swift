@@ -19,6 +19,15 @@ func openFiles(named name: String) throws -> Int {
     try names(in: "/proc/self/fd").count { link(at: "/proc/self/fd/\($0)")?.hasSuffix("/\(name)") == true }
 }
 
+/// Whether it comes true within five seconds: what a thread holds goes when it ends, a moment after its work.
+func soon(_ condition: () throws -> Bool) async throws -> Bool {
+    for _ in 0..<500 {
+        if try condition() { return true }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    return try condition()
+}
+
 private func names(in directory: String) throws -> [String] {
     guard let stream = opendir(directory) else { throw Errno(rawValue: errno) }
     defer { closedir(stream) }
