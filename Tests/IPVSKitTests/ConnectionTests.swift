@@ -152,7 +152,9 @@ import Testing
     /// Bytes changed, put in and taken out: whatever comes is a connection, an error or the end, and no crash.
     @Test func anyBytesAtAll() async throws {
         var random = SeededGenerator.announced()
-        for _ in 0..<20_000 {
+        for _ in 0..<2000 {
+            // Others measure time meanwhile, on the same few threads.
+            await Task.yield()
             var line = Array(Self.captured.randomElement(using: &random)!.line.utf8)
             for _ in 0..<Int.random(in: 1...4, using: &random) {
                 let place = Int.random(in: 0..<max(line.count, 1), using: &random)

@@ -62,7 +62,7 @@ import Testing
     /// Of two tables at random: the events, applied to the old one, give the new one.
     @Test func eventsAppliedToTheOldTableGiveTheNewOne() throws {
         var random = SeededGenerator.announced()
-        for _ in 0..<2000 {
+        for _ in 0..<300 {
             let (old, new) = (Self.table(using: &random), Self.table(using: &random))
             var applied = Model(old)
             for event in TableEvent.events(from: old, to: new, counters: true) { try applied.apply(event) }
