@@ -83,6 +83,11 @@ let package = Package(
 
         .executableTarget(
             name: "balance-port", dependencies: ["IPVSKit"], path: "Examples/balance-port", swiftSettings: settings),
+        .executableTarget(
+            name: "live-table", dependencies: ["IPVSKit"], path: "Examples/live-table", swiftSettings: settings),
+        .executableTarget(
+            name: "watch", dependencies: ["IPVSKit", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Examples/watch", swiftSettings: settings),
 
         .target(
             name: "TestSupport",
@@ -117,7 +122,7 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "IPVSKit", "Netlink", "meshctl", "balance-port", "TestSupport",
+                "IPVSKit", "Netlink", "meshctl", "balance-port", "live-table", "watch", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),

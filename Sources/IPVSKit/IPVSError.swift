@@ -17,6 +17,7 @@ public struct IPVSError: Error, Hashable, Sendable {
             case daemonRunning = "a daemon of that role is running already"
             case daemonNotRunning = "no daemon of that role is running"
             case interfaceNotFound = "no such interface"
+            case settingNotFound = "the kernel has no such setting"
             case notPermitted = "not permitted"
             case invalid = "the kernel refuses the values"
             case outOfRange = "a value is out of range"
@@ -50,6 +51,8 @@ public struct IPVSError: Error, Hashable, Sendable {
         public static let daemonNotRunning = Self(.daemonNotRunning)
         /// `ENODEV` for a sync daemon.
         public static let interfaceNotFound = Self(.interfaceNotFound)
+        /// A setting (``Setting``) was to be written that this kernel, or this build of it, has not got.
+        public static let settingNotFound = Self(.settingNotFound)
         /// `EPERM`: no CAP_NET_ADMIN, or one that holds in a user namespace only.
         public static let notPermitted = Self(.notPermitted)
         /// `EINVAL`.

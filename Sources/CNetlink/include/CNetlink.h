@@ -34,6 +34,9 @@ int CNetlink_enter_network_namespace(int fd);
 /* unshare(2) of the network namespace of the calling thread. 0, or -1 with errno. */
 int CNetlink_unshare_network_namespace(void);
 
+/* Raises lo in the namespace of the calling thread. 0, or -1 with errno. struct ifreq has unions Swift cannot name. */
+int CNetlink_raise_loopback(void);
+
 /* eventfd(2), close-on-exec and non-blocking. A descriptor, or -1 with errno. */
 int CNetlink_eventfd(void);
 

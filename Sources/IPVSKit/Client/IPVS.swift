@@ -40,6 +40,14 @@ public final class IPVS: Sendable {
         self.logger = logger
     }
 
+    /// A client in a namespace that is open already.
+    init(holding handle: NamespaceHandle, deadline: Duration, logger: Logger) {
+        client = NetlinkClient(family: Family.name, namespace: handle)
+        namespace = handle
+        self.deadline = deadline
+        self.logger = logger
+    }
+
     /// A kernel that is a closure, for tests: the bytes of a request in, the datagrams that answer it out.
     package init(simulating kernel: @escaping SimulatedKernel, deadline: Duration = .seconds(30)) {
         client = NetlinkClient(simulating: kernel)

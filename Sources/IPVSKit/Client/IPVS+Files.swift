@@ -1,0 +1,106 @@
+import Netlink
+import SystemPackage
+
+/// What the kernel says of a namespace's IPVS in files, beside the socket.
+///
+/// `/proc/thread-self/net` and `/proc/sys/net` are those of the thread that opens them. So a file is opened on a
+/// thread that enters the namespace and ends there; once open it stays that namespace's, whoever reads it.
+extension IPVS {
+    /// Runs the body on a thread of its own in the namespace.
+    func inNamespace<Value: Sendable>(
+        _ operation: String, _ body: @escaping @Sendable () -> Result<Value, Errno>
+    ) async throws(IPVSError) -> Result<Value, Errno> {
+        guard let namespace else {
+            throw IPVSError(.unavailable, operation: operation, hint: "a simulated kernel has no files")
+        }
+        return try await onThread(operation, in: namespace, body)
+    }
+
+    /// As ``inNamespace(_:_:)``. Where there is no such file the module may not be loaded: then the kernel is
+    /// asked for it by the socket, which loads it, and the body runs once more.
+    func inNamespaceWithModule<Value: Sendable>(
+        _ operation: String, _ body: @escaping @Sendable () -> Result<Value, Errno>
+    ) async throws(IPVSError) -> Result<Value, Errno> {
+        let result = try await inNamespace(operation, body)
+        guard case .failure(.noSuchFileOrDirectory) = result else { return result }
+        _ = try await info()
+        return try await inNamespace(operation, body)
+    }
+
+    /// Runs the body on a thread of its own, for what blocks, and awaits it no longer than the client's deadline.
+    func onThread<Value: Sendable>(
+        _ operation: String, in namespace: NamespaceHandle? = nil,
+        _ body: @escaping @Sendable () -> Result<Value, Errno>
+    ) async throws(IPVSError) -> Result<Value, Errno> {
+        do {
+            return try await DetachedThread.run(in: namespace, deadline: deadline, body)
+        } catch {
+            throw report(IPVSError(error, operation: operation))
+        }
+    }
+
+    /// What an errno of one of these files means.
+    func fileError(_ errno: Errno, _ operation: String) -> IPVSError {
+        let (code, hint): (IPVSError.Code, String?) =
+            switch errno {
+            case .noSuchFileOrDirectory:
+                (.unavailable, "the kernel was built without IPVS's files, or /proc is not mounted")
+            case .readOnlyFileSystem:
+                (.notPermitted, "/proc/sys is mounted read-only, as in a container without privileges")
+            case .notPermitted, .permissionDenied: (.notPermitted, "run it as root")
+            case .invalidArgument: (.invalid, nil)
+            case .outOfRange: (.outOfRange, nil)
+            default: (.other, nil)
+            }
+        return report(IPVSError(code, errno: errno, operation: operation, hint: hint))
+    }
+}
+
+/// A file of the kernel's, closed with its last owner.
+final class KernelFile: Sendable {
+    private let descriptor: FileDescriptor
+
+    init(_ path: FilePath, _ mode: FileDescriptor.AccessMode = .readOnly) throws(Errno) {
+        descriptor = try Self.errno { try FileDescriptor.open(path, mode, options: .closeOnExec) }
+    }
+
+    deinit { try? descriptor.close() }
+
+    /// The next bytes, as many as the kernel has up to about `count`; none at the end.
+    ///
+    /// Files below `/proc/net` give a page at a time however large the buffer is, hence the loop.
+    func read(upTo count: Int) throws(Errno) -> [UInt8] {
+        try Self.errno {
+            try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+                while filled < count {
+                    let rest = UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[filled...]))
+                    let read = try descriptor.read(into: rest)
+                    if read == 0 { break }
+                    filled += read
+                }
+            }
+        }
+    }
+
+    func write(_ text: String) throws(Errno) {
+        // One write: the kernel takes each for a value of its own.
+        let bytes = Array(text.utf8)
+        let written = try Self.errno { try bytes.withUnsafeBytes { try descriptor.write($0) } }
+        guard written == bytes.count else { throw .ioError }
+    }
+
+    /// A small file as text.
+    static func text(of path: FilePath) -> Result<String, Errno> {
+        Result { () throws(Errno) in
+            String(decoding: try KernelFile(path).read(upTo: 16384), as: UTF8.self)
+        }
+    }
+
+    private static func errno<Value>(_ body: () throws -> Value) throws(Errno) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw error as? Errno ?? .ioError
+        }
+    }
+}

@@ -1,0 +1,129 @@
+extension Connection {
+    /// Reads a line of `/proc/net/ip_vs_conn`, without its newline. Nil where it is none.
+    ///
+    /// The kernel's side is `ip_vs_conn_seq_show`: IPv4 addresses are eight hexadecimal digits of the number, IPv6
+    /// ones eight groups of four without any shortening, ports four digits, seconds decimal, and behind them, where
+    /// there is an engine, its name and its data as they came from the network.
+    init?(line: UnsafeBufferPointer<UInt8>) {
+        var fields = LineFields(rest: line[...])
+        guard let transport = TransportProtocol(kernelName: fields.next()),
+            let client = Endpoint(address: fields.next(), port: fields.next()),
+            let virtual = Endpoint(address: fields.next(), port: fields.next()),
+            client.address.family == virtual.address.family,
+            let destination = Endpoint(address: fields.next(), port: fields.next()),
+            case let state = fields.next(), !state.isEmpty,
+            let seconds = UInt32(decimal: fields.next())
+        else { return nil }
+        self.init(
+            protocol: transport, client: client, virtual: virtual,
+            destination: .init(destination.address, port: destination.port),
+            state: State(rawValue: String(decoding: state, as: UTF8.self)), expiresInSeconds: seconds)
+        let engine = fields.next()
+        if !engine.isEmpty {
+            // The data is whatever the client sent, spaces and all.
+            persistenceKey = PersistenceKey(
+                engine: String(decoding: engine, as: UTF8.self),
+                data: String(decoding: fields.rest.dropFirst(), as: UTF8.self))
+        }
+    }
+}
+
+/// The fields of a line, with any number of spaces between them; empty ones behind the last.
+struct LineFields {
+    typealias Field = Slice<UnsafeBufferPointer<UInt8>>
+
+    var rest: Field
+
+    mutating func next() -> Field {
+        let space = UInt8(ascii: " ")
+        let start = rest.firstIndex { $0 != space } ?? rest.endIndex
+        let end = rest[start...].firstIndex(of: space) ?? rest.endIndex
+        defer { rest = rest[end...] }
+        return rest[start..<end]
+    }
+}
+
+extension Connection.Endpoint {
+    fileprivate init?(address: LineFields.Field, port: LineFields.Field) {
+        guard let address = IPAddress(hexadecimal: address), port.count == 4, let port = UInt16(hexadecimal: port)
+        else { return nil }
+        self.init(address, port: port)
+    }
+}
+
+extension IPAddress {
+    fileprivate init?(hexadecimal field: LineFields.Field) {
+        switch field.count {
+        case 8:
+            guard let number = UInt32(hexadecimal: field) else { return nil }
+            self.init(ipv4: number)
+        case 39:
+            var number: UInt128 = 0
+            var start = field.startIndex
+            while true {
+                guard let group = UInt16(hexadecimal: field[start..<start + 4]) else { return nil }
+                number = number << 16 | UInt128(group)
+                start += 4
+                if start == field.endIndex { break }
+                guard field[start] == UInt8(ascii: ":") else { return nil }
+                start += 1
+            }
+            self.init(ipv6: number)
+        default:
+            return nil
+        }
+    }
+}
+
+extension TransportProtocol {
+    /// By what `ip_vs_proto_name` calls it.
+    fileprivate init?(kernelName field: LineFields.Field) {
+        if field.elementsEqual("TCP".utf8) {
+            self = .tcp
+        } else if field.elementsEqual("UDP".utf8) {
+            self = .udp
+        } else if field.elementsEqual("SCTP".utf8) {
+            self = .sctp
+        } else if field.elementsEqual("IP".utf8) {
+            self.init(rawValue: 0)
+        } else if field.elementsEqual("ICMP".utf8) {
+            self.init(rawValue: 1)
+        } else if field.elementsEqual("ICMPv6".utf8) {
+            self.init(rawValue: 58)
+        } else if field.starts(with: "IP_".utf8), let number = UInt32(decimal: field.dropFirst(3)), number <= 0xFFFF {
+            self.init(rawValue: UInt16(number))
+        } else {
+            return nil
+        }
+    }
+}
+
+extension FixedWidthInteger {
+    /// Nil for no digits, anything but digits, and what does not fit.
+    init?(hexadecimal digits: some Sequence<UInt8>) { self.init(digits, radix: 16) }
+
+    /// Nil for no digits, anything but digits, and what does not fit.
+    init?(decimal digits: some Sequence<UInt8>) { self.init(digits, radix: 10) }
+
+    private init?(_ digits: some Sequence<UInt8>, radix: Self) {
+        var number: Self = 0
+        var isEmpty = true
+        for digit in digits {
+            let value: UInt8
+            switch digit {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = digit - UInt8(ascii: "0")
+            case UInt8(ascii: "A")...UInt8(ascii: "F"): value = digit - UInt8(ascii: "A") + 10
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = digit - UInt8(ascii: "a") + 10
+            default: return nil
+            }
+            guard Self(value) < radix else { return nil }
+            let (product, productOverflows) = number.multipliedReportingOverflow(by: radix)
+            let (sum, sumOverflows) = product.addingReportingOverflow(Self(value))
+            if productOverflows || sumOverflows { return nil }
+            number = sum
+            isEmpty = false
+        }
+        if isEmpty { return nil }
+        self = number
+    }
+}

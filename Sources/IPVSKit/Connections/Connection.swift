@@ -1,0 +1,141 @@
+/// A connection that IPVS knows, or the memory of a client for persistence: one line of
+/// `/proc/net/ip_vs_conn`, the kernel's `struct ip_vs_conn`.
+public struct Connection: Hashable, Sendable {
+    /// An address and a port.
+    public struct Endpoint: Hashable, Sendable {
+        /// The address.
+        public var address: IPAddress
+        /// The port; 0 stands for any.
+        public var port: UInt16
+
+        /// - Parameters:
+        ///   - address: the address.
+        ///   - port: the port; 0 stands for any.
+        public init(_ address: IPAddress, port: UInt16) {
+            self.address = address
+            self.port = port
+        }
+    }
+
+    /// Where a connection stands, by the kernel's name, which depends on the protocol. Open: a name without a
+    /// constant here is kept.
+    public struct State: RawRepresentable, Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
+        /// The kernel's name.
+        public let rawValue: String
+
+        /// A state by the kernel's name.
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        /// A state by the kernel's name.
+        public init(stringLiteral value: String) { rawValue = value }
+
+        /// The kernel's name.
+        public var description: String { rawValue }
+
+        /// No packet yet that counts; for a template: not yet ``assured``.
+        public static let none: Self = "NONE"
+        /// TCP and SCTP: open in both directions.
+        public static let established: Self = "ESTABLISHED"
+        /// TCP: the task has opened the connection.
+        public static let synSent: Self = "SYN_SENT"
+        /// TCP: the client has asked, nothing has come back that IPVS saw.
+        public static let synReceived: Self = "SYN_RECV"
+        /// TCP: one side has closed; it may still receive.
+        public static let finWait: Self = "FIN_WAIT"
+        /// TCP: both sides have closed.
+        public static let timeWait: Self = "TIME_WAIT"
+        /// TCP: reset.
+        public static let close: Self = "CLOSE"
+        /// TCP: the client has closed; the task may still send.
+        public static let closeWait: Self = "CLOSE_WAIT"
+        /// TCP: the last acknowledgement is awaited.
+        public static let lastAck: Self = "LAST_ACK"
+        /// TCP: listening.
+        public static let listen: Self = "LISTEN"
+        /// TCP under the `secure_tcp` defence: answered, not yet confirmed.
+        public static let synAck: Self = "SYNACK"
+        /// UDP has this state only.
+        public static let udp: Self = "UDP"
+        /// A template whose client has a connection that was established.
+        public static let assured: Self = "ASSURED"
+    }
+
+    /// What a persistence engine knows the client by, instead of its address.
+    public struct PersistenceKey: Hashable, Sendable {
+        /// The engine: `sip`.
+        public var engine: String
+        /// What it found in the packet: a SIP Call-ID. Bytes that are not UTF-8 are replaced.
+        public var data: String
+
+        /// - Parameters:
+        ///   - engine: the engine's name.
+        ///   - data: what it found in the packet.
+        public init(engine: String, data: String) {
+            self.engine = engine
+            self.data = data
+        }
+    }
+
+    /// The protocol; number 0, which the kernel calls `IP`, for the template of a service by firewall mark.
+    public var `protocol`: TransportProtocol
+    /// Where packets come from. Port 0: a template, see ``isTemplate``.
+    public var client: Endpoint
+    /// What the client connected to. For the template of a service by firewall mark the mark stands in its
+    /// place, see ``firewallMark``.
+    public var virtual: Endpoint
+    /// The destination that was chosen. Its family differs from the client's where a tunnel of the other family
+    /// leads there.
+    public var destination: Destination.ID
+    /// Where it stands.
+    public var state: State
+    /// Until the kernel forgets it, in whole seconds, unless a packet comes.
+    public var expiresInSeconds: UInt32
+    /// Nil unless the service has a persistence engine.
+    public var persistenceKey: PersistenceKey?
+
+    /// A connection as a kernel could have it.
+    public init(
+        protocol: TransportProtocol, client: Endpoint, virtual: Endpoint, destination: Destination.ID, state: State,
+        expiresInSeconds: UInt32, persistenceKey: PersistenceKey? = nil
+    ) {
+        self.protocol = `protocol`
+        self.client = client
+        self.virtual = virtual
+        self.destination = destination
+        self.state = state
+        self.expiresInSeconds = expiresInSeconds
+        self.persistenceKey = persistenceKey
+    }
+
+    /// No connection but a client that is remembered for persistence (`IP_VS_CONN_F_TEMPLATE`). The kernel does
+    /// not list the flag; a client's port of 0 tells, and a state that only templates have with it: FTP's data
+    /// connections, before they come, have no port either, but are in ``State/listen``.
+    public var isTemplate: Bool { client.port == 0 && (state == .none || state == .assured) }
+
+    /// The mark of the service, which the kernel keeps for templates only: the connections of a service by mark
+    /// show the address that the client used.
+    public var firewallMark: FirewallMark? {
+        guard isTemplate, `protocol`.rawValue == 0 else { return nil }
+        return switch virtual.address.storage {
+        case .ipv4(let number): FirewallMark(rawValue: number)
+        case .ipv6(let number): FirewallMark(rawValue: UInt32(number >> 96))
+        }
+    }
+}
+
+extension Connection.Endpoint: CustomStringConvertible, Comparable {
+    /// `10.0.0.1:80` or `[fd00::1]:80`.
+    public var description: String { Destination.ID(address, port: port).description }
+
+    /// By address, then port.
+    public static func < (lhs: Self, rhs: Self) -> Bool { (lhs.address, lhs.port) < (rhs.address, rhs.port) }
+}
+
+extension Connection: CustomStringConvertible {
+    /// `TCP 10.1.0.2:44954 -> 10.1.0.1:80 -> 10.12.0.2:8080 ESTABLISHED 897s`.
+    public var description: String {
+        let name = `protocol`.rawValue == 0 ? "IP" : `protocol`.description.uppercased()
+        let key = persistenceKey.map { " \($0.engine) \($0.data)" } ?? ""
+        return "\(name) \(client) -> \(virtual) -> \(destination) \(state) \(expiresInSeconds)s\(key)"
+    }
+}

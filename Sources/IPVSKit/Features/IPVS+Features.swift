@@ -1,0 +1,84 @@
+import CNetlink
+import Netlink
+import Synchronization
+
+extension IPVS {
+    /// The kernel stays the same for as long as the process lives, whichever namespace asks.
+    private static let knownFeatures = Mutex<Features?>(nil)
+
+    /// What this kernel's IPVS can do, found by writing it and reading it back in a new namespace that nobody sees
+    /// and that goes at once. Asked once for each process: only an answer that is complete is kept.
+    ///
+    /// - Throws: ``IPVSError/Code/notPermitted`` without CAP_NET_ADMIN and CAP_SYS_ADMIN,
+    ///   ``IPVSError/Code/unavailable`` where the kernel has no IPVS.
+    public func features() async throws(IPVSError) -> Features {
+        if namespace != nil, let known = Self.knownFeatures.withLock({ $0 }) { return known }
+        let features = try await scratch("find the features of the kernel").probe()
+        Self.knownFeatures.withLock { $0 = features }
+        return features
+    }
+
+    /// Writes into this client's table.
+    private func probe() async throws(IPVSError) -> Features {
+        let id = VirtualService.ID.firewallMark(1, .ipv4)
+        let tunnel = Destination.Tunnel(type: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE), port: 6080)
+        let scheduler = try await anyScheduler()
+        try await perform([
+            .createService(VirtualService(id: id, scheduler: scheduler)),
+            .createDestination(Destination("192.0.2.1", port: 0, forwarding: .tunnel, tunnel: tunnel), of: id),
+        ]).get()
+
+        let services = try await attributes(IPVS_CMD_ATTR_SERVICE) { $0.writeServiceDump() }
+        let destinations = try await attributes(IPVS_CMD_ATTR_DEST) { $0.writeDestinationDump(of: id) }
+
+        return Features(
+            tunnelTypes: try await self.destinations(of: id).first?.destination.tunnel == tunnel,
+            wideCounters: services.contains(IPVS_SVC_ATTR_STATS64),
+            mixedFamilies: destinations.contains(IPVS_DEST_ATTR_ADDR_FAMILY), ipv6: try await canDoIPv6(scheduler),
+            conntrack: try await setting(.conntrack) != nil, estimatorThreads: try await setting(.estNice) != nil)
+    }
+
+    /// Which scheduler there is does not matter, but a kernel may lack any of them.
+    private func anyScheduler() async throws(IPVSError) -> Scheduler {
+        let id = VirtualService.ID.firewallMark(2, .ipv4)
+        var last: IPVSError?
+        for scheduler in Scheduler.known {
+            do throws(IPVSError) {
+                try await create(VirtualService(id: id, scheduler: scheduler))
+                return scheduler
+            } catch {
+                guard error.code == .schedulerNotFound else { throw error }
+                last = error
+            }
+        }
+        throw last!
+    }
+
+    private func canDoIPv6(_ scheduler: Scheduler) async throws(IPVSError) -> Bool {
+        do throws(IPVSError) {
+            try await create(VirtualService(id: .firewallMark(1, .ipv6), scheduler: scheduler))
+            return true
+        } catch {
+            guard error.code == .familyNotSupported else { throw error }
+            return false
+        }
+    }
+
+    /// The types of the attributes that the answers have in their nest.
+    private func attributes(
+        _ nest: Int, _ write: (inout MessageWriter) -> Void
+    ) async throws(IPVSError) -> Set<Int> {
+        final class Types {
+            var types: Set<Int> = []
+        }
+        let found = Types()
+        var request = MessageWriter()
+        write(&request)
+        try await read("find the features of the kernel", dump: true, request) { _, message in
+            for attribute in message.attributes where Int(attribute.type) == nest {
+                for inner in attribute.nested { found.types.insert(Int(inner.type)) }
+            }
+        }
+        return found.types
+    }
+}

@@ -1,0 +1,21 @@
+import Netlink
+import SystemPackage
+
+extension IPVS {
+    /// A client in a new namespace, where things are tried out: nobody's table is touched, and all is gone with
+    /// the client.
+    func scratch(_ operation: String) async throws(IPVSError) -> IPVS {
+        guard namespace != nil else {
+            throw IPVSError(.unavailable, operation: operation, hint: "a simulated kernel has no namespaces")
+        }
+        do {
+            return IPVS(holding: try await NamespaceHandle.scratch(), deadline: deadline, logger: logger)
+        } catch {
+            let errno = error as? Errno
+            throw report(
+                IPVSError(
+                    errno == .notPermitted ? .notPermitted : .namespace, errno: errno, operation: operation,
+                    hint: "it is tried out in a new network namespace, which takes CAP_SYS_ADMIN"))
+        }
+    }
+}

@@ -1,0 +1,61 @@
+/// A setting of a namespace's IPVS: a sysctl of `net.ipv4.vs`, with the type of its value.
+///
+/// ```swift
+/// try await ipvs.set(.expireNodestConn, to: true)
+/// if let mode = try await ipvs.setting(.connReuseMode) { … }     // nil: this kernel has no such setting
+/// ```
+///
+/// Which there are depends on the kernel's version and on how it was built; the constants name those up to the
+/// development kernels of 2026. Each namespace has its own values, and a new one begins with the kernel's
+/// defaults. `Documentation/networking/ipvs-sysctl.rst` of the kernel says more about each.
+public struct Setting<Value: SettingValue>: Hashable, Sendable, CustomStringConvertible {
+    /// The name of the file below `/proc/sys/net/ipv4/vs`.
+    public let name: String
+
+    /// A setting by name, for those without a constant here: `Setting<Int32>("debug_level")`.
+    public init(_ name: String) {
+        precondition(!name.isEmpty && !name.utf8.contains(UInt8(ascii: "/")), "no name of a setting: \(name)")
+        self.name = name
+    }
+
+    /// The full name: `net.ipv4.vs.conntrack`.
+    public var description: String { "net.ipv4.vs.\(name)" }
+}
+
+/// What a setting can hold: a value, and the text by which the kernel knows it.
+public protocol SettingValue: Hashable, Sendable {
+    /// From what the kernel prints, without the newline; nil where that is no such value.
+    init?(settingText: String)
+    /// As the kernel takes it.
+    var settingText: String { get }
+}
+
+extension Bool: SettingValue {
+    /// 0 is false and any other number true.
+    public init?(settingText: String) {
+        guard let number = Int64(settingText) else { return nil }
+        self = number != 0
+    }
+    /// 0 or 1.
+    public var settingText: String { self ? "1" : "0" }
+}
+
+extension SettingValue where Self: FixedWidthInteger {
+    /// From decimal digits.
+    public init?(settingText: String) { self.init(settingText) }
+    /// Decimal.
+    public var settingText: String { String(self) }
+}
+
+extension Int32: SettingValue {}
+extension UInt64: SettingValue {}
+
+extension SettingValue where Self: RawRepresentable, RawValue: SettingValue {
+    /// From the text of the raw value.
+    public init?(settingText: String) {
+        guard let rawValue = RawValue(settingText: settingText) else { return nil }
+        self.init(rawValue: rawValue)
+    }
+    /// The text of the raw value.
+    public var settingText: String { rawValue.settingText }
+}

@@ -1,0 +1,46 @@
+import SystemPackage
+
+extension IPVS {
+    /// The counters and rates of the namespace as a whole: `/proc/net/ip_vs_stats`.
+    ///
+    /// They count what services that are gone did as well, and lag by two seconds as all counters do (see
+    /// ``Statistics``).
+    ///
+    /// - Throws: ``IPVSError/Code/unavailable`` where the kernel has no IPVS, ``IPVSError/Code/communication`` where
+    ///   the file is not what kernels write.
+    public func globalStatistics() async throws(IPVSError) -> Statistics {
+        let operation = "read the global statistics"
+        let result = try await inNamespaceWithModule(operation) {
+            KernelFile.text(of: "/proc/thread-self/net/ip_vs_stats")
+        }
+        switch result {
+        case .success(let text):
+            guard let statistics = Statistics(globalFile: text) else {
+                throw report(
+                    IPVSError(
+                        .communication, operation: operation,
+                        hint: "/proc/net/ip_vs_stats is not two rows of five numbers: \(text.debugDescription)"))
+            }
+            return statistics
+        case .failure(let errno): throw fileError(errno, operation)
+        }
+    }
+}
+
+extension Statistics {
+    /// Reads `/proc/net/ip_vs_stats`: headings, and a row of totals and one of rates among them, hexadecimal. Nil
+    /// where there are not just these two rows. (`ip_vs_stats_show`; up to Linux 4.0 the numbers had 32 bits.)
+    init?(globalFile text: String) {
+        let rows = text.split(separator: "\n").compactMap { line -> [UInt64]? in
+            let fields = line.split(separator: " ")
+            let numbers = fields.compactMap { UInt64(hexadecimal: $0.utf8) }
+            return numbers.count == 5 && fields.count == 5 ? numbers : nil
+        }
+        guard rows.count == 2 else { return nil }
+        self.init()
+        (connections, incomingPackets, outgoingPackets) = (rows[0][0], rows[0][1], rows[0][2])
+        (incomingBytes, outgoingBytes) = (rows[0][3], rows[0][4])
+        (connectionRate, incomingPacketRate, outgoingPacketRate) = (rows[1][0], rows[1][1], rows[1][2])
+        (incomingByteRate, outgoingByteRate) = (rows[1][3], rows[1][4])
+    }
+}

@@ -1,0 +1,48 @@
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The threads of this process, and the network namespace that each is in, as `/proc` shows it.
+func ownThreads() throws -> [String: String] {
+    var threads: [String: String] = [:]
+    for name in try names(in: "/proc/self/task") {
+        // A thread that ends meanwhile has none.
+        threads[name] = link(at: "/proc/self/task/\(name)/ns/net")
+    }
+    return threads
+}
+
+/// How many files of such a name this process has open.
+func openFiles(named name: String) throws -> Int {
+    try names(in: "/proc/self/fd").count { link(at: "/proc/self/fd/\($0)")?.hasSuffix("/\(name)") == true }
+}
+
+/// Whether it comes true within five seconds: what a thread holds goes when it ends, a moment after its work.
+func soon(_ condition: () throws -> Bool) async throws -> Bool {
+    for _ in 0..<500 {
+        if try condition() { return true }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    return try condition()
+}
+
+private func names(in directory: String) throws -> [String] {
+    guard let stream = opendir(directory) else { throw Errno(rawValue: errno) }
+    defer { closedir(stream) }
+    var names: [String] = []
+    while let entry = readdir(stream) {
+        let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names
+}
+
+private func link(at path: String) -> String? {
+    var buffer = [UInt8](repeating: 0, count: 4096)
+    let count = buffer.withUnsafeMutableBytes { readlink(path, $0.baseAddress!, $0.count) }
+    return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : nil
+}

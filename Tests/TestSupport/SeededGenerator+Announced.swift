@@ -1,0 +1,14 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+extension SeededGenerator {
+    /// With a new seed each time, which is printed, or with the one that `MESHCTL_SEED` names, to see again what
+    /// happened.
+    package static func announced(_ test: String = #function, file: String = #fileID) -> SeededGenerator {
+        let given = getenv("MESHCTL_SEED").flatMap { UInt64(String(cString: $0)) }
+        let seed = given ?? UInt64.random(in: 0 ... .max)
+        print("\(file) \(test): MESHCTL_SEED=\(seed)")
+        return SeededGenerator(seed: seed)
+    }
+}
