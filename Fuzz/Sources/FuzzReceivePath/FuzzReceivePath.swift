@@ -15,4 +15,5 @@ public func fuzzReceivePath(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     return 0
 }
 
+/// Written and never read.
 nonisolated(unsafe) public var checksum = 0
