@@ -12,9 +12,10 @@ export MESHCTL_KERNEL := $(KERNEL)
 export MESHCTL_STRICT ?= 1
 release: MESHCTL_STRICT := 0
 
-SOURCES := $(wildcard Package.swift Sources Tests Examples)
+SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources)
 
-.PHONY: help deps build release demo test test-unit test-kernel test-package test-release build-tests check format clean
+.PHONY: help deps build release demo test test-unit test-kernel test-package test-release build-tests fuzz fuzz-check \
+    check format clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
@@ -58,6 +59,12 @@ test-package: ## a package that imports IPVSKit alone: what it fetches, and that
 test-release: release ## the program as it is installed: that it starts fast
 	scripts/test-release
 
+fuzz: fuzz-check ## fuzz the parser for FUZZ_SECONDS, by default 600, and minimise Fuzz/Corpus
+	scripts/fuzz run
+
+fuzz-check: ## that the fuzzer sees the parser, and finds a planted overread within a minute
+	scripts/fuzz check
+
 build-tests:
 	swift build --build-tests
 
@@ -74,3 +81,4 @@ format: ## format the sources
 
 clean: ## remove what was built
 	swift package clean
+	rm -rf Fuzz/.build

@@ -96,6 +96,9 @@ let package = Package(
                 .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
             ],
             path: "Tests/TestSupport", swiftSettings: settings),
+        .executableTarget(
+            name: "AllocationProbe", dependencies: ["IPVSKit"], path: "Tests/AllocationProbe",
+            exclude: ["malloc-counter.c"], swiftSettings: settings),
         .testTarget(
             name: "NetlinkTests",
             dependencies: ["Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
@@ -103,7 +106,8 @@ let package = Package(
         .testTarget(
             name: "IPVSKitTests",
             dependencies: [
-                "IPVSKit", "Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+                "IPVSKit", "Netlink", "AllocationProbe", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
         .testTarget(

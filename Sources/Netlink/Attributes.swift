@@ -54,7 +54,10 @@ package struct Attribute {
 
     /// The text up to the first NUL, or to the end where there is none.
     package var string: String {
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        // A loop and not prefix(while:), which allocates for each byte where it is not optimised.
+        var end = 0
+        while end < bytes.count, bytes[end] != 0 { end += 1 }
+        return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[..<end]), as: UTF8.self)
     }
 
     package var nested: Attributes { Attributes(bytes) }

@@ -1,8 +1,8 @@
 import SystemPackage
 
 /// Sorts what comes back to the messages of one window. Pure: bytes in, outcomes out.
-struct ReplyWindow {
-    enum Verdict {
+package struct ReplyWindow {
+    package enum Verdict {
         case more
         case complete
         case malformed
@@ -12,14 +12,14 @@ struct ReplyWindow {
     let range: Range<Int>
     /// The sequence number of the first of them.
     let firstSequence: UInt32
-    private(set) var failures: [BatchOutcome.Failure] = []
+    package private(set) var failures: [BatchOutcome.Failure] = []
 
-    init(range: Range<Int>, firstSequence: UInt32) {
+    package init(range: Range<Int>, firstSequence: UInt32) {
         self.range = range
         self.firstSequence = firstSequence
     }
 
-    mutating func take(
+    package mutating func take(
         _ datagram: UnsafeRawBufferPointer, port: UInt32, handler: (Int, GenericMessage) -> Void
     ) -> Verdict {
         var rest = datagram

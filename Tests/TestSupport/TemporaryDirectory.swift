@@ -33,6 +33,11 @@ package enum TemporaryDirectory {
 extension FilePath {
     /// The whole file as text.
     package func text() throws -> String {
+        String(decoding: try bytes(), as: UTF8.self)
+    }
+
+    /// The whole file.
+    package func bytes() throws -> [UInt8] {
         let file = try FileDescriptor.open(self, .readOnly)
         return try file.closeAfter {
             var bytes: [UInt8] = []
@@ -40,7 +45,7 @@ extension FilePath {
                 let part = try [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
                     count = try file.read(into: UnsafeMutableRawBufferPointer(buffer))
                 }
-                if part.isEmpty { return String(decoding: bytes, as: UTF8.self) }
+                if part.isEmpty { return bytes }
                 bytes += part
             }
         }
@@ -48,8 +53,13 @@ extension FilePath {
 
     /// Makes or replaces the file.
     package func write(_ text: String) throws {
+        try write(Array(text.utf8))
+    }
+
+    /// Makes or replaces the file.
+    package func write(_ bytes: [UInt8]) throws {
         let file = try FileDescriptor.open(
             self, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite, .groupRead, .otherRead])
-        _ = try file.closeAfter { try file.writeAll(text.utf8) }
+        _ = try file.closeAfter { try file.writeAll(bytes) }
     }
 }

@@ -61,6 +61,8 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
 
         static let persistent = Self(rawValue: UInt32(IP_VS_SVC_F_PERSISTENT))
         static let hashed = Self(rawValue: UInt32(IP_VS_SVC_F_HASHED))
+        /// What a service as the kernel has it says elsewhere or not at all.
+        static let withheld: Self = [.persistent, .hashed]
     }
 
     /// What the kernel knows it by.

@@ -64,7 +64,7 @@ extension VirtualServiceStatus {
             persistence = .init(timeoutSeconds: timeout, netmask: mask == whole ? nil : mask)
         }
         service = VirtualService(
-            id: id, scheduler: scheduler, flags: flags.subtracting([.persistent, .hashed]), persistence: persistence,
+            id: id, scheduler: scheduler, flags: flags.subtracting(.withheld), persistence: persistence,
             persistenceEngine: engine)
         self.statistics = statistics.result
     }

@@ -1,0 +1,68 @@
+import Foundation
+@_spi(Testing) import IPVSKit
+import SystemPackage
+import TestSupport
+import Testing
+
+/// What the fuzzer has found to be worth keeping, and what a kernel sent: read once more, with all the checks of a debug
+/// build.
+@Suite struct CorpusReplayTests {
+    private static let fuzz = FilePath(#filePath).removingLastComponent().removingLastComponent()
+        .removingLastComponent().appending("Fuzz")
+
+    /// Calls `body` with every input of a folder; the memory ends where the input does.
+    private func replay(_ folder: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        let folder = Self.fuzz.appending(folder)
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
+        try #require(!names.isEmpty, "there is nothing in \(folder)")
+        for name in names {
+            let bytes = try folder.appending(name).bytes()
+            let exact = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
+            defer { exact.deallocate() }
+            exact.copyBytes(from: bytes)
+            try body(UnsafeRawBufferPointer(exact))
+        }
+    }
+
+    @Test func theCorpusIsRead() throws {
+        var tallies: [ReceivePath.Tally] = []
+        var bytes = 0
+        try replay("Corpus") { datagram in
+            let ignore: (Any) -> Void = { _ in }
+            tallies.append(ReceivePath.parse(datagram, service: ignore, destination: ignore))
+            bytes += datagram.count
+        }
+        #expect(bytes < 1_000_000)
+        // A corpus that no longer gets anywhere in the parser would be worth nothing.
+        #expect(tallies.contains { $0.services > 0 })
+        #expect(tallies.contains { $0.destinations > 0 })
+        #expect(tallies.contains { $0.incomplete > 0 })
+        #expect(tallies.contains { $0.failures > 0 })
+        #expect(tallies.contains { $0.isComplete })
+        #expect(tallies.contains { $0.isMalformed })
+    }
+
+    /// Datagrams of a kernel, taken while the kernel tests ran: dumps, acknowledgements, errors.
+    @Test func whatAKernelSentIsRead() throws {
+        var services: [VirtualService] = []
+        var destinations: [Destination] = []
+        var failures = 0
+        try replay("Seeds") { datagram in
+            let tally = ReceivePath.parse(datagram) {
+                services.append($0.service)
+            } destination: {
+                destinations.append($0.destination)
+            }
+            #expect(!tally.isMalformed)
+            #expect(tally.incomplete == 0)
+            failures += tally.failures
+        }
+        #expect(failures > 0)
+        #expect(services.contains { $0.id == .address("10.1.0.1", port: 443, protocol: .tcp) })
+        #expect(services.contains { $0.id == .address("fd00::1", port: 53, protocol: .udp) })
+        #expect(services.contains { $0.id == .firewallMark(0x102, .ipv4) })
+        #expect(services.contains { $0.id.family == .ipv6 && $0.persistence?.netmask == 64 })
+        #expect(destinations.contains { $0.id == .init("fd02::1", port: 53) })
+        #expect(destinations.contains { $0.tunnel == .init(type: 1, port: 6080, flags: 0) })
+    }
+}
