@@ -99,6 +99,24 @@ import Testing
         #expect(found.first?.unknownAttributes == [UnknownAttribute(type: 99, bytes: [1])], "kept as it came")
     }
 
+    /// 65,536 bytes would not fit an attribute's length; the kernel takes 15.
+    @Test(arguments: ["", "sixteen bytes lon", String(repeating: "x", count: 70_000), "r\0r"])
+    func namesThatTheKernelHasNoRoomForAreRefusedBeforeAnythingIsSent(name: String) async throws {
+        let ipvs = IPVS { _ in
+            Issue.record("something was sent")
+            return []
+        }
+        let service = VirtualService(id: .firewallMark(1, .ipv4), scheduler: Scheduler(rawValue: name))
+        let byScheduler = await #expect(throws: IPVSError.self) { try await ipvs.create(service) }
+        #expect(byScheduler?.code == .invalid)
+        let engine = VirtualService(id: .firewallMark(1, .ipv4), persistenceEngine: name)
+        let byEngine = await #expect(throws: IPVSError.self) { try await ipvs.create(engine) }
+        #expect(byEngine?.code == .invalid)
+        let daemon = SyncDaemon(role: .master, interface: name)
+        let byInterface = await #expect(throws: IPVSError.self) { try await ipvs.start(daemon) }
+        #expect(byInterface?.code == .invalid)
+    }
+
     @Test func anEntryWithoutWhatMakesItOneIsAnError() async throws {
         let ipvs = IPVS { request in
             [

@@ -9,6 +9,8 @@ public func fuzzReceivePath(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
         hasher.combine($0)
     } destination: {
         hasher.combine($0)
+    } other: {
+        hasher.combine($0)
     }
     hasher.combine(tally)
     checksum ^= hasher.finalize()

@@ -67,6 +67,12 @@ extension IPVS {
     ///   ``IPVSError/Code/invalid`` for a group that is no multicast address, or while a destination is of another
     ///   family than its service.
     public func start(_ daemon: SyncDaemon) async throws(IPVSError) {
+        do throws(IPVSError) {
+            try IPVSError.checkName(
+                daemon.interface, "an interface's name", limit: 15, operation: "start a sync daemon")
+        } catch {
+            throw report(error)
+        }
         var request = MessageWriter()
         request.writeStart(daemon)
         try await read(

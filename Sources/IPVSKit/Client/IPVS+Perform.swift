@@ -7,12 +7,15 @@ extension IPVS {
     /// Not a transaction: the kernel knows none. The result tells what became of each change.
     ///
     /// - Throws: where nothing was done at all: ``IPVSError/Code/unavailable``, ``IPVSError/Code/namespace``,
-    ///   ``IPVSError/Code/communication``.
+    ///   ``IPVSError/Code/communication``, and ``IPVSError/Code/invalid`` for a name that the kernel has no room for.
     public func perform(_ changes: some Collection<Change> & Sendable) async throws(IPVSError) -> PerformResult {
         guard !changes.isEmpty else { return PerformResult(count: 0) }
         var messages = MessageWriter(capacity: changes.count * 128)
         messages.reserve(messages: changes.count, bytesEach: 128)
-        for change in changes { messages.write(change) }
+        for change in changes {
+            do throws(IPVSError) { try change.validate() } catch { throw report(error) }
+            messages.write(change)
+        }
 
         let outcome: BatchOutcome
         do throws(NetlinkError) {

@@ -10,7 +10,9 @@ import Netlink
         public var services = 0
         /// Messages that made a destination.
         public var destinations = 0
-        /// Messages with data that made neither.
+        /// Messages that made a synchronisation daemon.
+        public var daemons = 0
+        /// Messages that made none of these.
         public var incomplete = 0
         /// Errors that answer a request.
         public var failures = 0
@@ -30,7 +32,7 @@ import Netlink
     /// Here every message is read as both.
     public static func parse(
         _ datagram: UnsafeRawBufferPointer, service: (VirtualServiceStatus) -> Void,
-        destination: (DestinationStatus) -> Void
+        destination: (DestinationStatus) -> Void, other: (Int) -> Void = { _ in }
     ) -> Tally {
         var tally = Tally()
         let first = datagram.count >= 16 ? datagram : UnsafeRawBufferPointer(start: nil, count: 0)
@@ -51,6 +53,14 @@ import Netlink
                 tally.destinations += 1
                 destination(status)
             }
+            if let daemon = SyncDaemon(message) {
+                isEntry = true
+                tally.daemons += 1
+                other(daemon.hashValue)
+            }
+            // Nothing is missing from timeouts, and nearly nothing from an info.
+            other(Timeouts(message).hashValue)
+            other(Info(message).hashValue)
             if !isEntry { tally.incomplete += 1 }
         }
         tally.failures = window.failures.count

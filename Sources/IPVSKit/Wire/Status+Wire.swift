@@ -47,7 +47,7 @@ extension VirtualServiceStatus {
             default: unknownAttributes.append(UnknownAttribute(attribute))
             }
         }
-        guard let family, let scheduler, !attributes.isTruncated else { return nil }
+        guard let family, let scheduler, !attributes.isTruncated, !statistics.isTruncated else { return nil }
 
         let id: VirtualService.ID
         if let mark {
@@ -108,7 +108,9 @@ extension DestinationStatus {
             default: unknownAttributes.append(UnknownAttribute(attribute))
             }
         }
-        guard let address = address.flatMap({ IPAddress($0, family: family) }), !attributes.isTruncated else {
+        guard let address = address.flatMap({ IPAddress($0, family: family) }), !attributes.isTruncated,
+            !statistics.isTruncated
+        else {
             return nil
         }
         destination = Destination(
@@ -130,6 +132,8 @@ extension UnknownAttribute {
 /// Reads the counters, wide ones (`STATS64`, since Linux 4.1) rather than those that wrap.
 private struct StatisticsReader {
     private(set) var result = Statistics()
+    /// A nest ended before its last attribute did.
+    private(set) var isTruncated = false
     private var hasWide = false
 
     mutating func read(narrow attributes: Attributes) {
@@ -161,6 +165,7 @@ private struct StatisticsReader {
             default: break
             }
         }
+        isTruncated = isTruncated || attributes.isTruncated
     }
 }
 

@@ -1,0 +1,27 @@
+extension Change {
+    /// What the kernel could not even be asked: a name that does not fit its field. Everything else is the kernel's to
+    /// judge.
+    func validate() throws(IPVSError) {
+        switch self {
+        case .createService(let service), .updateService(let service): try validate(names: service)
+        case .deleteService, .createDestination, .updateDestination, .deleteDestination: break
+        }
+    }
+
+    private func validate(names service: VirtualService) throws(IPVSError) {
+        try IPVSError.checkName(service.scheduler.rawValue, "the scheduler's name", limit: 15, operation: description)
+        if let engine = service.persistenceEngine {
+            try IPVSError.checkName(engine, "the persistence engine's name", limit: 16, operation: description)
+        }
+    }
+}
+
+extension IPVSError {
+    /// A name as the kernel holds it: not empty, without NUL, and so many bytes at most.
+    static func checkName(
+        _ name: String, _ what: String, limit: Int, operation: @autoclosure () -> String
+    ) throws(IPVSError) {
+        guard name.isEmpty || name.utf8.count > limit || name.utf8.contains(0) else { return }
+        throw IPVSError(.invalid, operation: operation(), hint: "\(what) has 1 to \(limit) bytes, none of them NUL")
+    }
+}

@@ -1,0 +1,56 @@
+/// An attribute that this version of the library does not know: a newer kernel's, kept as it came.
+public struct UnknownAttribute: Hashable, Sendable {
+    /// The kernel's number, without the bits for nesting and byte order.
+    public var type: UInt16
+    /// The payload.
+    public var bytes: [UInt8]
+}
+
+/// A service as the kernel has it.
+public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
+    /// What was asked for.
+    public var service: VirtualService
+    /// What it has done.
+    public var statistics: Statistics
+    /// Its destinations, in the kernel's order, newest first.
+    public var destinations: [DestinationStatus] = []
+    /// What the kernel sent and this library has no name for. Empty up to Linux 6.12.
+    public var unknownAttributes: [UnknownAttribute] = []
+
+    /// The id of the service.
+    public var id: VirtualService.ID { service.id }
+
+    /// A service as a kernel could have it, for tests of what reads one.
+    public init(
+        service: VirtualService, statistics: Statistics = Statistics(), destinations: [DestinationStatus] = []
+    ) {
+        self.service = service
+        self.statistics = statistics
+        self.destinations = destinations
+    }
+}
+
+/// A destination as the kernel has it.
+public struct DestinationStatus: Hashable, Sendable, Identifiable {
+    /// What was asked for.
+    public var destination: Destination
+    /// What it has done.
+    public var statistics: Statistics
+    /// Connections in state established.
+    public var activeConnections: UInt32 = 0
+    /// All others, half-closed ones that still receive among them: 0 active is not drained.
+    public var inactiveConnections: UInt32 = 0
+    /// Clients remembered for persistence.
+    public var persistentConnections: UInt32 = 0
+    /// What the kernel sent and this library has no name for. Empty up to Linux 6.12.
+    public var unknownAttributes: [UnknownAttribute] = []
+
+    /// The id of the destination.
+    public var id: Destination.ID { destination.id }
+
+    /// A destination as a kernel could have it, for tests of what reads one.
+    public init(destination: Destination, statistics: Statistics = Statistics()) {
+        self.destination = destination
+        self.statistics = statistics
+    }
+}
