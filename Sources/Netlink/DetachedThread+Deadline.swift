@@ -19,13 +19,23 @@ extension DetachedThread {
                 guard race.begin(caller) else { return }
                 do throws(Errno) {
                     try start {
-                        do throws(Errno) {
-                            try namespace?.enter()
-                        } catch {
-                            race.finish(.failure(.namespace(error)))
+                        guard let namespace else {
+                            race.finish(.success(body()))
                             return
                         }
-                        race.finish(.success(body()))
+                        do throws(Errno) {
+                            race.finish(
+                                try inside {
+                                    do throws(Errno) {
+                                        try namespace.enter()
+                                    } catch {
+                                        return .failure(.namespace(error))
+                                    }
+                                    return .success(body())
+                                })
+                        } catch {
+                            race.finish(.failure(.socket(error)))
+                        }
                     }
                 } catch {
                     race.finish(.failure(.socket(error)))

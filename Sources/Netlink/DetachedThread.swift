@@ -1,5 +1,3 @@
-// Brings in pthread_attr_t, which its headers were the first to import.
-import CNetlink
 import SystemPackage
 
 #if canImport(Glibc)
@@ -8,6 +6,10 @@ import SystemPackage
 
 /// A thread of its own for what blocks in the kernel or enters another network namespace: neither may happen
 /// on a thread of Swift's pool, which other tasks use next.
+///
+/// A thread in another namespace must not even resume a caller: that can make the pool start a thread, and a new
+/// thread begins in the namespace of the one that starts it. So what enters a namespace is a thread that does its
+/// work there and ends, and another, which has stayed where it was, waits for it and resumes the caller.
 package enum DetachedThread {
     private final class Box: Sendable {
         let body: @Sendable () -> Void
@@ -21,12 +23,16 @@ package enum DetachedThread {
         try await withCheckedThrowingContinuation { (caller: CheckedContinuation<Value, any Error>) in
             do {
                 try start {
-                    do {
-                        try namespace?.enter()
-                        caller.resume(returning: try body())
-                    } catch {
-                        caller.resume(throwing: error)
+                    let result = Result<Value, any Error> {
+                        guard let namespace else { return try body() }
+                        return try inside {
+                            Result<Value, any Error> {
+                                try namespace.enter()
+                                return try body()
+                            }
+                        }.get()
                     }
+                    caller.resume(with: result)
                 }
             } catch {
                 caller.resume(throwing: error)
@@ -34,16 +40,23 @@ package enum DetachedThread {
         }
     }
 
-    static func start(_ body: @escaping @Sendable () -> Void) throws(Errno) {
-        var attributes = pthread_attr_t()
-        pthread_attr_init(&attributes)
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setdetachstate(&attributes, CInt(PTHREAD_CREATE_DETACHED))
+    /// Runs the body on a thread that may enter any namespace, since it ends with the body, and blocks the calling
+    /// thread until then.
+    static func inside<Value>(_ body: @escaping () -> Value) throws(Errno) -> Value {
+        let job = Job(body)
+        pthread_join(try create { job.value = job.body() }, nil)
+        return job.value!
+    }
 
+    static func start(_ body: @escaping @Sendable () -> Void) throws(Errno) {
+        pthread_detach(try create(body))
+    }
+
+    private static func create(_ body: @escaping @Sendable () -> Void) throws(Errno) -> pthread_t {
         var thread = pthread_t()
         let box = Unmanaged.passRetained(Box(body))
         let result = pthread_create(
-            &thread, &attributes,
+            &thread, nil,
             { argument in
                 Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
                 return nil
@@ -52,5 +65,13 @@ package enum DetachedThread {
             box.release()
             throw Errno(rawValue: result)
         }
+        return thread
     }
+}
+
+/// Not Sendable, but never shared: the thread that waits for it sleeps while the other works.
+private final class Job<Value>: @unchecked Sendable {
+    let body: () -> Value
+    var value: Value?
+    init(_ body: @escaping () -> Value) { self.body = body }
 }

@@ -13,9 +13,13 @@ extension NamespaceHandle {
     /// every one for a broadcast address, and IPVS refuses all destinations.
     package static func scratch() async throws -> NamespaceHandle {
         try await DetachedThread.run { () throws(Errno) -> NamespaceHandle in
-            guard CNetlink_unshare_network_namespace() == 0 else { throw Errno(rawValue: errno) }
-            guard CNetlink_raise_loopback() == 0 else { throw Errno(rawValue: errno) }
-            return try NamespaceHandle(path: "/proc/thread-self/ns/net")
+            try DetachedThread.inside {
+                Result { () throws(Errno) in
+                    guard CNetlink_unshare_network_namespace() == 0 else { throw Errno(rawValue: errno) }
+                    guard CNetlink_raise_loopback() == 0 else { throw Errno(rawValue: errno) }
+                    return try NamespaceHandle(path: "/proc/thread-self/ns/net")
+                }
+            }.get()
         }
     }
 }

@@ -94,15 +94,23 @@ package final class NetlinkClient: Sendable {
         case .simulated(let kernel):
             return .success(TransportBox(.simulated(kernel, pending: [])))
         case .kernel(let family, let namespace):
-            do {
-                try namespace.enter()
+            // The socket stays in the namespace that it was made in. The connection's thread never goes there, since
+            // it resumes callers: see DetachedThread.
+            do throws(Errno) {
+                return try DetachedThread.inside {
+                    do throws(Errno) {
+                        try namespace.enter()
+                    } catch {
+                        return .failure(.namespace(error))
+                    }
+                    do throws(NetlinkError) {
+                        return .success(TransportBox(.socket(try NetlinkSocket(family: family))))
+                    } catch {
+                        return .failure(error)
+                    }
+                }
             } catch {
-                return .failure(.namespace(error))
-            }
-            do throws(NetlinkError) {
-                return .success(TransportBox(.socket(try NetlinkSocket(family: family))))
-            } catch {
-                return .failure(error)
+                return .failure(.socket(error))
             }
         }
     }

@@ -16,16 +16,23 @@ extension IPVS {
     public func setting<Value>(_ setting: Setting<Value>) async throws(IPVSError) -> Value? {
         let operation = "read \(setting)"
         let path = Self.settingsDirectory.appending(setting.name)
-        let result = try await inNamespaceWithModule(operation) { KernelFile.text(of: path) }
+        let result = try await inNamespaceWithModule(operation) { () -> Result<String?, Errno> in
+            let text = KernelFile.text(of: path)
+            // Where the others are there, it is no use to load the module, which takes privileges.
+            guard case .failure(.noSuchFileOrDirectory) = text, access(Self.settingsDirectory.string, F_OK) == 0 else {
+                return text.map { $0 }
+            }
+            return .success(nil)
+        }
         switch result {
-        case .success(let text):
+        case .success(nil): return nil
+        case .success(let text?):
             // A newline ends the value, and none begins it: an empty list of processors is a value.
             let line = String(text.prefix { $0 != "\n" })
             guard let value = Value(settingText: line) else {
                 throw report(
                     IPVSError(
-                        .communication, operation: operation,
-                        hint: "\(line.debugDescription) is not \(Value.self)"))
+                        .communication, operation: operation, hint: "\(line.debugDescription) is not \(Value.self)"))
             }
             return value
         case .failure(.noSuchFileOrDirectory): return nil
