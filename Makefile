@@ -12,15 +12,18 @@ export MESHCTL_KERNEL := $(KERNEL)
 export MESHCTL_STRICT ?= 1
 release: MESHCTL_STRICT := 0
 
-SOURCES := $(wildcard Package.swift Sources Tests Examples)
+# The benchmarks want a kernel whose system calls cost what they do elsewhere, unless told otherwise.
+bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL),qemu)
 
-.PHONY: help deps build release demo test test-unit test-kernel test-package test-release build-tests check format clean
+SOURCES := $(wildcard Package.swift Sources Tests Examples Benchmarks/Package.swift Benchmarks/Sources)
+
+.PHONY: help deps build release demo test test-unit test-kernel test-package test-release bench build-tests check format clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
 	    printf 'make %-12s %s\n' "$$verb" "$$what"; done
 	echo
-	echo 'KERNEL=uml|qemu|host|auto chooses the kernel of demo, test and test-kernel.'
+	echo 'KERNEL=uml|qemu|host|auto chooses the kernel of demo, test and test-kernel; bench takes qemu unless told.'
 
 deps: ## install what is missing to build, test and run the demo
 	@scripts/deps
@@ -58,6 +61,9 @@ test-package: ## a package that imports IPVSKit alone: what it fetches, and that
 test-release: release ## the program as it is installed: that it starts fast
 	scripts/test-release
 
+bench: deps ## compare with ipvsadm, libnl and raw netlink: docs/benchmarks.md
+	@scripts/bench
+
 build-tests:
 	swift build --build-tests
 
@@ -74,3 +80,4 @@ format: ## format the sources
 
 clean: ## remove what was built
 	swift package clean
+	swift package --package-path Benchmarks clean
