@@ -49,12 +49,6 @@ struct destination *service_append(struct service *service) {
     return destination;
 }
 
-size_t table_destination_count(const struct table *table) {
-    size_t count = 0;
-    for (size_t index = 0; index < table->service_count; index++) count += table->services[index].destination_count;
-    return count;
-}
-
 void table_free(struct table *table) {
     for (size_t index = 0; index < table->service_count; index++) free(table->services[index].destinations);
     free(table->services);
@@ -94,6 +88,17 @@ static void change_some(struct table *table) {
     }
 }
 
+/* What the harness compares: how many destinations, and the sum of their weights. */
+static void count(const struct table *table, size_t *destinations, size_t *weights) {
+    *destinations = *weights = 0;
+    for (size_t index = 0; index < table->service_count; index++) {
+        const struct service *service = &table->services[index];
+        *destinations += service->destination_count;
+        for (size_t number = 0; number < service->destination_count; number++)
+            *weights += service->destinations[number].weight;
+    }
+}
+
 static double now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -112,18 +117,18 @@ static void enter(const char *namespace) {
 int peer_main(const struct peer *peer) {
     struct table wanted = {0}, changed = {0}, dumped = {0}, other = {0};
     char line[512], namespace[256];
-    unsigned services, destinations;
+    unsigned services, each;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = 0;
         errno = 0;
         double start = now();
-        if (sscanf(line, "open %255s %u %u", namespace, &services, &destinations) == 3) {
+        if (sscanf(line, "open %255s %u %u", namespace, &services, &each) == 3) {
             enter(namespace);
-            wanted = make_table(services, destinations, 1);
-            changed = make_table(services, destinations, 2);
-            other = make_table(services, destinations, 2);
+            wanted = make_table(services, each, 1);
+            changed = make_table(services, each, 2);
+            other = make_table(services, each, 2);
             change_some(&other);
             peer->open(&wanted, &changed);
             puts("ok");
@@ -141,7 +146,9 @@ int peer_main(const struct peer *peer) {
             start = now();
             peer->dump(&dumped);
             double seconds = now() - start;
-            printf("%.9f %zu %zu\n", seconds, dumped.service_count, table_destination_count(&dumped));
+            size_t destinations, weights;
+            count(&dumped, &destinations, &weights);
+            printf("%.9f %zu %zu %zu\n", seconds, dumped.service_count, destinations, weights);
         } else if (!strcmp(line, "diff") && peer->diff) {
             size_t changes = peer->diff(&dumped, &other);
             printf("%.9f %zu\n", now() - start, changes);

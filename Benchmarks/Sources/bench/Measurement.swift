@@ -6,76 +6,93 @@ struct Pair {
     var ratio: Double { theirs / ours }
 }
 
-/// Seconds by work; a work that the program cannot do is missing.
-typealias Times = [Work: Double]
-
-/// Lets a program do all works in a namespace of its own, and checks after each what the kernel has.
+/// A program at work in a namespace of its own.
 ///
 /// The namespace is fresh because the kernel remembers: it keeps removed destinations for two minutes and looks
 /// through them whenever one is added.
-func times(of process: PeerProcess, _ size: Size, namespace: String) throws -> Times {
-    try run("ip", "netns", "add", namespace)
-    do {
-        // The kernel takes no destination where no interface was ever up.
-        try run("ip", "-n", namespace, "link", "set", "lo", "up")
-        let times = try works(process, size, namespace: namespace)
-        try run("ip", "netns", "del", namespace)
-        return times
-    } catch {
-        _ = try? run("ip", "netns", "del", namespace)
-        throw error
+struct Benchmark {
+    private let process: PeerProcess
+    private let size: Size
+    private let namespace: String
+
+    init(_ process: PeerProcess, _ size: Size, namespace: String) throws {
+        self.process = process
+        self.size = size
+        self.namespace = namespace
+        try makeNamespace(namespace)
+        _ = try process.ask("open \(namespace) \(size.services) \(size.destinations)")
     }
-}
 
-private func works(_ process: PeerProcess, _ size: Size, namespace: String) throws -> Times {
-    var times: Times = [:]
-    _ = try process.ask("open \(namespace) \(size.services) \(size.destinations)")
-    for work in Work.allCases {
-        guard let answer = try process.ask(work.rawValue) else { continue }
-        guard let seconds = answer.first.flatMap(Double.init) else {
-            throw BenchError("\(process.name) answered \(work) with \(answer)")
-        }
-        times[work] = seconds
+    func end() throws {
+        _ = try process.ask("close")
+        try run("ip", "netns", "del", namespace)
+    }
 
+    /// Seconds. Nil for what the program cannot do.
+    func time(of work: Work) throws -> Double? {
+        guard let answer = try process.ask(work.rawValue) else { return nil }
         let all = size.services * size.destinations
-        let counts = answer.dropFirst().compactMap { Int($0) }
         let wanted: [Int] =
             switch work {
-            case .dump, .snapshot: [size.services, all]
+            // The weights after the update are 2 each.
+            case .dump, .snapshot: [size.services, all, all * 2]
             case .diff: [(all + 9) / 10]
             case .create, .update, .delete: []
             }
-        guard counts == wanted else { throw BenchError("\(process.name): \(work) counts \(counts) and not \(wanted)") }
+        guard let seconds = answer.first.flatMap(Double.init), answer.dropFirst().map({ Int($0) }) == wanted else {
+            throw BenchError("\(process.name) answered \(work) with \(answer), and should have counted \(wanted)")
+        }
+        return seconds
+    }
+
+    /// Lets another program compare what the kernel has with what should be there after a work.
+    func check(after work: Work, by auditor: PeerProcess) throws {
+        let all = size.services * size.destinations
+        let wanted: [Int]
         switch work {
-        case .create: try check(namespace, size, weight: 1, after: "\(process.name), \(work)")
-        case .update: try check(namespace, size, weight: 2, after: "\(process.name), \(work)")
-        case .delete: try check(namespace, nil, weight: 0, after: "\(process.name), \(work)")
-        case .dump, .snapshot, .diff: break
+        case .create: wanted = [size.services, all, all]
+        case .update: wanted = [size.services, all, all * 2]
+        case .delete: wanted = [0, 0, 0]
+        case .dump, .snapshot, .diff: return
+        }
+        _ = try auditor.ask("open \(namespace) 0 0")
+        let found = try auditor.ask("dump")?.dropFirst().map { Int($0) }
+        _ = try auditor.ask("close")
+        guard found == wanted else {
+            throw BenchError(
+                "\(process.name), after \(work): the kernel has \(found ?? []) services, destinations and weights, "
+                    + "and should have \(wanted)")
         }
     }
-    _ = try process.ask("close")
-    return times
 }
 
-/// Compares the kernel's own table, as /proc shows it, with what should be there.
-private func check(_ namespace: String, _ size: Size?, weight: Int, after step: String) throws {
-    let table = try run("nsenter", "--net=/run/netns/\(namespace)", "cat", "/proc/net/ip_vs")
-    var services = 0
-    var destinations = 0
-    // TCP  0A400001:0050 rr
-    //   -> 0A800001:1F90      Masq    1      0          0
-    for line in table.utf8.split(separator: UInt8(ascii: "\n")).dropFirst(3) {
-        let words = line.split(separator: UInt8(ascii: " "))
-        if words.first?.elementsEqual("TCP".utf8) == true {
-            services += 1
-        } else if words.count > 3, words[3].elementsEqual("\(weight)".utf8) {
-            destinations += 1
-        }
+/// A namespace in which the kernel takes destinations: it does not where no interface was ever up.
+func makeNamespace(_ name: String) throws {
+    // One that an interrupted run left behind.
+    _ = try? run("sh", "-c", "ip netns del \(name) 2>/dev/null")
+    try run("ip", "netns", "add", name)
+    try run("ip", "-n", name, "link", "set", "lo", "up")
+}
+
+/// One pair of runs, ours and theirs, work by work: what else the machine does meanwhile then falls on both alike.
+func pair(
+    _ ours: PeerProcess, _ theirs: PeerProcess, _ size: Size, auditor: PeerProcess
+) throws -> [Work: Pair] {
+    let our = try Benchmark(ours, size, namespace: "bench-ours")
+    let their = try Benchmark(theirs, size, namespace: "bench-theirs")
+    var ourTimes: [Work: Double] = [:]
+    var theirTimes: [Work: Double] = [:]
+    for work in Work.allCases {
+        ourTimes[work] = try our.time(of: work)
+        theirTimes[work] = try their.time(of: work)
+        try our.check(after: work, by: auditor)
+        try their.check(after: work, by: auditor)
     }
-    let wanted = (size?.services ?? 0, size.map { $0.services * $0.destinations } ?? 0)
-    guard (services, destinations) == wanted else {
-        throw BenchError(
-            "after \(step): the kernel has \(services) services and \(destinations) destinations of weight \(weight), "
-                + "and not \(wanted.0) and \(wanted.1)")
-    }
+    try our.end()
+    try their.end()
+    return Dictionary(
+        uniqueKeysWithValues: Work.allCases.compactMap { work in
+            guard let ours = ourTimes[work], let theirs = theirTimes[work.theirs] else { return nil }
+            return (work, Pair(ours: ours, theirs: theirs))
+        })
 }

@@ -1,5 +1,5 @@
 /* ipvsadm as scripts use it: rules as text on the standard input of `ipvsadm -R`, and `ipvsadm -Sn` to read them. The
-   text is ready before the clock starts, and the lines read are counted and not parsed: both in ipvsadm's favour. */
+   text is ready before the clock starts, and of the lines read only the weight is parsed: both in ipvsadm's favour. */
 #define _GNU_SOURCE
 #include "PeerSupport.h"
 
@@ -112,9 +112,13 @@ static void dump(struct table *table) {
     FILE *file = fdopen(ends[0], "r");
     char line[256];
     while (fgets(line, sizeof line, file)) {
-        if (!strncmp(line, "-A", 2)) table_append(table);
-        else if (!strncmp(line, "-a", 2) && table->service_count)
-            service_append(&table->services[table->service_count - 1]);
+        if (!strncmp(line, "-A", 2)) {
+            table_append(table);
+        } else if (!strncmp(line, "-a", 2) && table->service_count) {
+            const char *weight = strstr(line, " -w ");
+            service_append(&table->services[table->service_count - 1])->weight =
+                weight ? (uint32_t)strtoul(weight + 4, NULL, 10) : 0;
+        }
     }
     fclose(file);
     await(child);

@@ -56,7 +56,8 @@ private struct Run {
             let start = clock.now
             dumped = try await ipvs.status()
             let duration = clock.now - start
-            return "\(seconds(duration)) \(dumped.count) \(dumped.reduce(0) { $0 + $1.destinations.count })"
+            let weights = dumped.flatMap(\.destinations).map(\.destination.weight)
+            return "\(seconds(duration)) \(dumped.count) \(weights.count) \(weights.reduce(0, +))"
         case "diff":
             let found = Table(dumped)
             let start = clock.now

@@ -43,7 +43,6 @@ struct table {
    there before. */
 struct service *table_append(struct table *table);
 struct destination *service_append(struct service *service);
-size_t table_destination_count(const struct table *table);
 void table_free(struct table *table);
 
 /* What a peer can do. Each function does a whole work and returns when its results are in hand; what fails ends the
