@@ -12,7 +12,13 @@ extension IPVS {
         guard !changes.isEmpty else { return PerformResult(count: 0) }
         var messages = MessageWriter(capacity: changes.count * 128)
         messages.reserve(messages: changes.count, bytesEach: 128)
-        for change in changes { messages.write(change) }
+        // An array is walked in place: as a collection of some kind, every element would cost calls of its own.
+        let isWritten: Void? = changes.withContiguousStorageIfAvailable { changes in
+            for change in changes { messages.write(change) }
+        }
+        if isWritten == nil {
+            for change in changes { messages.write(change) }
+        }
 
         let outcome: BatchOutcome
         do throws(NetlinkError) {
