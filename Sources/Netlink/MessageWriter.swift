@@ -117,14 +117,14 @@ public struct MessageWriter: ~Copyable {
         count += padded
     }
 
-    @inlinable mutating func header(_ type: Int, payload: Int) {
+    @inlinable @inline(__always) mutating func header(_ type: Int, payload: Int) {
         ensure(4 + aligned(payload))
         base.storeBytes(of: UInt16(4 + payload), toByteOffset: count, as: UInt16.self)
         base.storeBytes(of: UInt16(type), toByteOffset: count + 2, as: UInt16.self)
         count += 4
     }
 
-    @inlinable mutating func ensure(_ more: Int) {
+    @inlinable @inline(__always) mutating func ensure(_ more: Int) {
         if count + more > capacity { grow(more) }
     }
 
