@@ -12,16 +12,20 @@ export MESHCTL_KERNEL := $(KERNEL)
 export MESHCTL_STRICT ?= 1
 release: MESHCTL_STRICT := 0
 
-SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources)
+# The benchmarks want a kernel whose system calls cost what they do elsewhere, unless told otherwise.
+bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL),qemu)
+
+SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
+    Benchmarks/Sources)
 
 .PHONY: help deps build release demo test test-unit test-kernel test-package test-release build-tests fuzz fuzz-check \
-    check format clean
+    bench check format clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
 	    printf 'make %-12s %s\n' "$$verb" "$$what"; done
 	echo
-	echo 'KERNEL=uml|qemu|host|auto chooses the kernel of demo, test and test-kernel.'
+	echo 'KERNEL=uml|qemu|host|auto chooses the kernel of demo, test and test-kernel; bench takes qemu unless told.'
 
 deps: ## install what is missing to build, test and run the demo
 	@scripts/deps
@@ -65,6 +69,9 @@ fuzz: fuzz-check ## fuzz the parser for FUZZ_SECONDS, by default 600, and minimi
 fuzz-check: ## that the fuzzer sees the parser, and finds a planted overread within a minute
 	scripts/fuzz check
 
+bench: deps ## compare with ipvsadm, libnl and raw netlink: docs/benchmarks.md
+	@scripts/bench
+
 build-tests:
 	swift build --build-tests
 
@@ -82,3 +89,4 @@ format: ## format the sources
 clean: ## remove what was built
 	swift package clean
 	rm -rf Fuzz/.build
+	swift package --package-path Benchmarks clean

@@ -70,4 +70,4 @@ package struct Attribute {
 }
 
 /// Netlink aligns messages and attributes to four bytes (`NLMSG_ALIGNTO`, `NLA_ALIGNTO`).
-package func aligned(_ length: Int) -> Int { (length + 3) & ~3 }
+@inlinable public func aligned(_ length: Int) -> Int { (length + 3) & ~3 }

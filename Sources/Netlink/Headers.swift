@@ -1,8 +1,8 @@
 import CNetlink
 
 /// `struct nlmsghdr`, loaded from a buffer that need not be aligned.
-struct NetlinkHeader {
-    static let size = 16
+@usableFromInline struct NetlinkHeader {
+    @inlinable static var size: Int { 16 }
 
     var length: Int
     var type: UInt16
@@ -22,8 +22,8 @@ struct NetlinkHeader {
     }
 }
 
-enum GenericNetlinkHeader {
-    static let size = 4
+@usableFromInline enum GenericNetlinkHeader {
+    @inlinable static var size: Int { 4 }
 }
 
 package enum NetlinkFlags {

@@ -4,14 +4,20 @@ import CNetlink
 ///
 /// Type, sequence number and the wish for an acknowledgement are filled in when a message is sent: only the
 /// connection knows them.
-package struct MessageWriter: ~Copyable {
-    private var base: UnsafeMutableRawPointer
-    private var capacity: Int
-    private(set) var count = 0
+///
+/// What writes is inlinable: a message is a dozen attributes of a few bytes each, and a call of unspecialised code
+/// for each of them costs more than the kernel takes to carry the message out. For that it is public, though nobody
+/// outside this package has use for it and the module is no product: the compiler (6.3) takes nothing into another
+/// module that is marked `@inlinable package`.
+public struct MessageWriter: ~Copyable {
+    @usableFromInline var base: UnsafeMutableRawPointer
+    @usableFromInline var capacity: Int
+    @usableFromInline var count = 0
     /// Where each message begins.
-    private(set) var offsets: [Int] = []
+    @usableFromInline var offsets: [Int] = []
 
-    package init(capacity: Int = 4096) {
+    /// - Parameter capacity: bytes; the buffer grows beyond that as it must.
+    public init(capacity: Int = 4096) {
         self.capacity = Swift.max(capacity, 64)
         base = .allocate(byteCount: self.capacity, alignment: 4)
     }
@@ -47,34 +53,46 @@ package struct MessageWriter: ~Copyable {
     }
 
     /// Appends one generic netlink message; `body` writes its attributes.
-    package mutating func message(
+    @inlinable public mutating func message(
         command: UInt8, version: UInt8, flags: UInt16 = 0, _ body: (inout MessageWriter) -> Void = { _ in }
     ) {
         let start = count
         offsets.append(start)
         let headers = NetlinkHeader.size + GenericNetlinkHeader.size
         ensure(headers)
-        (base + start).initializeMemory(as: UInt8.self, repeating: 0, count: headers)
-        base.storeBytes(of: flags | NetlinkFlags.request, toByteOffset: start + 6, as: UInt16.self)
-        base.storeBytes(of: command, toByteOffset: start + NetlinkHeader.size, as: UInt8.self)
-        base.storeBytes(of: version, toByteOffset: start + NetlinkHeader.size + 1, as: UInt8.self)
+        let header = base + start
+        header.storeBytes(of: 0, as: UInt32.self)  // the length, once it is known
+        header.storeBytes(of: 0, toByteOffset: 4, as: UInt16.self)
+        header.storeBytes(of: flags | 1, toByteOffset: 6, as: UInt16.self)  // NLM_F_REQUEST
+        header.storeBytes(of: 0, toByteOffset: 8, as: UInt64.self)
+        header.storeBytes(of: command, toByteOffset: NetlinkHeader.size, as: UInt8.self)
+        header.storeBytes(of: version, toByteOffset: NetlinkHeader.size + 1, as: UInt8.self)
+        header.storeBytes(of: 0, toByteOffset: NetlinkHeader.size + 2, as: UInt16.self)
         count += headers
         body(&self)
         base.storeBytes(of: UInt32(count - start), toByteOffset: start, as: UInt32.self)
     }
 
-    package mutating func nest(_ type: Int, _ body: (inout MessageWriter) -> Void) {
+    /// Appends an attribute that holds what `body` writes.
+    @inlinable public mutating func nest(_ type: Int, _ body: (inout MessageWriter) -> Void) {
         let start = count
-        header(type | Int(NLA_F_NESTED), payload: 0)
+        header(type | 0x8000, payload: 0)  // NLA_F_NESTED
         body(&self)
         base.storeBytes(of: UInt16(count - start), toByteOffset: start, as: UInt16.self)
     }
 
-    package mutating func put(_ type: Int, _ value: some FixedWidthInteger & BitwiseCopyable) {
-        withUnsafeBytes(of: value) { put(type, bytes: $0) }
+    /// Appends a number in the host's byte order.
+    @inlinable public mutating func put<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Int, _ value: Number) {
+        let size = MemoryLayout<Number>.size
+        header(type, payload: size)
+        // The padding of what is shorter than the four bytes that attributes are aligned to.
+        if size < 4 { base.storeBytes(of: 0, toByteOffset: count, as: UInt32.self) }
+        base.storeBytes(of: value, toByteOffset: count, as: Number.self)
+        count += aligned(size)
     }
 
-    package mutating func put(_ type: Int, bigEndian value: some FixedWidthInteger & BitwiseCopyable) {
+    /// Appends a number in network byte order.
+    @inlinable public mutating func put(_ type: Int, bigEndian value: some FixedWidthInteger & BitwiseCopyable) {
         put(type, value.bigEndian)
     }
 
@@ -99,15 +117,18 @@ package struct MessageWriter: ~Copyable {
         count += padded
     }
 
-    private mutating func header(_ type: Int, payload: Int) {
+    @inlinable @inline(__always) mutating func header(_ type: Int, payload: Int) {
         ensure(4 + aligned(payload))
         base.storeBytes(of: UInt16(4 + payload), toByteOffset: count, as: UInt16.self)
         base.storeBytes(of: UInt16(type), toByteOffset: count + 2, as: UInt16.self)
         count += 4
     }
 
-    private mutating func ensure(_ more: Int) {
-        guard count + more > capacity else { return }
+    @inlinable @inline(__always) mutating func ensure(_ more: Int) {
+        if count + more > capacity { grow(more) }
+    }
+
+    @usableFromInline mutating func grow(_ more: Int) {
         capacity = Swift.max(capacity * 2, count + more)
         let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 4)
         larger.copyMemory(from: base, byteCount: count)

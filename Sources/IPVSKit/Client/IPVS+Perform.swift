@@ -12,10 +12,9 @@ extension IPVS {
         guard !changes.isEmpty else { return PerformResult(count: 0) }
         var messages = MessageWriter(capacity: changes.count * 128)
         messages.reserve(messages: changes.count, bytesEach: 128)
-        for change in changes {
-            do throws(IPVSError) { try change.validate() } catch { throw report(error) }
-            messages.write(change)
-        }
+        // An array is walked in place: as a collection of some kind, every element would cost calls of its own.
+        let written = changes.withContiguousStorageIfAvailable { Self.write($0, to: &messages) }
+        if let error = written ?? Self.write(changes, to: &messages) { throw report(error) }
 
         let outcome: BatchOutcome
         do throws(NetlinkError) {
@@ -36,6 +35,15 @@ extension IPVS {
                 .init(index: failure.index, error: report(IPVSError(failure.errno, answering: change))))
         }
         return result
+    }
+
+    /// Writes every change, up to one that cannot be asked for: why it cannot.
+    private static func write(_ changes: some Sequence<Change>, to messages: inout MessageWriter) -> IPVSError? {
+        for change in changes {
+            do throws(IPVSError) { try change.validate() } catch { return error }
+            messages.write(change)
+        }
+        return nil
     }
 
     private static func summary(_ changes: some Collection<Change>) -> String {

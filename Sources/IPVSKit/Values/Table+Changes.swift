@@ -4,41 +4,42 @@ extension Table {
     ///
     /// Pure. Services come in the order of their ids, so that equal tables give equal lists.
     public static func changes(from old: Table, to new: Table) -> [Change] {
-        var additions: [Change] = []
-        var removals: [Change] = []
-        for id in Set(old.entries.keys).union(new.entries.keys).sorted() {
-            switch (old.entries[id], new.entries[id]) {
-            case (nil, let wanted?):
-                additions.append(.createService(wanted.service))
-                additions += wanted.sortedDestinations.map { .createDestination($0, of: id) }
-            case (let found?, let wanted?):
-                let (added, removed) = Entry.changes(from: found, to: wanted)
-                additions += added
-                removals += removed
-            case (_?, nil):
-                removals.append(.deleteService(id))
-            case (nil, nil):
-                break
-            }
+        // Only what differs is put in order: most of two tables is equal as a rule.
+        var steps: [(id: VirtualService.ID, additions: [Change], removals: [Change])] = []
+        for (id, wanted) in new.entries {
+            let (additions, removals) = Entry.changes(from: old.entries[id], to: wanted)
+            if !additions.isEmpty || !removals.isEmpty { steps.append((id, additions, removals)) }
         }
-        return additions + removals
+        for id in old.entries.keys where new.entries[id] == nil { steps.append((id, [], [.deleteService(id)])) }
+        steps.sort { $0.id < $1.id }
+        return steps.flatMap(\.additions) + steps.flatMap(\.removals)
     }
 }
 
 extension Table.Entry {
-    fileprivate var sortedDestinations: [Destination] { destinations.values.sorted { $0.id < $1.id } }
-
-    fileprivate static func changes(from old: Self, to new: Self) -> (additions: [Change], removals: [Change]) {
+    fileprivate static func changes(from old: Self?, to new: Self) -> (additions: [Change], removals: [Change]) {
         let id = new.service.id
-        var additions: [Change] = []
-        if old.service != new.service { additions.append(.updateService(new.service)) }
-        for destination in new.sortedDestinations where old.destinations[destination.id] != destination {
-            additions.append(
-                old.destinations[destination.id] == nil
-                    ? .createDestination(destination, of: id) : .updateDestination(destination, of: id))
+        let found = old?.destinations ?? [:]
+        var kept = 0
+        var changed: [Destination] = []
+        for (key, destination) in new.destinations {
+            let existing = found[key]
+            if existing != nil { kept += 1 }
+            if existing != destination { changed.append(destination) }
         }
-        let removals = old.sortedDestinations.filter { new.destinations[$0.id] == nil }
-            .map { Change.deleteDestination($0.id, of: id) }
-        return (additions, removals)
+        changed.sort { $0.id < $1.id }
+        // Sought only where there are any: each costs a look-up.
+        let gone = kept == found.count ? [] : found.keys.filter { new.destinations[$0] == nil }.sorted()
+
+        var additions: [Change] = []
+        if let old {
+            if old.service != new.service { additions.append(.updateService(new.service)) }
+        } else {
+            additions.append(.createService(new.service))
+        }
+        additions += changed.map {
+            found[$0.id] == nil ? .createDestination($0, of: id) : .updateDestination($0, of: id)
+        }
+        return (additions, gone.map { .deleteDestination($0, of: id) })
     }
 }

@@ -1,0 +1,35 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict = Context.environment["MESHCTL_STRICT"] == "1"
+
+let settings: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (strict ? [.treatAllWarnings(as: .error)] : [])
+
+// A package of its own, so that nobody who uses the library builds its rivals.
+let package = Package(
+    name: "Benchmarks",
+    dependencies: [.package(name: "meshctl", path: "..", traits: [])],
+    targets: [
+        // The harness: starts the peers, alternates them, checks the kernel, prints.
+        .executableTarget(name: "bench", swiftSettings: settings),
+
+        // Ours and theirs: each does the same work and measures itself.
+        .executableTarget(
+            name: "ipvskit-peer", dependencies: [.product(name: "IPVSKit", package: "meshctl")], swiftSettings: settings
+        ),
+        .executableTarget(name: "raw-batch-peer", dependencies: ["PeerSupport"]),
+        .executableTarget(name: "libnl-peer", dependencies: ["PeerSupport", "CLibnl"]),
+        .executableTarget(name: "ipvsadm-peer", dependencies: ["PeerSupport"]),
+
+        .target(name: "PeerSupport"),
+        // Carries pkg-config's flags; never imported.
+        .systemLibrary(name: "CLibnl", pkgConfig: "libnl-genl-3.0", providers: [.apt(["libnl-genl-3-dev"])]),
+    ],
+    swiftLanguageModes: [.v6]
+)

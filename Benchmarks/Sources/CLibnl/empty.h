@@ -1,0 +1,1 @@
+/* The module map beside this file links libnl; CNetlink holds the headers. */
