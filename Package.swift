@@ -116,7 +116,8 @@ let package = Package(
         .testTarget(
             name: "IPVSKitTestingTests",
             dependencies: [
-                "IPVSKitTesting", "IPVSKit", "IPVSContract", .product(name: "SystemPackage", package: "swift-system"),
+                "IPVSKitTesting", "IPVSKit", "IPVSContract", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
         .testTarget(
