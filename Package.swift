@@ -136,7 +136,7 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "IPVSKit", "IPVSContract", "Netlink", "meshctl", "balance-port", "TestSupport",
+                "IPVSKit", "IPVSKitTesting", "IPVSContract", "Netlink", "meshctl", "balance-port", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
