@@ -20,6 +20,7 @@ let package = Package(
     name: "meshctl",
     products: [
         .library(name: "IPVSKit", targets: ["IPVSKit"]),
+        .library(name: "IPVSKitTesting", targets: ["IPVSKitTesting"]),
         .library(name: "RuleKit", targets: ["RuleKit"]),
         .library(name: "MeshKit", targets: ["MeshKit"]),
         .executable(name: "meshctl", targets: ["meshctl"]),
@@ -49,6 +50,12 @@ let package = Package(
                 "Netlink", "CNetlink",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "IPVSKitTesting",
+            dependencies: [
+                "IPVSKit", "Netlink", "CNetlink", .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
 
@@ -110,6 +117,18 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
+        // What IPVS promises, checked alike on the fake and on the real kernel.
+        .target(
+            name: "IPVSContract",
+            dependencies: ["IPVSKit", "Netlink", "CNetlink", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/IPVSContract", swiftSettings: settings),
+        .testTarget(
+            name: "IPVSKitTestingTests",
+            dependencies: [
+                "IPVSKitTesting", "IPVSKit", "IPVSContract", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "RuleKitTests", dependencies: ["RuleKit", "IPVSKit", "TestSupport"], swiftSettings: settings),
         .testTarget(
@@ -126,7 +145,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "IPVSKit", "Netlink", "meshctl", "balance-port", "live-table", "watch", "TestSupport",
+                "IPVSKit", "IPVSKitTesting", "IPVSContract", "Netlink", "meshctl", "balance-port", "live-table", "watch",
+                "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),

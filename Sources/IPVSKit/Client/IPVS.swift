@@ -15,7 +15,7 @@ package import Netlink
 /// One client serves any number of tasks. It talks generic netlink (family `IPVS`) over a socket that a thread
 /// of its own owns; the first call opens it, and makes the kernel load the module.
 public final class IPVS: Sendable {
-    let client: NetlinkClient
+    package let client: NetlinkClient
     /// Nil where the kernel is simulated: then there is netlink and nothing else.
     let namespace: NamespaceHandle?
     let deadline: Duration

@@ -9,13 +9,13 @@
 /// let typed = IPAddress(userInput)          // nil where it is no address
 /// ```
 public struct IPAddress: Hashable, Sendable {
-    enum Storage: Hashable, Sendable {
+    package enum Storage: Hashable, Sendable {
         /// As numbers, most significant byte first in the dotted or coloned form.
         case ipv4(UInt32)
         case ipv6(UInt128)
     }
 
-    let storage: Storage
+    package let storage: Storage
 
     /// An IPv4 address from its number: 0x7F000001 is 127.0.0.1.
     public init(ipv4 number: UInt32) { storage = .ipv4(number) }

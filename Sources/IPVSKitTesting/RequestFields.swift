@@ -1,0 +1,235 @@
+import CNetlink
+import IPVSKit
+import SystemPackage
+
+/// The attributes of a message or nest, which the kernel has looked at by its policy: `struct nla_policy`.
+struct RequestFields {
+    /// What an attribute must be like. Those without a rule are ignored.
+    enum Rule {
+        /// So many bytes or more.
+        case atLeast(Int)
+        /// So many bytes or fewer.
+        case atMost(Int)
+        /// Ends with a NUL, and has so many bytes before it or fewer.
+        case text(Int)
+
+        func allows(_ bytes: [UInt8]) -> Bool {
+            switch self {
+            case .atLeast(let count): bytes.count >= count
+            case .atMost(let count): bytes.count <= count
+            case .text(let count): bytes.prefix(count + 1).contains(0) && bytes.count <= count + 1
+            }
+        }
+    }
+
+    private var bytes: [Int: [UInt8]] = [:]
+
+    /// Of two attributes of a type the later counts.
+    init(_ payload: [UInt8], policy: [Int: Rule]) throws(Errno) {
+        for attribute in SimulatedRequest.Attribute.list(payload) {
+            guard let rule = policy[Int(attribute.type)] else { continue }
+            guard rule.allows(attribute.bytes) else { throw .invalidArgument }
+            bytes[Int(attribute.type)] = attribute.bytes
+        }
+    }
+
+    func has(_ types: Int...) -> Bool { types.allSatisfy { bytes[$0] != nil } }
+
+    func number<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Int, as _: Number.Type = Number.self) -> Number? {
+        bytes[type].flatMap { Bytes.number($0) }
+    }
+
+    func raw(_ type: Int) -> [UInt8]? { bytes[type] }
+
+    func text(_ type: Int) -> String? { bytes[type].map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
+
+    /// What is missing of an address is zero.
+    func address(_ type: Int, family: AddressFamily) -> IPAddress? {
+        guard let bytes = bytes[type] else { return nil }
+        let padded = bytes + [UInt8](repeating: 0, count: 16)
+        switch family {
+        case .ipv4: return Bytes.number(padded).map { IPAddress(ipv4: UInt32(bigEndian: $0)) }
+        case .ipv6: return Bytes.number(padded).map { IPAddress(ipv6: UInt128(bigEndian: $0)) }
+        }
+    }
+}
+
+extension SimulatedRequest {
+    private static let policy: [Int: RequestFields.Rule] = [
+        IPVS_CMD_ATTR_SERVICE: .atLeast(0), IPVS_CMD_ATTR_DEST: .atLeast(0), IPVS_CMD_ATTR_DAEMON: .atLeast(0),
+        IPVS_CMD_ATTR_TIMEOUT_TCP: .atLeast(4), IPVS_CMD_ATTR_TIMEOUT_TCP_FIN: .atLeast(4),
+        IPVS_CMD_ATTR_TIMEOUT_UDP: .atLeast(4),
+    ]
+
+    func fields() throws(Errno) -> RequestFields { try RequestFields(payload, policy: Self.policy) }
+
+    /// Nil where the message has none.
+    func decodedService() throws(Errno) -> ServiceFields? {
+        guard let nest = try fields().raw(IPVS_CMD_ATTR_SERVICE) else { return nil }
+        return try ServiceFields(nest)
+    }
+
+    /// Nil where the message has none.
+    func decodedDestination() throws(Errno) -> DestinationFields? {
+        guard let nest = try fields().raw(IPVS_CMD_ATTR_DEST) else { return nil }
+        return try DestinationFields(nest)
+    }
+
+    /// Nil where the message has none.
+    func decodedDaemon() throws(Errno) -> RequestFields? {
+        guard let nest = try fields().raw(IPVS_CMD_ATTR_DAEMON) else { return nil }
+        return try RequestFields(
+            nest,
+            policy: [
+                IPVS_DAEMON_ATTR_STATE: .atLeast(4), IPVS_DAEMON_ATTR_MCAST_IFN: .text(15),
+                IPVS_DAEMON_ATTR_SYNC_ID: .atLeast(4), IPVS_DAEMON_ATTR_SYNC_MAXLEN: .atLeast(2),
+                IPVS_DAEMON_ATTR_MCAST_GROUP: .atLeast(4), IPVS_DAEMON_ATTR_MCAST_GROUP6: .atLeast(16),
+                IPVS_DAEMON_ATTR_MCAST_PORT: .atLeast(2), IPVS_DAEMON_ATTR_MCAST_TTL: .atLeast(1),
+            ])
+    }
+}
+
+/// What a request says of a service: `ip_vs_genl_parse_service`.
+struct ServiceFields {
+    private let fields: RequestFields
+
+    init(_ nest: [UInt8]) throws(Errno) {
+        fields = try RequestFields(
+            nest,
+            policy: [
+                IPVS_SVC_ATTR_AF: .atLeast(2), IPVS_SVC_ATTR_PROTOCOL: .atLeast(2), IPVS_SVC_ATTR_ADDR: .atMost(16),
+                IPVS_SVC_ATTR_PORT: .atLeast(2), IPVS_SVC_ATTR_FWMARK: .atLeast(4), IPVS_SVC_ATTR_SCHED_NAME: .text(15),
+                IPVS_SVC_ATTR_PE_NAME: .text(16), IPVS_SVC_ATTR_FLAGS: .atMost(8), IPVS_SVC_ATTR_TIMEOUT: .atLeast(4),
+                IPVS_SVC_ATTR_NETMASK: .atLeast(4),
+            ])
+    }
+
+    /// A mark wins over an address, and a mark of 0 is the service TCP of no address.
+    var id: Result<VirtualService.ID, Errno> {
+        guard let number: UInt16 = fields.number(IPVS_SVC_ATTR_AF),
+            fields.has(IPVS_SVC_ATTR_FWMARK)
+                || fields.has(IPVS_SVC_ATTR_PROTOCOL, IPVS_SVC_ATTR_ADDR, IPVS_SVC_ATTR_PORT)
+        else { return .failure(.invalidArgument) }
+        guard let family = AddressFamily(rawValue: number) else { return .failure(.addressFamilyNotSupported) }
+        if let number: UInt32 = fields.number(IPVS_SVC_ATTR_FWMARK) {
+            guard let mark = FirewallMark(rawValue: number) else {
+                let none = family == .ipv4 ? IPAddress(ipv4: 0) : IPAddress(ipv6: 0)
+                return .success(.address(none, port: 0, protocol: .tcp))
+            }
+            return .success(.firewallMark(mark, family))
+        }
+        guard let transport: UInt16 = fields.number(IPVS_SVC_ATTR_PROTOCOL),
+            let address = fields.address(IPVS_SVC_ATTR_ADDR, family: family),
+            let port: UInt16 = fields.number(IPVS_SVC_ATTR_PORT)
+        else { return .failure(.invalidArgument) }
+        return .success(
+            .address(address, port: UInt16(bigEndian: port), protocol: TransportProtocol(rawValue: transport)))
+    }
+
+    /// The whole entry (`full_entry`), which new services and changes of one must have.
+    func specification(changing flags: UInt32) -> Result<ServiceSpecification, Errno> {
+        guard let scheduler = fields.text(IPVS_SVC_ATTR_SCHED_NAME), let sent = fields.raw(IPVS_SVC_ATTR_FLAGS),
+            let timeout: UInt32 = fields.number(IPVS_SVC_ATTR_TIMEOUT),
+            let netmask: UInt32 = fields.number(IPVS_SVC_ATTR_NETMASK)
+        else { return .failure(.invalidArgument) }
+        // struct ip_vs_flags; what is missing of it is zero.
+        let padded = sent + [UInt8](repeating: 0, count: 8)
+        let value: UInt32 = Bytes.number(padded) ?? 0
+        let mask: UInt32 = Bytes.number(padded, at: 4) ?? 0
+        return .success(
+            ServiceSpecification(
+                scheduler: scheduler, engine: fields.text(IPVS_SVC_ATTR_PE_NAME).flatMap { $0.isEmpty ? nil : $0 },
+                flags: (flags & ~mask) | (value & mask), timeoutSeconds: timeout, netmask: netmask))
+    }
+}
+
+/// What the kernel keeps of a service beside its id, as it is on the wire.
+struct ServiceSpecification: Sendable {
+    var scheduler: String
+    var engine: String?
+    var flags: UInt32
+    var timeoutSeconds: UInt32
+    /// IPv4: the mask in network order, as it lies. IPv6: the length of the prefix.
+    var netmask: UInt32
+
+    init(scheduler: String, engine: String?, flags: UInt32, timeoutSeconds: UInt32, netmask: UInt32) {
+        self.scheduler = scheduler
+        self.engine = engine
+        self.flags = flags
+        self.timeoutSeconds = timeoutSeconds
+        self.netmask = netmask
+    }
+
+    init(_ service: VirtualService) {
+        let netmask = service.persistence?.netmask
+        self.init(
+            scheduler: service.scheduler.rawValue, engine: service.persistenceEngine,
+            flags: service.flags.rawValue | UInt32(IP_VS_SVC_F_HASHED)
+                | (service.persistence == nil ? 0 : UInt32(IP_VS_SVC_F_PERSISTENT)),
+            timeoutSeconds: service.persistence?.timeoutSeconds ?? 0,
+            netmask: service.id.family == .ipv4 ? (netmask ?? .max).bigEndian : netmask ?? 128)
+    }
+
+    func value(_ id: VirtualService.ID) -> VirtualService {
+        var persistence: VirtualService.Persistence?
+        if flags & UInt32(IP_VS_SVC_F_PERSISTENT) != 0 {
+            let mask = id.family == .ipv4 ? UInt32(bigEndian: netmask) : netmask
+            let whole: UInt32 = id.family == .ipv4 ? .max : 128
+            persistence = .init(timeoutSeconds: timeoutSeconds, netmask: mask == whole ? nil : mask)
+        }
+        return VirtualService(
+            id: id, scheduler: Scheduler(rawValue: scheduler),
+            flags: .init(rawValue: flags & ~UInt32(IP_VS_SVC_F_PERSISTENT | IP_VS_SVC_F_HASHED)),
+            persistence: persistence, persistenceEngine: engine)
+    }
+}
+
+/// What a request says of a destination: `ip_vs_genl_parse_dest`.
+struct DestinationFields {
+    private let fields: RequestFields
+
+    init(_ nest: [UInt8]) throws(Errno) {
+        fields = try RequestFields(
+            nest,
+            policy: [
+                IPVS_DEST_ATTR_ADDR: .atMost(16), IPVS_DEST_ATTR_PORT: .atLeast(2),
+                IPVS_DEST_ATTR_FWD_METHOD: .atLeast(4),
+                IPVS_DEST_ATTR_WEIGHT: .atLeast(4), IPVS_DEST_ATTR_U_THRESH: .atLeast(4),
+                IPVS_DEST_ATTR_L_THRESH: .atLeast(4), IPVS_DEST_ATTR_ADDR_FAMILY: .atLeast(2),
+                IPVS_DEST_ATTR_TUN_TYPE: .atLeast(1), IPVS_DEST_ATTR_TUN_PORT: .atLeast(2),
+                IPVS_DEST_ATTR_TUN_FLAGS: .atLeast(2),
+            ])
+    }
+
+    /// Without a family, or of family 0, it has the service's.
+    func id(serviceFamily: AddressFamily) -> Result<Destination.ID, Errno> {
+        guard fields.has(IPVS_DEST_ATTR_ADDR), let port: UInt16 = fields.number(IPVS_DEST_ATTR_PORT) else {
+            return .failure(.invalidArgument)
+        }
+        let number: UInt16 = fields.number(IPVS_DEST_ATTR_ADDR_FAMILY) ?? 0
+        guard let family = number == 0 ? serviceFamily : AddressFamily(rawValue: number),
+            let address = fields.address(IPVS_DEST_ATTR_ADDR, family: family)
+        else { return .failure(.addressFamilyNotSupported) }
+        return .success(Destination.ID(address, port: UInt16(bigEndian: port)))
+    }
+
+    /// The whole entry, which new destinations and changes of one must have. A tunnel that is not sent is none.
+    func destination(serviceFamily: AddressFamily) -> Result<Destination, Errno> {
+        guard fields.has(IPVS_DEST_ATTR_ADDR, IPVS_DEST_ATTR_PORT),
+            let method: UInt32 = fields.number(IPVS_DEST_ATTR_FWD_METHOD),
+            let weight: UInt32 = fields.number(IPVS_DEST_ATTR_WEIGHT),
+            let upper: UInt32 = fields.number(IPVS_DEST_ATTR_U_THRESH),
+            let lower: UInt32 = fields.number(IPVS_DEST_ATTR_L_THRESH)
+        else { return .failure(.invalidArgument) }
+        return id(serviceFamily: serviceFamily).map { id in
+            Destination(
+                id.address, port: id.port, weight: weight,
+                forwarding: .init(rawValue: method & UInt32(IP_VS_CONN_F_FWD_MASK)), upperThreshold: upper,
+                lowerThreshold: lower,
+                tunnel: .init(
+                    type: fields.number(IPVS_DEST_ATTR_TUN_TYPE) ?? 0,
+                    port: UInt16(bigEndian: fields.number(IPVS_DEST_ATTR_TUN_PORT) ?? 0),
+                    flags: fields.number(IPVS_DEST_ATTR_TUN_FLAGS) ?? 0))
+        }
+    }
+}

@@ -1,0 +1,69 @@
+package import IPVSKit
+import Testing
+
+/// What IPVS promises to a program, whichever kernel is behind it: run by `IPVSKitTestingTests` on the fake and by
+/// `KernelTests` on the real kernel, so that the one stays like the other.
+///
+/// A clause begins with an empty table, and may leave one that is not.
+package enum IPVSContract {
+    /// What is checked, by name.
+    package struct Clause: Sendable, CustomTestStringConvertible {
+        package let name: String
+        /// Whether ``Subject/interface`` must be there.
+        package var takesInterface = false
+        package let body: @Sendable (Subject) async throws -> Void
+
+        package var testDescription: String { name }
+
+        package init(_ name: String, _ body: @escaping @Sendable (IPVS) async throws -> Void) {
+            self.name = name
+            self.body = { try await body($0.ipvs) }
+        }
+
+        init(_ name: String, onInterface body: @escaping @Sendable (Subject) async throws -> Void) {
+            self.name = name
+            self.body = body
+            takesInterface = true
+        }
+    }
+
+    /// Whom it is checked on.
+    package struct Subject: Sendable {
+        package let ipvs: IPVS
+        /// A network interface that is up and has addresses.
+        package let interface: String
+
+        package init(_ ipvs: IPVS, interface: String = "") {
+            self.ipvs = ipvs
+            self.interface = interface
+        }
+    }
+
+    /// The whole contract.
+    package static let all: [Clause] = [
+        Clause("what is written is read back equal", whatIsWrittenIsReadBackEqual),
+        Clause("differences are written and nothing else", differencesAreWrittenAndNothingElse),
+        Clause("errors", errors),
+        Clause("errors of updates", errorsOfUpdates),
+        Clause("destinations that no packet can reach", destinationsThatNoPacketCanReach),
+        Clause("tunnels and families", tunnelsAndFamilies),
+        Clause("a service that is absent has no destinations", aServiceThatIsAbsentHasNoDestinations),
+        Clause("destinations are listed newest first", destinationsAreListedNewestFirst),
+        Clause("a failure stops nothing behind it", aFailureStopsNothingBehindIt),
+        Clause("families and protocols make services of their own", familiesAndProtocolsMakeServicesOfTheirOwn),
+        Clause("ten thousand destinations in one pipeline", tenThousandDestinationsInOnePipeline),
+        Clause("a hundred tasks share a client", aHundredTasksShareAClient),
+        Clause("flush deletes every service", flushDeletesEveryService),
+        Clause("timeouts are set one by one", timeoutsAreSetOneByOne),
+        Clause("info", info),
+        Clause("zero", zero),
+        Clause("sync daemons are started, read back and stopped", onInterface: syncDaemonsAreStartedReadBackAndStopped),
+        Clause("sync daemons know of no mixed service", onInterface: syncDaemonsKnowOfNoMixedService),
+        Clause("a partial change keeps what it does not name", aPartialChangeKeepsWhatItDoesNotName),
+        Clause("the table is what netlink lists, whichever way it is read", theTableIsWhatNetlinkLists),
+        Clause("a table that changes is read whole or not at all", aTableThatChangesIsReadWholeOrNotAtAll),
+        Clause("requests that say too little", requestsThatSayTooLittle),
+        Clause("requests in unusual words", requestsInUnusualWords),
+        Clause("commands that there are not", commandsThatThereAreNot),
+    ]
+}

@@ -1,0 +1,95 @@
+import IPVSKit
+import IPVSKitTesting
+import SystemPackage
+import Testing
+
+/// What the fake has beyond the kernel: a text, counters and faults by hand.
+@Suite(.timeLimit(.minutes(1))) struct FakeIPVSTests {
+    private static let web = VirtualService.ID.firewallMark(0x102, .ipv4)
+
+    @Test func countersAreSetByHandAndZeroed() async throws {
+        let fake = FakeIPVS()
+        let destination = Destination("10.0.0.1", port: 80)
+        try await fake.client.create(VirtualService(id: Self.web))
+        try await fake.client.create(destination, of: Self.web)
+        var counted = Statistics()
+        counted.connections = 5_000_000_000
+        counted.incomingByteRate = 7
+        fake.setStatistics(counted, of: Self.web)
+        var status = DestinationStatus(destination: destination, statistics: counted)
+        status.activeConnections = 3
+        fake.setStatus(status, of: Self.web)
+
+        let before = try await fake.client.service(Self.web)
+        #expect(before.statistics == counted)
+        #expect(before.destinations == [status])
+        try await fake.client.zero(Self.web)
+        let after = try await fake.client.service(Self.web)
+        #expect(after.statistics == Statistics())
+        #expect(after.destinations.map(\.statistics) == [Statistics()])
+        #expect(after.destinations.map(\.activeConnections) == [3], "connections are no counter")
+    }
+
+    @Test func aRefusalIsInjectedForSoManyRequestsOfAKind() async throws {
+        let fake = FakeIPVS()
+        fake.inject(.error(.noMemory), next: 2, on: .newDestination)
+        try await fake.client.create(VirtualService(id: Self.web))
+        let result = try await fake.client.perform(
+            (1...4).map { .createDestination(Destination(IPAddress(ipv4: 10 << 24 | $0), port: 80), of: Self.web) })
+        #expect(result.failures.map(\.index) == [0, 1])
+        #expect(result.failures.map(\.error.errno) == [.noMemory, .noMemory])
+        #expect(
+            fake.description == """
+                -A -f 258 -s rr
+                -a -f 258 -r 10.0.0.4:80 -m -w 1
+                -a -f 258 -r 10.0.0.3:80 -m -w 1
+                """)
+    }
+
+    @Test func anAnswerThatIsLostLeavesTheOutcomeUnknown() async throws {
+        let fake = FakeIPVS()
+        let ipvs = fake.client(deadline: .milliseconds(50))
+        fake.inject(.lost)
+        let result = try await ipvs.perform([.createService(VirtualService(id: Self.web))])
+        #expect(result[0] == .unknown)
+        #expect(result.interruption?.code == .deadlineExceeded)
+        #expect(fake.description == "-A -f 258 -s rr", "it was done all the same")
+
+        fake.inject(.ignored)
+        let error = await #expect(throws: IPVSError.self) { try await ipvs.delete(Self.web) }
+        #expect(error?.code == .deadlineExceeded)
+        #expect(fake.description == "-A -f 258 -s rr")
+        try await ipvs.delete(Self.web)
+        #expect(fake.description == "")
+    }
+
+    @Test func anAnswerThatIsNoNetlinkIsAnError() async throws {
+        let fake = FakeIPVS()
+        fake.inject(.malformed)
+        let error = await #expect(throws: IPVSError.self) { try await fake.client.services() }
+        #expect(error?.code == .communication)
+        let services = try await fake.client.services()
+        #expect(services.isEmpty)
+    }
+
+    @Test func twoClientsShareAKernelAndTwoKernelsNothing() async throws {
+        let fake = FakeIPVS()
+        try await fake.client.create(VirtualService(id: Self.web))
+        let other = try await fake.client(deadline: .seconds(30)).services()
+        #expect(other.map(\.id) == [Self.web])
+        let elsewhere = try await FakeIPVS().client.services()
+        #expect(elsewhere.isEmpty)
+    }
+
+    @Test func whatModulesThereAreIsForTheTestToSay() async throws {
+        let fake = FakeIPVS(schedulers: [.roundRobin], persistenceEngines: [])
+        try await fake.client.create(VirtualService(id: Self.web))
+        for service in [
+            VirtualService(id: Self.web, scheduler: .maglevHashing),
+            VirtualService(id: Self.web, persistence: .init(), persistenceEngine: "sip"),
+        ] {
+            let error = await #expect(throws: IPVSError.self) { try await fake.client.update(service) }
+            #expect(error?.code == .schedulerNotFound)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+import IPVSKit
+import IPVSKitTesting
+import SystemPackage
+import Testing
+
+/// A kernel that is a closure.
+@Suite(.timeLimit(.minutes(1))) struct SimulatedKernelTests {
+    private static let web = VirtualService.ID.address("10.0.0.1", port: 443, protocol: .udp)
+
+    /// What each change of a batch looks like on the other side.
+    @Test func aRequestIsDecoded() async throws {
+        let service = VirtualService(
+            id: Self.web, scheduler: "sh", flags: .hashPort,
+            persistence: .init(timeoutSeconds: 9, netmask: 0xFFFF_0000),
+            persistenceEngine: "sip")
+        let destination = Destination(
+            "fd00::1", port: 8443, weight: 3, forwarding: .tunnel, upperThreshold: 5, lowerThreshold: 4,
+            tunnel: .init(type: 1, port: 6080, flags: 1))
+        let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
+            #expect(request.serviceID == Self.web)
+            #expect(!request.isDump)
+            switch request.command {
+            case .newService, .setService:
+                #expect(request.service == service)
+                #expect(request.destinationID == nil && request.destination == nil)
+            case .newDestination, .setDestination:
+                #expect(request.service == nil, "it is named, and not described")
+                #expect(request.destination == destination)
+                #expect(request.destinationID == destination.id)
+            case .deleteDestination:
+                #expect(request.destination == nil)
+                #expect(request.destinationID == destination.id)
+            case .deleteService:
+                #expect(request.service == nil)
+                #expect(request.wantsAcknowledgement, "the last of a batch does")
+                #expect(request.attributes.map(\.type) == [1])
+                // AF_INET, UDP, the address, the port.
+                #expect(
+                    request.attributes[0].nested.map(\.bytes) == [[2, 0], [17, 0], [10, 0, 0, 1], [0x01, 0xBB]])
+            default:
+                Issue.record("unexpected \(request.command)")
+            }
+            return [.acknowledgement]
+        })
+        try await ipvs.perform([
+            .createService(service), .updateService(service), .createDestination(destination, of: Self.web),
+            .updateDestination(destination, of: Self.web), .deleteDestination(destination.id, of: Self.web),
+            .deleteService(Self.web),
+        ]).get()
+    }
+
+    @Test func eachKindOfReplyIsRead() async throws {
+        var statistics = Statistics()
+        statistics.outgoingBytes = 1 << 40
+        let service = VirtualServiceStatus(
+            service: VirtualService(id: Self.web, flags: .onePacket, persistence: .init(timeoutSeconds: 3)),
+            statistics: statistics)
+        let destinations = (UInt32(1)...300).map {
+            DestinationStatus(
+                destination: Destination(IPAddress(ipv4: 10 << 24 | $0), port: 80, weight: $0), statistics: statistics)
+        }
+        let daemon = SyncDaemon(
+            role: .backup, interface: "eth0", syncID: 7, maximumLength: 1400, group: "ff02::1", port: 99, timeToLive: 3)
+        let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
+            switch request.command {
+            case .getService: [.service(service), .done]
+            case .getDestination: destinations.map { .destination($0) } + [.done]
+            case .getDaemon: [.daemon(daemon), .done]
+            case .getConfiguration: [.timeouts(Timeouts(tcpSeconds: 1, udpSeconds: 3)), .acknowledgement]
+            case .getInfo: [.info(version: 0x01_0203, connectionTableSize: 16), .acknowledgement]
+            default: [.error(.notPermitted)]
+            }
+        })
+        var whole = service
+        whole.destinations = destinations
+        #expect(try await ipvs.status() == [whole])
+        #expect(try await ipvs.daemons() == [daemon])
+        #expect(try await ipvs.timeouts() == Timeouts(tcpSeconds: 1, udpSeconds: 3))
+        let info = try await ipvs.info()
+        #expect(info.version.description == "1.2.3" && info.connectionTableSize == 16)
+        let error = await #expect(throws: IPVSError.self) { try await ipvs.flush() }
+        #expect(error?.code == .notPermitted)
+    }
+
+    @Test func rawRepliesAreAsTheyAre() async throws {
+        let ipvs = IPVS(
+            simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
+                switch request.command {
+                case .getConfiguration: [.payload(.setConfiguration, [8, 0, 4, 0, 77, 0, 0, 0]), .acknowledgement]
+                case .getInfo: [.datagram([1, 2, 3])]
+                case .getService: [.malformed]
+                default: [.nothing]
+                }
+            }, deadline: .milliseconds(100))
+        #expect(try await ipvs.timeouts() == Timeouts(tcpSeconds: 77))
+        func code(_ body: () async throws -> Void) async -> IPVSError.Code? {
+            await #expect(throws: IPVSError.self) { try await body() }?.code
+        }
+        #expect(await code { _ = try await ipvs.info() } == .communication)
+        #expect(await code { _ = try await ipvs.services() } == .communication)
+        #expect(await code { try await ipvs.flush() } == .deadlineExceeded)
+    }
+}
