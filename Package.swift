@@ -145,7 +145,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "IPVSKit", "IPVSKitTesting", "IPVSContract", "Netlink", "meshctl", "balance-port", "live-table", "watch",
+                "IPVSKit", "IPVSKitTesting", "IPVSContract", "Netlink", "meshctl", "balance-port", "live-table",
+                "watch",
                 "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
