@@ -8,7 +8,7 @@ extension FakeIPVS.State {
         for (id, entry) in sortedServices {
             let service = entry.specification.value(id)
             lines.append("-A \(Self.option(id)) -s \(service.scheduler)" + Self.options(service))
-            for status in entry.destinations {
+            for status in entry.sortedDestinations {
                 lines.append("-a \(Self.option(id)) -r \(status.id)" + Self.options(status.destination))
             }
         }

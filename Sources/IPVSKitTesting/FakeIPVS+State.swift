@@ -8,8 +8,18 @@ extension FakeIPVS {
         struct Service: Sendable {
             var specification: ServiceSpecification
             var statistics = Statistics()
-            /// Newest first.
-            var destinations: [DestinationStatus] = []
+            var destinations: [Destination.ID: Entry] = [:]
+            /// Which in the order of creation.
+            let number: Int
+
+            /// As the kernel lists them: newest first.
+            var sortedDestinations: [DestinationStatus] {
+                destinations.values.sorted { $0.number > $1.number }.map(\.status)
+            }
+        }
+
+        struct Entry: Sendable {
+            var status: DestinationStatus
             /// Which in the order of creation.
             let number: Int
         }
@@ -85,7 +95,7 @@ extension FakeIPVS {
             case .getDestination:
                 // Of a service that is not there, or not named right, there are none: no error.
                 guard let id = try? request.decodedService()?.id.get() else { return [] }
-                return (services[id]?.destinations ?? []).map { .destination($0) }
+                return (services[id]?.sortedDestinations ?? []).map { .destination($0) }
             case .getDaemon:
                 return SyncDaemon.Role.allCases.compactMap { daemons[$0] }.map { .daemon($0) }
             default:
@@ -97,7 +107,8 @@ extension FakeIPVS {
             let fields = try request.fields()
             switch request.command {
             case .getService:
-                let (id, service) = try existing(request)
+                let id = try existing(request)
+                guard let service = services[id] else { throw .noSuchProcess }
                 return [.service(id, service.specification, service.statistics)]
             case .getConfiguration: return [.timeouts(timeouts)]
             case .getInfo: return [.info()]
@@ -108,10 +119,11 @@ extension FakeIPVS {
             case .zero: try zero(request, named: fields.has(IPVS_CMD_ATTR_SERVICE))
             case .newService: try create(request)
             case .setService:
-                let (id, service) = try existing(request, whole: true)
-                let specification = try specification(request, id: id, changing: service.specification.flags)
-                services[id]?.specification = specification
-            case .deleteService: services[try existing(request).id] = nil
+                let id = try existing(request, whole: true)
+                let flags = services[id]?.specification.flags ?? 0
+                let wanted = try specification(request, id: id, changing: flags)
+                services[id]?.specification = wanted
+            case .deleteService: services[try existing(request)] = nil
             case .newDestination, .setDestination, .deleteDestination: try change(request)
             default: throw .notSupportedOnSocket
             }
@@ -131,11 +143,11 @@ extension FakeIPVS.State {
     /// - Parameter whole: whether the request must have all of a service, which is looked at first.
     private func existing(
         _ request: SimulatedRequest, whole: Bool = false
-    ) throws(Errno) -> (id: VirtualService.ID, service: Service) {
+    ) throws(Errno) -> VirtualService.ID {
         let id = try named(request)
         if whole { _ = try request.decodedService()?.specification(changing: 0).get() }
-        guard let service = services[id] else { throw .noSuchProcess }
-        return (id, service)
+        guard services[id] != nil else { throw .noSuchProcess }
+        return id
     }
 
     private mutating func create(_ request: SimulatedRequest) throws(Errno) {
@@ -166,11 +178,11 @@ extension FakeIPVS.State {
     }
 
     private mutating func zero(_ request: SimulatedRequest, named: Bool) throws(Errno) {
-        let ids = named ? [try existing(request).id] : Array(services.keys)
+        let ids = named ? [try existing(request)] : Array(services.keys)
         for id in ids {
             services[id]?.statistics = Statistics()
-            for index in services[id]?.destinations.indices ?? 0..<0 {
-                services[id]?.destinations[index].statistics = Statistics()
+            for destination in services[id]?.destinations.keys.map({ $0 }) ?? [] {
+                services[id]?.destinations[destination]?.status.statistics = Statistics()
             }
         }
     }
@@ -180,15 +192,14 @@ extension FakeIPVS.State {
 
 extension FakeIPVS.State {
     private mutating func change(_ request: SimulatedRequest) throws(Errno) {
-        let (serviceID, service) = try existing(request)
+        let serviceID = try existing(request)
         guard let fields = try request.decodedDestination() else { throw .invalidArgument }
         let family = serviceID.family
         if request.command == .deleteDestination {
             let id = try fields.id(serviceFamily: family).get()
-            guard let index = service.destinations.firstIndex(where: { $0.id == id }) else {
+            guard services[serviceID]?.destinations.removeValue(forKey: id) != nil else {
                 throw .noSuchFileOrDirectory
             }
-            services[serviceID]?.destinations.remove(at: index)
             return
         }
 
@@ -201,14 +212,16 @@ extension FakeIPVS.State {
         if wanted.tunnel.type == UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE), wanted.tunnel.port == 0 {
             throw .invalidArgument
         }
-        let index = service.destinations.firstIndex { $0.id == wanted.id }
+        let exists = services[serviceID]?.destinations[wanted.id] != nil
         if request.command == .newDestination {
-            guard index == nil else { throw .fileExists }
+            guard !exists else { throw .fileExists }
             guard wanted.id.address.isReachable else { throw .invalidArgument }
-            services[serviceID]?.destinations.insert(DestinationStatus(destination: wanted), at: 0)
+            created += 1
+            services[serviceID]?.destinations[wanted.id] = Entry(
+                status: DestinationStatus(destination: wanted), number: created)
         } else {
-            guard let index else { throw .noSuchFileOrDirectory }
-            services[serviceID]?.destinations[index].destination = wanted
+            guard exists else { throw .noSuchFileOrDirectory }
+            services[serviceID]?.destinations[wanted.id]?.status.destination = wanted
         }
     }
 }
@@ -248,7 +261,7 @@ extension FakeIPVS.State {
             ?? fields.address(IPVS_DAEMON_ATTR_MCAST_GROUP6, family: .ipv6) ?? "224.0.0.81"
         guard group.isMulticast else { throw .invalidArgument }
         let isMixed = services.contains { id, service in
-            service.destinations.contains { $0.id.address.family != id.family }
+            service.destinations.keys.contains { $0.address.family != id.family }
         }
         guard !isMixed else { throw .invalidArgument }
         guard interfaces.contains(interface) else { throw .operationNotSupportedByDevice }

@@ -99,10 +99,8 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
     /// - Precondition: the destination exists.
     public func setStatus(_ status: DestinationStatus, of id: VirtualService.ID) {
         state.withLock { state in
-            guard let index = state.services[id]?.destinations.firstIndex(where: { $0.id == status.id }) else {
-                preconditionFailure("no destination \(status.id) of \(id)")
-            }
-            state.services[id]?.destinations[index] = status
+            precondition(state.services[id]?.destinations[status.id] != nil, "no destination \(status.id) of \(id)")
+            state.services[id]?.destinations[status.id]?.status = status
         }
     }
 

@@ -22,30 +22,31 @@ struct RequestFields {
         }
     }
 
-    private var bytes: [Int: [UInt8]] = [:]
+    /// Few enough to be searched one by one.
+    private var attributes: [SimulatedRequest.Attribute] = []
 
     /// Of two attributes of a type the later counts.
     init(_ payload: [UInt8], policy: [Int: Rule]) throws(Errno) {
         for attribute in SimulatedRequest.Attribute.list(payload) {
             guard let rule = policy[Int(attribute.type)] else { continue }
             guard rule.allows(attribute.bytes) else { throw .invalidArgument }
-            bytes[Int(attribute.type)] = attribute.bytes
+            attributes.append(attribute)
         }
     }
 
-    func has(_ types: Int...) -> Bool { types.allSatisfy { bytes[$0] != nil } }
+    func has(_ types: Int...) -> Bool { types.allSatisfy { raw($0) != nil } }
 
     func number<Number: FixedWidthInteger & BitwiseCopyable>(_ type: Int, as _: Number.Type = Number.self) -> Number? {
-        bytes[type].flatMap { Bytes.number($0) }
+        raw(type).flatMap { Bytes.number($0) }
     }
 
-    func raw(_ type: Int) -> [UInt8]? { bytes[type] }
+    func raw(_ type: Int) -> [UInt8]? { attributes.last { Int($0.type) == type }?.bytes }
 
-    func text(_ type: Int) -> String? { bytes[type].map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
+    func text(_ type: Int) -> String? { raw(type).map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
 
     /// What is missing of an address is zero.
     func address(_ type: Int, family: AddressFamily) -> IPAddress? {
-        guard let bytes = bytes[type] else { return nil }
+        guard let bytes = raw(type) else { return nil }
         let padded = bytes + [UInt8](repeating: 0, count: 16)
         switch family {
         case .ipv4: return Bytes.number(padded).map { IPAddress(ipv4: UInt32(bigEndian: $0)) }
@@ -91,17 +92,17 @@ extension SimulatedRequest {
 
 /// What a request says of a service: `ip_vs_genl_parse_service`.
 struct ServiceFields {
+    private static let policy: [Int: RequestFields.Rule] = [
+        IPVS_SVC_ATTR_AF: .atLeast(2), IPVS_SVC_ATTR_PROTOCOL: .atLeast(2), IPVS_SVC_ATTR_ADDR: .atMost(16),
+        IPVS_SVC_ATTR_PORT: .atLeast(2), IPVS_SVC_ATTR_FWMARK: .atLeast(4), IPVS_SVC_ATTR_SCHED_NAME: .text(15),
+        IPVS_SVC_ATTR_PE_NAME: .text(16), IPVS_SVC_ATTR_FLAGS: .atMost(8), IPVS_SVC_ATTR_TIMEOUT: .atLeast(4),
+        IPVS_SVC_ATTR_NETMASK: .atLeast(4),
+    ]
+
     private let fields: RequestFields
 
     init(_ nest: [UInt8]) throws(Errno) {
-        fields = try RequestFields(
-            nest,
-            policy: [
-                IPVS_SVC_ATTR_AF: .atLeast(2), IPVS_SVC_ATTR_PROTOCOL: .atLeast(2), IPVS_SVC_ATTR_ADDR: .atMost(16),
-                IPVS_SVC_ATTR_PORT: .atLeast(2), IPVS_SVC_ATTR_FWMARK: .atLeast(4), IPVS_SVC_ATTR_SCHED_NAME: .text(15),
-                IPVS_SVC_ATTR_PE_NAME: .text(16), IPVS_SVC_ATTR_FLAGS: .atMost(8), IPVS_SVC_ATTR_TIMEOUT: .atLeast(4),
-                IPVS_SVC_ATTR_NETMASK: .atLeast(4),
-            ])
+        fields = try RequestFields(nest, policy: Self.policy)
     }
 
     /// A mark wins over an address, and a mark of 0 is the service TCP of no address.
@@ -186,19 +187,19 @@ struct ServiceSpecification: Sendable {
 
 /// What a request says of a destination: `ip_vs_genl_parse_dest`.
 struct DestinationFields {
+    private static let policy: [Int: RequestFields.Rule] = [
+        IPVS_DEST_ATTR_ADDR: .atMost(16), IPVS_DEST_ATTR_PORT: .atLeast(2),
+        IPVS_DEST_ATTR_FWD_METHOD: .atLeast(4),
+        IPVS_DEST_ATTR_WEIGHT: .atLeast(4), IPVS_DEST_ATTR_U_THRESH: .atLeast(4),
+        IPVS_DEST_ATTR_L_THRESH: .atLeast(4), IPVS_DEST_ATTR_ADDR_FAMILY: .atLeast(2),
+        IPVS_DEST_ATTR_TUN_TYPE: .atLeast(1), IPVS_DEST_ATTR_TUN_PORT: .atLeast(2),
+        IPVS_DEST_ATTR_TUN_FLAGS: .atLeast(2),
+    ]
+
     private let fields: RequestFields
 
     init(_ nest: [UInt8]) throws(Errno) {
-        fields = try RequestFields(
-            nest,
-            policy: [
-                IPVS_DEST_ATTR_ADDR: .atMost(16), IPVS_DEST_ATTR_PORT: .atLeast(2),
-                IPVS_DEST_ATTR_FWD_METHOD: .atLeast(4),
-                IPVS_DEST_ATTR_WEIGHT: .atLeast(4), IPVS_DEST_ATTR_U_THRESH: .atLeast(4),
-                IPVS_DEST_ATTR_L_THRESH: .atLeast(4), IPVS_DEST_ATTR_ADDR_FAMILY: .atLeast(2),
-                IPVS_DEST_ATTR_TUN_TYPE: .atLeast(1), IPVS_DEST_ATTR_TUN_PORT: .atLeast(2),
-                IPVS_DEST_ATTR_TUN_FLAGS: .atLeast(2),
-            ])
+        fields = try RequestFields(nest, policy: Self.policy)
     }
 
     /// Without a family, or of family 0, it has the service's.
