@@ -9,10 +9,11 @@ extension IPVS {
     /// at once. What is true of that is true of yours, but note that it loads the modules that can be loaded;
     /// `modprobe -r ip_vs_NAME` unloads one that no service uses.
     ///
-    /// - Parameter candidates: what to try, and the order of the result. The kernel can be asked about names only.
+    /// - Parameter candidates: what to try, and the order of the result. What cannot be a name is none.
     /// - Throws: ``IPVSError/Code/notPermitted`` without CAP_NET_ADMIN and CAP_SYS_ADMIN,
     ///   ``IPVSError/Code/unavailable`` where the kernel has no IPVS.
     public func schedulers(among candidates: [Scheduler] = Scheduler.known) async throws(IPVSError) -> [Scheduler] {
+        let candidates = candidates.filter { IPVSError.nameFits($0.rawValue, limit: Scheduler.nameLimit) }
         let scratch = try await scratch("find the schedulers of the kernel")
         let result = try await scratch.perform(
             candidates.enumerated().map { number, scheduler in
