@@ -35,7 +35,7 @@ import Testing
     @Test func anAnswerIsLost() async throws {
         let fake = FakeIPVS()
         let web = VirtualService.ID.firewallMark(0x102, .ipv4)
-        let impatient = fake.client(deadline: .milliseconds(50))
+        let impatient = fake.client(deadline: .seconds(1))
         fake.inject(.lost)
         let result = try await impatient.perform([.createService(VirtualService(id: web))])
         #expect(result[0] == .unknown)

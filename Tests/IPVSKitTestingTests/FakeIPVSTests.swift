@@ -48,7 +48,7 @@ import Testing
 
     @Test func anAnswerThatIsLostLeavesTheOutcomeUnknown() async throws {
         let fake = FakeIPVS()
-        let ipvs = fake.client(deadline: .milliseconds(50))
+        let ipvs = fake.client(deadline: .seconds(1))
         fake.inject(.lost)
         let result = try await ipvs.perform([.createService(VirtualService(id: Self.web))])
         #expect(result[0] == .unknown)

@@ -43,7 +43,7 @@ import Testing
             simulating: { request in
                 // Answers the first window, and no more.
                 request[8] == 64 ? [reply(to: request, type: 2, payload: [0, 0, 0, 0])] : []
-            }, deadline: .milliseconds(50))
+            }, deadline: .seconds(1))
         let changes = (0..<200).map {
             Change.deleteService(.firewallMark(FirewallMark(rawValue: UInt32($0 + 1))!, .ipv4))
         }
