@@ -1,4 +1,5 @@
 public import IPVSKit
+import Netlink
 public import RuleKit
 
 /// What publishing a port came to.
@@ -22,8 +23,10 @@ extension Mesh {
         let change = try await change { state, observed in
             let isNew = state.publisher(of: listening) == nil
             try state.publish(listening, target: target, service: service, options: options, avoiding: observed.marks)
-            guard isNew else { return }
-            let survey = await HostSurvey(listening, in: state, service, on: observed.node)
+            guard isNew, let (_, port) = state.publisher(of: listening), let owner = state.services[service] else {
+                return
+            }
+            let survey = await HostSurvey(port, of: owner, on: observed.node)
             if !force { try survey.refuseConflicts() }
             host.withLock { $0 = survey }
         }
