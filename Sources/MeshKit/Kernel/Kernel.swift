@@ -8,7 +8,12 @@ struct Kernel: Sendable {
     let sysctls = SysctlFiles()
     let links = LinkFlags()
     let detour = DetourLinks()
-    let conntrack = Conntrack()
+    let conntrack: Conntrack
+
+    init(ipvs: IPVS) throws {
+        self.ipvs = ipvs
+        conntrack = try Conntrack()
+    }
 
     /// What carries rules at a place.
     func backend(_ place: RulePlace) throws -> any RuleBackend {
