@@ -61,14 +61,16 @@ let package = Package(
 
         .systemLibrary(name: "CIPSetSystem", pkgConfig: "libipset", providers: [.apt(["libipset-dev"])]),
         .target(name: "CIPSet", dependencies: ["CIPSetSystem"]),
+        .systemLibrary(name: "CNFTablesSystem", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+        .target(name: "CNFTables", dependencies: ["CNFTablesSystem"]),
         .target(
             name: "RuleKit",
             dependencies: [
-                "IPVSKit", "Netlink", "CIPSet",
+                "IPVSKit", "Netlink", "CIPSet", "CNFTables",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
                 .product(name: "SystemPackage", package: "swift-system"),
-            ],
+            ], exclude: ["IPTables"],
             swiftSettings: settings),
         .target(
             name: "MeshKit",

@@ -25,6 +25,18 @@ public struct IPPrefix: Hashable, Sendable {
     /// The network of one address.
     public init(_ address: IPAddress) { self.init(address, length: address.family == .ipv4 ? 32 : 128) }
 
+    /// The network that has just these addresses; nil where none has.
+    init?(from first: IPAddress, through last: IPAddress) {
+        let bits = first.family == .ipv4 ? 32 : 128
+        guard first.family == last.family,
+            let length = (0...bits).first(where: { length in
+                let prefix = IPPrefix(first, length: length)
+                return prefix.address == first && prefix.lastAddress == last
+            })
+        else { return nil }
+        self.init(first, length: length)
+    }
+
     /// The family of its addresses.
     public var family: AddressFamily { address.family }
 

@@ -8,4 +8,6 @@ public struct RenderedRules: Hashable, Sendable {
     public var order: [String]
     /// The sets that hold each port of a range for itself.
     public var expanded: Set<String>
+    /// The sets that a packet meets only after IPVS has sent it on.
+    public var behind: Set<String>
 }

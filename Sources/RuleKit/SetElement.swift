@@ -26,6 +26,8 @@ public struct SetElement: Hashable, Sendable {
     public var address: IPAddress?
     /// The network, where it is part of the key.
     public var prefix: IPPrefix?
+    /// The last address of what was found where a network should be and is none; no element of ours has it.
+    public var lastAddress: IPAddress?
     /// What it maps to; nil in a set.
     public var value: Value?
 
@@ -65,7 +67,7 @@ extension SetElement: CustomStringConvertible, Comparable {
         if let address { parts.append("\(address)") }
         if let transport { parts.append("\(transport)") }
         if let ports { parts.append(PortBinding.text(of: ports)) }
-        if let prefix { parts.append("\(prefix)") }
+        if let prefix { parts.append(lastAddress.map { "\(prefix.address)-\($0)" } ?? "\(prefix)") }
         return parts.joined(separator: " . ")
     }
 

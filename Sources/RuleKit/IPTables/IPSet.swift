@@ -16,8 +16,8 @@ struct IPSet: Hashable {
         case allowed, allowedAt
         /// Ports that not everybody may connect to.
         case restrictedTCP, restrictedUDP, restrictedSCTP, restrictedAt
-        /// The marks of ports.
-        case markedTCP, markedUDP, markedSCTP, markedAt
+        /// The marks of ports, and of ports of one address.
+        case markedAt, markedTCP, markedUDP, markedSCTP
         /// The marks of addresses.
         case virtualAddresses
     }

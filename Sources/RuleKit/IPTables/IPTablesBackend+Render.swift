@@ -3,9 +3,9 @@ import IPVSKit
 extension IPTablesBackend {
     /// What the kernel should hold for rules. Pure.
     public func render(_ rules: RuleSet) -> RenderedRules {
-        guard !rules.isEmpty else { return RenderedRules(role: nil, elements: [], order: [], expanded: []) }
+        guard !rules.isEmpty else { return RenderedRules(role: nil, elements: [], order: [], expanded: [], behind: []) }
         guard case .balancer(let detour) = rules.role else {
-            return RenderedRules(role: rules.role, elements: [], order: [], expanded: [])
+            return RenderedRules(role: rules.role, elements: [], order: [], expanded: [], behind: [])
         }
         let sets = IPSet.all(families)
         let targets = families.map(TargetRule.set)
@@ -13,7 +13,8 @@ extension IPTablesBackend {
         var result = RenderedRules(
             role: rules.role, elements: [],
             order: sets[..<afterTargets].map(\.name) + targets + sets[afterTargets...].map(\.name),
-            expanded: Set(sets.filter(\.use.hasPorts).map(\.name)))
+            expanded: Set(sets.filter(\.use.hasPorts).map(\.name)),
+            behind: Set(sets.filter(\.use.isBehind).map(\.name)))
         for family in families {
             var elements = ElementList(family: family)
             // What is balanced elsewhere is translated there.
@@ -96,6 +97,16 @@ extension IPSet.Use {
         switch layout {
         case .port, .networkPort, .addressPort, .addressPortNetwork: true
         case .address, .addressMark, .networkPair: false
+        }
+    }
+}
+
+extension IPSet.Use {
+    /// Whether a packet meets it only after IPVS has sent it on.
+    fileprivate var isBehind: Bool {
+        switch self {
+        case .tasks, .hairpins, .sourceNAT: true
+        default: false
         }
     }
 }

@@ -98,8 +98,8 @@ private struct Vocabulary {
         return Skeleton.Chain(
             table: "mangle", name: "MESH-MARK",
             jumps: [.init(from: "PREROUTING", condition: condition), .init(from: "OUTPUT", condition: condition)],
-            rules: ["-d \(loopback) -j RETURN"] + Self.protocols.map { "-p \($0) \(map(.marked($0)!))" }
-                + [map(.markedAt), map(.virtualAddresses)])
+            rules: ["-d \(loopback) -j RETURN", map(.virtualAddresses)]
+                + Self.protocols.map { "-p \($0) \(map(.marked($0)!))" } + [map(.markedAt)])
     }
 
     /// Translates the port of what is marked, where IPVS cannot: a service that is persistent sends every port of its

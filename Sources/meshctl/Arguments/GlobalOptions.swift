@@ -12,7 +12,16 @@ import SystemPackage
 /// What every command takes.
 struct GlobalOptions: ParsableArguments {
     enum Rules: String, ExpressibleByArgument, CaseIterable {
-        case auto, iptables
+        case auto, nftables, iptables
+
+        /// Nil for the one that is in use, or the best.
+        var tool: RuleTool? {
+            switch self {
+            case .auto: nil
+            case .nftables: .nftables
+            case .iptables: .iptables
+            }
+        }
     }
 
     @Option(
@@ -21,7 +30,10 @@ struct GlobalOptions: ParsableArguments {
             "Where the mesh is kept (default: $MESHCTL_STATE_DIR, else /var/lib/meshctl).", valueName: "dir"))
     var stateDirectory: String?
 
-    @Option(help: "What carries the rules into the kernel.")
+    @Option(
+        help: """
+            What carries the rules into the kernel; auto is what carries them already, else nftables where the kernel can.
+            """)
     var rules = Rules.auto
 
     @Flag(name: .shortAndLong, help: "Say on standard error what is done.")
@@ -38,15 +50,15 @@ struct GlobalOptions: ParsableArguments {
         var logger = Logger(label: "meshctl") { _ in StreamLogHandler.standardError(label: "meshctl") }
         logger.logLevel = verbose ? .debug : .error
         return Mesh(
-            store: store, ipvs: try IPVS(logger: logger), rules: IPTablesBackend(),
+            store: store, ipvs: try IPVS(logger: logger), tool: rules.tool,
             onWait: { StandardError.write("waiting for another meshctl on the same state to finish") })
     }
 
     /// Changes what is asked for and the kernel with it, and gives what is asked for now.
-    func change(_ edit: (inout MeshState, ObservedDatapath) throws -> Void) async throws -> MeshState {
-        let (state, plan) = try await mesh().change(edit)
-        report(plan)
-        return state
+    func change(_ edit: @Sendable (inout MeshState, ObservedDatapath) async throws -> Void) async throws -> MeshState {
+        let change = try await mesh().change(edit)
+        report(change.plan)
+        return change.state
     }
 
     func report(_ plan: Plan) {

@@ -1,0 +1,93 @@
+import CNFTables
+public import IPVSKit
+import Netlink
+
+/// Rules by nftables, in a table of our own, without starting a program.
+///
+/// The constant part goes by libnftables, in one transaction; elements of sets go as netfilter messages of our own, in
+/// another.
+public struct NFTablesBackend: RuleBackend {
+    /// `nftables`.
+    public var name: String { "nftables" }
+
+    private let namespace: NetworkNamespace
+
+    /// For a namespace, by default that of the process.
+    public init(in namespace: NetworkNamespace = .current) { self.namespace = namespace }
+
+    /// Whether the kernel takes the rules: it is asked to check them, and nothing is changed.
+    public func isSupported(_ role: RuleRole = .balancer(detour: nil)) async -> Bool {
+        let text = NFTablesSkeleton(role).text
+        return (try? await run("check the rules") { () throws(RuleError) in try NFTablesLibrary.check(text) }) != nil
+    }
+
+    /// What is in the kernel of what is ours.
+    public func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules {
+        let found = try await run("read the nftables rules") { () throws(RuleError) in
+            guard let listing = try NFTablesLibrary.listing() else { return nil as (NFTablesListing, Set<SetElement>)? }
+            let sets = NFTablesSet.allCases.filter { set in
+                listing.blocks[set.heading] == NFTablesListing.of(set)
+            }
+            return (listing, try NFTablesElements().read(sets))
+        }
+        guard let (listing, elements) = found else { return ObservedRules() }
+        let faults = try await faults(of: listing, role)
+        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements)
+    }
+
+    /// Makes changes, the constant part first: with empty sets it does nothing. Each of the two is one transaction.
+    public func apply(_ changes: [RuleChange]) async throws(RuleError) {
+        try await run("write the nftables rules") { () throws(RuleError) in
+            var removed: [SetElement] = []
+            var added: [SetElement] = []
+            for change in changes {
+                switch change {
+                case .install(let role, _): try Self.install(role)
+                case .uninstall:
+                    _ = try NFTablesLibrary.run(
+                        "delete table \(NFTablesSkeleton.table)\n", operation: "delete the nftables rules")
+                    return
+                case .put(let element, let replaced):
+                    removed += replaced
+                    added.append(element)
+                case .remove(let element): removed.append(element)
+                }
+            }
+            guard !(removed.isEmpty && added.isEmpty) else { return }
+            try NFTablesElements().commit(removing: removed, putting: added)
+        }
+    }
+
+    private static func install(_ role: RuleRole) throws(RuleError) {
+        let wanted = NFTablesSkeleton(role).text
+        let obstacles = try NFTablesLibrary.listing()?.removing(allBut: NFTablesListing(wanted)) ?? []
+        _ = try NFTablesLibrary.run(
+            (obstacles + [wanted]).joined(separator: "\n"), operation: "install the nftables rules")
+    }
+
+    /// How the table differs from what it should be. Versions of nft may write the same rules otherwise: so where the
+    /// text differs, it is compared with what this one makes of ours in a namespace that nobody sees.
+    private func faults(of listing: NFTablesListing, _ role: RuleRole) async throws(RuleError) -> [RuleFault] {
+        let text = NFTablesSkeleton(role).text
+        let faults = listing.faults(against: NFTablesListing(text))
+        guard !faults.isEmpty, let scratch = try? await NamespaceHandle.scratch() else { return faults }
+        let same = try? await DetachedThread.run(in: scratch) { () throws(RuleError) in
+            _ = try NFTablesLibrary.run(text, operation: "load the rules in a scratch namespace")
+            return try NFTablesLibrary.listing()
+        }
+        return (same ?? nil).map { listing.faults(against: $0) } ?? faults
+    }
+
+    /// On a thread in the namespace: libnftables and netfilter sockets block, and belong to the one they are made in.
+    private func run<Value: Sendable>(
+        _ operation: String, _ body: @escaping @Sendable () throws(RuleError) -> Value
+    ) async throws(RuleError) -> Value {
+        do {
+            return try await DetachedThread.run(in: try namespace.open(), body)
+        } catch let error as RuleError {
+            throw error
+        } catch {
+            throw RuleError(code: .refused, operation: operation, reason: "\(error)")
+        }
+    }
+}
