@@ -36,6 +36,11 @@ public struct NetworkNamespace: Sendable, CustomStringConvertible {
         .init(source: .descriptor(descriptor), description: "descriptor \(descriptor.rawValue)")
     }
 
+    /// Whether it is that of whoever asks, which takes no entering.
+    package var isCurrent: Bool {
+        if case .path("/proc/thread-self/ns/net") = source { true } else { false }
+    }
+
     package func open() throws(IPVSError) -> NamespaceHandle {
         do {
             return switch source {

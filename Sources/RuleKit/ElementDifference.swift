@@ -32,7 +32,9 @@ struct ElementDifference: Equatable {
         let (wanted, found) = (ports(of: added, in: sets), ports(of: removed, in: sets))
         added = added.filter { !sets.contains($0.set) || $0.ports == nil }
         removed = removed.filter { !sets.contains($0.set) || $0.ports == nil }
-        for (element, ports) in wanted { added.formUnion(element.with(ports.subtracting(found[element] ?? RangeSet()))) }
+        for (element, ports) in wanted {
+            added.formUnion(element.with(ports.subtracting(found[element] ?? RangeSet())))
+        }
         for (element, ports) in found {
             removed.formUnion(element.with(ports.subtracting(wanted[element] ?? RangeSet())))
         }

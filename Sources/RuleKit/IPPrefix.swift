@@ -64,7 +64,8 @@ extension IPPrefix: LosslessStringConvertible, Comparable {
             self.init(address)
             return
         }
-        let isNumber = !parts[1].isEmpty && parts[1].utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        let isNumber =
+            !parts[1].isEmpty && parts[1].utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         guard isNumber, let length = Int(parts[1]), length <= (address.family == .ipv4 ? 32 : 128) else { return nil }
         self.init(address, length: length)
     }

@@ -12,7 +12,7 @@ public enum RuleTool: String, Sendable, Hashable, Codable, CaseIterable {
     public func backend(in namespace: NetworkNamespace = .current) -> any RuleBackend {
         switch self {
         case .nftables: NFTablesBackend(in: namespace)
-        case .iptables: NFTablesBackend(in: namespace)
+        case .iptables: IPTablesBackend(in: namespace)
         }
     }
 
