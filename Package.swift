@@ -70,7 +70,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
                 .product(name: "SystemPackage", package: "swift-system"),
-            ], exclude: ["IPTables"],
+            ],
             swiftSettings: settings),
         .target(
             name: "MeshKit",
