@@ -75,7 +75,7 @@ let package = Package(
         .target(
             name: "MeshKit",
             dependencies: [
-                "IPVSKit", "RuleKit",
+                "IPVSKit", "RuleKit", "Netlink", "CNetlink",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -108,6 +108,8 @@ let package = Package(
         .executableTarget(
             name: "AllocationProbe", dependencies: ["IPVSKit"], path: "Tests/AllocationProbe",
             exclude: ["malloc-counter.c"], swiftSettings: settings),
+        .executableTarget(
+            name: "DetourProbe", dependencies: ["MeshKit"], path: "Tests/DetourProbe", swiftSettings: settings),
         .testTarget(
             name: "NetlinkTests",
             dependencies: ["Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
@@ -147,8 +149,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "IPVSKit", "IPVSKitTesting", "IPVSContract", "Netlink", "meshctl", "balance-port", "live-table",
-                "watch",
+                "IPVSKit", "IPVSKitTesting", "IPVSContract", "MeshKit", "Netlink", "meshctl", "balance-port",
+                "live-table", "watch", "DetourProbe",
                 "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
