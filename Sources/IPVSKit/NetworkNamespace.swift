@@ -1,4 +1,4 @@
-import Netlink
+package import Netlink
 public import SystemPackage
 
 /// A network namespace, by one of the names it can have.
@@ -36,7 +36,7 @@ public struct NetworkNamespace: Sendable, CustomStringConvertible {
         .init(source: .descriptor(descriptor), description: "descriptor \(descriptor.rawValue)")
     }
 
-    func open() throws(IPVSError) -> NamespaceHandle {
+    package func open() throws(IPVSError) -> NamespaceHandle {
         do {
             return switch source {
             case .path(let path): try NamespaceHandle(path: path)
