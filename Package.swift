@@ -22,11 +22,12 @@ let package = Package(
         .library(name: "IPVSKit", targets: ["IPVSKit"]),
         .library(name: "IPVSKitTesting", targets: ["IPVSKitTesting"]),
         .library(name: "RuleKit", targets: ["RuleKit"]),
+        .library(name: "Conntrack", targets: ["Conntrack"]),
         .library(name: "MeshKit", targets: ["MeshKit"]),
         .executable(name: "meshctl", targets: ["meshctl"]),
     ],
     traits: [
-        .trait(name: "Mesh", description: "The routing mesh: RuleKit, MeshKit and the command meshctl."),
+        .trait(name: "Mesh", description: "The routing mesh: RuleKit, Conntrack, MeshKit and the command meshctl."),
         .default(enabledTraits: ["Mesh"]),
     ],
     dependencies: [
@@ -67,6 +68,17 @@ let package = Package(
                 "IPVSKit", "Netlink", "CIPSet",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .systemLibrary(
+            name: "CConntrackSystem", pkgConfig: "libnetfilter_conntrack",
+            providers: [.apt(["libnetfilter-conntrack-dev"])]),
+        .target(name: "CConntrack", dependencies: ["CConntrackSystem"]),
+        .target(
+            name: "Conntrack",
+            dependencies: [
+                "IPVSKit", "Netlink", .target(name: "CConntrack", condition: mesh),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
@@ -131,6 +143,12 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "RuleKitTests", dependencies: ["RuleKit", "IPVSKit", "TestSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "ConntrackTests",
+            dependencies: [
+                "Conntrack", "CConntrack", "IPVSKit", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "MeshKitTests",
             dependencies: [
