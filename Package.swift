@@ -165,6 +165,7 @@ let package = Package(
             dependencies: [
                 "IPVSKit", "IPVSKitTesting", "IPVSContract", "Netlink", "meshctl", "balance-port", "live-table",
                 "watch",
+                "Conntrack", "CConntrack",
                 "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
