@@ -23,6 +23,11 @@ package struct Firewall: Sendable {
         package var verdict: Verdict
         /// Lines to type, where packets are dropped. All of them are needed.
         package var advice: [String]
+
+        package init(verdict: Verdict, advice: [String]) {
+            self.verdict = verdict
+            self.advice = advice
+        }
     }
 
     private let rules: HostRules

@@ -107,7 +107,7 @@ import Testing
         let answer = Self.publishing(TransportPort(1080, .tcp), in: HostRules(nft: HostTexts.handwritten))
         #expect(
             Self.text(answer?.verdict)
-                == "only: tcp flags & fin,syn,rst,ack syn limit rate 3/second accept")
+                == "only: tcp flags & fin,syn,rst,ack == syn limit rate 3/second accept")
     }
 
     private static func input(policy: String = "DROP", _ rules: String...) -> String {
