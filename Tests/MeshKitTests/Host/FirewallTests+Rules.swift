@@ -91,7 +91,7 @@ extension FirewallTests {
         (input("INPUT -j MESH-INPUT", "MESH-INPUT -j ACCEPT"), "dropped: policy DROP"),
     ])
     func iptables(text: String, verdict: String) {
-        let answer = Self.publishing(TransportPort(1080, .tcp), in: HostRules(iptables: text))
+        let answer = Self.publishing(PortBinding(1080, .tcp), in: HostRules(iptables: text))
         #expect(Self.text(answer?.verdict) == verdict)
     }
 
@@ -151,7 +151,7 @@ extension FirewallTests {
             {"rule": {"family": "inet", "table": "filter", "chain": "in", "handle": 3, "expr": [\#(statements)]}},
             {"rule": {"family": "inet", "table": "filter", "chain": "other", "handle": 4, "expr": [{"drop": null}]}}]}
             """#
-        let answer = Self.publishing(TransportPort(1080, .tcp), in: HostRules(nft: nft))
+        let answer = Self.publishing(PortBinding(1080, .tcp), in: HostRules(nft: nft))
         #expect(Self.text(answer?.verdict) == verdict)
     }
 }

@@ -19,10 +19,10 @@ import Testing
     }
 
     static func publishing(
-        _ port: TransportPort, in rules: HostRules, families: Set<AddressFamily> = [.ipv4], last: UInt16? = nil
+        _ port: PortBinding, in rules: HostRules, families: Set<AddressFamily> = [.ipv4], last: UInt16? = nil
     ) -> Firewall.Answer? {
         Firewall(rules).answer(
-            publishing: port.transport, ports: port.port...(last ?? port.port), at: node, families: families)
+            publishing: port.transport, ports: port.ports.lowerBound...(last ?? port.ports.upperBound), at: node, families: families)
     }
 
     @Test(
@@ -41,7 +41,7 @@ import Testing
             (5432, .tcp, "only: -A ufw-user-input -s 192.168.1.0/24 -p tcp -m tcp --dport 5432 -j ACCEPT"),
         ] as [(UInt16, TransportProtocol, String)])
     func ufw(port: UInt16, transport: TransportProtocol, verdict: String) {
-        let answer = Self.publishing(TransportPort(port, transport), in: HostRules(iptables: HostTexts.ufw))
+        let answer = Self.publishing(PortBinding(port, transport), in: HostRules(iptables: HostTexts.ufw))
         #expect(Self.text(answer?.verdict) == verdict)
         let isOpen = verdict == "accepted" || verdict.hasPrefix("not:")
         #expect(answer?.advice == (isOpen ? [] : ["ufw allow \(port)/\(transport)"]))
@@ -56,7 +56,7 @@ import Testing
         ] as [(UInt16, TransportProtocol, String)])
     func firewalld(port: UInt16, transport: TransportProtocol, verdict: String) {
         let answer = Self.publishing(
-            TransportPort(port, transport), in: HostRules(nft: HostTexts.firewalld), families: [.ipv4, .ipv6])
+            PortBinding(port, transport), in: HostRules(nft: HostTexts.firewalld), families: [.ipv4, .ipv6])
         #expect(Self.text(answer?.verdict) == verdict)
         let option = "--add-port=\(port)/\(transport)"
         #expect(
@@ -95,7 +95,7 @@ import Testing
         let nft = HostTexts.handwritten.split(separator: "\n")
             .filter { !$0.contains(#""key": "mark""#) && !$0.contains(#"{"limit": {"rate": 3"#) }
         let answer = Self.publishing(
-            TransportPort(port, transport), in: HostRules(nft: nft.joined(separator: "\n")))
+            PortBinding(port, transport), in: HostRules(nft: nft.joined(separator: "\n")))
         #expect(Self.text(answer?.verdict) == verdict)
         let isOpen = verdict == "accepted"
         #expect(
@@ -104,7 +104,7 @@ import Testing
     }
 
     @Test func aRateAndAMarkAreLeftOpen() {
-        let answer = Self.publishing(TransportPort(1080, .tcp), in: HostRules(nft: HostTexts.handwritten))
+        let answer = Self.publishing(PortBinding(1080, .tcp), in: HostRules(nft: HostTexts.handwritten))
         #expect(
             Self.text(answer?.verdict)
                 == "only: tcp flags & fin,syn,rst,ack == syn limit rate 3/second accept")
@@ -113,7 +113,7 @@ import Testing
     @Test func eachPartOfARangeIsAsked() {
         let open = Self.input(
             "INPUT -p tcp -m tcp --dport 1000:1005 -j ACCEPT", "INPUT -p tcp -m tcp --dport 1006:1010 -j ACCEPT")
-        let web = TransportPort(1000, .tcp)
+        let web = PortBinding(1000, .tcp)
         #expect(Self.publishing(web, in: HostRules(iptables: open), last: 1010)?.verdict == .accepted)
         let answer = Self.publishing(web, in: HostRules(iptables: open), last: 1011)
         #expect(Self.text(answer?.verdict) == "dropped: policy DROP")
@@ -140,27 +140,27 @@ import Testing
         ),
     ])
     func adviceForARange(rules: HostRules, lines: [String]) {
-        #expect(Self.publishing(TransportPort(1000, .tcp), in: rules, last: 1010)?.advice == lines)
+        #expect(Self.publishing(PortBinding(1000, .tcp), in: rules, last: 1010)?.advice == lines)
     }
 
     /// Its chains stay until the next boot, and say nothing any more.
     @Test func ufwSwitchedOffIsNotAdvised() {
         let text = "*filter\n:INPUT DROP [0:0]\n:ufw-user-input - [0:0]\nCOMMIT\n"
         #expect(
-            Self.publishing(TransportPort(1080, .tcp), in: HostRules(iptables: text))?.advice
+            Self.publishing(PortBinding(1080, .tcp), in: HostRules(iptables: text))?.advice
                 == ["iptables -I INPUT -p tcp --dport 1080 -j ACCEPT"])
     }
 
     @Test func ufwKnowsNoSCTP() {
         #expect(
-            Self.publishing(TransportPort(3868, .sctp), in: HostRules(iptables: HostTexts.ufw))?.advice
+            Self.publishing(PortBinding(3868, .sctp), in: HostRules(iptables: HostTexts.ufw))?.advice
                 == ["iptables -I INPUT -p sctp --dport 3868 -j ACCEPT"])
     }
 
     @Test func theWorstOfAllTablesAndFamiliesCounts() {
         let open = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"
         let shut = "*filter\n:INPUT DROP [0:0]\nCOMMIT\n"
-        let web = TransportPort(1080, .tcp)
+        let web = PortBinding(1080, .tcp)
         let both = HostRules(iptables: shut, ip6tables: shut, nft: HostTexts.firewalld)
         #expect(
             Self.publishing(web, in: both, families: [.ipv4, .ipv6])?.advice == [
@@ -184,7 +184,7 @@ import Testing
              "hook": "input", "prio": 0, "policy": "drop"}}]}
             """#
         let rules = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"
-        let web = TransportPort(1080, .tcp)
+        let web = PortBinding(1080, .tcp)
         let head = "# Table `other' is incompatible, use 'nft' tool.\n# Generated by iptables-save v1.8.9"
         #expect(
             Self.publishing(web, in: HostRules(iptables: "\(head) (nf_tables) on …\n" + rules, nft: nft))?.verdict
@@ -204,14 +204,14 @@ import Testing
             {"chain": {"family": "inet", "table": \(name.dropFirst(8)), "name": "in", "type": "filter", "hook": "input",
              "prio": 0, "policy": "drop"}}]}
             """
-        let web = TransportPort(1080, .tcp)
+        let web = PortBinding(1080, .tcp)
         #expect(Self.publishing(web, in: HostRules(nft: nft))?.verdict == .accepted)
         let other = nft.replacing(name.dropFirst(8), with: "\"other\"").replacing(flags, with: "")
         #expect(Self.text(Self.publishing(web, in: HostRules(nft: other))?.verdict) == "dropped: policy DROP")
     }
 
     @Test func whereNothingWasReadNothingIsTold() {
-        let web = TransportPort(1080, .tcp)
+        let web = PortBinding(1080, .tcp)
         #expect(Self.publishing(web, in: HostRules()) == nil)
         #expect(Self.publishing(web, in: HostRules(ip6tables: "")) == nil)
         #expect(Self.publishing(web, in: HostRules(nft: "Error: JSON support not compiled-in")) == nil)
