@@ -28,12 +28,21 @@ struct Observer: Sendable {
             found.formerRules = try await kernel.backend(RulePlace(namespace: .balancer, tool: former))
                 .read(expecting: role)
         }
-        found.detour = try await kernel.detour.observe()
+        found.detour = try await detour(state)
         if found.detour == .intact {
             found.detourRules = try await kernel.backend(RulePlace(namespace: .detour, tool: tool))
                 .read(expecting: .turnaround(node: LoopbackDetour.nodeAddress))
         }
         return found
+    }
+
+    /// Where it cannot even be looked at, as without CAP_SYS_ADMIN, there is none of ours: making it says why.
+    private func detour(_ state: MeshState) async throws -> ObservedDetour {
+        do {
+            return try await kernel.detour.observe()
+        } catch let error as DetourError where error.code == .notPermitted || !state.hasLoopback {
+            return .absent
+        }
     }
 
     private func nodeFacts() async throws -> NodeFacts {

@@ -83,7 +83,8 @@ public struct NFTablesBackend: RuleBackend {
         _ operation: String, _ body: @escaping @Sendable () throws(RuleError) -> Value
     ) async throws(RuleError) -> Value {
         do {
-            return try await DetachedThread.run(in: try namespace.open(), body)
+            // A thread that is there already need not enter, which takes CAP_SYS_ADMIN.
+            return try await DetachedThread.run(in: namespace.isCurrent ? nil : try namespace.open(), body)
         } catch let error as RuleError {
             throw error
         } catch {

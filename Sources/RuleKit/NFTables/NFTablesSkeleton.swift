@@ -109,9 +109,9 @@ struct NFTablesSkeleton: Equatable {
     private static func sourceNAT(_ detour: Detour?) -> [String] {
         var rules: [String] = []
         if let detour {
-            // Out to the other namespace with an address that it can answer, and from there to the tasks with one that
-            // they can.
-            rules.append("ip saddr 127.0.0.0/8 oifname \"\(detour.interface)\" masquerade")
+            // Out to the other namespace with an address that it can answer, whichever the client has bound to, and from
+            // there to the tasks with one that they can.
+            rules.append("oifname \"\(detour.interface)\" masquerade")
             if detour.scope == .loopback { rules.append("meta mark @published ip saddr \(detour.address) masquerade") }
         }
         return rules + [
