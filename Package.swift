@@ -70,7 +70,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
                 .product(name: "SystemPackage", package: "swift-system"),
-            ], exclude: ["IPTables"],
+            ],
             swiftSettings: settings),
         .target(
             name: "MeshKit",
@@ -147,8 +147,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "IPVSKit", "IPVSKitTesting", "IPVSContract", "Netlink", "meshctl", "balance-port", "live-table",
-                "watch",
+                "IPVSKit", "IPVSKitTesting", "IPVSContract", "Netlink", "RuleKit", "meshctl", "balance-port",
+                "live-table", "watch",
                 "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
