@@ -1,4 +1,3 @@
-public import IPVSKit
 import Netlink
 public import RuleKit
 

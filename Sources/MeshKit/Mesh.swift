@@ -1,6 +1,6 @@
 public import IPVSKit
 import Logging
-public import RuleKit
+import RuleKit
 
 /// The mesh on one node: the state, the kernel, and the passes that make the second follow the first.
 ///
@@ -19,9 +19,12 @@ public struct Mesh: Sendable {
     ///   - store: the state; writers lock its folder for as long as a pass takes.
     ///   - tool: what carries the rules; nil for what carries them already, else what the kernel is best served by.
     ///   - onWait: called where another process holds that lock for longer than a second.
-    public init(store: FileStore, ipvs: IPVS, tool: RuleTool? = nil, onWait: @escaping @Sendable () -> Void = {}) {
+    /// - Throws: `ConntrackError` where the namespace of the process cannot be opened.
+    public init(
+        store: FileStore, ipvs: IPVS, tool: RuleTool? = nil, onWait: @escaping @Sendable () -> Void = {}
+    ) throws {
         self.store = store
-        kernel = Kernel(ipvs: ipvs)
+        kernel = try Kernel(ipvs: ipvs)
         self.tool = tool
         self.onWait = onWait
     }

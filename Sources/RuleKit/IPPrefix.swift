@@ -77,6 +77,16 @@ extension IPPrefix: LosslessStringConvertible, Comparable {
     public static func < (lhs: Self, rhs: Self) -> Bool { (lhs.address, lhs.length) < (rhs.address, rhs.length) }
 }
 
+extension IPPrefix: ExpressibleByStringLiteral {
+    /// For networks written in source. A literal that is no network is a mistake of the program and traps.
+    public init(stringLiteral value: String) {
+        // `Self(value)` would come back here: a literal's initialiser wins over the failable one.
+        let parsed: Self? = .init(value)
+        guard let parsed else { preconditionFailure("not a network: \(value)") }
+        self = parsed
+    }
+}
+
 extension IPPrefix: Codable {
     /// Reads the text.
     public init(from decoder: any Decoder) throws {

@@ -2,9 +2,9 @@ import IPVSKit
 import RuleKit
 
 /// Says what a node's kernel should hold for a state. Pure: no input or output, no clock.
-public enum Compiler {
+package enum Compiler {
     /// The datapath of a balancer on the network `host`: everything in the node's own namespace.
-    public static func compile(_ state: MeshState, on node: NodeFacts = NodeFacts()) -> Datapath {
+    package static func compile(_ state: MeshState, on node: NodeFacts) -> Datapath {
         var datapath = Datapath()
         var entries: [Table.Entry] = []
         let local = state.localAddresses
@@ -30,9 +30,8 @@ public enum Compiler {
         }
         guard !datapath.rules.ports.isEmpty else { return Datapath() }
         datapath.ipvs = Table(entries)
-        if let detour, !datapath.rules.isEmpty {
+        if detour != nil {
             datapath.detour = RuleSet(role: .turnaround(node: LoopbackDetour.nodeAddress))
-            assert(detour.scope == .loopback)
         }
         datapath.sysctls = sysctls(entries, on: node)
         datapath.tcpTimeoutSeconds = tcpTimeoutSeconds

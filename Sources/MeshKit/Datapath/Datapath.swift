@@ -38,7 +38,7 @@ public struct ObservedDatapath: Sendable {
     /// IPVS's timeouts.
     public var timeouts = Timeouts()
     /// The rest of what decides what the kernel should hold.
-    public var node = NodeFacts()
+    package var node = NodeFacts()
 
     /// The marks of all services.
     public var marks: Set<FirewallMark> { Set(table.entries.keys.compactMap(\.firewallMark)) }

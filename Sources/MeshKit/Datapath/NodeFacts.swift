@@ -1,18 +1,18 @@
-public import IPVSKit
+import IPVSKit
 import RuleKit
 
 /// What a node is, as far as it decides what its kernel should hold.
-public struct NodeFacts: Equatable, Sendable {
+package struct NodeFacts: Equatable, Sendable {
     /// The node's own addresses, with the networks they are in.
-    public var addresses: [InterfaceAddress] = []
+    package var addresses: [InterfaceAddress] = []
     /// Bridges whose packets iptables and nftables see (br_netfilter), and whether each is promiscuous.
-    public var filteredBridges: [String: Bool] = [:]
+    package var filteredBridges: [String: Bool] = [:]
     /// The ports that the node takes for connections of its own.
-    public var localPorts: ClosedRange<UInt16> = 32768...60999
+    package var localPorts: ClosedRange<UInt16> = 32768...60999
     /// The kernel's version: 6 and 12.
-    public var kernel = KernelVersion(major: 6, minor: 0)
+    package var kernel = KernelVersion(major: 6, minor: 0)
     /// Interfaces with routes from router advertisements, which forwarding would make the kernel ignore.
-    public var interfacesWithRouterAdvertisements: Set<String> = []
+    package var interfacesWithRouterAdvertisements: Set<String> = []
 
     /// Whether an address is this node's.
     func isOwn(_ address: IPAddress) -> Bool { addresses.contains { $0.address == address } }
@@ -25,14 +25,14 @@ public struct NodeFacts: Equatable, Sendable {
 }
 
 /// The first two parts of a kernel's version.
-public struct KernelVersion: Hashable, Sendable, Comparable {
+package struct KernelVersion: Hashable, Sendable, Comparable {
     /// 6 of 6.12.
-    public var major: Int
+    package var major: Int
     /// 12 of 6.12.
-    public var minor: Int
+    package var minor: Int
 
     /// By number.
-    public static func < (lhs: Self, rhs: Self) -> Bool { (lhs.major, lhs.minor) < (rhs.major, rhs.minor) }
+    package static func < (lhs: Self, rhs: Self) -> Bool { (lhs.major, lhs.minor) < (rhs.major, rhs.minor) }
 }
 
 extension KernelVersion {

@@ -1,14 +1,14 @@
-public import IPVSKit
+package import IPVSKit
 import RuleKit
 
 /// Finds the steps from what the kernel holds to what it should hold. Pure: no input or output, no clock.
-public enum Planner {
+package enum Planner {
     /// What a packet meets last is put up first and taken down last, so that no packet meets half a path.
     ///
     /// - Parameters:
     ///   - before: what the kernel should have held so far; its UDP ports that are none any more leave flows behind.
     ///   - state: whose marks, tool and settings are ours; all else is left alone.
-    public static func plan(
+    package static func plan(
         from found: ObservedDatapath, to wanted: Datapath, before: Datapath? = nil, owning state: Ownership
     ) -> Plan {
         let ours = found.table.filter { id in id.firewallMark.map(state.marks.contains) ?? false }
@@ -38,20 +38,20 @@ public enum Planner {
     }
 
     /// What in the kernel is ours, by the state.
-    public struct Ownership: Sendable {
+    package struct Ownership: Sendable {
         /// The marks whose services are ours.
-        public var marks: Set<FirewallMark>
+        package var marks: Set<FirewallMark>
         /// What carries the rules.
-        public var tool: RuleTool
+        package var tool: RuleTool
         /// What carried them before.
-        public var formerTool: RuleTool?
+        package var formerTool: RuleTool?
         /// What of `ip_local_reserved_ports` is ours.
-        public var reservedPorts: [ClosedRange<UInt16>]
+        package var reservedPorts: [ClosedRange<UInt16>]
         /// The bridges that we made promiscuous.
-        public var promiscuousBridges: Set<String>
+        package var promiscuousBridges: Set<String>
 
         /// What a state says is ours, with a tool that may be another than the one it used.
-        public init(_ state: MeshState, tool: RuleTool) {
+        package init(_ state: MeshState, tool: RuleTool) {
             marks = state.ownedMarks
             self.tool = tool
             formerTool = state.rules == tool ? nil : state.rules

@@ -23,15 +23,16 @@ package struct Firewall: Sendable {
         package var verdict: Verdict
         /// Lines to type, where packets are dropped. All of them are needed.
         package var advice: [String]
+
+        package init(verdict: Verdict, advice: [String]) {
+            self.verdict = verdict
+            self.advice = advice
+        }
     }
 
     private let rules: HostRules
-    private let tables: [RuleTable]
 
-    package init(_ rules: HostRules) {
-        self.rules = rules
-        tables = rules.tables
-    }
+    package init(_ rules: HostRules) { self.rules = rules }
 
     /// Whether other hosts can reach a published port: INPUT meets its packets before IPVS does.
     ///
@@ -80,7 +81,7 @@ package struct Firewall: Sendable {
         guard families.contains(where: rules.areKnown) else { return nil }
         var worst = Verdict.accepted
         var lines: [String] = []
-        for table in tables {
+        for table in rules.tables {
             for family in families.intersection(table.families).sorted() {
                 for packet in packets(family, table) {
                     for base in table.bases where !base.isNAT && base.hook == packet.hook.rawValue {

@@ -3,20 +3,35 @@ import Subprocess
 
 /// The rules of the host's, as its tools print them, for one network namespace.
 ///
+/// Read once for all that is asked of it: the texts of a large host take a while to parse.
+///
 /// A text that is nil could not be had: the tool is not there, or fails, as without root. Then nothing is known of
 /// what it would have shown.
 package struct HostRules: Hashable, Sendable {
     /// What `iptables-save` prints.
-    package var iptables: String?
+    package let iptables: String?
     /// What `ip6tables-save` prints.
-    package var ip6tables: String?
+    package let ip6tables: String?
     /// What `nft -j list ruleset` prints.
-    package var nft: String?
+    package let nft: String?
+    /// All tables, each once: what the nft variant of iptables shows is left out of nft's.
+    let tables: [RuleTable]
+    private let knowsNFT: Bool
 
     package init(iptables: String? = nil, ip6tables: String? = nil, nft: String? = nil) {
         self.iptables = iptables
         self.ip6tables = ip6tables
         self.nft = nft
+        var tables: [RuleTable] = []
+        var shown: Set<String> = []
+        for (text, family) in [(iptables, AddressFamily.ipv4), (ip6tables, .ipv6)] {
+            guard let text else { continue }
+            tables += IPTablesText.tables(text, family: family)
+            shown.formUnion(IPTablesText.tablesOfNFT(text, family: family))
+        }
+        let ruleset = nft.flatMap { NFTRuleset($0, skipping: shown) }
+        self.tables = tables + (ruleset?.tables ?? [])
+        knowsNFT = ruleset != nil
     }
 
     /// Asks each tool, in the namespace of the process.
@@ -38,18 +53,6 @@ package struct HostRules: Hashable, Sendable {
         return result.standardOutput
     }
 
-    /// All tables, each once: what the nft variant of iptables shows is left out of nft's.
-    var tables: [RuleTable] {
-        var tables: [RuleTable] = []
-        var shown: Set<String> = []
-        for (text, family) in [(iptables, AddressFamily.ipv4), (ip6tables, .ipv6)] {
-            guard let text else { continue }
-            tables += IPTablesText.tables(text, family: family)
-            shown.formUnion(IPTablesText.tablesOfNFT(text, family: family))
-        }
-        return tables + (nft.flatMap { NFTRuleset($0, skipping: shown) }?.tables ?? [])
-    }
-
     /// Whether anything is known of the rules that packets of a family meet.
-    func areKnown(for family: AddressFamily) -> Bool { nft != nil || (family == .ipv4 ? iptables : ip6tables) != nil }
+    func areKnown(for family: AddressFamily) -> Bool { knowsNFT || (family == .ipv4 ? iptables : ip6tables) != nil }
 }

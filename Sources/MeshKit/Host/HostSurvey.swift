@@ -64,7 +64,12 @@ struct HostSurvey: Sendable {
     }
 
     private static func warning(_ what: String, _ answer: Firewall.Answer) -> [String] {
-        guard case .dropped(let rule) = answer.verdict else { return [] }
-        return ["\(what): \(rule) drops them"] + answer.advice.map { "  type:  \($0)" }
+        let reason: String
+        switch answer.verdict {
+        case .dropped(let rule): reason = "\(what): dropped by \(rule)"
+        case .depends(let rule, otherwiseDropped: true): reason = "\(what), but for some: others than by \(rule) are dropped"
+        case .accepted, .depends: return []
+        }
+        return [reason] + answer.advice.map { "  type:  \($0)" }
     }
 }

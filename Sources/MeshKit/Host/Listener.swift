@@ -8,6 +8,11 @@ package struct Listener: Hashable, Sendable {
         /// The kernel's short name of it, 15 characters at most.
         package var name: String
 
+        package init(pid: Int32, name: String) {
+            self.pid = pid
+            self.name = name
+        }
+
         /// `nginx (pid 815)`.
         package var description: String { "\(name) (pid \(pid))" }
     }

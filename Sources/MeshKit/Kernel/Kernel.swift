@@ -8,12 +8,19 @@ struct Kernel: Sendable {
     let sysctls = SysctlFiles()
     let links = LinkFlags()
     let detour = DetourLinks()
-    let conntrack = Conntrack()
+    let conntrack: Conntrack
+    /// One of each for as long as this lives: what a backend has read it need not read again to write.
+    private let backends = Dictionary(uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend()) })
+
+    init(ipvs: IPVS) throws {
+        self.ipvs = ipvs
+        conntrack = try Conntrack()
+    }
 
     /// What carries rules at a place.
     func backend(_ place: RulePlace) throws -> any RuleBackend {
         switch place.namespace {
-        case .balancer: place.tool.backend()
+        case .balancer: backends[place.tool]!
         case .detour: place.tool.backend(in: try detour.namespace())
         }
     }

@@ -49,7 +49,7 @@ struct GlobalOptions: ParsableArguments {
         try NotPermitted.check()
         var logger = Logger(label: "meshctl") { _ in StreamLogHandler.standardError(label: "meshctl") }
         logger.logLevel = verbose ? .debug : .error
-        return Mesh(
+        return try Mesh(
             store: store, ipvs: try IPVS(logger: logger), tool: rules.tool,
             onWait: { StandardError.write("waiting for another meshctl on the same state to finish") })
     }

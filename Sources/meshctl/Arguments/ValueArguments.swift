@@ -1,5 +1,6 @@
 import ArgumentParser
 import IPVSKit
+import MeshKit
 import RuleKit
 
 /// An address of a task, as written.
@@ -61,5 +62,15 @@ enum DurationArgument {
             throw ValidationError("write a time from 1s to 23d, as in 90s, 10m, 2h or 1d, or off.")
         }
         return seconds.partialValue
+    }
+}
+
+/// Whose address tasks see.
+enum SourceIPArgument {
+    @Sendable static func parse(_ text: String) throws -> SourceIP {
+        guard let choice = SourceIP(rawValue: text) else {
+            throw ValidationError("write one of \(SourceIP.allCases.map(\.rawValue).joined(separator: ", ")).")
+        }
+        return choice
     }
 }

@@ -58,7 +58,8 @@ struct Publish: AsyncParsableCommand {
             """
             Whose address tasks see: auto, the client's where replies come back by this node (see `meshctl task add`), \
             else the node's; keep, the client's; nat, the node's.
-            """, valueName: "auto|keep|nat"))
+            """, valueName: "auto|keep|nat"),
+        transform: SourceIPArgument.parse)
     var sourceIP: SourceIP?
 
     @Flag(help: "Publish also where a process of this node, or a rule of somebody else's, has the port.")
@@ -102,8 +103,6 @@ struct Publish: AsyncParsableCommand {
         }
     }
 }
-
-extension SourceIP: ExpressibleByArgument {}
 
 struct Unpublish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -63,21 +63,19 @@ struct RuleHost {
     }
 }
 
-func networks(_ texts: String...) -> Set<IPPrefix> { Set(texts.map { IPPrefix($0)! }) }
-
 extension RuleSet {
     /// One of each that there can be.
     static var everything: RuleSet {
         var rules = RuleSet(role: .balancer(detour: Detour(.loopback, to: "10.99.0.2", by: "mesh0")))
         rules.ports = [
             PortBinding(1080, .tcp): PortRule(mark: 0x100),
-            PortBinding(1081, .udp): PortRule(mark: 0x101, allowed: networks("10.0.0.0/8", "10.1.2.3/32", "fd00::/16", "::/0")),
-            PortBinding(1082, .sctp): PortRule(mark: 0x102, allowed: networks("0.0.0.0/0")),
+            PortBinding(1081, .udp): PortRule(mark: 0x101, allowed: ["10.0.0.0/8", "10.1.2.3/32", "fd00::/16", "::/0"]),
+            PortBinding(1082, .sctp): PortRule(mark: 0x102, allowed: ["0.0.0.0/0"]),
             PortBinding(10000...19999, .tcp): PortRule(mark: 0x103),
-            PortBinding(10000...19999, .udp): PortRule(mark: 0x104, allowed: networks("192.168.0.0/16")),
+            PortBinding(20000...20099, .udp): PortRule(mark: 0x104, allowed: ["192.168.0.0/16"]),
             PortBinding(30000...30010, .sctp): PortRule(mark: 0x105),
-            PortBinding(1090, .tcp, at: "10.1.0.1"): PortRule(mark: 0x106, allowed: networks("10.1.0.0/24", "fd01::/64")),
-            PortBinding(1090, .udp, at: "fd01::1"): PortRule(mark: 0x107, allowed: networks("fd01::/64")),
+            PortBinding(1090, .tcp, at: "10.1.0.1"): PortRule(mark: 0x106, allowed: ["10.1.0.0/24", "fd01::/64"]),
+            PortBinding(1090, .udp, at: "fd01::1"): PortRule(mark: 0x107, allowed: ["fd01::/64"]),
             PortBinding(2000...2100, .sctp, at: "10.1.0.1"): PortRule(mark: 0x108, allowed: []),
             PortBinding(1083, .tcp): PortRule(mark: 0x109, target: 80),
             PortBinding(3000...3010, .tcp): PortRule(mark: 0x10A, target: 4000),
@@ -86,7 +84,7 @@ extension RuleSet {
         ]
         rules.virtualAddresses = ["10.200.0.1": 0x110, "fd20::1": 0x110]
         rules.masqueraded = [BalancedPath(0x100, to: "10.11.0.2"), BalancedPath(0x100, to: "fd0b::2")]
-        rules.hairpins = networks("10.11.0.0/24", "fd0b::/64")
+        rules.hairpins = ["10.11.0.0/24", "fd0b::/64"]
         rules.tasks = ["10.11.0.2", "10.12.0.2", "fd0b::2"]
         return rules
     }

@@ -1,4 +1,5 @@
 import IPVSKit
+import MeshKit
 import Netlink
 import SystemPackage
 import TestSupport
@@ -82,6 +83,8 @@ final class Topology {
             let pids =
                 (try? await Shell.run(["ip", "netns", "pids", namespace.name]))?.output.split(separator: "\n") ?? []
             if !pids.isEmpty { _ = try? await Shell.run(["kill", "-9"] + pids.map(String.init)) }
+            // What the detour left is known by the number of its node's namespace, which the next may be given.
+            try? await namespace.detour.remove()
             _ = try? await Shell.run(["ip", "netns", "del", namespace.name])
         }
     }

@@ -9,14 +9,14 @@ import Testing
     private static let node: Set<IPAddress> = ["127.0.0.1", "::1", "10.0.1.10", "fd00::10"]
 
     private static func find(
-        _ port: TransportPort, at addresses: Set<IPAddress> = node, in rules: HostRules, last: UInt16? = nil
+        _ port: PortBinding, at addresses: Set<IPAddress> = node, in rules: HostRules, last: UInt16? = nil
     ) -> [ForeignNAT] {
         ForeignNAT.find(
-            publishing: port.transport, ports: port.port...(last ?? port.port), at: addresses, in: rules)
+            publishing: port.transport, ports: port.ports.lowerBound...(last ?? port.ports.upperBound), at: addresses, in: rules)
     }
 
     @Test func dockersPublishedPort() throws {
-        let found = Self.find(TransportPort(1080, .tcp), in: HostRules(iptables: HostTexts.docker))
+        let found = Self.find(PortBinding(1080, .tcp), in: HostRules(iptables: HostTexts.docker))
         let rule = "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 1080 -j DNAT --to-destination 172.17.0.2:80"
         #expect(
             found == [
@@ -44,16 +44,16 @@ import Testing
         port: UInt16, transport: TransportProtocol, addresses: Set<IPAddress>, targets: [String]
     ) {
         let found = Self.find(
-            TransportPort(port, transport), at: addresses, in: HostRules(iptables: HostTexts.docker))
+            PortBinding(port, transport), at: addresses, in: HostRules(iptables: HostTexts.docker))
         #expect(found.map(\.leadsTo) == targets)
     }
 
     @Test func aRangeFindsAllThatTakesPartOfIt() {
         let rules = HostRules(iptables: HostTexts.docker)
         #expect(
-            Self.find(TransportPort(1000, .tcp), in: rules, last: 2000).map(\.leadsTo)
+            Self.find(PortBinding(1000, .tcp), in: rules, last: 2000).map(\.leadsTo)
                 == ["172.17.0.2:80", "172.17.0.2:81"])
-        #expect(Self.find(TransportPort(1000, .tcp), in: rules, last: 1079).isEmpty)
+        #expect(Self.find(PortBinding(1000, .tcp), in: rules, last: 1079).isEmpty)
     }
 
     private static func nat(_ rules: String...) -> String {
@@ -86,7 +86,7 @@ import Testing
             (nat("PREROUTING -j MESH-DNAT", "MESH-DNAT -p tcp -j DNAT --to-destination 10.9.0.1"), []),
         ] as [(String, [String])])
     func iptables(text: String, targets: [String]) {
-        #expect(Self.find(TransportPort(443, .tcp), in: HostRules(iptables: text)).map(\.leadsTo) == targets)
+        #expect(Self.find(PortBinding(443, .tcp), in: HostRules(iptables: text)).map(\.leadsTo) == targets)
     }
 
     @Test(
@@ -102,21 +102,21 @@ import Testing
             (3005, .tcp, ["10.0.0.9:4000-4010"]),
         ] as [(UInt16, TransportProtocol, [String])])
     func nft(port: UInt16, transport: TransportProtocol, targets: [String]) {
-        let found = Self.find(TransportPort(port, transport), in: HostRules(nft: HostTexts.handwritten))
+        let found = Self.find(PortBinding(port, transport), in: HostRules(nft: HostTexts.handwritten))
         #expect(found.map(\.leadsTo) == targets)
         #expect(found.allSatisfy { $0.rule.table == "ip nat" && $0.rule.baseChain == "pre" && $0.condition == nil })
     }
 
     @Test func aPortThatFirewalldForwards() {
-        let found = Self.find(TransportPort(8080, .tcp), in: HostRules(nft: HostTexts.firewalld))
+        let found = Self.find(PortBinding(8080, .tcp), in: HostRules(nft: HostTexts.firewalld))
         #expect(
             found.map(\.description)
                 == ["nft inet firewalld nat_PREROUTING: meta nfproto ipv4 tcp dport 8080 redirect to :80"])
         #expect(
-            Self.find(TransportPort(8080, .tcp), at: ["fd00::10"], in: HostRules(nft: HostTexts.firewalld)).isEmpty)
+            Self.find(PortBinding(8080, .tcp), at: ["fd00::10"], in: HostRules(nft: HostTexts.firewalld)).isEmpty)
     }
 
     @Test func whereNothingWasReadNothingIsFound() {
-        #expect(Self.find(TransportPort(1080, .tcp), in: HostRules()).isEmpty)
+        #expect(Self.find(PortBinding(1080, .tcp), in: HostRules()).isEmpty)
     }
 }

@@ -21,6 +21,7 @@ indirect enum Condition: Hashable, Sendable {
     case destinationType(String)
     /// `host` or `unicast`, `broadcast`, `multicast`.
     case packetType(String)
+    /// For TCP alone; asked together with the transport.
     case tcpFlags(mask: UInt8, value: UInt8)
     /// Known to be so, or not.
     case constant(Bool)
@@ -49,8 +50,7 @@ indirect enum Condition: Hashable, Sendable {
         case .sourceType(let type): Self.truth(ofType: type, isLocal: false)
         case .destinationType(let type): Self.truth(ofType: type, isLocal: packet.hook != .forward)
         case .packetType(let type): Truth(type == "unicast" || type == "host")
-        case .tcpFlags(let mask, let value):
-            if packet.transport != .tcp { .no } else { packet.state == .new ? Truth(0x02 & mask == value) : .maybe }
+        case .tcpFlags(let mask, let value): packet.state == .new ? Truth(0x02 & mask == value) : .maybe
         case .constant(let isSo): Truth(isSo)
         case .unknown: .maybe
         case .not(let condition): !condition.truth(of: packet)

@@ -70,9 +70,10 @@ struct NFTExpressions {
             else { return nil }
             return (Self.plain(pair[0]), action)
         }
-        let rest = elements.filter { $0.0 == .string("*") }.map { (Condition.constant(true), $0.1) }
-        return elements.filter { $0.0 != .string("*") }
-            .map { (Condition.all(NFTFields.implied(key) + [NFTFields.condition(key, $0.0)]), $0.1) } + rest
+        let isRest = { (element: JSONValue) in element == .string("*") }
+        return (elements.filter { !isRest($0.0) } + elements.filter { isRest($0.0) }).map {
+            (.all(NFTFields.implied(key) + [NFTFields.condition(key, $0.0)]), $0.1)
+        }
     }
 
     /// A translation by a map takes what is in the map.

@@ -53,7 +53,10 @@ enum NFTFields {
     /// Comparisons whose right side is one value although it may be a list: flags of TCP.
     static func wholeCondition(_ field: JSONValue, _ value: JSONValue, _ op: String) -> Condition? {
         let tcpFlags: JSONValue = .object(["payload": .object(["protocol": .string("tcp"), "field": .string("flags")])])
-        if field == tcpFlags, op != "in", let flags = flags(value) { return .tcpFlags(mask: 0xFF, value: flags) }
+        if field == tcpFlags {
+            guard let flags = flags(value) else { return .unknown }
+            return op == "in" ? .not(.tcpFlags(mask: flags, value: 0)) : .tcpFlags(mask: 0xFF, value: flags)
+        }
         guard let operands = field["&"]?.array, operands.count == 2, operands[0] == tcpFlags else { return nil }
         guard let mask = flags(operands[1]), let flags = flags(value) else { return .unknown }
         return .tcpFlags(mask: mask, value: flags)

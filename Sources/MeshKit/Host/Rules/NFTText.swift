@@ -8,9 +8,8 @@ enum NFTText {
         switch name {
         case "match":
             let op = value["op"]?.string ?? ""
-            let words = [
-                value["left"].map(expression), ["==", "in"].contains(op) ? nil : op, value["right"].map(expression),
-            ]
+            let isPlain = op == "in" || op == "==" && value["left"]?["&"] == nil
+            let words = [value["left"].map(expression), isPlain ? nil : op, value["right"].map(expression)]
             return words.compactMap { $0 }.joined(separator: " ")
         case "vmap":
             return "\(value["key"].map(expression) ?? "") vmap \(value["data"].map(expression) ?? "")"

@@ -33,7 +33,7 @@ struct HostRule: Hashable, Sendable {
 }
 
 /// A table of the host's: its chains, and which of them the kernel calls.
-struct RuleTable: Sendable {
+struct RuleTable: Hashable, Sendable {
     struct BaseChain: Hashable, Sendable {
         var name: String
         /// `input`, `prerouting`, …
