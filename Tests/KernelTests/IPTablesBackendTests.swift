@@ -153,7 +153,10 @@ extension KernelTests {
                 "ipset mesh-allow4: element not ours: 10.9.0.0/16,tcp:1"
             ),
             (
-                ["sh", "-c", "iptables -t mangle -F && iptables -t mangle -X && ip6tables -t mangle -F && ipset destroy mesh-vip6"],
+                [
+                    "sh", "-c",
+                    "iptables -t mangle -F && iptables -t mangle -X && ip6tables -t mangle -F && ipset destroy mesh-vip6",
+                ],
                 "ipset: set mesh-vip6 missing"
             ),
         ]
@@ -164,7 +167,9 @@ extension KernelTests {
                 let healthy = try await host.kernelText()
                 for (command, fault) in Self.faults {
                     try await host.namespace.check(command)
-                    guard case .damaged(let faults) = try await host.backend.read(expecting: RuleSet.everything.role).skeleton
+                    guard
+                        case .damaged(let faults) = try await host.backend.read(expecting: RuleSet.everything.role)
+                            .skeleton
                     else {
                         Issue.record("unseen: \(command)")
                         continue

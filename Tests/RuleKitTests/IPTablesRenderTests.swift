@@ -65,7 +65,7 @@ import Testing
                 == ["mesh-mark-tcp 80-90 : 0x100"], "it is the same port")
     }
 
-    @Test func therestIsAddresses() {
+    @Test func theRestIsAddresses() {
         let found = elements([:]) {
             $0.tasks = ["10.0.0.2", "fd00::2"]
             $0.masqueraded = [BalancedPath(0x100, to: "10.0.0.2"), BalancedPath(0x101, to: "10.0.0.2")]

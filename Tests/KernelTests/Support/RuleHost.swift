@@ -31,8 +31,11 @@ struct RuleHost {
     func kernelText() async throws -> String {
         var text = ""
         for command in [["iptables-save"], ["ip6tables-save"], ["ipset", "save", "-sorted"]] {
-            text += try await namespace.check(command).split(separator: "\n").filter { !$0.hasPrefix("#") }
-                .map { $0.replacing(/\[\d+:\d+\]/, with: "[]").replacing(/\ (hashsize \d+|initval 0x[0-9a-f]+)/, with: "") }
+            text +=
+                try await namespace.check(command).split(separator: "\n").filter { !$0.hasPrefix("#") }
+                .map {
+                    $0.replacing(/\[\d+:\d+\]/, with: "[]").replacing(/\ (hashsize \d+|initval 0x[0-9a-f]+)/, with: "")
+                }
                 .joined(separator: "\n") + "\n"
         }
         return text
@@ -69,7 +72,8 @@ extension RuleSet {
         var rules = RuleSet(role: .balancer(detour: Detour(.loopback, to: "10.99.0.2", by: "mesh0")))
         rules.ports = [
             PortBinding(1080, .tcp): PortRule(mark: 0x100),
-            PortBinding(1081, .udp): PortRule(mark: 0x101, allowed: ["10.0.0.0/8", "10.1.2.3/32", "fd00::/16", "::/0"]),
+            PortBinding(1081, .udp): PortRule(
+                mark: 0x101, allowed: ["10.0.0.0/8", "10.1.2.3/32", "fd00::/16", "::/0"]),
             PortBinding(1082, .sctp): PortRule(mark: 0x102, allowed: ["0.0.0.0/0"]),
             PortBinding(10000...19999, .tcp): PortRule(mark: 0x103),
             PortBinding(20000...20099, .udp): PortRule(mark: 0x104, allowed: ["192.168.0.0/16"]),
