@@ -8,6 +8,10 @@ SHELL := bash
 KERNEL ?= auto
 export MESHCTL_KERNEL := $(KERNEL)
 
+# With what the kernel tests carry rules: what the kernel has. In user-mode Linux that is iptables alone.
+RULES ?= $(if $(filter qemu host,$(KERNEL)),nftables$(comma)iptables,iptables)
+comma := ,
+
 # Warnings are errors, but not for those who only want the program: theirs may be a newer compiler.
 export MESHCTL_STRICT ?= 1
 release: MESHCTL_STRICT := 0
@@ -49,7 +53,8 @@ test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml|qemu|host
 	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
 	echo "running KernelTests by scripts/lab --kernel $(KERNEL)"
 	[[ -t 1 ]] || export NO_COLOR=1
-	scripts/lab --kernel '$(KERNEL)' --timeout 1200 --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR -- \
+	scripts/lab --kernel '$(KERNEL)' --timeout 1200 --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR \
+	    --env MESHCTL_TEST_RULES='$(RULES)' -- \
 	    "$$tests" --testing-library swift-testing --filter KernelTests || {
 	    status=$$?
 	    echo "test: the kernel lane failed with status $$status (69: something is missing, or no test was run)" >&2

@@ -76,7 +76,7 @@ extension KernelTests {
                         topology: base.topology, node: base.node, client: base.client, clientLink: base.clientLink,
                         tasks: base.tasks.map {
                             .init(namespace: $0.namespace, link: $0.link, name: "other-\($0.name)")
-                        })
+                        }, tool: base.tool)
                     for host in [one, other] {
                         try await host.startServers()
                         try await host.addTasks()

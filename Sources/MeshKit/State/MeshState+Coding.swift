@@ -17,8 +17,9 @@ extension MeshState {
         reservedPorts = try container.decodeIfPresent([ClosedRange<UInt16>].self, forKey: .reservedPorts) ?? []
         promiscuousBridges = try container.decodeIfPresent(Set<String>.self, forKey: .promiscuousBridges) ?? []
         hasLoopback = try container.decodeIfPresent(Bool.self, forKey: .hasLoopback) ?? true
+        rules = try container.decodeIfPresent(RuleTool.self, forKey: .rules)
         // The first layout knew iptables alone.
-        rules = try container.decodeIfPresent(RuleTool.self, forKey: .rules) ?? (ownedMarks.isEmpty ? nil : .iptables)
+        if try container.decode(Int.self, forKey: .schema) == 1, !ownedMarks.isEmpty { rules = .iptables }
     }
 
     /// Leaves out what is as it is by default.

@@ -32,9 +32,10 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         help: """
-            What carries the rules into the kernel; auto is what carries them already, else nftables where the kernel can.
+            What carries the rules into the kernel (default: $MESHCTL_RULES, else auto: what carries them already, else \
+            nftables where the kernel can).
             """)
-    var rules = Rules.auto
+    var rules: Rules?
 
     @Flag(name: .shortAndLong, help: "Say on standard error what is done.")
     var verbose = false
@@ -50,8 +51,18 @@ struct GlobalOptions: ParsableArguments {
         var logger = Logger(label: "meshctl") { _ in StreamLogHandler.standardError(label: "meshctl") }
         logger.logLevel = verbose ? .debug : .error
         return try Mesh(
-            store: store, ipvs: try IPVS(logger: logger), tool: rules.tool,
+            store: store, ipvs: try IPVS(logger: logger), tool: try chosenRules().tool,
             onWait: { StandardError.write("waiting for another meshctl on the same state to finish") })
+    }
+
+    private func chosenRules() throws -> Rules {
+        if let rules { return rules }
+        guard let name = getenv("MESHCTL_RULES").map({ String(cString: $0) }), !name.isEmpty else { return .auto }
+        guard let rules = Rules(rawValue: name) else {
+            let names = Rules.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("MESHCTL_RULES is \(name.debugDescription); it is one of \(names).")
+        }
+        return rules
     }
 
     /// Changes what is asked for and the kernel with it, and gives what is asked for now.
