@@ -28,7 +28,8 @@ struct SavedTables: Equatable, Sendable {
             } else if line.hasPrefix("-A ") {
                 let chain = String(line.dropFirst(3).prefix { $0 != " " })
                 if chain.hasPrefix(Skeleton.chainPrefix) {
-                    tables[table, default: Table()].chains[chain, default: []].append(String(line))
+                    // Chains are declared before their rules.
+                    tables[table]?.chains[chain]?.append(String(line))
                 } else if let target = Self.target(of: line), target.hasPrefix(Skeleton.chainPrefix) {
                     tables[table, default: Table()].jumps.append((String(line), target))
                 }
