@@ -33,7 +33,7 @@ import Testing
         -A MESH-DETOUR -p udp -m set --match-set mesh-mark-udp dst -j DNAT --to-destination 10.99.0.2
         -A MESH-DETOUR -p sctp -m set --match-set mesh-mark-sctp4 dst,dst -j DNAT --to-destination 10.99.0.2
         -A MESH-DETOUR -m set --match-set mesh-mark-at4 dst,dst -j DNAT --to-destination 10.99.0.2
-        -A MESH-SNAT -s 127.0.0.0/8 -o mesh0 -j MASQUERADE
+        -A MESH-SNAT -o mesh0 -j MASQUERADE
         -A MESH-SNAT -m set --match-set mesh-snat4 dst,dst -j MASQUERADE
         -A MESH-SNAT -s 10.99.0.2/32 -m ipvs --ipvs -j MASQUERADE
         -A MESH-SNAT -m set --match-set mesh-hairpin4 src,dst -m ipvs --ipvs -j MASQUERADE
@@ -177,7 +177,7 @@ import Testing
                 "-A MESH-DETOUR -p sctp -m set --match-set mesh-mark-sctp4 dst,dst -j DNAT --to-destination 10.99.0.2",
                 "-A MESH-DETOUR -m set --match-set mesh-mark-at4 dst,dst -j DNAT --to-destination 10.99.0.2",
                 "-A MESH-DETOUR -m set --match-set mesh-vip4 dst -j DNAT --to-destination 10.99.0.2",
-                "-A POSTROUTING -j MESH-SNAT", "-A MESH-SNAT -s 127.0.0.0/8 -o mesh0 -j MASQUERADE",
+                "-A POSTROUTING -j MESH-SNAT", "-A MESH-SNAT -o mesh0 -j MASQUERADE",
                 "-A FORWARD -j MESH-FORWARD",
                 "-A MESH-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -m set --match-set mesh-task4 src -j ACCEPT",
                 "-A MESH-FORWARD -d 10.99.0.2/32 -o mesh0 -m conntrack --ctstate DNAT --ctdir ORIGINAL -j ACCEPT",

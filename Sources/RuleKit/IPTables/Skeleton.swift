@@ -135,7 +135,8 @@ private struct Vocabulary {
     /// target would give a task the same connection twice.
     var sourceNAT: Skeleton.Chain {
         var rules: [String] = []
-        if let detour = ownDetour { rules.append("-s \(loopback) -o \(detour.interface) -j MASQUERADE") }
+        // Whichever address the client has bound to: the other namespace can answer none but the interface's.
+        if let detour = ownDetour { rules.append("-o \(detour.interface) -j MASQUERADE") }
         if detour?.scope != .everything {
             rules.append("\(match(.sourceNAT)) -j MASQUERADE")
             // The detour's end is a client like others to IPVS, but tasks do not know where it is.
