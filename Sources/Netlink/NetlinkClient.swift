@@ -32,7 +32,7 @@ package final class NetlinkClient: Sendable {
     ///
     /// - Parameter handler: is given data messages on the connection's thread, in place.
     package func send(
-        _ messages: consuming MessageWriter, deadline: Duration,
+        _ messages: Messages, deadline: Duration,
         handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void = { _, _ in }
     ) async throws(NetlinkError) -> BatchOutcome {
         try await run(
@@ -42,7 +42,7 @@ package final class NetlinkClient: Sendable {
 
     /// Runs the dumps one behind the other: the kernel allows one at a time for each socket.
     package func dump(
-        _ messages: consuming MessageWriter, deadline: Duration,
+        _ messages: Messages, deadline: Duration,
         handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void
     ) async throws(NetlinkError) -> BatchOutcome {
         try await run(Exchange(messages: messages, mode: .dump, handler: handler), deadline: deadline)
