@@ -113,11 +113,13 @@ final class Connection: Sendable {
             writer.empty(family: transport.family, sequence: window.firstSequence)
             exchange.messages.write(window.range, &writer)
             if exchange.isAcknowledged { writer.acknowledgeLast() }
+            // Noted first: a call that ends while the kernel is at it must not say that nothing was sent.
+            guard exchange.progress({ $0.sent = window.range.upperBound }) else { return .abandoned }
             if let error = transport.send(writer.bytes) {
+                _ = exchange.progress { $0.sent = window.range.lowerBound }
                 exchange.finish(.socket(error))
                 return .reopen
             }
-            guard exchange.progress({ $0.sent = window.range.upperBound }) else { return .abandoned }
 
             switch receive(window, of: exchange, over: &transport, buffer: buffer) {
             case .failure(let stop): return stop.verdict

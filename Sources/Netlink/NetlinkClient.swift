@@ -49,12 +49,13 @@ package final class NetlinkClient: Sendable {
     }
 
     private func run(_ exchange: Exchange, deadline: Duration) async throws(NetlinkError) -> BatchOutcome {
-        // A timer of its own: the connection's thread may be the one that is stuck.
-        let timer = Task.detached { [self] in
-            try await Task.sleep(for: deadline)
-            abandon(exchange, .deadlineExceeded)
+        let entry: Deadlines.Entry
+        do throws(Errno) {
+            entry = try Deadlines.shared.add(after: deadline) { [self] in abandon(exchange, .deadlineExceeded) }
+        } catch {
+            throw .socket(error)
         }
-        defer { timer.cancel() }
+        defer { Deadlines.shared.remove(entry) }
         await withTaskCancellationHandler {
             await withCheckedContinuation { caller in
                 if exchange.setCaller(caller) { post([exchange]) }
