@@ -5,8 +5,7 @@ extension IPVS {
     /// The services of the namespace, with their counters and without their destinations.
     public func services() async throws(IPVSError) -> [VirtualServiceStatus] {
         let services = Gathered<VirtualServiceStatus>()
-        var request = MessageWriter()
-        request.writeServiceDump()
+        let request = Messages { $0.writeServiceDump() }
         try await read("list services", dump: true, request) { _, message in
             services.take(VirtualServiceStatus(message))
         }
@@ -17,8 +16,7 @@ extension IPVS {
     /// - Throws: ``IPVSError/Code/serviceNotFound``.
     public func service(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceStatus {
         let services = Gathered<VirtualServiceStatus>()
-        var request = MessageWriter()
-        request.writeServiceRequest(id)
+        let request = Messages { $0.writeServiceRequest(id) }
         try await read("read service \(id)", request) { _, message in
             services.take(VirtualServiceStatus(message))
         }
@@ -49,8 +47,9 @@ extension IPVS {
     func destinations(of ids: [VirtualService.ID]) async throws(IPVSError) -> [[DestinationStatus]] {
         guard !ids.isEmpty else { return [] }
         let lists = ids.map { _ in Gathered<DestinationStatus>() }
-        var requests = MessageWriter(capacity: ids.count * 64)
-        for id in ids { requests.writeDestinationDump(of: id) }
+        let requests = Messages(ids.count) { range, writer in
+            for id in ids[range] { writer.writeDestinationDump(of: id) }
+        }
         try await read("list destinations", dump: true, requests) { index, message in
             lists[index].take(DestinationStatus(message, serviceFamily: ids[index].family))
         }
@@ -66,7 +65,7 @@ extension IPVS {
     ///   - dump: whether the requests are dumps, which the kernel ends by saying so.
     ///   - meaning: what errno values mean for these requests and no others.
     func read(
-        _ operation: String, dump: Bool = false, _ requests: consuming MessageWriter,
+        _ operation: String, dump: Bool = false, _ requests: Messages,
         meaning: [Errno: IPVSError.Code] = [.noSuchProcess: .serviceNotFound],
         handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void = { _, _ in }
     ) async throws(IPVSError) {

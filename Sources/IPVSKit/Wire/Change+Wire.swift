@@ -9,7 +9,11 @@ enum Family {
 
 extension MessageWriter {
     /// One change is one message.
-    mutating func write(_ change: Change) {
+    mutating func write(_ changes: [Change], _ range: Range<Int>) {
+        for index in range { write(changes[index]) }
+    }
+
+    @inline(__always) private mutating func write(_ change: Change) {
         switch change {
         case .createService(let service):
             message(IPVS_CMD_NEW_SERVICE) { $0.writeService(service) }
@@ -89,15 +93,17 @@ extension MessageWriter {
         }
     }
 
-    private mutating func message(_ command: Int, flags: UInt16 = 0, _ body: (inout MessageWriter) -> Void) {
+    @inline(__always) private mutating func message(
+        _ command: Int, flags: UInt16 = 0, _ body: (inout MessageWriter) -> Void
+    ) {
         message(command: UInt8(command), version: Family.version, flags: flags, body)
     }
 
-    private mutating func writeIdentity(_ id: VirtualService.ID) {
+    @inline(__always) private mutating func writeIdentity(_ id: VirtualService.ID) {
         nest(IPVS_CMD_ATTR_SERVICE) { $0.writeKey(id) }
     }
 
-    private mutating func writeKey(_ id: VirtualService.ID) {
+    @inline(__always) private mutating func writeKey(_ id: VirtualService.ID) {
         put(IPVS_SVC_ATTR_AF, id.family.rawValue)
         switch id {
         case .firewallMark(let mark, _):
@@ -109,7 +115,7 @@ extension MessageWriter {
         }
     }
 
-    private mutating func writeService(_ service: VirtualService) {
+    @inline(__always) private mutating func writeService(_ service: VirtualService) {
         nest(IPVS_CMD_ATTR_SERVICE) { writer in
             writer.writeKey(service.id)
             writer.put(IPVS_SVC_ATTR_SCHED_NAME, string: service.scheduler.rawValue)
@@ -128,13 +134,13 @@ extension MessageWriter {
         }
     }
 
-    private mutating func writeKey(_ id: Destination.ID) {
+    @inline(__always) private mutating func writeKey(_ id: Destination.ID) {
         put(IPVS_DEST_ATTR_ADDR_FAMILY, id.address.family.rawValue)
         put(IPVS_DEST_ATTR_ADDR, id.address)
         put(IPVS_DEST_ATTR_PORT, bigEndian: id.port)
     }
 
-    private mutating func writeDestination(_ destination: Destination) {
+    @inline(__always) private mutating func writeDestination(_ destination: Destination) {
         nest(IPVS_CMD_ATTR_DEST) { writer in
             writer.writeKey(destination.id)
             writer.put(IPVS_DEST_ATTR_FWD_METHOD, destination.forwarding.rawValue)
@@ -151,7 +157,7 @@ extension MessageWriter {
         }
     }
 
-    private mutating func put(_ type: Int, _ address: IPAddress) {
+    @inline(__always) private mutating func put(_ type: Int, _ address: IPAddress) {
         switch address.storage {
         case .ipv4(let number): put(type, bigEndian: number)
         case .ipv6(let number): put(type, bigEndian: number)
