@@ -78,7 +78,7 @@ final class Way {
             try run(
                 "ip", "netns", "exec", balancer, "nft", "-f", "-",
                 input: "table inet per-port { chain p { type filter hook prerouting priority mangle;\n"
-                    + rules.joined(separator: "\n") + "\n} }\n")
+                    + rules.joined(separator: "\n") + "\n}\n}\n")
         } else {
             let rules = numbers.map {
                 "-A PREROUTING -p udp -m udp --dport \($0) -j MARK --set-xmark \(256 + $0 - 1080)"

@@ -38,19 +38,21 @@ package struct NetfilterSocket: ~Copyable {
     ///
     /// - Parameter body: writes the messages.
     package func commit(subsystem: UInt16, _ body: (inout MessageWriter) -> Void) throws(Refusal) {
-        var batch = MessageWriter(capacity: 64 * 1024)
+        var batch = MessageWriter()
+        batch.empty(family: 0, sequence: 1)
         batch.netfilterMessage(0x10, family: 0, resource: subsystem)
         body(&batch)
-        guard batch.messageCount > 1 else { return }
+        let last = batch.sequence - 1
+        guard last > 1 else { return }
+        batch.acknowledgeLast()
         batch.netfilterMessage(0x11, family: 0, resource: subsystem)
-        batch.number(acknowledging: 1)
 
         // A batch is one datagram: the kernel would take a part of it for the whole.
         setBuffer(SO_SNDBUFFORCE, to: CInt(clamping: batch.bytes.count * 2))
         let refusal: Refusal?
         do throws(Errno) {
             try send(batch)
-            refusal = try answer(toLast: UInt32(batch.messageCount - 1))
+            refusal = try answer(toLast: last)
         } catch {
             throw Refusal(index: nil, errno: error)
         }
@@ -86,7 +88,6 @@ package struct NetfilterSocket: ~Copyable {
     ) throws(Errno) {
         var request = MessageWriter()
         request.netfilterMessage(type, family: family, flags: NetlinkFlags.dump, body)
-        request.number(acknowledging: nil)
         try send(request)
         var failure: Errno?
         var isComplete = false

@@ -43,9 +43,10 @@ package struct RouteSocket: ~Copyable {
     ) throws(Errno) {
         sequence &+= 1
         var writer = MessageWriter(capacity: 512)
-        writer.message(header: header, flags: UInt16(flags), attributes)
-        let request = writer.prepare(
-            0..<1, family: UInt16(type), firstSequence: sequence, acknowledgeLast: true)
+        writer.empty(family: 0, sequence: sequence)
+        writer.message(UInt16(type), header: header, flags: UInt16(flags), attributes)
+        writer.acknowledgeLast()
+        let request = writer.bytes
         guard send(descriptor, request.baseAddress, request.count, 0) == request.count else {
             throw Errno(rawValue: errno)
         }
