@@ -17,15 +17,16 @@ import Testing
 
     @Test func writesAHeaderPaddedAndAttributesBehindIt() {
         var writer = MessageWriter(capacity: 64)
-        writer.message(header: OddHeader(), flags: 0x400) { message in
+        writer.empty(family: 0, sequence: 5)
+        writer.message(0x12, header: OddHeader(), flags: 0x400) { message in
             message.nest(2) {
                 $0.append(UInt8(9))
                 $0.put(1, bytes: [7, 8])
             }
         }
-        let bytes = writer.prepare(0..<1, family: 0x12, firstSequence: 5, acknowledgeLast: true)
+        writer.acknowledgeLast()
         #expect(
-            Array(bytes) == [
+            Array(writer.bytes) == [
                 40, 0, 0, 0, 0x12, 0, 0x05, 0x04, 5, 0, 0, 0, 0, 0, 0, 0,  // nlmsghdr: request, acknowledge, create
                 2, 3, 4, 5, 6, 0, 0, 0,
                 16, 0, 2, 0x80,  // a nest
