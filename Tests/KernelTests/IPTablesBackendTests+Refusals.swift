@@ -80,6 +80,9 @@ extension KernelTests {
         func aModuleThatIsMissing(module: String, part: String) async throws {
             try await RuleHost.with { host in
                 try await host.addForeignThings()
+                // What else it takes is loaded, so that this module is what is missing.
+                try await host.reconcile(.everything)
+                try await host.reconcile(RuleSet())
                 let before = try await host.kernelText()
                 try await Self.withoutLoading(module) {
                     let error = try #require(try await refusal(host, .everything))

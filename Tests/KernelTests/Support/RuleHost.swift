@@ -75,7 +75,7 @@ extension RuleSet {
             PortBinding(1081, .udp): PortRule(
                 mark: 0x101, allowed: ["10.0.0.0/8", "10.1.2.3/32", "fd00::/16", "::/0"]),
             PortBinding(1082, .sctp): PortRule(mark: 0x102, allowed: ["0.0.0.0/0"]),
-            PortBinding(10000...19999, .tcp): PortRule(mark: 0x103),
+            PortBinding(10000...10999, .tcp): PortRule(mark: 0x103),
             PortBinding(20000...20099, .udp): PortRule(mark: 0x104, allowed: ["192.168.0.0/16"]),
             PortBinding(30000...30010, .sctp): PortRule(mark: 0x105),
             PortBinding(1090, .tcp, at: "10.1.0.1"): PortRule(mark: 0x106, allowed: ["10.1.0.0/24", "fd01::/64"]),
