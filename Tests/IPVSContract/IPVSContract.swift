@@ -60,6 +60,8 @@ package enum IPVSContract {
         Clause("sync daemons are started, read back and stopped", onInterface: syncDaemonsAreStartedReadBackAndStopped),
         Clause("sync daemons know of no mixed service", onInterface: syncDaemonsKnowOfNoMixedService),
         Clause("a partial change keeps what it does not name", aPartialChangeKeepsWhatItDoesNotName),
+        Clause("flags that are not named stay", flagsThatAreNotNamedStay),
+        Clause("tasks change flags of one service, each its own", tasksChangeFlagsOfOneServiceEachItsOwn),
         Clause("the table is what netlink lists, whichever way it is read", theTableIsWhatNetlinkLists),
         Clause("a table that changes is read whole or not at all", aTableThatChangesIsReadWholeOrNotAtAll),
         Clause("requests that say too little", requestsThatSayTooLittle),

@@ -49,6 +49,30 @@ import Testing
         ]).get()
     }
 
+    /// Flags outside the mask are not sent, and persistence is always meant.
+    @Test func theMaskOfFlagsIsDecoded() async throws {
+        let service = VirtualService(id: Self.web, flags: .init(rawValue: .max))
+        let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
+            switch request.command {
+            case .getService:
+                #expect(request.flagsMask == nil)
+                return [.service(VirtualServiceStatus(service: service)), .acknowledgement]
+            case .newService:
+                #expect(request.flagsMask?.rawValue == .max)
+            case .setService:
+                #expect(request.flagsMask?.rawValue == 0x0D)
+                #expect(request.service?.flags == .onePacket)
+            default:
+                Issue.record("unexpected \(request.command)")
+            }
+            return [.acknowledgement]
+        })
+        try await ipvs.create(service)
+        try await ipvs.update(Self.web, setting: .onePacket, clearing: .hashFallback)
+        try await ipvs.update(
+            VirtualService(id: Self.web, flags: [.onePacket, .hashPort]), flags: [.onePacket, .hashFallback])
+    }
+
     @Test func eachKindOfReplyIsRead() async throws {
         var statistics = Statistics()
         statistics.outgoingBytes = 1 << 40

@@ -16,16 +16,22 @@ extension IPVS {
     /// One service, with its destinations.
     /// - Throws: ``IPVSError/Code/serviceNotFound``.
     public func service(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceStatus {
+        var service = try await serviceAlone(id)
+        service.destinations = try await destinations(of: [id])[0]
+        return service
+    }
+
+    /// One service, without its destinations.
+    func serviceAlone(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceStatus {
         let services = Gathered<VirtualServiceStatus>()
         var request = MessageWriter()
         request.writeServiceRequest(id)
         try await read("read service \(id)", request) { _, message in
             services.take(VirtualServiceStatus(message))
         }
-        guard var service = try services.get("read service \(id)").first else {
+        guard let service = try services.get("read service \(id)").first else {
             throw IPVSError(.communication, operation: "read service \(id)", hint: "the kernel sent none")
         }
-        service.destinations = try await destinations(of: [id])[0]
         return service
     }
 

@@ -63,6 +63,7 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
         static let hashed = Self(rawValue: UInt32(IP_VS_SVC_F_HASHED))
         /// What a service as the kernel has it says elsewhere or not at all.
         static let withheld: Self = [.persistent, .hashed]
+        static let all = Self(rawValue: .max)
     }
 
     /// What the kernel knows it by.
