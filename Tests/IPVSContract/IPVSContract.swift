@@ -25,6 +25,11 @@ package enum IPVSContract {
             self.body = body
             takesInterface = true
         }
+
+        init(_ name: String, soaking body: @escaping @Sendable (Subject) async throws -> Void) {
+            self.name = name
+            self.body = body
+        }
     }
 
     /// Whom it is checked on.
@@ -32,10 +37,13 @@ package enum IPVSContract {
         package let ipvs: IPVS
         /// A network interface that is up and has addresses.
         package let interface: String
+        /// How long clauses go on that go on for a time, by the clock.
+        package let soak: Duration
 
-        package init(_ ipvs: IPVS, interface: String = "") {
+        package init(_ ipvs: IPVS, interface: String = "", soak: Duration) {
             self.ipvs = ipvs
             self.interface = interface
+            self.soak = soak
         }
     }
 
@@ -52,7 +60,7 @@ package enum IPVSContract {
         Clause("a failure stops nothing behind it", aFailureStopsNothingBehindIt),
         Clause("families and protocols make services of their own", familiesAndProtocolsMakeServicesOfTheirOwn),
         Clause("ten thousand destinations in one pipeline", tenThousandDestinationsInOnePipeline),
-        Clause("a hundred tasks share a client", aHundredTasksShareAClient),
+        Clause("a hundred tasks hammer one client", soaking: aHundredTasksHammerOneClient),
         Clause("flush deletes every service", flushDeletesEveryService),
         Clause("timeouts are set one by one", timeoutsAreSetOneByOne),
         Clause("info", info),
