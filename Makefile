@@ -19,7 +19,7 @@ SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fu
     Benchmarks/Sources)
 
 .PHONY: help deps build release demo test test-unit test-kernel test-package test-release build-tests fuzz fuzz-check \
-    bench check format clean
+    bench docs check format clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
@@ -71,6 +71,9 @@ fuzz-check: ## that the fuzzer sees the parser, and finds a planted overread wit
 
 bench: deps ## compare with ipvsadm, libnl and raw netlink: docs/benchmarks.md
 	@scripts/bench
+
+docs: ## the documentation of IPVSKit and IPVSKitTesting, every link of it checked: .build/docs
+	@scripts/docs
 
 build-tests:
 	swift build --build-tests

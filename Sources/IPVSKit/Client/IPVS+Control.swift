@@ -7,6 +7,8 @@ import SystemPackage
 
 extension IPVS {
     /// Deletes every service of the namespace, whoever made it. `IPVS_CMD_FLUSH`. An empty table is no error.
+    ///
+    /// - Throws: what ``services()`` does, and so do the others here.
     public func flush() async throws(IPVSError) {
         var request = MessageWriter()
         request.writeFlush()
