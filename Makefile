@@ -63,10 +63,10 @@ test-package: ## a package that imports IPVSKit alone: what it fetches, and that
 test-release: release ## the program as it is installed: that it starts fast
 	scripts/test-release
 
-fuzz: fuzz-check ## fuzz the parser for FUZZ_SECONDS, by default 600, and minimise Fuzz/Corpus
+fuzz: fuzz-check ## fuzz the parsers for FUZZ_SECONDS, by default 600, and minimise Fuzz/Corpus
 	scripts/fuzz run
 
-fuzz-check: ## that the fuzzer sees the parser, and finds a planted overread within a minute
+fuzz-check: ## that the fuzzer sees the parsers, and finds a planted overread in each within a minute
 	scripts/fuzz check
 
 bench: deps ## compare with ipvsadm, libnl and raw netlink: docs/benchmarks.md
