@@ -77,9 +77,19 @@ extension IPVS {
         }
         var request = MessageWriter()
         request.writeStart(daemon)
-        try await read(
-            "start the \(daemon.role) sync daemon on \(daemon.interface)", request,
-            meaning: [.fileExists: .daemonRunning, Errno(rawValue: ENODEV): .interfaceNotFound])
+        do throws(IPVSError) {
+            try await read(
+                "start the \(daemon.role) sync daemon on \(daemon.interface)", request,
+                meaning: [.fileExists: .daemonRunning, Errno(rawValue: ENODEV): .interfaceNotFound])
+        } catch {
+            guard error.code == .invalid else { throw error }
+            var explained = error
+            explained.hint =
+                daemon.group.map(\.isMulticast) == false
+                ? "\(daemon.group!) is no multicast address"
+                : "no daemon starts while a destination is of another family than its service"
+            throw explained
+        }
     }
 
     /// Stops the sync daemon of a role. `IPVS_CMD_DEL_DAEMON`.

@@ -3,9 +3,8 @@
 /// The kernel's estimator copies them together every two seconds: they lag by as much, and stand still where
 /// `net.ipv4.vs.run_estimation` is 0. Rates are its moving averages over about eight seconds.
 ///
-/// Kernels before Linux 4.1 send counters of 32 bits, which wrap, but for bytes: see ``Features/wideCounters``. A
-/// destination that is removed and added again may have the counters it had, and ``IPVS/zero(_:)`` sets them back: who
-/// takes differences must expect one to be negative.
+/// Kernels before Linux 4.1 send counters of 32 bits, which wrap, but for bytes: see ``Features/wideCounters``. Counters
+/// also go back, see ``increase(since:)``; and a destination that is removed and added again may have those it had.
 public struct Statistics: Hashable, Sendable {
     /// Connections scheduled: `IPVS_STATS_ATTR_CONNS`.
     public var connections: UInt64 = 0
@@ -30,4 +29,25 @@ public struct Statistics: Hashable, Sendable {
 
     /// All zero.
     public init() {}
+}
+
+extension Statistics {
+    /// What was counted since an earlier look, and the rates of this one.
+    ///
+    /// Counters go back: by ``IPVS/zero(_:)``, and where an object was deleted and made anew in between. One that is
+    /// smaller than it was began again at zero, and what it shows is what was counted since, or the part of it that is
+    /// known.
+    public func increase(since earlier: Statistics) -> Statistics {
+        func difference(_ counter: KeyPath<Statistics, UInt64>) -> UInt64 {
+            let (now, then) = (self[keyPath: counter], earlier[keyPath: counter])
+            return now >= then ? now - then : now
+        }
+        var result = self
+        result.connections = difference(\.connections)
+        result.incomingPackets = difference(\.incomingPackets)
+        result.outgoingPackets = difference(\.outgoingPackets)
+        result.incomingBytes = difference(\.incomingBytes)
+        result.outgoingBytes = difference(\.outgoingBytes)
+        return result
+    }
 }

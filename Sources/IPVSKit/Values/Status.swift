@@ -4,6 +4,12 @@ public struct UnknownAttribute: Hashable, Sendable {
     public var type: UInt16
     /// The payload.
     public var bytes: [UInt8]
+
+    /// An attribute as a kernel could send it, for tests of what reads one.
+    public init(type: UInt16, bytes: [UInt8]) {
+        self.type = type
+        self.bytes = bytes
+    }
 }
 
 /// A service as the kernel has it: the answer to `IPVS_CMD_GET_SERVICE`.
