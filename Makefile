@@ -22,8 +22,8 @@ bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KE
 SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
     Benchmarks/Sources)
 
-.PHONY: help deps build release demo test test-unit test-kernel test-package test-release build-tests fuzz fuzz-check \
-    bench check format clean
+.PHONY: help deps build release demo test test-unit test-tsan test-kernel test-package test-release build-tests fuzz \
+    fuzz-check bench docs check format clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
@@ -49,6 +49,18 @@ test: deps test-unit test-kernel test-package test-release ## run all tests
 test-unit: build-tests ## run the tests that need neither root nor IPVS
 	swift test --skip-build --disable-xctest --skip KernelTests
 
+test-tsan: ## run the tests of IPVSKit and what it stands on under the thread sanitizer
+	@log=$$(mktemp)
+	trap 'rm -f -- "$$log"' EXIT
+	swift build --build-tests --sanitize=thread --scratch-path .build-tsan
+	swift test --skip-build --disable-xctest --sanitize=thread --scratch-path .build-tsan \
+	    --filter '^(NetlinkTests|IPVSKitTests|IPVSKitTestingTests)\.' 2>&1 | tee "$$log"
+	! grep -q 'WARNING: ThreadSanitizer' "$$log" || { echo 'test: the thread sanitizer warns, see above' >&2; exit 1; }
+	# A filter that matches nothing would pass for success.
+	grep -q 'Suite NetlinkClientTests passed' "$$log"
+	grep -q 'Suite ContractTests passed' "$$log"
+	echo 'test: no warning of the thread sanitizer'
+
 test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml|qemu|host|auto
 	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
 	echo "running KernelTests by scripts/lab --kernel $(KERNEL)"
@@ -68,14 +80,17 @@ test-package: ## a package that imports IPVSKit alone: what it fetches, and that
 test-release: release ## the program as it is installed: that it starts fast
 	scripts/test-release
 
-fuzz: fuzz-check ## fuzz the parser for FUZZ_SECONDS, by default 600, and minimise Fuzz/Corpus
+fuzz: fuzz-check ## fuzz the parsers for FUZZ_SECONDS, by default 600, and minimise Fuzz/Corpus
 	scripts/fuzz run
 
-fuzz-check: ## that the fuzzer sees the parser, and finds a planted overread within a minute
+fuzz-check: ## that the fuzzer sees the parsers, and finds a planted overread in each within a minute
 	scripts/fuzz check
 
 bench: deps ## compare with ipvsadm, libnl and raw netlink: docs/benchmarks.md
 	@scripts/bench
+
+docs: ## the documentation of IPVSKit and IPVSKitTesting, every link of it checked: .build/docs
+	@scripts/docs
 
 build-tests:
 	swift build --build-tests
@@ -93,5 +108,5 @@ format: ## format the sources
 
 clean: ## remove what was built
 	swift package clean
-	rm -rf Fuzz/.build
+	rm -rf .build-tsan Fuzz/.build
 	swift package --package-path Benchmarks clean

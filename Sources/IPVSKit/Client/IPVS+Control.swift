@@ -7,6 +7,8 @@ import SystemPackage
 
 extension IPVS {
     /// Deletes every service of the namespace, whoever made it. `IPVS_CMD_FLUSH`. An empty table is no error.
+    ///
+    /// - Throws: what ``services()`` does, and so do the others here.
     public func flush() async throws(IPVSError) {
         let request = Messages { $0.writeFlush() }
         try await read("delete all services", request)
@@ -68,9 +70,19 @@ extension IPVS {
             throw report(error)
         }
         let request = Messages { $0.writeStart(daemon) }
-        try await read(
-            "start the \(daemon.role) sync daemon on \(daemon.interface)", request,
-            meaning: [.fileExists: .daemonRunning, Errno(rawValue: ENODEV): .interfaceNotFound])
+        do throws(IPVSError) {
+            try await read(
+                "start the \(daemon.role) sync daemon on \(daemon.interface)", request,
+                meaning: [.fileExists: .daemonRunning, Errno(rawValue: ENODEV): .interfaceNotFound])
+        } catch {
+            guard error.code == .invalid else { throw error }
+            var explained = error
+            explained.hint =
+                daemon.group.map(\.isMulticast) == false
+                ? "\(daemon.group!) is no multicast address"
+                : "no daemon starts while a destination is of another family than its service"
+            throw explained
+        }
     }
 
     /// Stops the sync daemon of a role. `IPVS_CMD_DEL_DAEMON`.

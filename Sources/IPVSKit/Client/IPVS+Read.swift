@@ -2,7 +2,11 @@ import Netlink
 import SystemPackage
 
 extension IPVS {
-    /// The services of the namespace, with their counters and without their destinations.
+    /// The services of the namespace, with their counters and without their destinations: one dump of
+    /// `IPVS_CMD_GET_SERVICE`. In the kernel's order, which is that of its hash.
+    ///
+    /// - Throws: ``IPVSError/Code/notPermitted``, ``IPVSError/Code/unavailable``, ``IPVSError/Code/deadlineExceeded``,
+    ///   ``IPVSError/Code/cancelled``, ``IPVSError/Code/outcomeUnknown``, ``IPVSError/Code/communication``.
     public func services() async throws(IPVSError) -> [VirtualServiceStatus] {
         let services = Gathered<VirtualServiceStatus>()
         let request = Messages { $0.writeServiceDump() }
@@ -12,23 +16,32 @@ extension IPVS {
         return try services.get("list services")
     }
 
-    /// One service, with its destinations.
-    /// - Throws: ``IPVSError/Code/serviceNotFound``.
+    /// One service, with its destinations: `IPVS_CMD_GET_SERVICE`, and `IPVS_CMD_GET_DEST` behind it.
+    ///
+    /// - Throws: ``IPVSError/Code/serviceNotFound`` and what ``services()`` does.
     public func service(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceStatus {
+        var service = try await serviceAlone(id)
+        service.destinations = try await destinations(of: [id])[0]
+        return service
+    }
+
+    /// One service, without its destinations.
+    func serviceAlone(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceStatus {
         let services = Gathered<VirtualServiceStatus>()
         let request = Messages { $0.writeServiceRequest(id) }
         try await read("read service \(id)", request) { _, message in
             services.take(VirtualServiceStatus(message))
         }
-        guard var service = try services.get("read service \(id)").first else {
+        guard let service = try services.get("read service \(id)").first else {
             throw IPVSError(.communication, operation: "read service \(id)", hint: "the kernel sent none")
         }
-        service.destinations = try await destinations(of: [id])[0]
         return service
     }
 
-    /// The destinations of a service. Empty where there is no such service: the kernel does not tell the two
-    /// apart, ``service(_:)`` does.
+    /// The destinations of a service, with their counters: a dump of `IPVS_CMD_GET_DEST`. Empty where there is no such
+    /// service: the kernel does not tell the two apart, ``service(_:)`` does.
+    ///
+    /// - Throws: what ``services()`` does.
     public func destinations(of id: VirtualService.ID) async throws(IPVSError) -> [DestinationStatus] {
         try await destinations(of: [id])[0]
     }
@@ -36,7 +49,10 @@ extension IPVS {
     /// All services with their destinations and counters.
     ///
     /// The kernel has no command for this: it takes one request for the services and one for each service's
-    /// destinations, and what changes in between is seen or not.
+    /// destinations, and what changes in between is seen or not. For a table that is of one moment see
+    /// ``table(attempts:)``.
+    ///
+    /// - Throws: what ``services()`` does.
     public func status() async throws(IPVSError) -> [VirtualServiceStatus] {
         var services = try await services()
         let destinations = try await destinations(of: services.map(\.id))

@@ -18,7 +18,7 @@ extension MessageWriter {
         case .createService(let service):
             message(IPVS_CMD_NEW_SERVICE) { $0.writeService(service) }
         case .updateService(let service):
-            message(IPVS_CMD_SET_SERVICE) { $0.writeService(service) }
+            writeUpdate(service)
         case .deleteService(let id):
             message(IPVS_CMD_DEL_SERVICE) { $0.writeIdentity(id) }
         case .createDestination(let destination, let id):
@@ -37,6 +37,11 @@ extension MessageWriter {
                 $0.nest(IPVS_CMD_ATTR_DEST) { $0.writeKey(destination) }
             }
         }
+    }
+
+    /// - Parameter mask: which flags are meant; the others stay as the kernel has them.
+    mutating func writeUpdate(_ service: VirtualService, flags mask: VirtualService.Flags = .all) {
+        message(IPVS_CMD_SET_SERVICE) { $0.writeService(service, flags: mask) }
     }
 
     /// A request for services (`IPVS_CMD_GET_SERVICE`) or for one, or for the destinations of one.
@@ -115,15 +120,17 @@ extension MessageWriter {
         }
     }
 
-    @inline(__always) private mutating func writeService(_ service: VirtualService) {
+    @inline(__always) private mutating func writeService(
+        _ service: VirtualService, flags mask: VirtualService.Flags = .all
+    ) {
         nest(IPVS_CMD_ATTR_SERVICE) { writer in
             writer.writeKey(service.id)
             writer.put(IPVS_SVC_ATTR_SCHED_NAME, string: service.scheduler.rawValue)
             if let engine = service.persistenceEngine { writer.put(IPVS_SVC_ATTR_PE_NAME, string: engine) }
 
-            // struct ip_vs_flags: the flags, and which of them are meant; here all.
+            // struct ip_vs_flags: the flags, and which of them are meant.
             let flags = service.persistence == nil ? service.flags : service.flags.union(.persistent)
-            writer.put(IPVS_SVC_ATTR_FLAGS, UInt64(flags.rawValue) | UInt64(UInt32.max) << 32)
+            writer.put(IPVS_SVC_ATTR_FLAGS, UInt64(flags.rawValue) | UInt64(mask.rawValue) << 32)
 
             // The kernel wants both for every service, persistent or not.
             writer.put(IPVS_SVC_ATTR_TIMEOUT, service.persistence?.timeoutSeconds ?? 0)
