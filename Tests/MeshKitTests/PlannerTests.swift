@@ -310,5 +310,15 @@ import Testing
         let steps = lines(Self.plan(from: found, to: state, tool: .nftables))
         #expect(steps.last == "rules   iptables: remove the mesh's rules")
         #expect(steps.contains("rules   nftables: install the mesh's rules"))
+
+        found.detour = .intact
+        found.formerDetourRules = ObservedRules(skeleton: .intact)
+        #expect(
+            lines(Self.plan(from: found, to: state, tool: .nftables)).last
+                == "rules   iptables: remove the mesh's rules, in the detour's namespace")
+        // They go with the namespace where that is made anew.
+        found.detour = .damaged(["meshctl-lo is missing"])
+        #expect(
+            lines(Self.plan(from: found, to: state, tool: .nftables)).last == "rules   iptables: remove the mesh's rules")
     }
 }
