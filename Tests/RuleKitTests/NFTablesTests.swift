@@ -68,6 +68,10 @@ import Testing
                 "nft inet meshctl map counters: missing: type mark : counter",
                 "nft inet meshctl map counters: not ours: type mark : mark",
             ])
+        #expect(
+            faults { $0.replacing("table inet meshctl {\n", with: "table inet meshctl {\n\tflags dormant\n\n") } == [
+                "nft inet meshctl flags dormant: not ours"
+            ])
         #expect(NFTablesListing("").faults(against: wanted).count == wanted.blocks.count)
     }
 
@@ -84,6 +88,12 @@ import Testing
         let found = NFTablesListing(
             """
             table inet meshctl {
+            \tflags dormant
+
+            \tct helper ftp {
+            \t\ttype "ftp" protocol tcp
+            \t}
+
             \tset mine {
             \t\ttype mark
             \t}
@@ -100,7 +110,7 @@ import Testing
             found.removing(allBut: wanted) == [
                 "flush chain inet meshctl nat-prerouting", "flush chain inet meshctl other",
                 "delete chain inet meshctl nat-prerouting", "delete chain inet meshctl other",
-                "delete set inet meshctl mine",
+                "delete ct helper inet meshctl ftp", "delete set inet meshctl mine",
             ])
     }
 }

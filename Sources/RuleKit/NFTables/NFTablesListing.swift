@@ -9,6 +9,10 @@ struct NFTablesListing: Equatable {
             let isIndentedTwice = line.hasPrefix("\t\t")
             if isIndentedTwice, let heading {
                 blocks[heading]?.append(String(line.dropFirst(2)))
+            } else if line.hasPrefix("\tflags ") {
+                // A table that is dormant is as good as none.
+                heading = nil
+                blocks[String(line.dropFirst())] = []
             } else if line.hasPrefix("\t"), line.hasSuffix(" {") {
                 let name = String(line.dropFirst().dropLast(2))
                 heading = name.hasPrefix("counter ") ? nil : name
@@ -40,16 +44,17 @@ struct NFTablesListing: Equatable {
     func removing(allBut wanted: NFTablesListing) -> [String] {
         let chains = blocks.keys.filter { $0.hasPrefix("chain ") }.sorted()
         let rest = blocks.filter { heading, lines in
-            !heading.hasPrefix("chain ") && wanted.blocks[heading] != lines
+            // Flags go by declaring the table without.
+            !heading.hasPrefix("chain ") && !heading.hasPrefix("flags ") && wanted.blocks[heading] != lines
         }.keys.sorted()
         return chains.map { "flush \(located($0))" } + chains.map { "delete \(located($0))" }
             + rest.map { "delete \(located($0))" }
     }
 
-    /// `chain prerouting` as `chain inet meshctl prerouting`.
+    /// `chain prerouting` as `chain inet meshctl prerouting`; `ct helper ftp` as `ct helper inet meshctl ftp`.
     private func located(_ heading: String) -> String {
-        let parts = heading.split(separator: " ", maxSplits: 1)
-        return "\(parts[0]) \(NFTablesSkeleton.table) \(parts[1])"
+        let parts = heading.split(separator: " ")
+        return (parts.dropLast() + [NFTablesSkeleton.table[...]] + parts.suffix(1)).joined(separator: " ")
     }
 
     private func fault(_ text: String) -> RuleFault { RuleFault("nft \(NFTablesSkeleton.table) \(text)") }
