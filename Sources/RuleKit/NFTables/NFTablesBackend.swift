@@ -44,8 +44,10 @@ public struct NFTablesBackend: RuleBackend {
                 switch change {
                 case .install(let role, _): try Self.install(role)
                 case .uninstall:
+                    // Made first where it has gone meanwhile.
                     _ = try NFTablesLibrary.run(
-                        "delete table \(NFTablesSkeleton.table)\n", operation: "delete the nftables rules")
+                        "table \(NFTablesSkeleton.table)\ndelete table \(NFTablesSkeleton.table)\n",
+                        operation: "delete the nftables rules")
                     return
                 case .put(let element, let replaced):
                     removed += replaced
