@@ -25,7 +25,8 @@ enum NFTablesLibrary {
     /// Our table; nil where there is none.
     static func listing() throws(RuleError) -> NFTablesListing? {
         do throws(RuleError) {
-            return NFTablesListing(try run("list table \(NFTablesSkeleton.table)", operation: "read the nftables rules"))
+            return NFTablesListing(
+                try run("list table \(NFTablesSkeleton.table)", operation: "read the nftables rules"))
         } catch {
             guard error.reason.contains("No such file or directory") else { throw error }
             return nil

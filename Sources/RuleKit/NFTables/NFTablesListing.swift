@@ -34,7 +34,9 @@ struct NFTablesListing: Equatable {
             let before = faults.count
             faults += lines.filter { !found.contains($0) }.map { fault("\(heading): missing: \($0)") }
             faults += found.filter { !lines.contains($0) }.map { fault("\(heading): not ours: \($0)") }
-            if faults.count == before, found != lines { faults.append(fault("\(heading): rules twice or out of order")) }
+            if faults.count == before, found != lines {
+                faults.append(fault("\(heading): rules twice or out of order"))
+            }
         }
         return faults + blocks.keys.filter { wanted.blocks[$0] == nil }.sorted().map { fault("\($0): not ours") }
     }
@@ -62,7 +64,9 @@ struct NFTablesListing: Equatable {
 
 extension NFTablesListing {
     /// The lines of a set as it should be declared.
-    static func of(_ set: NFTablesSet) -> [String] { set.declaration.dropFirst().dropLast().map { String($0.dropFirst(2)) } }
+    static func of(_ set: NFTablesSet) -> [String] {
+        set.declaration.dropFirst().dropLast().map { String($0.dropFirst(2)) }
+    }
 }
 
 extension NFTablesSet {
