@@ -54,7 +54,7 @@ extension KernelTests.RefusalTests {
                 let kernel = try await host.kernelText().inNoOrder()
                 let state = try host.storeText()
 
-                let ran = try await host.meshctl(["--rules", obstacle.to.rawValue, "reconcile"])
+                let ran = try await host.meshctl(["reconcile", "--rules", obstacle.to.rawValue])
                 try await Shell.check("sh", "-ec", Self.loadingAgain)
                 #expect(ran.status == obstacle.status, "\(ran)")
                 for word in obstacle.words { #expect(ran.error.contains(word), "\(word): \(ran)") }

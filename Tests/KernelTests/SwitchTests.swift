@@ -34,11 +34,11 @@ extension KernelTests {
                 defer { isOver.withLock { $0 = true } }
 
                 for (tool, other) in [(RuleTool.nftables, RuleTool.iptables), (.iptables, .nftables)] {
-                    let plan = try await host.meshctl(["--rules", tool.rawValue, "plan"])
+                    let plan = try await host.meshctl(["plan", "--rules", tool.rawValue])
                     #expect(plan.status == 2, "\(plan)")
                     #expect(plan.output.contains("\(other): remove the mesh's rules"), "\(plan)")
                     let before = seen.withLock { $0.answers }
-                    try await host.meshctl("--rules", tool.rawValue, "reconcile")
+                    try await host.meshctl("reconcile", "--rules", tool.rawValue)
                     #expect(seen.withLock { $0.answers } > before, "there was no traffic meanwhile")
 
                     // From now on it is what is in use, without being said each time.

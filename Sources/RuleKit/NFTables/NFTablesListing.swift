@@ -10,7 +10,6 @@ struct NFTablesListing: Equatable {
             if isIndentedTwice, let heading {
                 blocks[heading]?.append(String(line.dropFirst(2)))
             } else if line.hasPrefix("\tflags ") {
-                // A table that is dormant is as good as none.
                 heading = nil
                 blocks[String(line.dropFirst())] = []
             } else if line.hasPrefix("\t"), line.hasSuffix(" {") {
@@ -21,7 +20,8 @@ struct NFTablesListing: Equatable {
         }
     }
 
-    func has(_ set: NFTablesSet) -> Bool { blocks[set.heading] != nil }
+    /// Whether it is switched off: as good as none.
+    var isDormant: Bool { blocks.keys.contains { $0.hasPrefix("flags ") && $0.contains("dormant") } }
 
     /// How this differs from what it should be.
     func faults(against wanted: NFTablesListing) -> [RuleFault] {
@@ -46,7 +46,7 @@ struct NFTablesListing: Equatable {
     func removing(allBut wanted: NFTablesListing) -> [String] {
         let chains = blocks.keys.filter { $0.hasPrefix("chain ") }.sorted()
         let rest = blocks.filter { heading, lines in
-            // Flags go by declaring the table without.
+            // Flags are not deleted.
             !heading.hasPrefix("chain ") && !heading.hasPrefix("flags ") && wanted.blocks[heading] != lines
         }.keys.sorted()
         return chains.map { "flush \(located($0))" } + chains.map { "delete \(located($0))" }
