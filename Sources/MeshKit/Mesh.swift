@@ -201,9 +201,13 @@ public struct Mesh: Sendable {
         back.promiscuousBridges = new.promiscuousBridges
         do {
             try save(&back, over: new)
-            let found = try await observer.observe(back, tool: tool)
+            // Where another tool was to take the rules over, it is that one's that have to go.
+            let (before, failed) = (old.rules ?? tool, tool)
+            let found = try await observer.observe(back, tool: before, former: failed)
             let datapath = Compiler.compile(back, on: found.node)
-            let plan = Planner.plan(from: found, to: datapath, owning: Planner.Ownership(back, tool: tool))
+            var ownership = Planner.Ownership(back, tool: before)
+            ownership.formerTool = failed == before ? nil : failed
+            let plan = Planner.plan(from: found, to: datapath, owning: ownership)
             try await applier.apply(plan)
             var settled = back
             settled.retiringMarks = []

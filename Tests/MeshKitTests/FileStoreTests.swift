@@ -163,6 +163,16 @@ import Testing
             try store.save(state)
             let error = #expect(throws: StoreError.self) { try store.save(state) }
             #expect(error?.code == .conflict)
+
+            // Whoever edits the document may write it in another order.
+            let text = try store.file.text()
+            try store.file.write(
+                text.replacing("\"generation\" : 1,", with: "").dropLast("}\n".count) + ", \"generation\": 1}\n")
+            #expect(throws: StoreError.self) { try store.save(state) }
+            var next = state
+            next.generation = 2
+            try store.save(next)
+            #expect(try store.load() == next)
         }
     }
 }

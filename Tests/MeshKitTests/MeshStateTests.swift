@@ -128,7 +128,9 @@ import Testing
         #expect(state.services["b"]?.ports.count == 1)
     }
 
-    @Test(arguments: [("127.0.0.1", 80), ("0.0.0.0", 80), ("::", 80), ("::1", 80), ("224.0.0.1", 80)] as [(IPAddress, UInt16)])
+    @Test(
+        arguments: [("127.0.0.1", 80), ("0.0.0.0", 80), ("::", 80), ("::1", 80), ("224.0.0.1", 80)]
+            as [(IPAddress, UInt16)])
     func addressesThatNoPortIsPublishedAt(address: IPAddress, target: UInt16) {
         var state = MeshState()
         #expect(throws: InputError.self) {

@@ -122,7 +122,10 @@ import Testing
 
     @Test func whoseAddressTasksSee() throws {
         var state = try Self.state(
-            tasks: [MeshTask(address: "10.0.0.2", isLocal: true), MeshTask(address: "10.0.0.3"), MeshTask(address: "10.0.0.1")])
+            tasks: [
+                MeshTask(address: "10.0.0.2", isLocal: true), MeshTask(address: "10.0.0.3"),
+                MeshTask(address: "10.0.0.1"),
+            ])
         var node = NodeFacts()
         node.addresses = [InterfaceAddress(address: "10.0.0.1", prefixLength: 24, interface: "docker0")]
         // The node's own address needs no translation: what is sent to it does not leave.
@@ -224,7 +227,9 @@ import Testing
     }
 
     /// Where somebody else balances, too, a timeout is only ever made longer.
-    @Test(arguments: [(900, true, true), (900, false, true), (9000, true, false), (9000, false, true), (7500, false, false)])
+    @Test(arguments: [
+        (900, true, true), (900, false, true), (9000, true, false), (9000, false, true), (7500, false, false),
+    ])
     func timeouts(current: UInt32, isShared: Bool, isSet: Bool) throws {
         let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
         var found = Self.kernel(Self.compile(state))
@@ -282,14 +287,18 @@ import Testing
         try state.publish(Self.web, target: 80, service: "dns")
         func flows(_ plan: Plan) -> [String] { lines(plan).filter { $0.hasPrefix("flows") } }
 
-        #expect(flows(Self.plan(from: Self.kernel(Datapath()), to: state, before: empty)) == ["flows   forget flows to 53/udp"])
+        #expect(
+            flows(Self.plan(from: Self.kernel(Datapath()), to: state, before: empty)) == [
+                "flows   forget flows to 53/udp"
+            ])
         let kernel = Self.kernel(Self.compile(state))
         #expect(Self.plan(from: kernel, to: state, before: state).isEmpty)
 
         var without = state
         try without.removeTask("10.0.0.2", service: "dns")
         #expect(
-            flows(Self.plan(from: kernel, to: without, before: state)) == ["flows   forget flows to 53/udp of 10.0.0.2"])
+            flows(Self.plan(from: kernel, to: without, before: state)) == ["flows   forget flows to 53/udp of 10.0.0.2"]
+        )
         without = state
         try without.unpublish(dns)
         #expect(flows(Self.plan(from: kernel, to: without, before: state)) == ["flows   forget flows to 53/udp"])
@@ -310,5 +319,16 @@ import Testing
         let steps = lines(Self.plan(from: found, to: state, tool: .nftables))
         #expect(steps.last == "rules   iptables: remove the mesh's rules")
         #expect(steps.contains("rules   nftables: install the mesh's rules"))
+
+        found.detour = .intact
+        found.formerDetourRules = ObservedRules(skeleton: .intact)
+        #expect(
+            lines(Self.plan(from: found, to: state, tool: .nftables)).last
+                == "rules   iptables: remove the mesh's rules, in the detour's namespace")
+        // They go with the namespace where that is made anew.
+        found.detour = .damaged(["meshctl-lo is missing"])
+        #expect(
+            lines(Self.plan(from: found, to: state, tool: .nftables)).last
+                == "rules   iptables: remove the mesh's rules")
     }
 }

@@ -23,7 +23,8 @@ import Testing
                 "hairpin4 172.17.0.0/16", "marks tcp . 1080 : 0x100", "marks_at6 fd00::1 . udp . 53 : 0x102",
                 "masquerade4 0x100 . 10.0.0.2",
                 "published 0x100", "published 0x101", "published 0x102", "published 0x103",
-                "ranges_udp 2000-2001 : 0x101", "restricted 0x100", "targets 0x100 . 1080 : 80", "vips4 10.0.9.9 : 0x103",
+                "ranges_udp 2000-2001 : 0x101", "restricted 0x100", "targets 0x100 . 1080 : 80",
+                "vips4 10.0.9.9 : 0x103",
             ])
     }
 
@@ -68,6 +69,10 @@ import Testing
                 "nft inet meshctl map counters: missing: type mark : counter",
                 "nft inet meshctl map counters: not ours: type mark : mark",
             ])
+        #expect(
+            faults { $0.replacing("table inet meshctl {\n", with: "table inet meshctl {\n\tflags dormant\n\n") } == [
+                "nft inet meshctl flags dormant: not ours"
+            ])
         #expect(NFTablesListing("").faults(against: wanted).count == wanted.blocks.count)
     }
 
@@ -75,7 +80,8 @@ import Testing
     @Test func countersAreNoPartOfTheSkeleton() {
         let text = NFTablesSkeleton(.turnaround(node: "10.0.0.1")).text
         let listed = text.replacing(
-            "table inet meshctl {\n", with: "table inet meshctl {\n\tcounter tcp-1080 {\n\t}\n\n\tcounter tcp-1081 {\n\t}\n\n")
+            "table inet meshctl {\n",
+            with: "table inet meshctl {\n\tcounter tcp-1080 {\n\t}\n\n\tcounter tcp-1081 {\n\t}\n\n")
         #expect(NFTablesListing(listed) == NFTablesListing(text))
     }
 
@@ -84,6 +90,12 @@ import Testing
         let found = NFTablesListing(
             """
             table inet meshctl {
+            \tflags dormant
+
+            \tct helper ftp {
+            \t\ttype "ftp" protocol tcp
+            \t}
+
             \tset mine {
             \t\ttype mark
             \t}
@@ -100,7 +112,7 @@ import Testing
             found.removing(allBut: wanted) == [
                 "flush chain inet meshctl nat-prerouting", "flush chain inet meshctl other",
                 "delete chain inet meshctl nat-prerouting", "delete chain inet meshctl other",
-                "delete set inet meshctl mine",
+                "delete ct helper inet meshctl ftp", "delete set inet meshctl mine",
             ])
     }
 }

@@ -78,7 +78,8 @@ import Testing
 
     /// Where an interval is in the way of another, the kernel takes the new one only once the old one has gone.
     @Test func aRangeReplacesWhatItOverlaps() {
-        let found = Self.intact(Self.rules([PortBinding(1000...1499, .tcp): 0x100, PortBinding(1501...1600, .tcp): 0x101]))
+        let found = Self.intact(
+            Self.rules([PortBinding(1000...1499, .tcp): 0x100, PortBinding(1501...1600, .tcp): 0x101]))
         let (additions, removals) = Self.rules([PortBinding(1000...2000, .tcp): 0x100]).changes(from: found)
         #expect(
             lines(additions).contains(

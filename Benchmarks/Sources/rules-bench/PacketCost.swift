@@ -5,7 +5,7 @@ import RuleKit
 /// What a packet to a published port costs, with one port and with thousands: client, balancer and task in namespaces of
 /// their own, all on one processor, so that the time of a send is that of the whole way.
 enum PacketCost {
-    static func measure(_ tool: String, pairs: Int) async throws -> [Result] {
+    static func measure(_ tool: String, _ pairs: Int) async throws -> [Result] {
         let few = try await Way("few", number: 1) { try await $0.install(tool, ports: 1) }
         let many = try await Way("many", number: 2) { try await $0.install(tool, ports: 5000) }
         let rules = try await Way("rules", number: 3) { try await $0.installRules(tool, ports: 5000) }

@@ -3,7 +3,7 @@ import RuleKit
 
 /// What one published port more costs to write, with ten there and with thousands.
 enum PortCost {
-    static func measure(_ tool: String, pairs: Int) async throws -> [Result] {
+    static func measure(_ tool: String, _ pairs: Int) async throws -> [Result] {
         let few = try await Ports.Node("rb-ten", tool, ports: 10)
         let many = try await Ports.Node("rb-5000", tool, ports: 5000)
         defer { for node in [few, many] { node.end() } }

@@ -7,7 +7,7 @@ import SystemPackage
 /// What `meshctl publish` costs as a whole, but for the start of the program: reading the state and the kernel, the look
 /// at the host, writing both; with ten ports there and with thousands.
 enum Publishing {
-    static func measure(_ tool: String, pairs: Int) async throws -> [Result] {
+    static func measure(_ tool: String, _ pairs: Int) async throws -> [Result] {
         var nodes: [(name: String, folder: String)] = []
         defer { for node in nodes { _ = try? run("ip", "netns", "del", node.name) } }
         for ports in [5000, 10] {

@@ -29,6 +29,8 @@ public struct ObservedDatapath: Sendable {
     public var rules = ObservedRules()
     /// What is left of the rules of a tool that was used before.
     public var formerRules: ObservedRules?
+    /// The same in the namespace of the detour.
+    public var formerDetourRules: ObservedRules?
     /// The way to the namespace of the detour.
     var detour = ObservedDetour.absent
     /// The rules in there.

@@ -88,7 +88,8 @@ extension RuleChange {
         case .install: "\(place.tool): install the mesh's rules\(inDetour)"
         case .uninstall: "\(place.tool): remove the mesh's rules\(inDetour)"
         case .put(let element, let replaced):
-            "\(place.tool): \(element)" + (replaced.isEmpty ? "" : " (is \(replaced.map(\.shown).joined(separator: ", ")))")
+            "\(place.tool): \(element)"
+                + (replaced.isEmpty ? "" : " (is \(replaced.map(\.shown).joined(separator: ", ")))")
         case .remove(let element): "\(place.tool): not \(element)"
         }
     }

@@ -30,8 +30,15 @@ package enum Planner {
         steps += ipvs.filter(\.isRemoval).map(Plan.Step.ipvs)
         steps += rules.removals.filter { rendered.isBehind($0) }.map { .rules($0, balancer) }
         if wanted.detour == nil, found.detour != .absent { steps.append(.dropDetour) }
-        if let former = state.formerTool, found.formerRules.map({ $0.skeleton != .absent }) == true {
-            steps.append(.rules(.uninstall, RulePlace(namespace: .balancer, tool: former)))
+        if let former = state.formerTool {
+            for (place, left) in [
+                (RulePlace.Namespace.balancer, found.formerRules), (.detour, found.formerDetourRules),
+            ] {
+                guard let left, left.skeleton != .absent else { continue }
+                // What is left there goes with the namespace.
+                if place == .detour, wanted.detour == nil || found.detour != .intact { continue }
+                steps.append(.rules(.uninstall, RulePlace(namespace: place, tool: former)))
+            }
         }
         steps += StaleFlows.all(from: before, to: wanted, rules: rules.additions, ipvs: ipvs).map(Plan.Step.flows)
         return Plan(steps: steps)

@@ -12,7 +12,8 @@ package struct HostRules: Hashable, Sendable {
     package let iptables: String?
     /// What `ip6tables-save` prints.
     package let ip6tables: String?
-    /// What `nft -j list ruleset` prints.
+    /// What `nft -j list ruleset` prints, or `nft -j list table …` for each table of interest
+    /// (``NFTRuleset/separator``).
     package let nft: String?
     /// All tables, each once: what the nft variant of iptables shows is left out of nft's.
     let tables: [RuleTable]
@@ -40,8 +41,30 @@ package struct HostRules: Hashable, Sendable {
     package static func read(path: String? = nil) async -> HostRules {
         async let iptables = output("iptables-save", [], path)
         async let ip6tables = output("ip6tables-save", [], path)
-        async let nft = output("nft", ["-j", "list", "ruleset"], path)
+        async let tables = output("nft", ["-j", "list", "tables"], path)
+        let shown = await IPTablesText.tablesOfNFT(iptables ?? "", family: .ipv4)
+            .union(IPTablesText.tablesOfNFT(ip6tables ?? "", family: .ipv6))
+        let nft = await foreign(tables, shown, path)
         return await HostRules(iptables: iptables, ip6tables: ip6tables, nft: nft)
+    }
+
+    /// The tables that are neither ours, which has an element for each published port, nor shown by iptables already.
+    private static func foreign(_ tables: String?, _ shown: Set<String>, _ path: String?) async -> String? {
+        guard let tables else { return nil }
+        guard let names = NFTRuleset(tables, skipping: shown)?.tables.map(\.name) else {
+            return await output("nft", ["-j", "list", "ruleset"], path)
+        }
+        // Not in one call: nft 1.0.6 finds the last of several alone.
+        var text = tables
+        for name in names {
+            // One that has gone meanwhile is none.
+            guard
+                let table = await output(
+                    "nft", ["-j", "list", "table"] + name.split(separator: " ").map(String.init), path)
+            else { continue }
+            text += "\(NFTRuleset.separator)\(table)"
+        }
+        return text
     }
 
     private static func output(_ program: String, _ arguments: [String], _ path: String?) async -> String? {

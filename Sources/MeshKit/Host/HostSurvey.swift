@@ -67,7 +67,8 @@ struct HostSurvey: Sendable {
         let reason: String
         switch answer.verdict {
         case .dropped(let rule): reason = "\(what): dropped by \(rule)"
-        case .depends(let rule, otherwiseDropped: true): reason = "\(what), but for some: others than by \(rule) are dropped"
+        case .depends(let rule, otherwiseDropped: true):
+            reason = "\(what), but for some: others than by \(rule) are dropped"
         case .accepted, .depends: return []
         }
         return [reason] + answer.advice.map { "  type:  \($0)" }

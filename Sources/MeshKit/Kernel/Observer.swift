@@ -8,8 +8,11 @@ struct Observer: Sendable {
     /// - Parameters:
     ///   - state: says which tool's rules and which detour are ours.
     ///   - tool: what carries the rules.
+    ///   - former: what may have carried them before; what the state says, unless it is said otherwise.
     ///   - withCounters: also reads what IPVS counts, which takes several times as long.
-    func observe(_ state: MeshState, tool: RuleTool, withCounters: Bool = false) async throws -> ObservedDatapath {
+    func observe(
+        _ state: MeshState, tool: RuleTool, former: RuleTool? = nil, withCounters: Bool = false
+    ) async throws -> ObservedDatapath {
         var found = ObservedDatapath()
         // IPVS first: its settings exist once its module is loaded, and reading the table loads it.
         if withCounters {
@@ -24,14 +27,20 @@ struct Observer: Sendable {
 
         let role = RuleRole.balancer(detour: state.hasLoopback ? LoopbackDetour.detour : nil)
         found.rules = try await kernel.backend(RulePlace(namespace: .balancer, tool: tool)).read(expecting: role)
-        if let former = state.rules, former != tool {
+        let former = [former ?? state.rules].compactMap(\.self).first { $0 != tool }
+        if let former {
             found.formerRules = try await kernel.backend(RulePlace(namespace: .balancer, tool: former))
                 .read(expecting: role)
         }
         found.detour = try await detour(state)
         if found.detour == .intact {
+            let role = RuleRole.turnaround(node: LoopbackDetour.nodeAddress)
             found.detourRules = try await kernel.backend(RulePlace(namespace: .detour, tool: tool))
-                .read(expecting: .turnaround(node: LoopbackDetour.nodeAddress))
+                .read(expecting: role)
+            if let former {
+                found.formerDetourRules = try await kernel.backend(RulePlace(namespace: .detour, tool: former))
+                    .read(expecting: role)
+            }
         }
         return found
     }

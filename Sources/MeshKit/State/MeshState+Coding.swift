@@ -32,7 +32,9 @@ extension MeshState {
         try container.encode(originalSysctls, forKey: .originalSysctls)
         try container.encodeIfPresent(originalTCPTimeoutSeconds, forKey: .originalTCPTimeoutSeconds)
         if !reservedPorts.isEmpty { try container.encode(reservedPorts, forKey: .reservedPorts) }
-        if !promiscuousBridges.isEmpty { try container.encode(promiscuousBridges.sorted(), forKey: .promiscuousBridges) }
+        if !promiscuousBridges.isEmpty {
+            try container.encode(promiscuousBridges.sorted(), forKey: .promiscuousBridges)
+        }
         if !hasLoopback { try container.encode(hasLoopback, forKey: .hasLoopback) }
         try container.encodeIfPresent(rules, forKey: .rules)
     }

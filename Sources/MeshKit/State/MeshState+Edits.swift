@@ -119,7 +119,8 @@ extension MeshState {
     private static func validate(_ listening: PortBinding, target: UInt16) throws(InputError) {
         guard Int(target) + listening.ports.count - 1 <= Int(UInt16.max), target != 0 else {
             throw InputError(
-                "\(listening) is \(listening.ports.count) ports, and from \(target) on there are fewer: ports end at 65535")
+                "\(listening) is \(listening.ports.count) ports, and from \(target) on there are fewer: ports end at 65535"
+            )
         }
         guard let address = listening.address else { return }
         let fault: String? =

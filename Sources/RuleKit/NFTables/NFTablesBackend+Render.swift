@@ -52,7 +52,9 @@ extension NFTablesBackend {
 
     /// `tcp-1080`, `udp-1000-1010`, `tcp-1080-at-192.168.5.1`: what `nft` takes for a name.
     static func counterName(_ binding: PortBinding) -> String {
-        let address = binding.address.map { "-at-" + $0.description.split(separator: ":", omittingEmptySubsequences: false).joined(separator: "_") }
+        let address = binding.address.map {
+            "-at-" + $0.description.split(separator: ":", omittingEmptySubsequences: false).joined(separator: "_")
+        }
         return "\(binding.transport)-\(PortBinding.text(of: binding.ports))" + (address ?? "")
     }
 }

@@ -44,8 +44,10 @@ public struct NFTablesBackend: RuleBackend {
                 switch change {
                 case .install(let role, _): try Self.install(role)
                 case .uninstall:
+                    // Made first where it has gone meanwhile.
                     _ = try NFTablesLibrary.run(
-                        "delete table \(NFTablesSkeleton.table)\n", operation: "delete the nftables rules")
+                        "table \(NFTablesSkeleton.table)\ndelete table \(NFTablesSkeleton.table)\n",
+                        operation: "delete the nftables rules")
                     return
                 case .put(let element, let replaced):
                     removed += replaced
@@ -60,7 +62,13 @@ public struct NFTablesBackend: RuleBackend {
 
     private static func install(_ role: RuleRole) throws(RuleError) {
         let wanted = NFTablesSkeleton(role).text
-        let obstacles = try NFTablesLibrary.listing()?.removing(allBut: NFTablesListing(wanted)) ?? []
+        let found = try NFTablesLibrary.listing()
+        if found?.isDormant == true {
+            // Not together with what follows: Linux refuses to wake a table whose chains change (EINVAL).
+            _ = try NFTablesLibrary.run(
+                "add table \(NFTablesSkeleton.table)\n", operation: "wake the nftables table")
+        }
+        let obstacles = found?.removing(allBut: NFTablesListing(wanted)) ?? []
         _ = try NFTablesLibrary.run(
             (obstacles + [wanted]).joined(separator: "\n"), operation: "install the nftables rules")
     }

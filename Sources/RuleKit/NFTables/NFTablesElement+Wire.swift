@@ -57,7 +57,8 @@ extension SetElement {
                 case .transport: append(UInt8(truncatingIfNeeded: transport?.rawValue ?? 0))
                 case .port: append((port ?? 0).bigEndian)
                 case .address: if let address { append(address) }
-                case .prefix: if let prefix { append(end == .first ? prefix.address : lastAddress ?? prefix.lastAddress) }
+                case .prefix:
+                    if let prefix { append(end == .first ? prefix.address : lastAddress ?? prefix.lastAddress) }
                 }
             }
             writer.nest(type) {

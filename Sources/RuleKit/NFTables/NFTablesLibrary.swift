@@ -25,17 +25,26 @@ enum NFTablesLibrary {
     /// Our table; nil where there is none.
     static func listing() throws(RuleError) -> NFTablesListing? {
         do throws(RuleError) {
-            return NFTablesListing(try run("list table \(NFTablesSkeleton.table)", operation: "read the nftables rules"))
+            return NFTablesListing(
+                try run("list table \(NFTablesSkeleton.table)", operation: "read the nftables rules"))
         } catch {
-            guard error.code == .refused, error.reason.contains("No such file or directory") else { throw error }
+            guard error.reason.contains("No such file or directory") else { throw error }
             return nil
         }
     }
 
     private static func refusal(_ text: String, operation: String) -> RuleError {
-        // A message, the command it is about, and a line of circumflexes below it; the first says it.
-        let reason = text.split(separator: "\n").first.map { $0.drop(while: { $0 == " " }) }.map(String.init)
-        let lacking = ["Operation not supported", "Protocol not supported", "Address family not supported"]
+        // `<cmdline>:12:3-20: Error: Could not process rule: …`, the line that it is about, and circumflexes below it.
+        let lines = text.split(separator: "\n").map { line in
+            String(line.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
+        }
+        let place = lines.count > 1 && !lines[1].contains("Error: ") ? " (\(lines[1]))" : ""
+        let reason = lines.first.map { ($0.split(separator: "Error: ").last.map(String.init) ?? $0) + place }
+        // An expression whose module is missing is "no such file". Of what our own commands name, nothing can be.
+        let lacking = [
+            "Operation not supported", "Protocol not supported", "Address family not supported",
+            "No such file or directory",
+        ]
         let (code, hint): (RuleError.Code, String?) =
             if text.contains("Operation not permitted") {
                 (.notPermitted, "it takes CAP_NET_ADMIN: run it as root")

@@ -9,6 +9,9 @@ struct NFTablesListing: Equatable {
             let isIndentedTwice = line.hasPrefix("\t\t")
             if isIndentedTwice, let heading {
                 blocks[heading]?.append(String(line.dropFirst(2)))
+            } else if line.hasPrefix("\tflags ") {
+                heading = nil
+                blocks[String(line.dropFirst())] = []
             } else if line.hasPrefix("\t"), line.hasSuffix(" {") {
                 let name = String(line.dropFirst().dropLast(2))
                 heading = name.hasPrefix("counter ") ? nil : name
@@ -17,7 +20,8 @@ struct NFTablesListing: Equatable {
         }
     }
 
-    func has(_ set: NFTablesSet) -> Bool { blocks[set.heading] != nil }
+    /// Whether it is switched off: as good as none.
+    var isDormant: Bool { blocks.keys.contains { $0.hasPrefix("flags ") && $0.contains("dormant") } }
 
     /// How this differs from what it should be.
     func faults(against wanted: NFTablesListing) -> [RuleFault] {
@@ -30,7 +34,9 @@ struct NFTablesListing: Equatable {
             let before = faults.count
             faults += lines.filter { !found.contains($0) }.map { fault("\(heading): missing: \($0)") }
             faults += found.filter { !lines.contains($0) }.map { fault("\(heading): not ours: \($0)") }
-            if faults.count == before, found != lines { faults.append(fault("\(heading): rules twice or out of order")) }
+            if faults.count == before, found != lines {
+                faults.append(fault("\(heading): rules twice or out of order"))
+            }
         }
         return faults + blocks.keys.filter { wanted.blocks[$0] == nil }.sorted().map { fault("\($0): not ours") }
     }
@@ -40,16 +46,17 @@ struct NFTablesListing: Equatable {
     func removing(allBut wanted: NFTablesListing) -> [String] {
         let chains = blocks.keys.filter { $0.hasPrefix("chain ") }.sorted()
         let rest = blocks.filter { heading, lines in
-            !heading.hasPrefix("chain ") && wanted.blocks[heading] != lines
+            // Flags are not deleted.
+            !heading.hasPrefix("chain ") && !heading.hasPrefix("flags ") && wanted.blocks[heading] != lines
         }.keys.sorted()
         return chains.map { "flush \(located($0))" } + chains.map { "delete \(located($0))" }
             + rest.map { "delete \(located($0))" }
     }
 
-    /// `chain prerouting` as `chain inet meshctl prerouting`.
+    /// `chain prerouting` as `chain inet meshctl prerouting`; `ct helper ftp` as `ct helper inet meshctl ftp`.
     private func located(_ heading: String) -> String {
-        let parts = heading.split(separator: " ", maxSplits: 1)
-        return "\(parts[0]) \(NFTablesSkeleton.table) \(parts[1])"
+        let parts = heading.split(separator: " ")
+        return (parts.dropLast() + [NFTablesSkeleton.table[...]] + parts.suffix(1)).joined(separator: " ")
     }
 
     private func fault(_ text: String) -> RuleFault { RuleFault("nft \(NFTablesSkeleton.table) \(text)") }
@@ -57,7 +64,9 @@ struct NFTablesListing: Equatable {
 
 extension NFTablesListing {
     /// The lines of a set as it should be declared.
-    static func of(_ set: NFTablesSet) -> [String] { set.declaration.dropFirst().dropLast().map { String($0.dropFirst(2)) } }
+    static func of(_ set: NFTablesSet) -> [String] {
+        set.declaration.dropFirst().dropLast().map { String($0.dropFirst(2)) }
+    }
 }
 
 extension NFTablesSet {

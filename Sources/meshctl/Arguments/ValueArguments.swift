@@ -55,7 +55,8 @@ enum DurationArgument {
         let unit = text.last.flatMap { units[$0] }
         let digits = unit == nil ? text[...] : text.dropLast()
         // The kernel counts in clock ticks, of which there are a thousand in a second at most, in 31 bits.
-        guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let number = UInt32(digits),
+        guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
+            let number = UInt32(digits),
             let seconds = Optional(number.multipliedReportingOverflow(by: unit ?? 1)), !seconds.overflow,
             (1...2_000_000).contains(seconds.partialValue)
         else {

@@ -22,7 +22,8 @@ import Testing
         _ port: PortBinding, in rules: HostRules, families: Set<AddressFamily> = [.ipv4], last: UInt16? = nil
     ) -> Firewall.Answer? {
         Firewall(rules).answer(
-            publishing: port.transport, ports: port.ports.lowerBound...(last ?? port.ports.upperBound), at: node, families: families)
+            publishing: port.transport, ports: port.ports.lowerBound...(last ?? port.ports.upperBound), at: node,
+            families: families)
     }
 
     @Test(

@@ -12,7 +12,8 @@ import Testing
         _ port: PortBinding, at addresses: Set<IPAddress> = node, in rules: HostRules, last: UInt16? = nil
     ) -> [ForeignNAT] {
         ForeignNAT.find(
-            publishing: port.transport, ports: port.ports.lowerBound...(last ?? port.ports.upperBound), at: addresses, in: rules)
+            publishing: port.transport, ports: port.ports.lowerBound...(last ?? port.ports.upperBound), at: addresses,
+            in: rules)
     }
 
     @Test func dockersPublishedPort() throws {

@@ -5,16 +5,22 @@
 #endif
 import IPVSKit
 
-/// What `nft -j list ruleset` prints, as tables. The mesh's own table is left out.
+/// What `nft -j list ruleset` prints, as tables; or several such texts. The mesh's own table is left out.
 struct NFTRuleset {
     private(set) var tables: [RuleTable] = []
+
+    /// What stands between two texts.
+    static let separator: Character = "\0"
 
     /// - Parameter skipping: tables to leave out, as `ip filter`, since iptables showed them.
     /// - Returns: nil for what is no such document.
     init?(_ text: String, skipping: Set<String> = []) {
         struct Document: Decodable { var nftables: [JSONValue] }
-        guard let document = try? JSONDecoder().decode(Document.self, from: Data(text.utf8)) else { return nil }
-        let objects = document.nftables.compactMap(\.only)
+        let documents = text.split(separator: Self.separator).map {
+            try? JSONDecoder().decode(Document.self, from: Data($0.utf8))
+        }
+        guard !documents.isEmpty, !documents.contains(where: { $0 == nil }) else { return nil }
+        let objects = documents.flatMap { $0!.nftables.compactMap(\.only) }
 
         var sets: [String: NFTExpressions.Sets] = [:]
         for (kind, object) in objects where kind == "set" || kind == "map" {
@@ -26,7 +32,7 @@ struct NFTRuleset {
             switch kind {
             case "table":
                 guard let name = Self.name(object["family"], object["name"]), !skipping.contains(name),
-                    object["name"]?.string != OwnRules.nftTable, !Self.isDormant(object)
+                    object["name"]?.string != OwnRules.nftTable, !Self.isDormant(object), places[name] == nil
                 else { continue }
                 places[name] = tables.count
                 tables.append(RuleTable(tool: .nft, name: name, families: Self.families(object)))
