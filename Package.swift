@@ -96,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "meshctl",
             dependencies: [
-                "MeshKit", "RuleKit", "IPVSKit",
+                "MeshKit", "RuleKit", "Conntrack", "IPVSKit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: mesh),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
