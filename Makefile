@@ -65,7 +65,7 @@ test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml|qemu|host
 	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
 	echo "running KernelTests by scripts/lab --kernel $(KERNEL)"
 	[[ -t 1 ]] || export NO_COLOR=1
-	scripts/lab --kernel '$(KERNEL)' --timeout 1200 --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR \
+	scripts/lab --kernel '$(KERNEL)' --timeout 3600 --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR \
 	    --env MESHCTL_TEST_RULES='$(RULES)' -- \
 	    "$$tests" --testing-library swift-testing --filter KernelTests || {
 	    status=$$?

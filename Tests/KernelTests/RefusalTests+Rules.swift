@@ -49,6 +49,9 @@ extension KernelTests.RefusalTests {
                 try await host.publishSome()
                 try await host.node.check(["sh", "-ec", obstacle.there])
                 if let (module, users) = obstacle.module {
+                    // There and back, which loads all that it takes: then just the one is missing.
+                    try await host.meshctl("reconcile", "--rules", obstacle.to.rawValue)
+                    try await host.meshctl("reconcile", "--rules", obstacle.from.rawValue)
                     try await Shell.check("sh", "-ec", Self.unloading(users + [module]))
                 }
                 let kernel = try await host.kernelText().inNoOrder()

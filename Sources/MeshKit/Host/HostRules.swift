@@ -37,34 +37,30 @@ package struct HostRules: Hashable, Sendable {
 
     /// Asks each tool, in the namespace of the process.
     ///
-    /// - Parameter path: where to look for the tools, instead of in `PATH`.
-    package static func read(path: String? = nil) async -> HostRules {
+    /// - Parameters:
+    ///   - path: where to look for the tools, instead of in `PATH`.
+    ///   - names: the tables of nftables that there are, as `inet filter`; nil where that cannot be known.
+    package static func read(path: String? = nil, names: [String]? = NFTTableNames.read()) async -> HostRules {
         async let iptables = output("iptables-save", [], path)
         async let ip6tables = output("ip6tables-save", [], path)
-        async let tables = output("nft", ["-j", "list", "tables"], path)
         let shown = await IPTablesText.tablesOfNFT(iptables ?? "", family: .ipv4)
             .union(IPTablesText.tablesOfNFT(ip6tables ?? "", family: .ipv6))
-        let nft = await foreign(tables, shown, path)
+        let nft = await foreign(names.map { $0.filter { !shown.contains($0) } }, path)
         return await HostRules(iptables: iptables, ip6tables: ip6tables, nft: nft)
     }
 
-    /// The tables that are neither ours, which has an element for each published port, nor shown by iptables already.
-    private static func foreign(_ tables: String?, _ shown: Set<String>, _ path: String?) async -> String? {
-        guard let tables else { return nil }
-        guard let names = NFTRuleset(tables, skipping: shown)?.tables.map(\.name) else {
-            return await output("nft", ["-j", "list", "ruleset"], path)
-        }
+    /// The tables that are neither ours, which has elements for each published port, nor shown by iptables already.
+    private static func foreign(_ names: [String]?, _ path: String?) async -> String? {
+        guard let names else { return await output("nft", ["-j", "list", "ruleset"], path) }
+        var texts = [#"{"nftables": []}"#]
         // Not in one call: nft 1.0.6 finds the last of several alone.
-        var text = tables
-        for name in names {
-            // One that has gone meanwhile is none.
-            guard
-                let table = await output(
-                    "nft", ["-j", "list", "table"] + name.split(separator: " ").map(String.init), path)
-            else { continue }
-            text += "\(NFTRuleset.separator)\(table)"
+        for name in names where name.split(separator: " ").last?.elementsEqual(OwnRules.nftTable) == false {
+            let arguments = ["-j", "list", "table"] + name.split(separator: " ").map(String.init)
+            // Without nft nothing is known; a table that has gone meanwhile leaves the rest unknown, too.
+            guard let text = await output("nft", arguments, path) else { return nil }
+            texts.append(text)
         }
-        return text
+        return texts.joined(separator: String(NFTRuleset.separator))
     }
 
     private static func output(_ program: String, _ arguments: [String], _ path: String?) async -> String? {

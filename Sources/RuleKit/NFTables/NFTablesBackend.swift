@@ -61,7 +61,8 @@ public struct NFTablesBackend: RuleBackend {
     }
 
     private static func install(_ role: RuleRole) throws(RuleError) {
-        let wanted = NFTablesSkeleton(role).text
+        let skeleton = NFTablesSkeleton(role)
+        let wanted = skeleton.text
         let found = try NFTablesLibrary.listing()
         if found?.isDormant == true {
             // Not together with what follows: Linux refuses to wake a table whose chains change (EINVAL).
@@ -69,8 +70,33 @@ public struct NFTablesBackend: RuleBackend {
                 "add table \(NFTablesSkeleton.table)\n", operation: "wake the nftables table")
         }
         let obstacles = found?.removing(allBut: NFTablesListing(wanted)) ?? []
-        _ = try NFTablesLibrary.run(
-            (obstacles + [wanted]).joined(separator: "\n"), operation: "install the nftables rules")
+        do throws(RuleError) {
+            _ = try NFTablesLibrary.run(
+                (obstacles + [wanted]).joined(separator: "\n"), operation: "install the nftables rules")
+        } catch {
+            var error = error
+            if error.code == .kernelLacksSupport, let part = refusedPart(of: skeleton) {
+                error.reason += ", at \(part)"
+            }
+            throw error
+        }
+    }
+
+    /// The first chain or rule that the kernel does not take by itself: of an expression that it lacks libnftables says
+    /// no more than that it is somewhere in the table. Nothing is changed.
+    private static func refusedPart(of skeleton: NFTablesSkeleton) -> String? {
+        var tried = skeleton
+        for index in tried.chains.indices { tried.chains[index].rules = [] }
+        let bare = tried
+        if (try? NFTablesLibrary.check(bare.text)) == nil { return "its chains" }
+        for (index, chain) in skeleton.chains.enumerated() {
+            for rule in chain.rules {
+                tried = bare
+                tried.chains[index].rules = [rule]
+                if (try? NFTablesLibrary.check(tried.text)) == nil { return "chain \(chain.name): \(rule)" }
+            }
+        }
+        return nil
     }
 
     /// How the table differs from what it should be. Versions of nft may write the same rules otherwise: so where the

@@ -28,11 +28,17 @@ struct Damage: Sendable, CustomStringConvertible {
         guard ran.status == 0 else { throw Shell.Failed(ran: ran) }
     }
 
-    static func all(_ tool: RuleTool) -> [Damage] {
-        switch tool {
-        case .nftables: services + node + nftables
-        case .iptables: services + node + iptables
-        }
+    /// Some of all, for one tool.
+    struct Part: Sendable, CustomStringConvertible {
+        var tool: RuleTool
+        var damages: [Damage]
+
+        var description: String { "\(tool), \(damages.count) from \(damages[0])" }
+    }
+
+    static let inParts = RuleTool.tested.flatMap { tool in
+        let all = services + node + (tool == .nftables ? nftables : iptables)
+        return stride(from: 0, to: all.count, by: 8).map { Part(tool: tool, damages: Array(all[$0...].prefix(8))) }
     }
 
     private static let services = [
