@@ -14,7 +14,7 @@ package enum Compiler {
             for port in service.ports {
                 let families = AddressFamily.allCases.filter { port.listening.address.map(\.family) ?? $0 == $0 }
                 let tasks = service.tasks.filter { families.contains($0.address.family) }
-                datapath.rules.ports[port.listening] = rule(port)
+                datapath.rules.ports[port.listening] = rule(port, of: service)
                 entries += families.compactMap { entry(service, port, $0) }
                 let hidden = tasks.map(\.address).filter { address in
                     switch port.sourceIP {
@@ -25,7 +25,7 @@ package enum Compiler {
                 }
                 datapath.rules.masqueraded.formUnion(hidden.map { BalancedPath(port.mark, to: $0) })
                 datapath.rules.tasks.formUnion(tasks.map(\.address))
-                addHairpins(for: Set(tasks.map(\.address)).subtracting(hidden), on: node, to: &datapath)
+                addHairpins(for: Set(tasks.map(\.address)), hidden: Set(hidden), on: node, to: &datapath)
             }
         }
         guard !datapath.rules.ports.isEmpty else { return Datapath() }
@@ -43,13 +43,28 @@ package enum Compiler {
     /// end with its next packet.
     static let tcpTimeoutSeconds: UInt32 = 7500
 
-    private static func rule(_ port: PublishedPort) -> PortRule {
+    private static func rule(_ port: PublishedPort, of service: MeshState.Service) -> PortRule {
         // With persistence IPVS looks at no destination's port, and a destination's port is one: then the port is
         // translated before IPVS sees the packet.
         let isTranslated = port.isShifted && (port.stickySeconds != nil || port.listening.isRange)
         return PortRule(
             mark: port.mark, allowed: port.allowed.isEmpty ? nil : Set(port.allowed),
-            target: isTranslated ? port.target : nil)
+            target: isTranslated ? port.target : firstTwin(of: port, in: service))
+    }
+
+    /// The lowest published port of a service that leads to the same port in the tasks as this one does.
+    ///
+    /// IPVS knows the reply of a task by the task and the client alone. Had it two connections from one port of a client
+    /// to one port of a task, it would send the replies of both to the same. So it is to have one for both, which takes
+    /// that it sees the same published port; conntrack tells the two apart, and gives the task another port of the
+    /// client's for one of them.
+    private static func firstTwin(of port: PublishedPort, in service: MeshState.Service) -> UInt16? {
+        guard !port.listening.isRange, port.stickySeconds == nil else { return nil }
+        let first = service.ports.filter {
+            !$0.listening.isRange && $0.stickySeconds == nil && $0.target == port.target
+                && $0.listening.transport == port.listening.transport && $0.listening.address == port.listening.address
+        }.map(\.listening.ports.lowerBound).min()
+        return first == port.listening.ports.lowerBound ? nil : first
     }
 
     /// The service for one port and family; none where the family has no task, since a kernel without IPv6 would
@@ -75,10 +90,14 @@ package enum Compiler {
     }
 
     /// A task that sees its neighbour's address, or its own, would answer past the node, or not at all.
-    private static func addHairpins(for tasks: Set<IPAddress>, on node: NodeFacts, to datapath: inout Datapath) {
+    ///
+    /// - Parameter hidden: those that see no client's address anyway.
+    private static func addHairpins(
+        for tasks: Set<IPAddress>, hidden: Set<IPAddress>, on node: NodeFacts, to datapath: inout Datapath
+    ) {
         for task in tasks where !node.isOwn(task) {
             for (prefix, interface) in node.networks(of: task) {
-                datapath.rules.hairpins.insert(prefix)
+                if !hidden.contains(task) { datapath.rules.hairpins.insert(prefix) }
                 // Where the bridge's packets go through the rules, too, the answer of a task to itself is turned back
                 // to it within the bridge, which gives no packet back to the port that it came by.
                 if node.filteredBridges[interface] != nil { datapath.promiscuousBridges.insert(interface) }
