@@ -45,9 +45,9 @@ extension KernelTests.TrafficTests {
                 }
             }
             if filtersBridges {
-                // A bridge that is promiscuous has Linux (6.1.90 and later) forget what conntrack knew of the packet,
-                // and with it how conntrack translated its port, which it did where IPVS cannot: for ranges that are
-                // shifted, ports that are sticky, and second ports with the same target.
+                // Through a promiscuous bridge the answer comes with the published port as conntrack translated it, not
+                // as the client called it. Conntrack translates where IPVS cannot: ranges that are shifted, ports that
+                // are sticky, and second ports with the same target.
                 let seen = try await bridged.members[0].namespace.ask(.tcp, host.clientLink.near4, 2005, times: 2)
                 #expect(seen["task2 10.20.0.1 80"] == 1, "\(seen)")
                 withKnownIssue("a task does not reach itself where conntrack translates the port") {
