@@ -12,6 +12,9 @@ export MESHCTL_KERNEL := $(KERNEL)
 RULES ?= $(if $(filter qemu host,$(KERNEL)),nftables$(comma)iptables,iptables)
 comma := ,
 
+# How long the kernel tests may take.
+LANE_SECONDS ?= 3600
+
 # Warnings are errors, but not for those who only want the program: theirs may be a newer compiler.
 export MESHCTL_STRICT ?= 1
 release: MESHCTL_STRICT := 0
@@ -22,7 +25,7 @@ bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KE
 SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
     Benchmarks/Sources)
 
-.PHONY: help deps build release demo test test-unit test-tsan test-kernel test-docker test-package test-release \
+.PHONY: help deps build release demo test test-unit test-tsan test-kernel test-docker soak test-package test-release \
     build-tests fuzz fuzz-check bench docs check format clean
 
 help: ## list these verbs
@@ -65,7 +68,8 @@ test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml|qemu|host
 	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
 	echo "running KernelTests by scripts/lab --kernel $(KERNEL)"
 	[[ -t 1 ]] || export NO_COLOR=1
-	scripts/lab --kernel '$(KERNEL)' --timeout 3600 --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR \
+	scripts/lab --kernel '$(KERNEL)' --timeout $(LANE_SECONDS) --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR \
+	    --env MESHCTL_SOAK \
 	    --env MESHCTL_TEST_RULES='$(RULES)' -- \
 	    "$$tests" --testing-library swift-testing --filter KernelTests || {
 	    status=$$?
@@ -80,6 +84,10 @@ test-docker: build-tests ## run the tests with a real dockerd, in user-mode Linu
 	    --env NO_COLOR --env MESHCTL_TEST_RULES=iptables -- \
 	    "$$tests" --testing-library swift-testing --filter KernelTests.DockerTests
 	echo 'test: published containers of a real dockerd are reached'
+
+soak: export MESHCTL_SOAK := 1
+soak: LANE_SECONDS := 14400
+soak: test-kernel ## the kernel tests at full length: thousands of changes under traffic
 
 test-package: ## a package that imports IPVSKit alone: what it fetches, and that it builds
 	scripts/test-package

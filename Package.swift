@@ -123,6 +123,10 @@ let package = Package(
             exclude: ["malloc-counter.c"], swiftSettings: settings),
         .executableTarget(
             name: "DetourProbe", dependencies: ["MeshKit"], path: "Tests/DetourProbe", swiftSettings: settings),
+        .executableTarget(
+            name: "ChurnProbe",
+            dependencies: ["MeshKit", "RuleKit", "IPVSKit", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/ChurnProbe", swiftSettings: settings),
         .testTarget(
             name: "NetlinkTests",
             dependencies: ["Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
@@ -169,7 +173,7 @@ let package = Package(
             name: "KernelTests",
             dependencies: [
                 "IPVSKit", "IPVSKitTesting", "IPVSContract", "MeshKit", "RuleKit", "Conntrack", "CConntrack", "Netlink",
-                "meshctl", "balance-port", "live-table", "watch", "DetourProbe",
+                "meshctl", "balance-port", "live-table", "watch", "DetourProbe", "ChurnProbe",
                 "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

@@ -71,12 +71,18 @@ public struct PortRule: Hashable, Sendable {
     /// The port it is translated to before IPVS sees it, for the first port of a range; the others follow in order. Nil
     /// where IPVS translates it.
     public var target: UInt16?
+    /// The port that IPVS is to see it as, because it leads to the same port of the same tasks: it takes two connections
+    /// from one port of a client for one. A backend does this for as many ports as it can without getting slower.
+    public var twin: UInt16?
 
     /// A mark, for connections from everywhere, unless said otherwise.
-    public init(mark: FirewallMark, allowed: Set<IPPrefix>? = nil, target: UInt16? = nil) {
+    public init(
+        mark: FirewallMark, allowed: Set<IPPrefix>? = nil, target: UInt16? = nil, twin: UInt16? = nil
+    ) {
         self.mark = mark
         self.allowed = allowed
         self.target = target
+        self.twin = twin
     }
 }
 

@@ -12,6 +12,23 @@ import Testing
             .map(\.description)
     }
 
+    /// A rule for each of a few is bearable; rules must not grow with the number of ports.
+    @Test func twinsAreTranslatedAsLongAsTheyAreFew() {
+        func rules(_ count: Int) -> Set<SetElement> {
+            var rules = RuleSet()
+            for index in 0...count {
+                rules.ports[PortBinding(UInt16(1080 + index), .tcp)] =
+                    PortRule(mark: FirewallMark(rawValue: 0x100 + UInt32(index))!, twin: index == 0 ? nil : 1080)
+            }
+            return IPTablesBackend(in: .current, families: [.ipv4]).render(rules).elements.filter {
+                $0.set == TargetRule.set(.ipv4)
+            }
+        }
+        #expect(rules(1).map(\.description) == ["mesh-target4 0x101 . tcp . 1081 : 1080"])
+        #expect(rules(16).count == 16)
+        #expect(rules(17).isEmpty)
+    }
+
     @Test func aPortIsOneElementForBothFamilies() {
         #expect(elements([PortBinding(1080, .tcp): PortRule(mark: 0x100)]) == ["mesh-mark-tcp 1080 : 0x100"])
         #expect(

@@ -11,10 +11,11 @@ package enum Compiler {
         let detour = state.hasLoopback ? LoopbackDetour.detour : nil
         datapath.rules = RuleSet(role: .balancer(detour: detour))
         for service in state.services.values {
+            let twins = Twins(service)
             for port in service.ports {
                 let families = AddressFamily.allCases.filter { port.listening.address.map(\.family) ?? $0 == $0 }
                 let tasks = service.tasks.filter { families.contains($0.address.family) }
-                datapath.rules.ports[port.listening] = rule(port)
+                datapath.rules.ports[port.listening] = rule(port, twins)
                 entries += families.compactMap { entry(service, port, $0) }
                 let hidden = tasks.map(\.address).filter { address in
                     switch port.sourceIP {
@@ -25,7 +26,7 @@ package enum Compiler {
                 }
                 datapath.rules.masqueraded.formUnion(hidden.map { BalancedPath(port.mark, to: $0) })
                 datapath.rules.tasks.formUnion(tasks.map(\.address))
-                addHairpins(for: Set(tasks.map(\.address)).subtracting(hidden), on: node, to: &datapath)
+                addHairpins(for: Set(tasks.map(\.address)), hidden: Set(hidden), on: node, to: &datapath)
             }
         }
         guard !datapath.rules.ports.isEmpty else { return Datapath() }
@@ -43,13 +44,48 @@ package enum Compiler {
     /// end with its next packet.
     static let tcpTimeoutSeconds: UInt32 = 7500
 
-    private static func rule(_ port: PublishedPort) -> PortRule {
+    private static func rule(_ port: PublishedPort, _ twins: Twins) -> PortRule {
         // With persistence IPVS looks at no destination's port, and a destination's port is one: then the port is
         // translated before IPVS sees the packet.
         let isTranslated = port.isShifted && (port.stickySeconds != nil || port.listening.isRange)
         return PortRule(
             mark: port.mark, allowed: port.allowed.isEmpty ? nil : Set(port.allowed),
-            target: isTranslated ? port.target : nil)
+            target: isTranslated ? port.target : nil, twin: twins.first(of: port))
+    }
+
+    /// Single ports of a service that lead to the same port in its tasks, by the lowest of them.
+    ///
+    /// IPVS knows the reply of a task by the task and the client alone. Had it two connections from one port of a client
+    /// to one port of a task, it would send the replies of both to the same. So it is to have one for both, which takes
+    /// that it sees the same published port; conntrack tells the two apart, and gives the task another port of the
+    /// client's for one of them.
+    private struct Twins {
+        private struct Key: Hashable {
+            var target: UInt16
+            var transport: TransportProtocol
+            var address: IPAddress?
+        }
+
+        private var first: [Key: UInt16] = [:]
+
+        init(_ service: MeshState.Service) {
+            for port in service.ports {
+                guard let key = Self.key(port) else { continue }
+                first[key] = min(first[key] ?? .max, port.listening.ports.lowerBound)
+            }
+        }
+
+        private static func key(_ port: PublishedPort) -> Key? {
+            guard !port.listening.isRange, port.stickySeconds == nil else { return nil }
+            return Key(
+                target: port.target, transport: port.listening.transport, address: port.listening.address)
+        }
+
+        /// Nil where there is none that is lower.
+        func first(of port: PublishedPort) -> UInt16? {
+            guard let lowest = Self.key(port).flatMap({ first[$0] }) else { return nil }
+            return lowest == port.listening.ports.lowerBound ? nil : lowest
+        }
     }
 
     /// The service for one port and family; none where the family has no task, since a kernel without IPv6 would
@@ -75,10 +111,14 @@ package enum Compiler {
     }
 
     /// A task that sees its neighbour's address, or its own, would answer past the node, or not at all.
-    private static func addHairpins(for tasks: Set<IPAddress>, on node: NodeFacts, to datapath: inout Datapath) {
+    ///
+    /// - Parameter hidden: those that see no client's address anyway.
+    private static func addHairpins(
+        for tasks: Set<IPAddress>, hidden: Set<IPAddress>, on node: NodeFacts, to datapath: inout Datapath
+    ) {
         for task in tasks where !node.isOwn(task) {
             for (prefix, interface) in node.networks(of: task) {
-                datapath.rules.hairpins.insert(prefix)
+                if !hidden.contains(task) { datapath.rules.hairpins.insert(prefix) }
                 // Where the bridge's packets go through the rules, too, the answer of a task to itself is turned back
                 // to it within the bridge, which gives no packet back to the port that it came by.
                 if node.filteredBridges[interface] != nil { datapath.promiscuousBridges.insert(interface) }

@@ -1,6 +1,9 @@
 import IPVSKit
 
 extension IPTablesBackend {
+    /// With more ports than that whose ``PortRule/twin`` is another, none is translated to it.
+    static let mostTwins = 16
+
     /// What the kernel should hold for rules. Pure.
     public func render(_ rules: RuleSet) -> RenderedRules {
         guard !rules.isEmpty else { return RenderedRules(role: nil, elements: [], order: [], expanded: [], behind: []) }
@@ -15,10 +18,15 @@ extension IPTablesBackend {
             order: sets[..<afterTargets].map(\.name) + targets + sets[afterTargets...].map(\.name),
             expanded: Set(sets.filter(\.use.hasPorts).map(\.name)),
             behind: Set(sets.filter(\.use.isBehind).map(\.name)))
+        // Each costs a rule that every new connection meets.
+        let hasTwins = rules.ports.values.count { $0.twin != nil } <= Self.mostTwins
         for family in families {
             var elements = ElementList(family: family)
             // What is balanced elsewhere is translated there.
-            for (binding, rule) in rules.ports { elements.add(binding, rule, translated: detour?.scope != .everything) }
+            for (binding, rule) in rules.ports {
+                let target = rule.target ?? (hasTwins ? rule.twin : nil)
+                elements.add(binding, rule, target: detour?.scope == .everything ? nil : target)
+            }
             for (address, mark) in rules.virtualAddresses where address.family == family {
                 elements.insert(.virtualAddresses, address: address, value: .mark(mark))
             }
@@ -53,7 +61,7 @@ private struct ElementList {
                 prefix: prefix, value: value))
     }
 
-    mutating func add(_ binding: PortBinding, _ rule: PortRule, translated: Bool) {
+    mutating func add(_ binding: PortBinding, _ rule: PortRule, target: UInt16?) {
         guard let marked = IPSet.Use.marked(binding.transport),
             let restricted = IPSet.Use.restricted(binding.transport),
             binding.address == nil || binding.address?.family == family
@@ -69,7 +77,7 @@ private struct ElementList {
                 }
             }
         }
-        if translated, let target = rule.target, target != binding.ports.lowerBound {
+        if let target, target != binding.ports.lowerBound {
             all.insert(
                 SetElement(
                     TargetRule.set(family), mark: rule.mark, transport: binding.transport, ports: binding.ports,

@@ -31,7 +31,7 @@ extension NFTablesBackend {
                 put(.restricted, mark: mark)
                 for prefix in allowed { put(.of(prefix.family, .allowed4, .allowed6), mark: mark, prefix: prefix) }
             }
-            if let target = rule.target {
+            if let target = rule.target ?? rule.twin {
                 for (offset, port) in binding.ports.enumerated() {
                     put(.targets, mark: mark, ports: port...port, value: .port(target + UInt16(offset)))
                 }
