@@ -16,15 +16,15 @@ extension SetElement {
         let isConcatenation = set.key.count > 1
         for ports in set.isInterval || ports == nil ? [ports] : ports!.map({ $0...$0 as ClosedRange<UInt16>? }) {
             writer.nest(1) { writer in  // NFTA_LIST_ELEM
-                put(set.key, ports?.lowerBound, .first, as: Int(NFTA_SET_ELEM_KEY.rawValue), to: &writer)
+                put(set, ports?.lowerBound, .first, as: Int(NFTA_SET_ELEM_KEY.rawValue), to: &writer)
                 if set.isInterval, isConcatenation {
-                    put(set.key, ports?.upperBound, .last, as: Int(NFTA_SET_ELEM_KEY_END.rawValue), to: &writer)
+                    put(set, ports?.upperBound, .last, as: Int(NFTA_SET_ELEM_KEY_END.rawValue), to: &writer)
                 }
                 if !keyOnly { putValue(to: &writer) }
             }
             if set.isInterval, !isConcatenation, let end = ports?.upperBound, end < .max {
                 writer.nest(1) { writer in
-                    put(set.key, end + 1, .first, as: Int(NFTA_SET_ELEM_KEY.rawValue), to: &writer)
+                    put(set, end + 1, .first, as: Int(NFTA_SET_ELEM_KEY.rawValue), to: &writer)
                     writer.put(Int(NFTA_SET_ELEM_FLAGS.rawValue), bigEndian: UInt32(NFT_SET_ELEM_INTERVAL_END.rawValue))
                 }
             }
@@ -34,7 +34,7 @@ extension SetElement {
     private enum End { case first, last }
 
     private func put(
-        _ key: [NFTablesSet.KeyPart], _ port: UInt16?, _ end: End, as type: Int, to writer: inout MessageWriter
+        _ set: NFTablesSet, _ port: UInt16?, _ end: End, as type: Int, to writer: inout MessageWriter
     ) {
         withUnsafeTemporaryAllocation(byteCount: 64, alignment: 8) { buffer in
             buffer.initializeMemory(as: UInt8.self, repeating: 0)
@@ -43,7 +43,7 @@ extension SetElement {
                 buffer.storeBytes(of: number, toByteOffset: count, as: Number.self)
                 count += MemoryLayout<Number>.size
                 // In a concatenation each part fills whole registers of four bytes.
-                if key.count > 1 { count = aligned(count) }
+                if set.key.count > 1 { count = aligned(count) }
             }
             func append(_ address: IPAddress) {
                 switch address.storage {
@@ -51,9 +51,12 @@ extension SetElement {
                 case .ipv6(let number): append(number.bigEndian)
                 }
             }
-            for part in key {
+            for part in set.key {
                 switch part {
-                case .mark: append(mark?.rawValue ?? 0)
+                case .mark:
+                    // libnftables has the rules turn a mark round where intervals are compared, byte by byte.
+                    let number = mark?.rawValue ?? 0
+                    append(set.isInterval ? number.bigEndian : number)
                 case .transport: append(UInt8(truncatingIfNeeded: transport?.rawValue ?? 0))
                 case .port: append((port ?? 0).bigEndian)
                 case .address: if let address { append(address) }
@@ -112,20 +115,20 @@ struct NFTablesWireElement {
             default: break
             }
         }
-        guard let key, read(set.key, key, last), (element.value != nil) == (set.value != nil) || isEnd else {
+        guard let key, read(set, key, last), (element.value != nil) == (set.value != nil) || isEnd else {
             return nil
         }
     }
 
     private mutating func read(
-        _ parts: [NFTablesSet.KeyPart], _ key: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer?
+        _ set: NFTablesSet, _ key: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer?
     ) -> Bool {
         var offset = 0
-        for part in parts {
+        for part in set.key {
             switch part {
             case .mark:
                 guard let number = key.number(at: offset, as: UInt32.self) else { return false }
-                element.mark = FirewallMark(rawValue: number)
+                element.mark = FirewallMark(rawValue: set.isInterval ? UInt32(bigEndian: number) : number)
                 offset += 4
             case .transport:
                 guard let number = key.number(at: offset, as: UInt8.self) else { return false }
