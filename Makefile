@@ -25,8 +25,8 @@ bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KE
 SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
     Benchmarks/Sources)
 
-.PHONY: help deps build release demo test test-unit test-tsan test-kernel test-docker soak test-package test-release \
-    build-tests fuzz fuzz-check bench docs check format clean
+.PHONY: help deps build release demo test test-unit test-tsan test-kernel test-nftables test-docker soak test-package \
+    test-release build-tests fuzz fuzz-check bench docs check format clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
@@ -46,7 +46,7 @@ release: ## build meshctl to install: .build/release/meshctl
 demo: deps build ## show the main job: two nginx, one published port, a fault and its repair
 	@scripts/demo
 
-test: deps test-unit test-kernel test-docker test-package test-release ## run all tests
+test: deps test-unit test-kernel test-nftables test-docker test-package test-release ## run all tests
 	@echo 'test: the unit lane and the kernel lane passed, and so did the package and the program as they are released'
 
 test-unit: build-tests ## run the tests that need neither root nor IPVS
@@ -77,6 +77,14 @@ test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml|qemu|host
 	    exit $$status
 	}
 	echo 'test: the kernel lane passed'
+
+test-nftables: build-tests ## run what shows that nftables carries the mesh, in QEMU
+	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
+	scripts/lab --kernel qemu --timeout 1200 --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR \
+	    --env MESHCTL_TEST_RULES=nftables -- \
+	    "$$tests" --testing-library swift-testing \
+	    --filter 'PublishTests|TrafficTests/(isReached|aBound|aRange|anAllow|sticky|twoPorts|theNext|tasksSee)'
+	echo 'test: nftables carries the mesh'
 
 test-docker: build-tests ## run the tests with a real dockerd, in user-mode Linux
 	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest

@@ -2,7 +2,8 @@ extension MessageWriter {
     /// Appends one message with a header as a C struct, as all families but generic netlink have; `body` writes its
     /// attributes.
     mutating func message(
-        _ type: UInt16, header: some BitwiseCopyable, flags: UInt16 = 0, _ body: (inout MessageWriter) -> Void = { _ in }
+        _ type: UInt16, header: some BitwiseCopyable, flags: UInt16 = 0,
+        _ body: (inout MessageWriter) -> Void = { _ in }
     ) {
         let start = count
         ensure(NetlinkHeader.size)

@@ -38,6 +38,12 @@ final class Topology {
         let namespace = TestNamespace(name: prefix + name)
         try await Shell.check("ip", "netns", "add", namespace.name)
         namespaces.append(namespace)
+        // A link-local address is otherwise tentative for a second or two, and without one nobody is asked where a
+        // neighbour is: the first datagram would come later than a test waits for it.
+        try await namespace.thread {
+            let file = try FileDescriptor.open("/proc/sys/net/ipv6/conf/default/accept_dad", .writeOnly)
+            _ = try file.closeAfter { try file.writeAll("0\n".utf8) }
+        }
         try await Shell.check("ip", "-n", namespace.name, "link", "set", "lo", "up")
         return namespace
     }

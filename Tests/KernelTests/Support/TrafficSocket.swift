@@ -5,8 +5,8 @@ import SystemPackage
     import Glibc
 #endif
 
-/// A socket of TCP, UDP or SCTP, from an address and a port of the test's choice. Gives up after two seconds; closed
-/// with its last owner.
+/// A socket of TCP, UDP or SCTP, from an address and a port of the test's choice. Gives up after two seconds, or ten with
+/// SCTP, which sends again what was lost only after three; closed with its last owner.
 final class TrafficSocket: Sendable {
     let descriptor: CInt
     private let transport: TransportProtocol
@@ -20,7 +20,7 @@ final class TrafficSocket: Sendable {
         self.transport = transport
         self.family = family
         guard descriptor >= 0 else { throw Errno(rawValue: errno) }
-        var timeout = timeval(tv_sec: 2, tv_usec: 0)
+        var timeout = timeval(tv_sec: transport == .sctp ? 10 : 2, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         setOption(SOL_SOCKET, SO_REUSEADDR, 1)

@@ -26,12 +26,17 @@ extension KernelTests.TrafficTests {
             }
             for (number, scheduler) in Self.schedulers.enumerated() {
                 for transport in [TransportProtocol.tcp, .udp] {
-                    // All of them in turn, five times.
-                    let round = clients.map {
-                        Request(transport: transport, address: $1, port: 1080 + UInt16(number), from: $0)
-                    }
+                    // All of them in turn, five times, each time from a port of its own: translated, the services are one
+                    // to IPVS, which for minutes sends what comes from the same port where the last went.
                     let rounds = 5
-                    let answers = try await host.client.answers(to: (0..<rounds).flatMap { _ in round })
+                    let requests = (0..<rounds).flatMap { round in
+                        clients.map { client, address in
+                            Request(
+                                transport: transport, address: address, port: 1080 + UInt16(number), from: client,
+                                fromPort: 20000 + UInt16(number * rounds + round))
+                        }
+                    }
+                    let answers = try await host.client.answers(to: requests)
                     try #require(answers.count == rounds * clients.count, "\(scheduler), \(transport): \(answers)")
                     var tasks: [String: Int] = [:]
                     for (index, (client, _)) in clients.enumerated() {
