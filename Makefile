@@ -8,6 +8,13 @@ SHELL := bash
 KERNEL ?= auto
 export MESHCTL_KERNEL := $(KERNEL)
 
+# With what the kernel tests carry rules: what the kernel has. In user-mode Linux that is iptables alone.
+RULES ?= $(if $(filter qemu host,$(KERNEL)),nftables$(comma)iptables,iptables)
+comma := ,
+
+# How long the kernel tests may take.
+LANE_SECONDS ?= 3600
+
 # Warnings are errors, but not for those who only want the program: theirs may be a newer compiler.
 export MESHCTL_STRICT ?= 1
 release: MESHCTL_STRICT := 0
@@ -18,8 +25,8 @@ bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KE
 SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
     Benchmarks/Sources)
 
-.PHONY: help deps build release demo test test-unit test-kernel test-package test-release build-tests fuzz fuzz-check \
-    bench check format clean
+.PHONY: help deps build release demo test test-unit test-tsan test-kernel test-nftables test-docker soak test-package \
+    test-release build-tests fuzz fuzz-check bench docs check format clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
@@ -39,17 +46,31 @@ release: ## build meshctl to install: .build/release/meshctl
 demo: deps build ## show the main job: two nginx, one published port, a fault and its repair
 	@scripts/demo
 
-test: deps test-unit test-kernel test-package test-release ## run all tests
+test: deps test-unit test-kernel test-nftables test-docker test-package test-release ## run all tests
 	@echo 'test: the unit lane and the kernel lane passed, and so did the package and the program as they are released'
 
 test-unit: build-tests ## run the tests that need neither root nor IPVS
 	swift test --skip-build --disable-xctest --skip KernelTests
 
+test-tsan: ## run the tests of IPVSKit and what it stands on under the thread sanitizer
+	@log=$$(mktemp)
+	trap 'rm -f -- "$$log"' EXIT
+	swift build --build-tests --sanitize=thread --scratch-path .build-tsan
+	swift test --skip-build --disable-xctest --sanitize=thread --scratch-path .build-tsan \
+	    --filter '^(NetlinkTests|IPVSKitTests|IPVSKitTestingTests)\.' 2>&1 | tee "$$log"
+	! grep -q 'WARNING: ThreadSanitizer' "$$log" || { echo 'test: the thread sanitizer warns, see above' >&2; exit 1; }
+	# A filter that matches nothing would pass for success.
+	grep -q 'Suite NetlinkClientTests passed' "$$log"
+	grep -q 'Suite ContractTests passed' "$$log"
+	echo 'test: no warning of the thread sanitizer'
+
 test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml|qemu|host|auto
 	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
 	echo "running KernelTests by scripts/lab --kernel $(KERNEL)"
 	[[ -t 1 ]] || export NO_COLOR=1
-	scripts/lab --kernel '$(KERNEL)' --timeout 1200 --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR -- \
+	scripts/lab --kernel '$(KERNEL)' --timeout $(LANE_SECONDS) --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR \
+	    --env MESHCTL_SOAK \
+	    --env MESHCTL_TEST_RULES='$(RULES)' -- \
 	    "$$tests" --testing-library swift-testing --filter KernelTests || {
 	    status=$$?
 	    echo "test: the kernel lane failed with status $$status (69: something is missing, or no test was run)" >&2
@@ -57,20 +78,42 @@ test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml|qemu|host
 	}
 	echo 'test: the kernel lane passed'
 
+test-nftables: build-tests ## run what shows that nftables carries the mesh, in QEMU
+	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
+	scripts/lab --kernel qemu --timeout 1200 --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR \
+	    --env MESHCTL_TEST_RULES=nftables -- \
+	    "$$tests" --testing-library swift-testing \
+	    --filter 'PublishTests|TrafficTests/(isReached|aBound|aRange|anAllow|sticky|twoPorts|theNext|tasksSee)'
+	echo 'test: nftables carries the mesh'
+
+test-docker: build-tests ## run the tests with a real dockerd, in user-mode Linux
+	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
+	scripts/lab --kernel uml --docker --timeout 600 --env MESHCTL_KERNEL_LANE=1 --env MESHCTL_DOCKER_LANE=1 --env CI \
+	    --env NO_COLOR --env MESHCTL_TEST_RULES=iptables -- \
+	    "$$tests" --testing-library swift-testing --filter KernelTests.DockerTests
+	echo 'test: published containers of a real dockerd are reached'
+
+soak: export MESHCTL_SOAK := 1
+soak: LANE_SECONDS := 14400
+soak: test-kernel ## the kernel tests at full length: thousands of changes under traffic
+
 test-package: ## a package that imports IPVSKit alone: what it fetches, and that it builds
 	scripts/test-package
 
 test-release: release ## the program as it is installed: that it starts fast
 	scripts/test-release
 
-fuzz: fuzz-check ## fuzz the parser for FUZZ_SECONDS, by default 600, and minimise Fuzz/Corpus
+fuzz: fuzz-check ## fuzz the parsers for FUZZ_SECONDS, by default 600, and minimise Fuzz/Corpus
 	scripts/fuzz run
 
-fuzz-check: ## that the fuzzer sees the parser, and finds a planted overread within a minute
+fuzz-check: ## that the fuzzer sees the parsers, and finds a planted overread in each within a minute
 	scripts/fuzz check
 
 bench: deps ## compare with ipvsadm, libnl and raw netlink: docs/benchmarks.md
 	@scripts/bench
+
+docs: ## the documentation of IPVSKit and IPVSKitTesting, every link of it checked: .build/docs
+	@scripts/docs
 
 build-tests:
 	swift build --build-tests
@@ -88,5 +131,5 @@ format: ## format the sources
 
 clean: ## remove what was built
 	swift package clean
-	rm -rf Fuzz/.build
+	rm -rf .build-tsan Fuzz/.build
 	swift package --package-path Benchmarks clean

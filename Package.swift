@@ -22,11 +22,12 @@ let package = Package(
         .library(name: "IPVSKit", targets: ["IPVSKit"]),
         .library(name: "IPVSKitTesting", targets: ["IPVSKitTesting"]),
         .library(name: "RuleKit", targets: ["RuleKit"]),
+        .library(name: "Conntrack", targets: ["Conntrack"]),
         .library(name: "MeshKit", targets: ["MeshKit"]),
         .executable(name: "meshctl", targets: ["meshctl"]),
     ],
     traits: [
-        .trait(name: "Mesh", description: "The routing mesh: RuleKit, MeshKit and the command meshctl."),
+        .trait(name: "Mesh", description: "The routing mesh: RuleKit, Conntrack, MeshKit and the command meshctl."),
         .default(enabledTraits: ["Mesh"]),
     ],
     dependencies: [
@@ -61,19 +62,33 @@ let package = Package(
 
         .systemLibrary(name: "CIPSetSystem", pkgConfig: "libipset", providers: [.apt(["libipset-dev"])]),
         .target(name: "CIPSet", dependencies: ["CIPSetSystem"]),
+        .systemLibrary(name: "CNFTablesSystem", pkgConfig: "libnftables", providers: [.apt(["libnftables-dev"])]),
+        .target(name: "CNFTables", dependencies: ["CNFTablesSystem"]),
         .target(
             name: "RuleKit",
             dependencies: [
-                "IPVSKit", "Netlink", "CIPSet",
+                "IPVSKit", "Netlink", "CIPSet", "CNFTables",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .systemLibrary(
+            name: "CConntrackSystem", pkgConfig: "libnetfilter_conntrack",
+            providers: [.apt(["libnetfilter-conntrack-dev"])]),
+        .target(name: "CConntrack", dependencies: ["CConntrackSystem"]),
+        .target(
+            name: "Conntrack",
+            dependencies: [
+                "IPVSKit", "Netlink", .target(name: "CConntrack", condition: mesh),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
         .target(
             name: "MeshKit",
             dependencies: [
-                "IPVSKit", "RuleKit",
+                "IPVSKit", "RuleKit", "Conntrack", "Netlink", "CNetlink",
+                .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -81,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "meshctl",
             dependencies: [
-                "MeshKit", "RuleKit", "IPVSKit",
+                "MeshKit", "RuleKit", "Conntrack", "IPVSKit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: mesh),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
@@ -106,6 +121,12 @@ let package = Package(
         .executableTarget(
             name: "AllocationProbe", dependencies: ["IPVSKit"], path: "Tests/AllocationProbe",
             exclude: ["malloc-counter.c"], swiftSettings: settings),
+        .executableTarget(
+            name: "DetourProbe", dependencies: ["MeshKit"], path: "Tests/DetourProbe", swiftSettings: settings),
+        .executableTarget(
+            name: "ChurnProbe",
+            dependencies: ["MeshKit", "RuleKit", "IPVSKit", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/ChurnProbe", swiftSettings: settings),
         .testTarget(
             name: "NetlinkTests",
             dependencies: ["Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
@@ -132,6 +153,12 @@ let package = Package(
         .testTarget(
             name: "RuleKitTests", dependencies: ["RuleKit", "IPVSKit", "TestSupport"], swiftSettings: settings),
         .testTarget(
+            name: "ConntrackTests",
+            dependencies: [
+                "Conntrack", "CConntrack", "IPVSKit", .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "MeshKitTests",
             dependencies: [
                 "MeshKit", "RuleKit", "IPVSKit", "TestSupport",
@@ -145,8 +172,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "IPVSKit", "IPVSKitTesting", "IPVSContract", "Netlink", "meshctl", "balance-port", "live-table",
-                "watch",
+                "IPVSKit", "IPVSKitTesting", "IPVSContract", "MeshKit", "RuleKit", "Conntrack", "CConntrack", "Netlink",
+                "meshctl", "balance-port", "live-table", "watch", "DetourProbe", "ChurnProbe",
                 "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

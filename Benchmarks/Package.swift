@@ -14,10 +14,22 @@ let settings: [SwiftSetting] =
 // A package of its own, so that nobody who uses the library builds its rivals.
 let package = Package(
     name: "Benchmarks",
-    dependencies: [.package(name: "meshctl", path: "..", traits: [])],
+    dependencies: [
+        .package(name: "meshctl", path: ".."),
+        .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
+    ],
     targets: [
         // The harness: starts the peers, alternates them, checks the kernel, prints.
         .executableTarget(name: "bench", swiftSettings: settings),
+
+        // What published ports cost; not against others but few against many.
+        .executableTarget(
+            name: "rules-bench",
+            dependencies: [
+                .product(name: "IPVSKit", package: "meshctl"), .product(name: "RuleKit", package: "meshctl"),
+                .product(name: "MeshKit", package: "meshctl"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ], swiftSettings: settings),
 
         // Ours and theirs: each does the same work and measures itself.
         .executableTarget(

@@ -15,7 +15,7 @@ extension IPVSError {
         case (.notPermitted, _):
             hint = Self.permissionHint
         default:
-            break
+            hint = change.reason(for: code)
         }
     }
 
@@ -60,7 +60,10 @@ extension IPVSError {
                 hint: "the kernel module ip_vs is missing: load it with `modprobe ip_vs`, or install a kernel built "
                     + "with CONFIG_IP_VS (Debian and Ubuntu: linux-image-amd64, linux-modules-extra)")
         case .socket(let errno): self.init(.communication, errno: errno, operation: operation)
-        case .namespace(let errno): self.init(.namespace, errno: errno, operation: operation)
+        case .namespace(let errno):
+            self.init(
+                .namespace, errno: errno, operation: operation,
+                hint: errno == .notPermitted ? "to enter another network namespace takes CAP_SYS_ADMIN" : nil)
         case .malformedReply:
             self.init(.communication, operation: operation, hint: "what the kernel sent is not netlink")
         case .interrupted(let interruption): self.init(interruptedBy: interruption, operation: operation)

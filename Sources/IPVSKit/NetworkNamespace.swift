@@ -1,4 +1,4 @@
-import Netlink
+package import Netlink
 public import SystemPackage
 
 /// A network namespace, by one of the names it can have.
@@ -36,7 +36,12 @@ public struct NetworkNamespace: Sendable, CustomStringConvertible {
         .init(source: .descriptor(descriptor), description: "descriptor \(descriptor.rawValue)")
     }
 
-    func open() throws(IPVSError) -> NamespaceHandle {
+    /// Whether it is that of whoever asks, which takes no entering.
+    package var isCurrent: Bool {
+        if case .path("/proc/thread-self/ns/net") = source { true } else { false }
+    }
+
+    package func open() throws(IPVSError) -> NamespaceHandle {
         do {
             return switch source {
             case .path(let path): try NamespaceHandle(path: path)

@@ -127,20 +127,26 @@ struct ServiceFields {
             .address(address, port: UInt16(bigEndian: port), protocol: TransportProtocol(rawValue: transport)))
     }
 
+    /// `struct ip_vs_flags`; what is missing of it is zero.
+    private func flags() -> (value: UInt32, mask: UInt32)? {
+        guard let sent = fields.raw(IPVS_SVC_ATTR_FLAGS) else { return nil }
+        let padded = sent + [UInt8](repeating: 0, count: 8)
+        return (Bytes.number(padded) ?? 0, Bytes.number(padded, at: 4) ?? 0)
+    }
+
+    /// The flags that are meant.
+    var flagsMask: UInt32? { flags()?.mask }
+
     /// The whole entry (`full_entry`), which new services and changes of one must have.
     func specification(changing flags: UInt32) -> Result<ServiceSpecification, Errno> {
-        guard let scheduler = fields.text(IPVS_SVC_ATTR_SCHED_NAME), let sent = fields.raw(IPVS_SVC_ATTR_FLAGS),
+        guard let scheduler = fields.text(IPVS_SVC_ATTR_SCHED_NAME), let sent = self.flags(),
             let timeout: UInt32 = fields.number(IPVS_SVC_ATTR_TIMEOUT),
             let netmask: UInt32 = fields.number(IPVS_SVC_ATTR_NETMASK)
         else { return .failure(.invalidArgument) }
-        // struct ip_vs_flags; what is missing of it is zero.
-        let padded = sent + [UInt8](repeating: 0, count: 8)
-        let value: UInt32 = Bytes.number(padded) ?? 0
-        let mask: UInt32 = Bytes.number(padded, at: 4) ?? 0
         return .success(
             ServiceSpecification(
                 scheduler: scheduler, engine: fields.text(IPVS_SVC_ATTR_PE_NAME).flatMap { $0.isEmpty ? nil : $0 },
-                flags: (flags & ~mask) | (value & mask), timeoutSeconds: timeout, netmask: netmask))
+                flags: (flags & ~sent.mask) | (sent.value & sent.mask), timeoutSeconds: timeout, netmask: netmask))
     }
 }
 

@@ -92,6 +92,13 @@ public struct SimulatedRequest: Sendable {
     /// The id of the service that is named; nil where none is.
     public var serviceID: VirtualService.ID? { try? decodedService()?.id.get() }
 
+    /// Which flags of the service are meant (`struct ip_vs_flags`): the others stay as they are, and are not in
+    /// ``service``. All, but by `IPVS.update(_:flags:)` and its like. Nil where no flags are sent.
+    public var flagsMask: VirtualService.Flags? {
+        guard let mask = try? decodedService()?.flagsMask else { return nil }
+        return VirtualService.Flags(rawValue: mask)
+    }
+
     /// The service as it is to be; nil where all of it is not there, as when it is deleted.
     public var service: VirtualService? {
         guard let fields = try? decodedService(), let id = try? fields.id.get() else { return nil }

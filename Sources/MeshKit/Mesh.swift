@@ -1,6 +1,6 @@
 public import IPVSKit
 import Logging
-public import RuleKit
+import RuleKit
 
 /// The mesh on one node: the state, the kernel, and the passes that make the second follow the first.
 ///
@@ -8,32 +8,55 @@ public import RuleKit
 /// left undone, so a pass that was killed is finished by the next, whichever that is.
 public struct Mesh: Sendable {
     private let store: FileStore
-    private let observer: Observer
-    private let applier: Applier
+    private let kernel: Kernel
+    private let tool: RuleTool?
     private let onWait: @Sendable () -> Void
+
+    private var observer: Observer { Observer(kernel: kernel) }
+    private var applier: Applier { Applier(kernel: kernel) }
 
     /// - Parameters:
     ///   - store: the state; writers lock its folder for as long as a pass takes.
+    ///   - tool: what carries the rules; nil for what carries them already, else what the kernel is best served by.
     ///   - onWait: called where another process holds that lock for longer than a second.
-    public init(store: FileStore, ipvs: IPVS, rules: any RuleBackend, onWait: @escaping @Sendable () -> Void = {}) {
+    /// - Throws: `ConntrackError` where the namespace of the process cannot be opened.
+    public init(
+        store: FileStore, ipvs: IPVS, tool: RuleTool? = nil, onWait: @escaping @Sendable () -> Void = {}
+    ) throws {
         self.store = store
-        let sysctls = SysctlFiles()
-        observer = Observer(ipvs: ipvs, rules: rules, sysctls: sysctls)
-        applier = Applier(ipvs: ipvs, rules: rules, sysctls: sysctls)
+        kernel = try Kernel(ipvs: ipvs)
+        self.tool = tool
         self.onWait = onWait
     }
 
     /// What would change in the kernel, and nothing is.
     public func plan() async throws -> Plan {
-        let (state, observed) = try await observe()
-        return Planner.plan(from: observed, to: Compiler.compile(state), owned: state.ownedMarks)
+        try await FileLock.hold(store, .shared, onWait: onWait) {
+            let state = try store.load()
+            let tool = await tool(for: state)
+            let found = try await observer.observe(state, tool: tool)
+            return plan(from: found, for: state, tool: tool)
+        }
     }
 
-    /// The state and what the kernel holds of it.
-    public func observe() async throws -> (state: MeshState, observed: ObservedDatapath) {
+    /// The state and what the kernel holds of it, with counters.
+    public func observe() async throws -> (state: MeshState, observed: ObservedDatapath, plan: Plan) {
         try await FileLock.hold(store, .shared, onWait: onWait) {
-            (state: try store.load(), observed: try await observer.observe())
+            let state = try store.load()
+            let tool = await tool(for: state)
+            let found = try await observer.observe(state, tool: tool, withCounters: true)
+            return (state, found, plan(from: found, for: state, tool: tool))
         }
+    }
+
+    private func plan(from found: ObservedDatapath, for state: MeshState, tool: RuleTool) -> Plan {
+        Planner.plan(
+            from: found, to: Compiler.compile(state, on: found.node), owning: Planner.Ownership(state, tool: tool))
+    }
+
+    private func tool(for state: MeshState) async -> RuleTool {
+        if let tool = tool ?? state.rules { return tool }
+        return await .best()
     }
 
     /// One pass: makes the kernel hold what the state asks for.
@@ -46,22 +69,26 @@ public struct Mesh: Sendable {
     ///
     /// - Parameter edit: given the state and what the kernel holds.
     public func change(
-        _ edit: (inout MeshState, ObservedDatapath) throws -> Void
-    ) async throws -> (state: MeshState, plan: Plan) {
+        _ edit: @Sendable (inout MeshState, ObservedDatapath) async throws -> Void
+    ) async throws -> MeshChange {
         try await FileLock.hold(store, .exclusive, onWait: onWait) { try await pass(edit) }
     }
 
     /// Takes down everything that was ever put up, puts settings back, and forgets what was asked for.
     public func reset() async throws -> Plan {
         try await FileLock.hold(store, .exclusive, onWait: onWait) {
-            var (state, plan) = try await pass { state, _ in
+            let change = try await pass { state, _ in
                 for name in state.services.keys { try state.removeService(name) }
             }
-            let settings = sysctlsPutBack(state.originalSysctls)
+            var (state, plan) = (change.state, change.plan)
+            let settings = try await putBack(state)
             try await applier.apply(Plan(steps: settings))
             plan.steps += settings
             let old = state
             state.originalSysctls = [:]
+            state.originalTCPTimeoutSeconds = nil
+            state.hasLoopback = true
+            state.rules = nil
             try save(&state, over: old)
             return plan
         }
@@ -69,37 +96,90 @@ public struct Mesh: Sendable {
 
     /// With the lock held.
     private func pass(
-        _ edit: (inout MeshState, ObservedDatapath) throws -> Void
-    ) async throws -> (state: MeshState, plan: Plan) {
+        _ edit: (inout MeshState, ObservedDatapath) async throws -> Void
+    ) async throws -> MeshChange {
         let old = try store.load()
-        let found = try await observer.observe()
+        let tool = await tool(for: old)
+        let found = try await observer.observe(old, tool: tool)
         var new = old
-        try edit(&new, found)
-        let plan = Planner.plan(from: found, to: Compiler.compile(new), owned: new.ownedMarks)
-
-        for case .sysctl(let change) in plan.steps where new.originalSysctls[change.sysctl] == nil {
-            new.originalSysctls[change.sysctl] = change.old
+        try await edit(&new, found)
+        do {
+            return try await pass(from: old, to: new, tool, found)
+        } catch let error as DetourError where new.hasLoopback && error.isOfThisHost {
+            // Better all but 127.0.0.1 than nothing; and not to be tried again at each pass.
+            new.hasLoopback = false
+            let current = try store.load()
+            new.generation = current.generation
+            var change = try await pass(from: current, to: new, tool, observer.observe(new, tool: tool))
+            change.loopbackRefusal = "\(error)"
+            return change
         }
+    }
+
+    private func pass(
+        from old: MeshState, to wanted: MeshState, _ tool: RuleTool, _ found: ObservedDatapath
+    ) async throws -> MeshChange {
+        var new = wanted
+        let datapath = Compiler.compile(new, on: found.node)
+        let plan = Planner.plan(
+            from: found, to: datapath, before: Compiler.compile(old, on: found.node),
+            owning: Planner.Ownership(new, tool: tool))
+
         // What is ours is written down before it is in the kernel, and struck out after it has gone from there:
         // whenever this process dies, the next pass knows what it may touch.
+        remember(plan, datapath, found, tool, in: &new)
         try save(&new, over: old)
         do {
             try await applier.apply(plan)
         } catch {
-            try await undo(new, to: old, because: error)
+            try await undo(new, to: old, tool, because: error)
         }
         let applied = new
         new.retiringMarks = []
+        new.reservedPorts = Self.reservation(datapath, found, old).ours
+        new.promiscuousBridges.formIntersection(datapath.promiscuousBridges)
         try save(&new, over: applied)
-        return (new, plan)
+        return MeshChange(state: new, plan: plan)
     }
 
-    private func sysctlsPutBack(_ originals: [Sysctl: String]) -> [Plan.Step] {
-        originals.sorted { $0.key < $1.key }.compactMap { sysctl, value in
+    /// Notes what is about to be ours, and how it was before.
+    private func remember(
+        _ plan: Plan, _ datapath: Datapath, _ found: ObservedDatapath, _ tool: RuleTool, in state: inout MeshState
+    ) {
+        for step in plan.steps {
+            switch step {
+            case .sysctl(let change) where change.sysctl != .reservedPorts:
+                if state.originalSysctls[change.sysctl] == nil { state.originalSysctls[change.sysctl] = change.old }
+            case .tcpTimeout(let old, _):
+                state.originalTCPTimeoutSeconds = state.originalTCPTimeoutSeconds ?? old
+            case .bridge(let name, promiscuous: true): state.promiscuousBridges.insert(name)
+            default: break
+            }
+        }
+        let reserved = Self.reservation(datapath, found, state).ours
+        state.reservedPorts += reserved.filter { !state.reservedPorts.contains($0) }
+        if !datapath.rules.isEmpty { state.rules = tool }
+    }
+
+    private static func reservation(
+        _ datapath: Datapath, _ found: ObservedDatapath, _ state: MeshState
+    ) -> PortReservation {
+        PortReservation(
+            current: found.sysctls[.reservedPorts] ?? "", former: state.reservedPorts, wanted: datapath.reservedPorts)
+    }
+
+    private func putBack(_ state: MeshState) async throws -> [Plan.Step] {
+        var steps = state.originalSysctls.sorted { $0.key < $1.key }.compactMap { sysctl, value -> Plan.Step? in
             // A setting that has gone, with its module or its interface, needs no putting back.
-            guard let current = observer.sysctls.read(sysctl), current != value else { return nil }
+            guard let current = kernel.sysctls.read(sysctl), current != value else { return nil }
             return .sysctl(SysctlChange(sysctl: sysctl, old: current, new: value))
         }
+        if let seconds = state.originalTCPTimeoutSeconds {
+            let current = try await kernel.ipvs.timeouts().tcpSeconds
+            // Another value than ours is somebody else's by now.
+            if current == Compiler.tcpTimeoutSeconds { steps.append(.tcpTimeout(old: current, new: seconds)) }
+        }
+        return steps
     }
 
     private func save(_ state: inout MeshState, over old: MeshState) throws {
@@ -109,24 +189,46 @@ public struct Mesh: Sendable {
     }
 
     /// Makes kernel and state what they were, and throws why.
-    private func undo(_ new: MeshState, to old: MeshState, because reason: any Error) async throws -> Never {
+    private func undo(
+        _ new: MeshState, to old: MeshState, _ tool: RuleTool, because reason: any Error
+    ) async throws -> Never {
         var back = old
         // What the failed pass may have put up is ours, too, until it is gone.
         back.retiringMarks = new.ownedMarks.subtracting(old.services.values.flatMap { $0.ports.map(\.mark) })
         back.originalSysctls = new.originalSysctls
+        back.originalTCPTimeoutSeconds = new.originalTCPTimeoutSeconds
+        back.reservedPorts = new.reservedPorts
+        back.promiscuousBridges = new.promiscuousBridges
         do {
             try save(&back, over: new)
-            let plan = Planner.plan(
-                from: try await observer.observe(), to: Compiler.compile(back), owned: back.ownedMarks)
+            // Where another tool was to take the rules over, it is that one's that have to go.
+            let (before, failed) = (old.rules ?? tool, tool)
+            let found = try await observer.observe(back, tool: before, former: failed)
+            let datapath = Compiler.compile(back, on: found.node)
+            var ownership = Planner.Ownership(back, tool: before)
+            ownership.formerTool = failed == before ? nil : failed
+            let plan = Planner.plan(from: found, to: datapath, owning: ownership)
             try await applier.apply(plan)
             var settled = back
             settled.retiringMarks = []
+            settled.reservedPorts = Self.reservation(datapath, found, back).ours
+            settled.promiscuousBridges.formIntersection(datapath.promiscuousBridges)
             try save(&settled, over: back)
         } catch {
             throw UndoError(reason: reason, second: error)
         }
         throw reason
     }
+}
+
+/// What a change came to.
+public struct MeshChange: Sendable {
+    /// What is asked for now.
+    public var state: MeshState
+    /// What was done to the kernel.
+    public var plan: Plan
+    /// Why connections to 127.0.0.1 are not balanced, where they just turned out not to be.
+    public var loopbackRefusal: String?
 }
 
 /// A change failed, and so did taking it back: the next pass will try again.

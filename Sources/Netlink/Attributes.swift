@@ -36,6 +36,17 @@ package struct Attributes: Sequence, IteratorProtocol {
     }
 }
 
+extension Attributes {
+    /// The first attribute of a type, among those that are left.
+    package func first(_ type: Int) -> Attribute? {
+        var attributes = self
+        while let attribute = attributes.next() {
+            if Int(attribute.type) == type { return attribute }
+        }
+        return nil
+    }
+}
+
 /// One attribute: its type without the nesting and byte-order bits, and its payload in place.
 package struct Attribute {
     /// The kernel's `NLA_TYPE_MASK`.

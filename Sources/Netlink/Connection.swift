@@ -64,6 +64,7 @@ final class Connection: Sendable {
     private func run(_ open: () -> Result<TransportBox, NetlinkError>) {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.bufferSize, alignment: 8)
         defer { buffer.deallocate() }
+        var writer = MessageWriter()
         var sequence: UInt32 = 1
 
         while true {
@@ -76,8 +77,8 @@ final class Connection: Sendable {
             }
             serving: while true {
                 guard let exchange = nextExchange() else { return }
-                switch serve(exchange, over: &box.transport, firstSequence: sequence, buffer: buffer) {
-                case .served: sequence &+= UInt32(truncatingIfNeeded: exchange.messages.messageCount)
+                switch serve(exchange, over: &box.transport, firstSequence: sequence, &writer, buffer) {
+                case .served: sequence &+= UInt32(truncatingIfNeeded: exchange.messages.count)
                 case .reopen: break serving
                 case .abandoned: return
                 }
@@ -100,23 +101,25 @@ final class Connection: Sendable {
     }
 
     private func serve(
-        _ exchange: Exchange, over transport: inout Transport, firstSequence: UInt32,
-        buffer: UnsafeMutableRawBufferPointer
+        _ exchange: Exchange, over transport: inout Transport, firstSequence: UInt32, _ writer: inout MessageWriter,
+        _ buffer: UnsafeMutableRawBufferPointer
     ) -> Verdict {
-        let count = exchange.messages.messageCount
+        let count = exchange.messages.count
         var index = 0
         var mayResolveAgain = true
         while index < count {
             let window = ReplyWindow(
                 range: index..<min(index + exchange.window, count), firstSequence: firstSequence &+ UInt32(index))
-            let bytes = exchange.messages.prepare(
-                window.range, family: transport.family, firstSequence: window.firstSequence,
-                acknowledgeLast: exchange.isAcknowledged)
-            if let error = transport.send(UnsafeRawBufferPointer(bytes)) {
+            writer.empty(family: transport.family, sequence: window.firstSequence)
+            exchange.messages.write(window.range, &writer)
+            if exchange.isAcknowledged { writer.acknowledgeLast() }
+            // Noted first: a call that ends while the kernel is at it must not say that nothing was sent.
+            guard exchange.progress({ $0.sent = window.range.upperBound }) else { return .abandoned }
+            if let error = transport.send(writer.bytes) {
+                _ = exchange.progress { $0.sent = window.range.lowerBound }
                 exchange.finish(.socket(error))
                 return .reopen
             }
-            guard exchange.progress({ $0.sent = window.range.upperBound }) else { return .abandoned }
 
             switch receive(window, of: exchange, over: &transport, buffer: buffer) {
             case .failure(let stop): return stop.verdict

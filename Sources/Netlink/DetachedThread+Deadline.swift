@@ -9,11 +9,15 @@ extension DetachedThread {
         in namespace: NamespaceHandle?, deadline: Duration, _ body: @escaping @Sendable () -> Value
     ) async throws(NetlinkError) -> Value {
         let race = Race<Value>()
-        let timer = Task.detached {
-            try await Task.sleep(for: deadline)
-            race.finish(.failure(.interrupted(.deadlineExceeded)))
+        let entry: Deadlines.Entry
+        do throws(Errno) {
+            entry = try Deadlines.shared.add(after: deadline) {
+                race.finish(.failure(.interrupted(.deadlineExceeded)))
+            }
+        } catch {
+            throw .socket(error)
         }
-        defer { timer.cancel() }
+        defer { Deadlines.shared.remove(entry) }
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { caller in
                 guard race.begin(caller) else { return }

@@ -3,9 +3,9 @@
 /// The caller, its deadline, its cancellation and the connection's thread meet here, and whichever finishes the
 /// exchange first resumes the caller, once.
 final class Exchange: @unchecked Sendable {
-    // Sendable, though the writer and the handler are not: both are touched by the connection's thread alone
-    // from the moment the exchange is posted, and the caller reads what the handler gathered only after that
-    // thread has finished the exchange without an interruption.
+    // Sendable, though what writes the messages and handles the answers is not: both are called by the connection's
+    // thread alone, and the caller reads what the handler gathered only after that thread has finished the exchange
+    // without an interruption.
 
     enum Mode {
         /// Windows of so many messages, the last of each acknowledged.
@@ -24,16 +24,16 @@ final class Exchange: @unchecked Sendable {
         var result: Result<BatchOutcome, NetlinkError>?
     }
 
-    let messages: MessageWriter
+    let messages: Messages
     let mode: Mode
     let handler: (_ index: Int, _ message: GenericMessage) -> Void
     private let state: Locked<State>
 
     init(
-        messages: consuming MessageWriter, mode: Mode,
+        messages: Messages, mode: Mode,
         handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void
     ) {
-        state = Locked(State(outcome: BatchOutcome(count: messages.messageCount)))
+        state = Locked(State(outcome: BatchOutcome(count: messages.count)))
         self.messages = messages
         self.mode = mode
         self.handler = handler

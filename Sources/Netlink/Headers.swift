@@ -30,6 +30,7 @@ package enum NetlinkFlags {
     package static let request = UInt16(NLM_F_REQUEST)
     package static let acknowledge = UInt16(NLM_F_ACK)
     package static let dump = UInt16(NLM_F_DUMP)
+    package static let create = UInt16(NLM_F_CREATE)
 }
 
 /// The types below `NLMSG_MIN_TYPE`, which mean the same in every family.

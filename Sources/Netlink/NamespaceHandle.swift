@@ -29,7 +29,18 @@ package final class NamespaceHandle: Sendable {
     deinit { _ = Glibc.close(descriptor.rawValue) }
 
     /// Moves the calling thread, which must not be one of Swift's pool, into the namespace for good.
+    ///
+    /// Nothing is done where it is there already: the kernel wants CAP_SYS_ADMIN even for that, which a service that
+    /// works in its own namespace need not have.
     func enter() throws(Errno) {
+        if isCurrent { return }
         guard CNetlink_enter_network_namespace(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
+    }
+
+    /// Whether the calling thread is in the namespace. False, too, where /proc does not tell.
+    private var isCurrent: Bool {
+        var (own, other) = (stat(), stat())
+        guard fstat(descriptor.rawValue, &own) == 0, stat("/proc/thread-self/ns/net", &other) == 0 else { return false }
+        return own.st_dev == other.st_dev && own.st_ino == other.st_ino
     }
 }

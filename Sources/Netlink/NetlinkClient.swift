@@ -32,7 +32,7 @@ package final class NetlinkClient: Sendable {
     ///
     /// - Parameter handler: is given data messages on the connection's thread, in place.
     package func send(
-        _ messages: consuming MessageWriter, deadline: Duration,
+        _ messages: Messages, deadline: Duration,
         handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void = { _, _ in }
     ) async throws(NetlinkError) -> BatchOutcome {
         try await run(
@@ -42,19 +42,20 @@ package final class NetlinkClient: Sendable {
 
     /// Runs the dumps one behind the other: the kernel allows one at a time for each socket.
     package func dump(
-        _ messages: consuming MessageWriter, deadline: Duration,
+        _ messages: Messages, deadline: Duration,
         handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void
     ) async throws(NetlinkError) -> BatchOutcome {
         try await run(Exchange(messages: messages, mode: .dump, handler: handler), deadline: deadline)
     }
 
     private func run(_ exchange: Exchange, deadline: Duration) async throws(NetlinkError) -> BatchOutcome {
-        // A timer of its own: the connection's thread may be the one that is stuck.
-        let timer = Task.detached { [self] in
-            try await Task.sleep(for: deadline)
-            abandon(exchange, .deadlineExceeded)
+        let entry: Deadlines.Entry
+        do throws(Errno) {
+            entry = try Deadlines.shared.add(after: deadline) { [self] in abandon(exchange, .deadlineExceeded) }
+        } catch {
+            throw .socket(error)
         }
-        defer { timer.cancel() }
+        defer { Deadlines.shared.remove(entry) }
         await withTaskCancellationHandler {
             await withCheckedContinuation { caller in
                 if exchange.setCaller(caller) { post([exchange]) }

@@ -5,7 +5,7 @@ import SystemPackage
     import Glibc
 #endif
 
-/// Ends the poll of a connection's thread: an eventfd.
+/// Ends the poll of a thread: an eventfd.
 struct WakeUp: ~Copyable, Sendable {
     let descriptor: CInt
 
@@ -22,13 +22,15 @@ struct WakeUp: ~Copyable, Sendable {
         _ = write(descriptor, &one, 8)
     }
 
-    /// Blocks until signalled, or until `other` has something to read.
-    func wait(orReadable other: CInt? = nil) {
+    /// Blocks until signalled, until `other` has something to read, or for so long.
+    func wait(orReadable other: CInt? = nil, for limit: Duration? = nil) {
+        // A millisecond longer rather than shorter; and never so long that the number does not fit.
+        let milliseconds = limit.map { CInt(min(max(($0 / .milliseconds(1)).rounded(.up), 0), 1e9)) }
         var descriptors = [
             pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
             pollfd(fd: other ?? -1, events: Int16(POLLIN), revents: 0),
         ]
-        _ = poll(&descriptors, 2, -1)
+        _ = poll(&descriptors, 2, milliseconds ?? -1)
         if descriptors[0].revents != 0 {
             var count: UInt64 = 0
             _ = read(descriptor, &count, 8)

@@ -1,6 +1,6 @@
-/// What a backend found in the kernel, in the terms of a ``RuleSet``.
+/// What a backend found in the kernel of what is ours.
 public struct ObservedRules: Hashable, Sendable {
-    /// The rules that use what ``RuleSet`` varies: chains, jumps, sets. Their number does not depend on it.
+    /// The rules that use what varies: chains, jumps, sets. Their number does not depend on it.
     public enum Skeleton: Hashable, Sendable {
         /// Nothing of ours is there.
         case absent
@@ -12,13 +12,13 @@ public struct ObservedRules: Hashable, Sendable {
 
     /// The state of the constant part.
     public var skeleton: Skeleton
-    /// What varies.
-    public var rules: RuleSet
+    /// What varies. Ports that follow each other stand as one range where the set is one of ``RenderedRules/expanded``.
+    public var elements: Set<SetElement>
 
     /// Nothing of ours, unless said otherwise.
-    public init(skeleton: Skeleton = .absent, rules: RuleSet = RuleSet()) {
+    public init(skeleton: Skeleton = .absent, elements: Set<SetElement> = []) {
         self.skeleton = skeleton
-        self.rules = rules
+        self.elements = elements
     }
 }
 

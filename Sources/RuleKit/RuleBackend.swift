@@ -1,12 +1,18 @@
-/// What carries rules into the kernel and reads them back: iptables with ipset, later nftables.
+/// What carries rules into the kernel of a namespace and reads them back.
 public protocol RuleBackend: Sendable {
     /// The name that `--rules` knows it by.
     var name: String { get }
 
-    /// What is in the kernel of what is ours.
-    func read() async throws(RuleError) -> ObservedRules
+    /// What the kernel should hold for rules. Pure.
+    func render(_ rules: RuleSet) -> RenderedRules
 
-    /// Makes changes, in an order in which no packet meets a rule before what the rule looks up.
+    /// What is in the kernel of what is ours.
+    ///
+    /// - Parameter role: what the namespace should be; what is not as it takes is a fault.
+    func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules
+
+    /// Makes changes, in an order in which no packet meets a rule before what the rule looks up. Where one is refused,
+    /// what was in force before still is, as far as the backend has transactions.
     func apply(_ changes: [RuleChange]) async throws(RuleError)
 }
 
@@ -16,7 +22,7 @@ public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// A program is not in `PATH`.
         case toolMissing
-        /// The kernel lacks a table, match, target or set type.
+        /// The kernel lacks a table, match, target, expression or set type.
         case kernelLacksSupport
         /// No CAP_NET_ADMIN or CAP_NET_RAW.
         case notPermitted
@@ -28,7 +34,7 @@ public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
     public var code: Code
     /// What was asked, in words.
     public var operation: String
-    /// What the tool or the library said.
+    /// What the tool, the library or the kernel said.
     public var reason: String
     /// What to do, where that is known.
     public var hint: String?

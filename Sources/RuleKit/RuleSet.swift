@@ -1,50 +1,101 @@
 public import IPVSKit
 
-/// What the rules of a balancer's namespace are to do. Says nothing of how: that is a ``RuleBackend``'s.
+/// What the rules of one namespace are to do. Says nothing of how: that is a ``RuleBackend``'s.
 public struct RuleSet: Hashable, Sendable {
-    /// New connections to a local address and such a port get the mark that IPVS finds the service by.
-    public var marks: [TransportPort: FirewallMark]
-    /// The addresses that a rule looks up.
-    public var addresses: [AddressList: Set<IPAddress>]
+    /// What the namespace is.
+    public var role: RuleRole
+    /// What happens to new connections to published ports.
+    public var ports: [PortBinding: PortRule] = [:]
+    /// New connections to these addresses, on whichever port, get the mark.
+    public var virtualAddresses: [IPAddress: FirewallMark] = [:]
+    /// Balanced packets with this mark to this task leave with the node's own address as their source, because
+    /// replies would else not come back by the node.
+    public var masqueraded: Set<BalancedPath> = []
+    /// Balanced packets from one of these networks back into the same are masqueraded, too: the task would answer its
+    /// neighbour directly, and itself never.
+    public var hairpins: Set<IPPrefix> = []
+    /// Replies from here are let through the forward chain, whatever its policy, where rules can do that.
+    public var tasks: Set<IPAddress> = []
 
-    /// Rules that do nothing, unless said otherwise.
-    public init(marks: [TransportPort: FirewallMark] = [:], addresses: [AddressList: Set<IPAddress>] = [:]) {
-        self.marks = marks
-        self.addresses = addresses.filter { !$0.value.isEmpty }
-    }
+    /// Rules that do nothing yet.
+    public init(role: RuleRole = .balancer(detour: nil)) { self.role = role }
 
     /// Whether there is nothing to do: then a namespace needs no rules at all.
-    public var isEmpty: Bool { marks.isEmpty && addresses.allSatisfy(\.value.isEmpty) }
-}
-
-/// A list of addresses that a rule looks up; IPv4 and IPv6 together.
-public enum AddressList: Hashable, Sendable, CaseIterable {
-    /// Replies from here are let through the forward chain, whatever its policy.
-    case tasks
-    /// Balanced packets to here leave with this node's own address as their source, because replies would else
-    /// not come back by this node.
-    case sourceNAT
-}
-
-/// A port of a transport protocol: `1080/tcp`.
-public struct TransportPort: Hashable, Sendable {
-    /// The port, never 0.
-    public let port: UInt16
-    /// The protocol.
-    public let transport: TransportProtocol
-
-    /// - Precondition: `port` is not 0.
-    public init(_ port: UInt16, _ transport: TransportProtocol) {
-        precondition(port != 0, "port 0 is no port")
-        self.port = port
-        self.transport = transport
+    public var isEmpty: Bool {
+        if case .turnaround = role { return false }
+        return ports.isEmpty && virtualAddresses.isEmpty && tasks.isEmpty
     }
 }
 
-extension TransportPort: CustomStringConvertible, Comparable {
-    /// `1080/tcp`.
-    public var description: String { "\(port)/\(transport)" }
+/// What a namespace is to the mesh.
+public enum RuleRole: Hashable, Sendable {
+    /// The services are here: published ports are marked, and IPVS takes it from there. What it cannot take makes a
+    /// detour.
+    case balancer(detour: Detour?)
+    /// The other end of a detour: whatever comes from `node` is sent back to it, from another address.
+    case turnaround(node: IPAddress)
+}
 
-    /// By port, then protocol.
-    public static func < (lhs: Self, rhs: Self) -> Bool { (lhs.port, lhs.transport) < (rhs.port, rhs.transport) }
+/// New connections to published ports that go through another namespace first: they leave by DNAT, the port unchanged.
+public struct Detour: Hashable, Sendable {
+    /// Which of them.
+    public enum Scope: Hashable, Sendable {
+        /// Those to 127.0.0.0/8, which IPVS does not carry elsewhere: the other namespace turns them around, and they
+        /// come back as an ordinary client's.
+        case loopback
+        /// Those to any local address: the services are in the other namespace.
+        case everything
+    }
+
+    /// Which connections.
+    public var scope: Scope
+    /// Where they go, IPv4.
+    public var address: IPAddress
+    /// The interface they leave by.
+    public var interface: String
+
+    /// A detour.
+    public init(_ scope: Scope, to address: IPAddress, by interface: String) {
+        self.scope = scope
+        self.address = address
+        self.interface = interface
+    }
+}
+
+/// What happens to a new connection to a published port.
+public struct PortRule: Hashable, Sendable {
+    /// The mark it gets, by which IPVS finds the service.
+    public var mark: FirewallMark
+    /// Where it may come from; nil for everywhere. Others are dropped, and counted.
+    public var allowed: Set<IPPrefix>?
+    /// The port it is translated to before IPVS sees it, for the first port of a range; the others follow in order. Nil
+    /// where IPVS translates it.
+    public var target: UInt16?
+    /// The port that IPVS is to see it as, because it leads to the same port of the same tasks: it takes two connections
+    /// from one port of a client for one. A backend does this for as many ports as it can without getting slower.
+    public var twin: UInt16?
+
+    /// A mark, for connections from everywhere, unless said otherwise.
+    public init(
+        mark: FirewallMark, allowed: Set<IPPrefix>? = nil, target: UInt16? = nil, twin: UInt16? = nil
+    ) {
+        self.mark = mark
+        self.allowed = allowed
+        self.target = target
+        self.twin = twin
+    }
+}
+
+/// What was balanced by a mark, to a task.
+public struct BalancedPath: Hashable, Sendable {
+    /// The mark of the published port.
+    public var mark: FirewallMark
+    /// The task.
+    public var task: IPAddress
+
+    /// A path.
+    public init(_ mark: FirewallMark, to task: IPAddress) {
+        self.mark = mark
+        self.task = task
+    }
 }

@@ -75,25 +75,6 @@ extension IPVSContract {
         #expect(Table(try await ipvs.status()) == table)
     }
 
-    static func aHundredTasksShareAClient(_ ipvs: IPVS) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in UInt32(1)...100 {
-                group.addTask {
-                    let id = VirtualService.ID.firewallMark(FirewallMark(rawValue: number)!, .ipv4)
-                    for round in UInt32(1)...10 {
-                        try await ipvs.create(VirtualService(id: id))
-                        try await ipvs.create(Destination("10.0.0.1", port: 80, weight: round), of: id)
-                        let found = try await ipvs.service(id)
-                        #expect(found.id == id && found.destinations.map(\.destination.weight) == [round])
-                        try await ipvs.delete(id)
-                    }
-                }
-            }
-            try await group.waitForAll()
-        }
-        #expect(try await ipvs.services().isEmpty)
-    }
-
     static func aPartialChangeKeepsWhatItDoesNotName(_ ipvs: IPVS) async throws {
         let service = VirtualService(
             id: mark4, scheduler: .sourceHashing, flags: [.hashFallback, .hashPort],

@@ -11,15 +11,16 @@ extension IPVSContract {
         _ ipvs: IPVS, _ command: Int, flags: UInt16 = 0, service: ((inout MessageWriter) -> Void)? = nil,
         destination: ((inout MessageWriter) -> Void)? = nil
     ) async throws -> Errno? {
-        var writer = MessageWriter()
-        writer.message(command: UInt8(command), version: UInt8(IPVS_GENL_VERSION), flags: flags) { writer in
-            if let service { writer.nest(IPVS_CMD_ATTR_SERVICE, service) }
-            if let destination { writer.nest(IPVS_CMD_ATTR_DEST, destination) }
+        let message = Messages { writer in
+            writer.message(command: UInt8(command), version: UInt8(IPVS_GENL_VERSION), flags: flags) { writer in
+                if let service { writer.nest(IPVS_CMD_ATTR_SERVICE, service) }
+                if let destination { writer.nest(IPVS_CMD_ATTR_DEST, destination) }
+            }
         }
         let outcome =
             flags & NetlinkFlags.dump == 0
-            ? try await ipvs.client.send(writer, deadline: .seconds(30))
-            : try await ipvs.client.dump(writer, deadline: .seconds(30)) { _, _ in }
+            ? try await ipvs.client.send(message, deadline: .seconds(30))
+            : try await ipvs.client.dump(message, deadline: .seconds(30)) { _, _ in }
         #expect(outcome.interruption == nil)
         return outcome.failures.first?.errno
     }

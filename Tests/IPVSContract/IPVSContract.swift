@@ -25,6 +25,11 @@ package enum IPVSContract {
             self.body = body
             takesInterface = true
         }
+
+        init(_ name: String, soaking body: @escaping @Sendable (Subject) async throws -> Void) {
+            self.name = name
+            self.body = body
+        }
     }
 
     /// Whom it is checked on.
@@ -32,10 +37,13 @@ package enum IPVSContract {
         package let ipvs: IPVS
         /// A network interface that is up and has addresses.
         package let interface: String
+        /// How long clauses go on that go on for a time, by the clock.
+        package let soak: Duration
 
-        package init(_ ipvs: IPVS, interface: String = "") {
+        package init(_ ipvs: IPVS, interface: String = "", soak: Duration) {
             self.ipvs = ipvs
             self.interface = interface
+            self.soak = soak
         }
     }
 
@@ -45,6 +53,9 @@ package enum IPVSContract {
         Clause("differences are written and nothing else", differencesAreWrittenAndNothingElse),
         Clause("errors", errors),
         Clause("errors of updates", errorsOfUpdates),
+        Clause("refusals are explained", onInterface: refusalsAreExplained),
+        Clause("create or update", createOrUpdate),
+        Clause("what has no connections is drained at once", whatHasNoConnectionsIsDrainedAtOnce),
         Clause("destinations that no packet can reach", destinationsThatNoPacketCanReach),
         Clause("tunnels and families", tunnelsAndFamilies),
         Clause("a service that is absent has no destinations", aServiceThatIsAbsentHasNoDestinations),
@@ -52,7 +63,7 @@ package enum IPVSContract {
         Clause("a failure stops nothing behind it", aFailureStopsNothingBehindIt),
         Clause("families and protocols make services of their own", familiesAndProtocolsMakeServicesOfTheirOwn),
         Clause("ten thousand destinations in one pipeline", tenThousandDestinationsInOnePipeline),
-        Clause("a hundred tasks share a client", aHundredTasksShareAClient),
+        Clause("a hundred tasks hammer one client", soaking: aHundredTasksHammerOneClient),
         Clause("flush deletes every service", flushDeletesEveryService),
         Clause("timeouts are set one by one", timeoutsAreSetOneByOne),
         Clause("info", info),
@@ -60,6 +71,8 @@ package enum IPVSContract {
         Clause("sync daemons are started, read back and stopped", onInterface: syncDaemonsAreStartedReadBackAndStopped),
         Clause("sync daemons know of no mixed service", onInterface: syncDaemonsKnowOfNoMixedService),
         Clause("a partial change keeps what it does not name", aPartialChangeKeepsWhatItDoesNotName),
+        Clause("flags that are not named stay", flagsThatAreNotNamedStay),
+        Clause("tasks change flags of one service, each its own", tasksChangeFlagsOfOneServiceEachItsOwn),
         Clause("the table is what netlink lists, whichever way it is read", theTableIsWhatNetlinkLists),
         Clause("a table that changes is read whole or not at all", aTableThatChangesIsReadWholeOrNotAtAll),
         Clause("requests that say too little", requestsThatSayTooLittle),

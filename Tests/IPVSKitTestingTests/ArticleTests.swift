@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The snippets of docs/testing.md, compiled and run.
+/// The snippets of the article Testing, compiled and run.
 @Suite(.timeLimit(.minutes(1))) struct ArticleTests {
     @Test func theFakeBehaves() async throws {
         let fake = FakeIPVS()
@@ -71,7 +71,7 @@ import Testing
             text.split(separator: "\n").map { $0.drop { $0 == " " } }.joined(separator: "\n")
         }
         let tested = trimmed(try own.text())
-        let article = try root.appending("docs").appending("testing.md").text()
+        let article = try root.appending("Sources/IPVSKit/IPVSKit.docc/Testing.md").text()
         let snippets = article.split(separator: "```swift\n").dropFirst().compactMap {
             $0.split(separator: "```").first
         }

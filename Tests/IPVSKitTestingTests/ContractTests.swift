@@ -7,7 +7,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct ContractTests {
     @Test(arguments: IPVSContract.all) func holdsOnTheFake(clause: IPVSContract.Clause) async throws {
         let fake = FakeIPVS(interfaces: ["v1"])
-        try await clause.body(.init(fake.client, interface: "v1"))
+        try await clause.body(.init(fake.client, interface: "v1", soak: .seconds(2)))
     }
 
     @Test func theTextIsIpvsadms() async throws {

@@ -1,5 +1,6 @@
 import IPVSKit
 import IPVSKitTesting
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -28,6 +29,60 @@ import Testing
         #expect(after.statistics == Statistics())
         #expect(after.destinations.map(\.statistics) == [Statistics()])
         #expect(after.destinations.map(\.activeConnections) == [3], "connections are no counter")
+    }
+
+    @Test func whatHasConnectionsIsDrainedWhenTheyEnd() async throws {
+        let fake = FakeIPVS()
+        let destination = Destination("10.0.0.1", port: 80, weight: 3)
+        try await fake.client.create(VirtualService(id: Self.web))
+        try await fake.client.create(destination, of: Self.web)
+        var drained = destination
+        drained.weight = 0
+        var status = DestinationStatus(destination: drained)
+        // Half-closed.
+        status.inactiveConnections = 1
+        fake.setStatus(status, of: Self.web)
+        let isGone = try await fake.client.drain(
+            destination.id, of: Self.web, within: .milliseconds(30), every: .milliseconds(10))
+        #expect(!isGone)
+        #expect(fake.description == "-A -f 258 -s rr\n-a -f 258 -r 10.0.0.1:80 -m -w 0", "it gets no new ones")
+
+        let drain = Task {
+            try await fake.client.drain(destination.id, of: Self.web, within: .seconds(30), every: .milliseconds(1))
+        }
+        status.activeConnections = 1
+        fake.setStatus(status, of: Self.web)
+        try await Task.sleep(for: .milliseconds(20))
+        #expect(fake.description.contains("-a"))
+        fake.setStatus(DestinationStatus(destination: drained), of: Self.web)
+        #expect(try await drain.value)
+        #expect(fake.description == "-A -f 258 -s rr")
+
+        try await fake.client.create(destination, of: Self.web)
+        fake.setStatus(status, of: Self.web)
+        let cancelled = Task { try await fake.client.drain(destination.id, of: Self.web, within: .seconds(30)) }
+        try await Task.sleep(for: .milliseconds(20))
+        cancelled.cancel()
+        let error = await #expect(throws: IPVSError.self) { try await cancelled.value }
+        #expect(error?.code == .cancelled)
+    }
+
+    /// It comes and goes between any two requests: at some time that is an error, and not a loop for ever.
+    @Test func whatAnotherProgramMakesAndDeletesIsGivenUp() async throws {
+        let requests = Tally()
+        let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
+            requests.count.add(1, ordering: .relaxed)
+            return [.error(request.command == .newService ? .fileExists : .noSuchProcess)]
+        })
+        let error = await #expect(throws: IPVSError.self) {
+            try await ipvs.createOrUpdate(VirtualService(id: Self.web))
+        }
+        #expect(error?.code == .inconsistent)
+        #expect(requests.count.load(ordering: .relaxed) == 20)
+    }
+
+    private final class Tally: Sendable {
+        let count = Atomic(0)
     }
 
     @Test func aRefusalIsInjectedForSoManyRequestsOfAKind() async throws {

@@ -1,5 +1,5 @@
 import IPVSKit
-import IPVSKitTesting
+@testable import IPVSKitTesting
 import SystemPackage
 import Testing
 
@@ -49,6 +49,30 @@ import Testing
         ]).get()
     }
 
+    /// Flags outside the mask are not sent, and persistence is always meant.
+    @Test func theMaskOfFlagsIsDecoded() async throws {
+        let service = VirtualService(id: Self.web, flags: .init(rawValue: .max))
+        let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
+            switch request.command {
+            case .getService:
+                #expect(request.flagsMask == nil)
+                return [.service(VirtualServiceStatus(service: service)), .acknowledgement]
+            case .newService:
+                #expect(request.flagsMask?.rawValue == .max)
+            case .setService:
+                #expect(request.flagsMask?.rawValue == 0x0D)
+                #expect(request.service?.flags == .onePacket)
+            default:
+                Issue.record("unexpected \(request.command)")
+            }
+            return [.acknowledgement]
+        })
+        try await ipvs.create(service)
+        try await ipvs.update(Self.web, setting: .onePacket, clearing: .hashFallback)
+        try await ipvs.update(
+            VirtualService(id: Self.web, flags: [.onePacket, .hashPort]), flags: [.onePacket, .hashFallback])
+    }
+
     @Test func eachKindOfReplyIsRead() async throws {
         var statistics = Statistics()
         statistics.outgoingBytes = 1 << 40
@@ -80,6 +104,46 @@ import Testing
         #expect(info.version.description == "1.2.3" && info.connectionTableSize == 16)
         let error = await #expect(throws: IPVSError.self) { try await ipvs.flush() }
         #expect(error?.code == .notPermitted)
+    }
+
+    /// A kernel of tomorrow: a scheduler, a protocol, flags, a way to forward, a kind of tunnel and attributes that
+    /// nobody has heard of. All of it is kept, and written back.
+    @Test func whatIsUnknownIsKept() async throws {
+        let id = VirtualService.ID.address("10.0.0.1", port: 1, protocol: .init(rawValue: 0xFFFE))
+        let service = VirtualService(id: id, scheduler: "tomorrow", flags: .init(rawValue: 0xFFFF_FF00))
+        let destination = Destination(
+            "10.0.0.2", port: 1, forwarding: .init(rawValue: 7), tunnel: .init(type: 0xEE, port: 2, flags: 0xFFFF))
+        let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
+            switch request.command {
+            case .getService:
+                [Self.extended(.service(VirtualServiceStatus(service: service))), .done]
+            case .getDestination:
+                [Self.extended(.destination(DestinationStatus(destination: destination))), .done]
+            case .setService:
+                request.service == service ? [.acknowledgement] : [.error(.invalidArgument)]
+            case .setDestination:
+                request.destination == destination ? [.acknowledgement] : [.error(.invalidArgument)]
+            default: [.error(.notPermitted)]
+            }
+        })
+        let found = try await ipvs.status()
+        #expect(found.map(\.service) == [service])
+        #expect(found[0].destinations.map(\.destination) == [destination])
+        let unknown = [UnknownAttribute(type: 99, bytes: [1, 2, 3]), UnknownAttribute(type: 16383, bytes: [])]
+        #expect(found[0].unknownAttributes == unknown)
+        #expect(found[0].destinations[0].unknownAttributes == unknown)
+        try await ipvs.update(found[0].service)
+        try await ipvs.update(found[0].destinations[0].destination, of: id)
+    }
+
+    /// The reply with two attributes more in its nest and one behind it.
+    private static func extended(_ reply: SimulatedReply) -> SimulatedReply {
+        guard case .message(let command, var attributes) = reply.content else { return reply }
+        // Its one attribute is the nest: length and type, then what is in it.
+        attributes += [7, 0, 99, 0, 1, 2, 3, 0] + [4, 0, 0xFF, 0x3F]
+        let length = UInt16(attributes.count)
+        attributes.replaceSubrange(0..<2, with: [UInt8(length & 0xFF), UInt8(length >> 8)])
+        return .payload(command, attributes + [8, 0, 0xF4, 1, 9, 9, 9, 9])
     }
 
     @Test func rawRepliesAreAsTheyAre() async throws {

@@ -27,10 +27,17 @@ import Testing
     @Test func theCorpusIsRead() throws {
         var tallies: [ReceivePath.Tally] = []
         var bytes = 0
-        try replay("Corpus") { datagram in
+        var connections: [Connection] = []
+        var services = 0
+        var lists: [[Destination]] = []
+        try replay("Corpus") { input in
             let ignore: (Any) -> Void = { _ in }
-            tallies.append(ReceivePath.parse(datagram, service: ignore, destination: ignore))
-            bytes += datagram.count
+            tallies.append(ReceivePath.parse(input, service: ignore, destination: ignore))
+            _ = ReceivePath.parseConnections(input) { connections.append($0) }
+            if let list = ReceivePath.parseSocketOptions(input, service: { _, _ in services += 1 }) {
+                lists.append(list)
+            }
+            bytes += input.count
         }
         #expect(bytes < 1_000_000)
         // A corpus that no longer gets anywhere in the parser would be worth nothing.
@@ -40,6 +47,10 @@ import Testing
         #expect(tallies.contains { $0.failures > 0 })
         #expect(tallies.contains { $0.isComplete })
         #expect(tallies.contains { $0.isMalformed })
+        #expect(connections.contains { $0.client.address.family == .ipv6 })
+        #expect(connections.contains { $0.client.address.family == .ipv4 && $0.persistenceKey != nil })
+        #expect(services > 0)
+        #expect(lists.contains { $0.count > 1 })
     }
 
     /// Datagrams of a kernel, taken while the kernel tests ran: dumps, acknowledgements, errors.

@@ -15,6 +15,21 @@ import Testing
 
         """
 
+    @Test func whatWasCountedSinceAnEarlierLook() {
+        var (earlier, now) = (Statistics(), Statistics())
+        (earlier.connections, now.connections) = (5_000_000_000, 5_000_000_007)
+        (earlier.incomingBytes, now.incomingBytes) = (100, 30)
+        (earlier.connectionRate, now.connectionRate) = (9, 4)
+        let increase = now.increase(since: earlier)
+        #expect(increase.connections == 7)
+        #expect(increase.incomingBytes == 30, "it began again at zero")
+        #expect(increase.connectionRate == 4, "a rate is no counter")
+        var all = Statistics()
+        (all.incomingPackets, all.outgoingPackets, all.outgoingBytes) = (3, 4, 5)
+        #expect(all.increase(since: Statistics()) == all)
+        #expect(all.increase(since: all) == Statistics())
+    }
+
     @Test func totalsAndRates() throws {
         let statistics = try #require(Statistics(globalFile: Self.captured))
         #expect(statistics.connections == 9)

@@ -51,6 +51,28 @@ import Testing
             ])
     }
 
+    @Test func flagsGoWithAMaskOfThoseThatAreMeant() async throws {
+        let sent = Locked<[UInt8]>([])
+        let ipvs = IPVS { request in
+            sent.withLock { $0 = Array(request[16...]) }
+            return [reply(to: request, type: 2, payload: [0, 0, 0, 0])]
+        }
+        let service = VirtualService(
+            id: .firewallMark(0x102, .ipv4), flags: .hashPort, persistence: .init(timeoutSeconds: 300))
+        try await ipvs.update(service, flags: [.hashFallback, .hashPort])
+        #expect(
+            sent.withLock { $0 } == [
+                2, 1, 0, 0,  // IPVS_CMD_SET_SERVICE
+                56, 0, 1, 0x80,
+                6, 0, 1, 0, 2, 0, 0, 0,
+                8, 0, 5, 0, 0x02, 0x01, 0, 0,
+                7, 0, 6, 0, 0x72, 0x72, 0, 0,
+                12, 0, 7, 0, 0x11, 0, 0, 0, 0x19, 0, 0, 0,  // persistent and port; and fallback, to be cleared
+                8, 0, 8, 0, 0x2C, 0x01, 0, 0,
+                8, 0, 9, 0, 0xFF, 0xFF, 0xFF, 0xFF,
+            ])
+    }
+
     @Test func createDestination() async throws {
         let change = Change.createDestination(
             Destination("10.0.0.2", port: 80, weight: 3), of: .firewallMark(0x100, .ipv4))

@@ -14,7 +14,7 @@ extension KernelTests {
                     _ = try await topology.link(near, far, number: 1)
                 }
                 let ipvs = try IPVS(in: .named(near.name), deadline: .seconds(clause.takesInterface ? 60 : 30))
-                try await clause.body(.init(ipvs, interface: "v1"))
+                try await clause.body(.init(ipvs, interface: "v1", soak: .seconds(10)))
             }
         }
     }

@@ -3,6 +3,10 @@ import SystemPackage
 import TestSupport
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 extension KernelTests {
     /// What of the commands that are not about one service takes ipvsadm, traffic or the module to be seen.
     @Suite struct IPVSControlTests {
@@ -54,6 +58,56 @@ extension KernelTests {
                     try await ipvs.zero(.firewallMark(0x999, .ipv4))
                 }
                 #expect(error?.code == .serviceNotFound)
+            }
+        }
+
+        /// Answers that the socket has no room for are lost, and the kernel says so: ENOBUFS. Of the changes that were
+        /// sent nobody knows then what became of them; the table tells. The client gets a socket without late answers.
+        @Test func answersThatAreLostLeaveTheOutcomeUnknownAndTheClientWorking() async throws {
+            try await inNamespace { ipvs, _ in
+                let before = try genericNetlinkSockets()
+                _ = try await ipvs.info()
+                let sockets = try genericNetlinkSockets().subtracting(before)
+                let socket = try #require(sockets.first)
+                // The kernel makes 2 KiB of it.
+                var size: CInt = 1
+                #expect(setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size)) == 0)
+
+                let marks = (1...200).map { VirtualService.ID.firewallMark(FirewallMark(rawValue: $0)!, .ipv4) }
+                let result = try await ipvs.perform(
+                    [.createService(VirtualService(id: marks[0]))] + marks.dropFirst().map { .deleteService($0) })
+                #expect(result.interruption?.code == .outcomeUnknown)
+                #expect(result.interruption?.errno == .noBufferSpace)
+                #expect(result[0] == .unknown && result[63] == .unknown)
+                #expect(result[64] == .notSent && result[199] == .notSent)
+
+                let found = try await ipvs.services().map(\.id)
+                #expect(found == [marks[0]], "it was done")
+                let again = try await ipvs.perform(marks.dropFirst().map { .deleteService($0) })
+                #expect(again.interruption == nil && again.failures.count == 199)
+            }
+        }
+
+        /// Root in a user namespace is not root to IPVS, and the error says which it is.
+        @Test func theErrorTellsWhetherAUserNamespaceIsWhy() async throws {
+            let example = [try BuiltProducts.path("balance-port"), "10.1.0.1", "1080", "10.11.0.2:80"]
+            let mapped = try await Shell.run(["unshare", "--user", "--map-root-user", "--net"] + example)
+            #expect(mapped.status != 0)
+            #expect(mapped.error.contains("errno 1") && mapped.error.contains("user namespace"), "\(mapped)")
+            let nobody = try await Shell.run(["setpriv", "--reuid=65534", "--clear-groups"] + example)
+            #expect(nobody.status != 0)
+            #expect(nobody.error.contains("errno 1") && nobody.error.contains("run it as root"), "\(nobody)")
+        }
+
+        /// Only who enters another namespace needs CAP_SYS_ADMIN.
+        @Test func inItsOwnNamespaceItTakesCAPNETADMINAndNoMore() async throws {
+            try await inNamespace { ipvs, namespace in
+                let example = [try BuiltProducts.path("balance-port"), "10.1.0.1", "1080", "10.11.0.2:80"]
+                let limited = ["setpriv", "--bounding-set=-all,+net_admin"] + example
+                let ran = try await namespace.run(limited)
+                #expect(ran.status == 0, "\(ran)")
+                let found = try await ipvs.status()
+                #expect(found.map(\.destinations.count) == [1])
             }
         }
 

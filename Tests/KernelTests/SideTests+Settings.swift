@@ -21,7 +21,8 @@ extension KernelTests.SideTests {
         try await Topology.with { topology in
             let namespace = try await topology.namespace("ipvs")
             let ipvs = try IPVS(in: .named(namespace.name))
-            // Also loads the module, before which there are no files.
+            // Loads the modules, before which there are no files: two schedulers have settings of their own.
+            #expect(try await ipvs.schedulers(among: ["lblc", "lblcr"]) == ["lblc", "lblcr"])
             var found: Set<String?> = []
             for setting in [
                 .backupOnly, .cacheBypass, .conntrack, .expireNodestConn, .expireQuiescentTemplate, .ignoreTunneled,
@@ -31,7 +32,7 @@ extension KernelTests.SideTests {
             }
             for setting in [
                 .amDroprate, .amemthresh, .estNice, .syncPorts, .syncSockSize, .syncRefreshPeriod, .syncRetries,
-                .connLfactor, .svcLfactor,
+                .lblcExpiration, .lblcrExpiration, .connLfactor, .svcLfactor,
             ] as [Setting<Int32>] {
                 found.insert(try await Self.roundTrip(setting, ipvs, absent: 1))
             }

@@ -11,7 +11,7 @@ import Testing
         var state = MeshState()
         try state.addTask(MeshTask(address: "10.0.0.2", weight: 3), service: "nginx")
         try state.addTask(MeshTask(address: "fd00::2", isLocal: true), service: "nginx")
-        try state.publish(TransportPort(1080, .tcp), target: 80, service: "nginx")
+        try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
         state.originalSysctls = [.ipv4Forwarding: "0"]
         state.generation = 1
         return state
@@ -48,7 +48,7 @@ import Testing
                       "retiringMarks" : [
 
                       ],
-                      "schema" : 1,
+                      "schema" : 2,
                       "services" : {
                         "nginx" : {
                           "ports" : [
@@ -80,6 +80,39 @@ import Testing
         }
     }
 
+    @Test func everythingThatCanBeSaidOfAPort() throws {
+        try TemporaryDirectory.with { directory in
+            var state = MeshState()
+            try state.publish(
+                PortBinding(1000...1010, .sctp, at: "fd00::1"), target: 2000, service: "nginx",
+                options: .init(stickySeconds: 600, allowed: ["fd00::/8"], sourceIP: .keep))
+            state.generation = 1
+            state.rules = .nftables
+            state.reservedPorts = [1000...1010]
+            state.promiscuousBridges = ["docker0"]
+            state.originalTCPTimeoutSeconds = 900
+            state.hasLoopback = false
+            try FileStore(directory: directory).save(state)
+            #expect(try FileStore(directory: directory).load() == state)
+        }
+    }
+
+    /// What the first layout does not say is as it was then: rules by iptables, each port for everybody.
+    @Test func theFirstLayoutIsRead() throws {
+        try TemporaryDirectory.with { directory in
+            try directory.appending("mesh.json").write(
+                #"""
+                {"schema":1,"generation":7,"retiringMarks":[],"originalSysctls":{},"services":{"nginx":{"scheduler":"rr",
+                "tasks":[],"ports":[{"port":1080,"target":80,"transport":"tcp","mark":256}]}}}
+                """#)
+            let state = try FileStore(directory: directory).load()
+            #expect(state.rules == .iptables && state.schema == 2)
+            #expect(
+                state.services["nginx"]?.ports
+                    == [PublishedPort(listening: PortBinding(1080, .tcp), target: 80, mark: 0x100)])
+        }
+    }
+
     /// Cut off at every byte: an error each time, and the file as it was.
     @Test func aTruncatedDocumentIsRefusedAndKept() throws {
         try TemporaryDirectory.with { directory in
@@ -103,8 +136,8 @@ import Testing
 
     @Test(
         arguments: [
-            ("hello", StoreError.Code.corrupt), ("[]", .corrupt), ("{\"schema\": 2}", .newerSchema),
-            ("{\"schema\": 1}", .corrupt),
+            ("hello", StoreError.Code.corrupt), ("[]", .corrupt), ("{\"schema\": 3}", .newerSchema),
+            ("{\"schema\": 1}", .corrupt), ("{\"schema\": 2}", .corrupt),
             ("{\"schema\": \"1\"}", .corrupt), ("", .corrupt), ("{\"schema\": 99, \"future\": true}", .newerSchema),
             (
                 #"{"schema":1,"generation":1,"retiringMarks":[0],"originalSysctls":{},"services":{}}"#, .corrupt
@@ -130,6 +163,16 @@ import Testing
             try store.save(state)
             let error = #expect(throws: StoreError.self) { try store.save(state) }
             #expect(error?.code == .conflict)
+
+            // Whoever edits the document may write it in another order.
+            let text = try store.file.text()
+            try store.file.write(
+                text.replacing("\"generation\" : 1,", with: "").dropLast("}\n".count) + ", \"generation\": 1}\n")
+            #expect(throws: StoreError.self) { try store.save(state) }
+            var next = state
+            next.generation = 2
+            try store.save(next)
+            #expect(try store.load() == next)
         }
     }
 }

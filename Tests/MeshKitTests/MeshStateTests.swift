@@ -5,18 +5,18 @@ import Testing
 @testable import MeshKit
 
 @Suite struct MeshStateTests {
-    private static let web = TransportPort(1080, .tcp)
+    private static let web = PortBinding(1080, .tcp)
 
     @Test func theFirstMarkIs256AndBothFamiliesShareIt() throws {
         var state = MeshState()
         try state.publish(Self.web, target: 80, service: "nginx")
-        try state.publish(TransportPort(1081, .tcp), target: 80, service: "nginx")
+        try state.publish(PortBinding(1081, .tcp), target: 80, service: "nginx")
         #expect(state.services["nginx"]?.ports.map(\.mark) == [0x100, 0x101])
     }
 
     @Test func publishingTwiceChangesNothing() throws {
         var state = MeshState()
-        try state.publish(Self.web, target: 80, service: "nginx", scheduler: .weightedRoundRobin)
+        try state.publish(Self.web, target: 80, service: "nginx", options: .init(scheduler: .weightedRoundRobin))
         let once = state
         try state.publish(Self.web, target: 80, service: "nginx")
         #expect(state == once)
@@ -36,7 +36,7 @@ import Testing
         #expect(throws: InputError.self) { try state.publish(Self.web, target: 80, service: "other") }
         #expect(state == before)
         // The same number of another protocol is another port.
-        try state.publish(TransportPort(1080, .udp), target: 80, service: "other")
+        try state.publish(PortBinding(1080, .udp), target: 80, service: "other")
     }
 
     @Test func marksOnTheirWayOutAreOursAndNotGivenAgain() throws {
@@ -89,6 +89,61 @@ import Testing
         #expect(throws: InputError.self) { try state.unpublish(Self.web) }
         #expect(throws: InputError.self) { try state.removeService("nginx") }
         #expect(throws: InputError.self) { try state.removeTask("10.0.0.1", service: "nginx") }
+    }
+
+    @Test func whatIsNotSaidStays() throws {
+        var state = MeshState()
+        try state.publish(
+            Self.web, target: 80, service: "nginx",
+            options: .init(stickySeconds: 600, allowed: ["10.0.0.0/8", "10.0.0.0/8"], sourceIP: .keep))
+        let once = state
+        try state.publish(Self.web, target: 80, service: "nginx")
+        #expect(state == once)
+        let port = try #require(state.services["nginx"]?.ports.first)
+        #expect(port.stickySeconds == 600 && port.allowed == ["10.0.0.0/8"] && port.sourceIP == .keep)
+        try state.publish(
+            Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 0, allowed: [], sourceIP: .auto))
+        #expect(state.services["nginx"]?.ports == [PublishedPort(listening: Self.web, target: 80, mark: 0x100)])
+    }
+
+    /// Two ports that a packet could be meant by, of which one would get nothing.
+    @Test(arguments: [
+        PortBinding(1000...2000, .tcp), PortBinding(1080, .tcp, at: "10.0.0.1"), PortBinding(1080...1081, .tcp),
+    ])
+    func portsThatOverlapAreRefused(binding: PortBinding) throws {
+        var state = MeshState()
+        try state.publish(Self.web, target: 80, service: "nginx")
+        let before = state
+        #expect(throws: InputError.self) { try state.publish(binding, target: 80, service: "nginx") }
+        #expect(throws: InputError.self) { try state.publish(binding, target: 80, service: "other") }
+        #expect(state == before)
+        #expect(throws: InputError.self) { try state.unpublish(binding) }
+    }
+
+    @Test func onePortAtTwoAddressesIsTwoPorts() throws {
+        var state = MeshState()
+        try state.publish(PortBinding(1080, .tcp, at: "10.0.0.1"), target: 80, service: "a")
+        try state.publish(PortBinding(1080, .tcp, at: "10.0.0.2"), target: 80, service: "b")
+        try state.unpublish(PortBinding(1080, .tcp, at: "10.0.0.1"))
+        #expect(state.services["b"]?.ports.count == 1)
+    }
+
+    @Test(
+        arguments: [("127.0.0.1", 80), ("0.0.0.0", 80), ("::", 80), ("::1", 80), ("224.0.0.1", 80)]
+            as [(IPAddress, UInt16)])
+    func addressesThatNoPortIsPublishedAt(address: IPAddress, target: UInt16) {
+        var state = MeshState()
+        #expect(throws: InputError.self) {
+            try state.publish(PortBinding(1080, .tcp, at: address), target: target, service: "nginx")
+        }
+    }
+
+    @Test func targetsEndAt65535() throws {
+        var state = MeshState()
+        #expect(throws: InputError.self) {
+            try state.publish(PortBinding(1000...1001, .tcp), target: 65535, service: "nginx")
+        }
+        try state.publish(PortBinding(1000...1001, .tcp), target: 65534, service: "nginx")
     }
 
     /// Far past what a mesh publishes: no mark twice, none with another program's bits.

@@ -5,119 +5,345 @@ import Testing
 @testable import MeshKit
 
 @Suite struct PlannerTests {
-    private static let web = TransportPort(1080, .tcp)
+    private static let web = PortBinding(1080, .tcp)
 
     private static func state(tasks: [MeshTask], scheduler: Scheduler = .roundRobin) throws -> MeshState {
         var state = MeshState()
         for task in tasks { try state.addTask(task, service: "nginx") }
-        try state.publish(web, target: 80, service: "nginx", scheduler: scheduler)
+        try state.publish(web, target: 80, service: "nginx", options: .init(scheduler: scheduler))
         return state
     }
 
+    private static func compile(_ state: MeshState, on node: NodeFacts = NodeFacts()) -> Datapath {
+        Compiler.compile(state, on: node)
+    }
+
+    private static func plan(
+        from found: ObservedDatapath, to state: MeshState, before: MeshState? = nil, tool: RuleTool = .nftables
+    ) -> Plan {
+        Planner.plan(
+            from: found, to: compile(state, on: found.node), before: before.map { compile($0, on: found.node) },
+            owning: .init(state, tool: tool))
+    }
+
     /// A kernel that holds just what a datapath says.
-    private static func kernel(_ datapath: Datapath, forwarding: String = "1") -> ObservedDatapath {
-        ObservedDatapath(
-            services: datapath.ipvs.entries.values.map { entry in
-                VirtualServiceStatus(
-                    service: entry.service,
-                    destinations: entry.destinations.values.map {
-                        DestinationStatus(destination: $0)
-                    })
-            },
-            rules: datapath.rules.isEmpty
-                ? ObservedRules() : ObservedRules(skeleton: .intact, rules: datapath.rules),
-            sysctls: Dictionary(uniqueKeysWithValues: Sysctl.all.map { ($0, datapath.sysctls[$0] ?? "0") }))
+    private static func kernel(_ datapath: Datapath, tool: RuleTool = .nftables) -> ObservedDatapath {
+        var found = ObservedDatapath()
+        found.table = datapath.ipvs
+        let rendered = tool.backend().render(datapath.rules)
+        if rendered.role != nil { found.rules = ObservedRules(skeleton: .intact, elements: rendered.elements) }
+        if datapath.detour != nil {
+            found.detour = .intact
+            found.detourRules = ObservedRules(skeleton: .intact)
+        }
+        found.sysctls = Dictionary(uniqueKeysWithValues: Sysctl.all.map { ($0, datapath.sysctls[$0] ?? "0") })
+        found.sysctls[.reservedPorts] = ""
+        found.timeouts = Timeouts(tcpSeconds: datapath.tcpTimeoutSeconds ?? 900)
+        return found
     }
 
     private func lines(_ plan: Plan) -> [String] { plan.steps.map(\.description) }
 
     @Test func whatAPacketMeetsLastIsPutUpFirst() throws {
         let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        let plan = Planner.plan(from: Self.kernel(Datapath()), to: Compiler.compile(state), owned: state.ownedMarks)
         #expect(
-            lines(plan) == [
+            lines(Self.plan(from: Self.kernel(Datapath()), to: state)) == [
                 "sysctl  net/ipv4/ip_forward = 1 (is 0)",
+                "sysctl  net/ipv4/vs/conn_reuse_mode = 1 (is 0)",
                 "sysctl  net/ipv4/vs/conntrack = 1 (is 0)",
                 "sysctl  net/ipv4/vs/expire_nodest_conn = 1 (is 0)",
                 "sysctl  net/ipv4/vs/expire_quiescent_template = 1 (is 0)",
+                "IPVS    timeout of idle TCP connections = 7500 s (is 900 s)",
+                "links   make the detour for 127.0.0.1: meshctl-lo and a namespace",
+                "rules   nftables: install the mesh's rules, in the detour's namespace",
                 "IPVS    create service FWM 256: scheduler rr",
                 "IPVS    add destination 10.0.0.2:80 to FWM 256: Masq, weight 1",
-                "rules   let replies of 10.0.0.2 through",
-                "rules   SNAT balanced packets to 10.0.0.2",
-                "rules   mark 1080/tcp with 0x100",
-                "rules   install the mesh's chains and sets",
+                "rules   nftables: masquerade4 0x100 . 10.0.0.2",
+                "rules   nftables: published 0x100",
+                "rules   nftables: counters 0x100 : tcp-1080",
+                "rules   nftables: marks tcp . 1080 : 0x100",
+                "rules   nftables: install the mesh's rules",
             ])
     }
 
-    @Test func aSecondPassPlansNothing() throws {
-        let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2"), MeshTask(address: "fd00::2", isLocal: true)])
-        let datapath = Compiler.compile(state)
-        #expect(Planner.plan(from: Self.kernel(datapath), to: datapath, owned: state.ownedMarks).isEmpty)
+    @Test(arguments: RuleTool.allCases) func aSecondPassPlansNothing(tool: RuleTool) throws {
+        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2"), MeshTask(address: "fd00::2", isLocal: true)])
+        try state.publish(
+            PortBinding(1000...1010, .udp, at: "10.0.0.1"), target: 2000, service: "nginx",
+            options: .init(stickySeconds: 60, allowed: ["10.0.0.0/8", "0.0.0.0/0"]))
+        let found = Self.kernel(Self.compile(state), tool: tool)
+        #expect(lines(Self.plan(from: found, to: state, tool: tool)) == [])
     }
 
     @Test func takenDownInReverse() throws {
         var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        try state.publish(TransportPort(1081, .tcp), target: 80, service: "other")
-        let before = Self.kernel(Compiler.compile(state))
+        try state.publish(PortBinding(1081, .tcp), target: 80, service: "other")
+        let before = Self.kernel(Self.compile(state))
         try state.unpublish(Self.web)
-        let plan = Planner.plan(from: before, to: Compiler.compile(state), owned: state.ownedMarks)
         #expect(
-            lines(plan) == [
-                "rules   mark 1080/tcp no longer", "IPVS    delete service FWM 256",
-                "rules   let replies of 10.0.0.2 through no longer",
-                "rules   SNAT balanced packets to 10.0.0.2 no longer",
+            lines(Self.plan(from: before, to: state)) == [
+                "rules   nftables: not marks tcp . 1080 : 0x100", "rules   nftables: not counters 0x100 : tcp-1080",
+                "IPVS    delete service FWM 256",
+                "rules   nftables: not published 0x100", "rules   nftables: not masquerade4 0x100 . 10.0.0.2",
+            ])
+    }
+
+    @Test func theLastPortTakesTheDetourWithIt() throws {
+        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        let before = Self.kernel(Self.compile(state))
+        try state.unpublish(Self.web)
+        #expect(
+            lines(Self.plan(from: before, to: state)) == [
+                "rules   nftables: remove the mesh's rules", "IPVS    delete service FWM 256",
+                "links   remove the detour for 127.0.0.1",
             ])
     }
 
     @Test func servicesThatAreNotOursAreLeftAlone() throws {
-        let foreign = VirtualServiceStatus(
-            service: VirtualService(id: .firewallMark(7, .ipv4)))
-        let byAddress = VirtualServiceStatus(
-            service: VirtualService(id: .address("10.9.9.9", port: 80, protocol: .tcp)))
         var found = Self.kernel(Datapath())
-        found.services = [foreign, byAddress]
-        #expect(Planner.plan(from: found, to: Datapath(), owned: [0x100]).isEmpty)
+        found.table = Table([
+            Table.Entry(VirtualService(id: .firewallMark(7, .ipv4))),
+            Table.Entry(VirtualService(id: .address("10.9.9.9", port: 80, protocol: .tcp))),
+        ])
+        var state = MeshState()
+        state.retiringMarks = [0x100]
+        #expect(Self.plan(from: found, to: state).isEmpty)
     }
 
     @Test func aServiceOfOursThatNobodyWantsGoes() throws {
         var found = Self.kernel(Datapath())
-        found.services = [VirtualServiceStatus(service: VirtualService(id: .firewallMark(0x100, .ipv6)))]
-        #expect(
-            lines(Planner.plan(from: found, to: Datapath(), owned: [0x100])) == ["IPVS    delete service FWM 256 IPv6"])
+        found.table = Table([Table.Entry(VirtualService(id: .firewallMark(0x100, .ipv6)))])
+        var state = MeshState()
+        state.retiringMarks = [0x100]
+        #expect(lines(Self.plan(from: found, to: state)) == ["IPVS    delete service FWM 256 IPv6"])
     }
 
-    @Test func localTasksKeepTheClientsAddress() throws {
-        let state = try Self.state(
-            tasks: [MeshTask(address: "10.0.0.2", isLocal: true), MeshTask(address: "10.0.0.3")])
+    // MARK: What the compiler says
+
+    @Test func whoseAddressTasksSee() throws {
+        var state = try Self.state(
+            tasks: [
+                MeshTask(address: "10.0.0.2", isLocal: true), MeshTask(address: "10.0.0.3"),
+                MeshTask(address: "10.0.0.1"),
+            ])
+        var node = NodeFacts()
+        node.addresses = [InterfaceAddress(address: "10.0.0.1", prefixLength: 24, interface: "docker0")]
+        // The node's own address needs no translation: what is sent to it does not leave.
+        #expect(Self.compile(state, on: node).rules.masqueraded == [BalancedPath(0x100, to: "10.0.0.3")])
+        #expect(Self.compile(state, on: node).rules.hairpins == ["10.0.0.0/24"])
+        try state.publish(Self.web, target: 80, service: "nginx", options: .init(sourceIP: .keep))
+        #expect(Self.compile(state, on: node).rules.masqueraded == [])
+        try state.publish(Self.web, target: 80, service: "nginx", options: .init(sourceIP: .nat))
         #expect(
-            Compiler.compile(state).rules.addresses == [.tasks: ["10.0.0.2", "10.0.0.3"], .sourceNAT: ["10.0.0.3"]])
+            Self.compile(state, on: node).rules.masqueraded == [
+                BalancedPath(0x100, to: "10.0.0.2"), BalancedPath(0x100, to: "10.0.0.3"),
+            ])
+        #expect(Self.compile(state, on: node).rules.hairpins == [])
+    }
+
+    /// Where iptables sees what a bridge passes on, a task on it reaches itself only if the bridge is promiscuous.
+    @Test func bridgesOfLocalTasksAreMadePromiscuousAndLeftAsTheyWere() throws {
+        var state = try Self.state(tasks: [MeshTask(address: "172.17.0.2", isLocal: true)])
+        var found = Self.kernel(Self.compile(state))
+        found.node.addresses = [InterfaceAddress(address: "172.17.0.1", prefixLength: 16, interface: "docker0")]
+        #expect(!lines(Self.plan(from: found, to: state)).contains { $0.contains("docker0") })
+        found.node.filteredBridges = ["docker0": false]
+        #expect(
+            lines(Self.plan(from: found, to: state)).contains(
+                "links   make bridge docker0 promiscuous, so that tasks on it reach themselves"))
+        found.node.filteredBridges = ["docker0": true]
+        #expect(!lines(Self.plan(from: found, to: state)).contains { $0.contains("docker0") })
+        // Ours to take back, and not what somebody else has set.
+        try state.unpublish(Self.web)
+        #expect(!lines(Self.plan(from: found, to: state)).contains { $0.contains("docker0") })
+        state.promiscuousBridges = ["docker0"]
+        #expect(lines(Self.plan(from: found, to: state)).contains("links   make bridge docker0 promiscuous no longer"))
     }
 
     @Test func aServiceThatIsNotPublishedCostsNothing() throws {
         var state = MeshState()
         try state.addTask(MeshTask(address: "10.0.0.2"), service: "nginx")
-        #expect(Compiler.compile(state) == Datapath())
+        #expect(Self.compile(state) == Datapath())
     }
 
     @Test func aFamilyWithoutTasksHasNoService() throws {
         let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        #expect(Compiler.compile(state).ipvs.entries.keys.map(\.family) == [.ipv4])
-        #expect(Compiler.compile(state).sysctls[.ipv6Forwarding] == nil)
+        #expect(Self.compile(state).ipvs.entries.keys.map(\.family) == [.ipv4])
+        #expect(Self.compile(state).sysctls[.ipv6Forwarding] == nil)
     }
 
     @Test(arguments: [Scheduler.sourceHashing, .maglevHashing]) func hashingSchedulersFallBack(scheduler: Scheduler)
         throws
     {
         let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")], scheduler: scheduler)
-        #expect(Compiler.compile(state).ipvs.entries.values.map(\.service.flags) == [.hashFallback])
+        #expect(Self.compile(state).ipvs.entries.values.map(\.service.flags) == [.hashFallback])
+    }
+
+    /// With persistence IPVS looks at no destination's port, and a range has only one: both are translated before.
+    @Test(
+        arguments: [
+            (PortBinding(1080, .tcp), UInt16(80), nil, UInt16(80), nil), (PortBinding(1080, .tcp), 80, 60, 80, 80),
+            (PortBinding(1080, .tcp), 1080, 60, 1080, nil), (PortBinding(10...20, .tcp), 10, nil, 0, nil),
+            (PortBinding(10...20, .tcp), 30, nil, 0, 30), (PortBinding(10...20, .tcp), 30, 60, 0, 30),
+        ] as [(PortBinding, UInt16, UInt32?, UInt16, UInt16?)])
+    func whoTranslatesThePort(
+        binding: PortBinding, target: UInt16, sticky: UInt32?, destination: UInt16, translated: UInt16?
+    ) throws {
+        var state = MeshState()
+        try state.addTask(MeshTask(address: "10.0.0.2"), service: "nginx")
+        try state.publish(binding, target: target, service: "nginx", options: .init(stickySeconds: sticky))
+        let datapath = Self.compile(state)
+        #expect(datapath.ipvs.entries.values.flatMap(\.destinations.keys).map(\.port) == [destination])
+        #expect(datapath.rules.ports[binding]?.target == translated)
+    }
+
+    /// IPVS cannot tell two connections from one port of a client to one port of a task apart.
+    @Test func portsThatLeadToTheSameAreOneToIPVS() throws {
+        var state = MeshState()
+        try state.addTask(MeshTask(address: "10.0.0.2"), service: "a")
+        try state.addTask(MeshTask(address: "10.0.0.2"), service: "b")
+        for port in [1082, 1080, 1081] as [UInt16] {
+            try state.publish(PortBinding(port, .tcp), target: 80, service: "a")
+        }
+        try state.publish(PortBinding(1080, .udp), target: 80, service: "a")
+        try state.publish(PortBinding(1079, .tcp), target: 81, service: "a")
+        try state.publish(PortBinding(1000, .tcp), target: 80, service: "b")
+        let twins = Self.compile(state).rules.ports.compactMapValues(\.twin)
+        #expect(twins == [PortBinding(1081, .tcp): 1080, PortBinding(1082, .tcp): 1080])
+    }
+
+    @Test func aPortAtOneAddressIsOfItsFamily() throws {
+        var state = MeshState()
+        for address in ["10.0.0.2", "fd00::2"] as [IPAddress] {
+            try state.addTask(MeshTask(address: address), service: "nginx")
+        }
+        try state.publish(PortBinding(1080, .tcp, at: "10.0.0.1"), target: 80, service: "nginx")
+        let datapath = Self.compile(state)
+        #expect(datapath.ipvs.entries.keys.map(\.family) == [.ipv4])
+        #expect(datapath.rules.masqueraded == [BalancedPath(0x100, to: "10.0.0.2")])
     }
 
     @Test func routerAdvertisementsAreTakenBeforeForwardingBegins() throws {
         let state = try Self.state(tasks: [MeshTask(address: "fd00::2")])
         var found = Self.kernel(Datapath())
-        found.interfacesWithRouterAdvertisements = ["eth0"]
-        let steps = lines(Planner.plan(from: found, to: Compiler.compile(state), owned: state.ownedMarks))
+        found.node.interfacesWithRouterAdvertisements = ["eth0"]
+        let steps = lines(Self.plan(from: found, to: state))
         #expect(steps.first == "sysctl  net/ipv6/conf/eth0/accept_ra = 2 (is 1)")
         #expect(steps.contains("sysctl  net/ipv6/conf/all/forwarding = 1 (is 0)"))
+    }
+
+    @Test func connectionsAreReusedAsTheKernelCan() throws {
+        let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        var node = NodeFacts()
+        node.kernel = try #require(KernelVersion(release: "5.4.0-26-generic"))
+        #expect(Self.compile(state, on: node).sysctls[.connectionReuse] == nil)
+        node.kernel = try #require(KernelVersion(release: "5.10.0"))
+        #expect(Self.compile(state, on: node).sysctls[.connectionReuse] == "1")
+    }
+
+    /// Where somebody else balances, too, a timeout is only ever made longer.
+    @Test(arguments: [
+        (900, true, true), (900, false, true), (9000, true, false), (9000, false, true), (7500, false, false),
+    ])
+    func timeouts(current: UInt32, isShared: Bool, isSet: Bool) throws {
+        let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        var found = Self.kernel(Self.compile(state))
+        found.timeouts = Timeouts(tcpSeconds: current)
+        if isShared { found.table[.firewallMark(7, .ipv4)] = Table.Entry(VirtualService(id: .firewallMark(7, .ipv4))) }
+        #expect(
+            lines(Self.plan(from: found, to: state))
+                == (isSet ? ["IPVS    timeout of idle TCP connections = 7500 s (is \(current) s)"] : []))
+    }
+
+    // MARK: Ports of the node's own
+
+    @Test func portsOfOthersStayReserved() throws {
+        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        try state.publish(PortBinding(40000, .tcp), target: 80, service: "nginx")
+        var found = Self.kernel(Self.compile(state))
+        found.sysctls[.reservedPorts] = "8080,40001"
+        #expect(
+            lines(Self.plan(from: found, to: state)) == [
+                "sysctl  net/ipv4/ip_local_reserved_ports = 8080,40000-40001 (is 8080,40001)"
+            ])
+        state.reservedPorts = [40000...40000]
+        found.sysctls[.reservedPorts] = "8080,40000-40001"
+        #expect(Self.plan(from: found, to: state).isEmpty)
+        try state.unpublish(PortBinding(40000, .tcp))
+        #expect(
+            lines(Self.plan(from: found, to: state)).first
+                == "sysctl  net/ipv4/ip_local_reserved_ports = 8080,40001 (is 8080,40000-40001)")
+    }
+
+    /// A node whose every port is reserved could connect to nothing.
+    @Test func halfOfTheNodesPortsAreLeftToIt() {
+        let local: ClosedRange<UInt16> = 32768...60999
+        func reserved(_ ports: [ClosedRange<UInt16>]) -> [ClosedRange<UInt16>] {
+            PortReservation.reservable(ports.map { PortBinding($0, .tcp) }, among: local)
+        }
+        #expect(reserved([80...80, 40000...40000]) == [40000...40000])
+        #expect(reserved([30000...33000]) == [32768...33000])
+        #expect(reserved([32768...60999]) == [])
+        #expect(reserved([32768...60999, 50000...50010]) == [50000...50010])
+        #expect(reserved([32768...46883]) == [32768...46883], "just half of 28232")
+        #expect(reserved([32768...46884]) == [])
+    }
+
+    // MARK: Flows
+
+    @Test func udpFlowsAreForgottenWhereTheyLeadNowhere() throws {
+        let dns = PortBinding(53, .udp)
+        var state = MeshState()
+        for address in ["10.0.0.2", "10.0.0.3"] as [IPAddress] {
+            try state.addTask(MeshTask(address: address), service: "dns")
+        }
+        let empty = state
+        try state.publish(dns, target: 53, service: "dns")
+        try state.publish(Self.web, target: 80, service: "dns")
+        func flows(_ plan: Plan) -> [String] { lines(plan).filter { $0.hasPrefix("flows") } }
+
+        #expect(
+            flows(Self.plan(from: Self.kernel(Datapath()), to: state, before: empty)) == [
+                "flows   forget flows to 53/udp"
+            ])
+        let kernel = Self.kernel(Self.compile(state))
+        #expect(Self.plan(from: kernel, to: state, before: state).isEmpty)
+
+        var without = state
+        try without.removeTask("10.0.0.2", service: "dns")
+        #expect(
+            flows(Self.plan(from: kernel, to: without, before: state)) == ["flows   forget flows to 53/udp of 10.0.0.2"]
+        )
+        without = state
+        try without.unpublish(dns)
+        #expect(flows(Self.plan(from: kernel, to: without, before: state)) == ["flows   forget flows to 53/udp"])
+        // Somebody took the element out: what was sent meanwhile went nowhere.
+        var damaged = kernel
+        damaged.rules.elements = damaged.rules.elements.filter { $0.transport != .udp }
+        #expect(flows(Self.plan(from: damaged, to: state, before: state)) == ["flows   forget flows to 53/udp"])
+    }
+
+    // MARK: Another tool
+
+    @Test func theOtherToolsRulesGoLast() throws {
+        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        state.rules = .iptables
+        var found = Self.kernel(Self.compile(state))
+        found.rules = ObservedRules()
+        found.formerRules = ObservedRules(skeleton: .intact)
+        let steps = lines(Self.plan(from: found, to: state, tool: .nftables))
+        #expect(steps.last == "rules   iptables: remove the mesh's rules")
+        #expect(steps.contains("rules   nftables: install the mesh's rules"))
+
+        found.detour = .intact
+        found.formerDetourRules = ObservedRules(skeleton: .intact)
+        #expect(
+            lines(Self.plan(from: found, to: state, tool: .nftables)).last
+                == "rules   iptables: remove the mesh's rules, in the detour's namespace")
+        // They go with the namespace where that is made anew.
+        found.detour = .damaged(["meshctl-lo is missing"])
+        #expect(
+            lines(Self.plan(from: found, to: state, tool: .nftables)).last
+                == "rules   iptables: remove the mesh's rules")
     }
 }

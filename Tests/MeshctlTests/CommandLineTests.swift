@@ -39,8 +39,22 @@ import Testing
             (["publish", "+80:80", "nginx"], "ports are the numbers from 1 to 65535"),
             (["publish", "1080", "nginx"], "with a colon between"),
             (["publish", "1080:80:80", "nginx"], "with a colon between"),
-            (["publish", "1080:80/icmp", "nginx"], "it is tcp or udp"),
-            (["publish", "1080:80/", "nginx"], "it is tcp or udp"),
+            (["publish", "1080:80/icmp", "nginx"], "it is tcp, udp or sctp"),
+            (["publish", "1080:80/", "nginx"], "it is tcp, udp or sctp"),
+            (["publish", "10-5:80", "nginx"], "runs backwards"),
+            (["publish", "10-12:80-81", "nginx"], "write as many"),
+            (["publish", "1000-:80", "nginx"], "ports are the numbers from 1 to 65535"),
+            (["publish", "10.0.0:1080:80", "nginx"], "is no IPv4 address"),
+            (["publish", "fd00::1:1080:80", "nginx"], "with a colon between"),
+            (["publish", "[10.0.0.1]:1080:80", "nginx"], "in brackets"),
+            (["publish", "[fd00::1]1080:80", "nginx"], "in brackets"),
+            (["publish", "1080:80", "nginx", "--allow", "10.0.0.0/33"], "write a network"),
+            (["publish", "1080:80", "nginx", "--allow", "any", "--allow", "10.0.0.0/8"], "goes with no other"),
+            (["publish", "1080:80", "nginx", "--sticky", "soon"], "write a time"),
+            (["publish", "1080:80", "nginx", "--sticky", "0s"], "write a time"),
+            (["publish", "1080:80", "nginx", "--sticky", "60d"], "write a time"),
+            (["publish", "1080:80", "nginx", "--source-ip", "mine"], "auto, keep, nat"),
+            (["publish", "1080:80", "nginx", "--rules", "bpf"], "auto"),
             (["publish", "1080:80", "nginx", "--scheduler", "fastest"], "the schedulers are rr, wrr"),
             (["publish", "1080:80"], "Missing expected argument"),
             (["unpublish", "http"], "ports are the numbers from 1 to 65535"),
@@ -92,7 +106,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["{\"schema\"", "not json", "{\"schema\": 2}"])
+    @Test(arguments: ["{\"schema\"", "not json", "{\"schema\": 3}"])
     func aStoreThatCannotBeReadExitsWith65(text: String) async throws {
         try await TemporaryDirectory.with { directory in
             try directory.appending("mesh.json").write(text)

@@ -9,10 +9,10 @@ import Testing
 
 /// The engine against kernels that are closures: slow, mute, stuck and wrong ones.
 @Suite(.timeLimit(.minutes(1))) struct NetlinkClientTests {
-    private static func messages(_ count: Int) -> MessageWriter {
-        var writer = MessageWriter()
-        for _ in 0..<count { writer.message(command: 1, version: 1) }
-        return writer
+    private static func messages(_ count: Int) -> Messages {
+        Messages(count) { range, writer in
+            for _ in range { writer.message(command: 1, version: 1) }
+        }
     }
 
     private static func header(_ request: [UInt8]) -> NetlinkHeader {
@@ -50,11 +50,12 @@ import Testing
         let client = NetlinkClient { request in
             isMute.withLock { $0 } ? [] : Self.obedient(request)
         }
-        // The best of three: a machine that does something else too is late by as much as it likes.
+        // The best of some: a machine that does something else too is late by as much as it likes.
         var fastest = Duration.seconds(60)
         var wasHandedOver = false
         let clock = ContinuousClock()
-        for _ in 0..<3 {
+        let end = clock.now + .seconds(30)
+        while clock.now < end, fastest >= .milliseconds(200) || !wasHandedOver {
             let start = clock.now
             let outcome = try await client.send(Self.messages(1), deadline: .milliseconds(50))
             fastest = min(fastest, clock.now - start)
@@ -76,9 +77,12 @@ import Testing
             return Self.obedient(request)
         }
         defer { isStuck.withLock { $0 = false } }
-        let outcome = try await client.send(Self.messages(1), deadline: .milliseconds(50))
+        // Long enough for the connection's thread to get as far as the kernel.
+        let outcome = try await client.send(Self.messages(100), deadline: .seconds(1))
         #expect(outcome.interruption == .deadlineExceeded)
-        #expect(outcome.sent == 0)
+        // What the kernel is at is not known, and what it never saw is known not to be done.
+        #expect(outcome.confirmed == 0)
+        #expect(outcome.sent == 64)
     }
 
     @Test func cancellationEndsTheCall() async throws {
@@ -160,10 +164,9 @@ import Testing
                 group.addTask {
                     for call in 0..<100 {
                         let mine = UInt32(task * 1_000 + call)
-                        var writer = MessageWriter()
-                        writer.message(command: 1, version: 1) { $0.put(1, mine) }
+                        let message = Messages { $0.message(command: 1, version: 1) { $0.put(1, mine) } }
                         let box = Box()
-                        _ = try await client.send(writer, deadline: .seconds(20)) { _, message in
+                        _ = try await client.send(message, deadline: .seconds(20)) { _, message in
                             var attributes = message.attributes
                             box.value = attributes.next()?.uint32
                         }

@@ -42,6 +42,33 @@ unpack_packages() {
     rm -r .debs
 }
 
+# unpack_with_libraries NAME PACKAGE...: unpacks packages, with what they need and is not installed, for $cache/NAME. The
+# file library-path then says where their libraries are.
+unpack_with_libraries() {
+    local name=$1 needed packages
+    shift
+    needed=$(apt-get -s -qq --no-install-recommends install "$@" | awk '$1 == "Inst" { print $2 }') ||
+        die "$EX_UNAVAILABLE" "apt cannot work out what $1 needs: run 'apt-get update' as root and try again," \
+            "or install $1"
+    # shellcheck disable=SC2086 # package names
+    mapfile -t packages < <(printf '%s\n' "$@" $needed | sort -u)
+    unpack_packages "${packages[@]}"
+    # They live in a few directories; a program gets them all.
+    find "$PWD" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: | sed "s|$PWD|$cache/$name|g" >library-path
+}
+
+# Docker, for --docker: the package and not what may be installed, which could be another Docker altogether.
+fetch_docker() {
+    local folder=$cache/docker
+    in_cache docker unpack_with_libraries docker docker.io containerd runc
+    in_cache busybox-static unpack_packages busybox-static
+    environment+=(
+        PATH="$folder/usr/bin:$folder/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        LD_LIBRARY_PATH="$(<"$folder/library-path")"
+        MESHCTL_LAB_BUSYBOX="$(PATH=$cache/busybox-static/bin:$cache/busybox-static/usr/bin type -P busybox)"
+    )
+}
+
 # need_tool TOOL PACKAGE
 need_tool() {
     [[ -n $(PATH=$PATH:/usr/sbin:/sbin type -P "$1") ]] ||

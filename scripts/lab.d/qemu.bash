@@ -17,7 +17,7 @@ qemu_fetch() {
     if [[ -n $(type -P qemu-system-x86_64) ]]; then
         qemu_program=(qemu-system-x86_64)
     else
-        in_cache qemu unpack_qemu
+        in_cache qemu unpack_with_libraries qemu qemu-system-x86
         qemu_program=(
             env LD_LIBRARY_PATH="$(<"$cache/qemu/library-path")" "$cache/qemu/usr/bin/qemu-system-x86_64"
             -L "$cache/qemu/usr/share/qemu" -L "$cache/qemu/usr/share/seabios"
@@ -62,18 +62,6 @@ make_initramfs() {
     done <order
     (cd tree && find . | ./bin/busybox cpio -o -H newc) | gzip -1 >initrd
     rm -r tree order
-}
-
-# QEMU with all its libraries that are not installed, and its firmware.
-unpack_qemu() {
-    local packages
-    packages=$(apt-get -s -qq --no-install-recommends install qemu-system-x86 | awk '$1 == "Inst" { print $2 }') ||
-        die "$EX_UNAVAILABLE" "apt cannot work out what qemu-system-x86 needs: run 'apt-get update' as root and try" \
-            "again, or install qemu-system-x86"
-    # shellcheck disable=SC2086 # package names
-    unpack_packages $packages
-    # Libraries live in a few directories; QEMU gets them all.
-    find "$PWD" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: | sed "s|$PWD|$cache/qemu|g" >library-path
 }
 
 # Output comes through virtio ports into files, which QEMU can always write to at once; through anything that may be

@@ -51,7 +51,8 @@ struct Bench {
                 let theirs = try PeerProcess(executable: folder.appending(path: peer.executable))
                 var pairs: [Work: [Pair]] = [:]
                 for number in 0...plan.pairs {
-                    let measured = try pair(ours, theirs, size, auditor: auditor)
+                    let oursFirst = number.isMultiple(of: 2)
+                    let measured = try pair(ours, theirs, size, oursFirst: oursFirst, auditor: auditor)
                     // The first warms both up.
                     if number == 0 { continue }
                     for (work, pair) in measured { pairs[work, default: []].append(pair) }

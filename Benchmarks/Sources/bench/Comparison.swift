@@ -7,8 +7,12 @@ struct Comparison {
     var peer: Peer
     var pairs: [Pair]
 
-    /// The pair with the median ratio.
-    var median: Pair { pairs.sorted { $0.ratio < $1.ratio }[pairs.count / 2] }
+    /// The pair with the median ratio; of an even number, the geometric mean of the two in the middle.
+    var median: Pair {
+        let sorted = pairs.sorted { $0.ratio < $1.ratio }
+        let (low, high) = (sorted[(pairs.count - 1) / 2], sorted[pairs.count / 2])
+        return Pair(ours: (low.ours * high.ours).squareRoot(), theirs: (low.theirs * high.theirs).squareRoot())
+    }
     var name: String { "\(work.rawValue)/\(size)" }
 }
 

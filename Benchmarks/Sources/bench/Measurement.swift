@@ -75,16 +75,19 @@ func makeNamespace(_ name: String) throws {
 }
 
 /// One pair of runs, ours and theirs, work by work: what else the machine does meanwhile then falls on both alike.
+///
+/// Whoever comes first finds the kernel cold, which costs a tenth or so: a program measured against itself showed it.
 func pair(
-    _ ours: PeerProcess, _ theirs: PeerProcess, _ size: Size, auditor: PeerProcess
+    _ ours: PeerProcess, _ theirs: PeerProcess, _ size: Size, oursFirst: Bool, auditor: PeerProcess
 ) throws -> [Work: Pair] {
     let our = try Benchmark(ours, size, namespace: "bench-ours")
     let their = try Benchmark(theirs, size, namespace: "bench-theirs")
     var ourTimes: [Work: Double] = [:]
     var theirTimes: [Work: Double] = [:]
     for work in Work.allCases {
-        ourTimes[work] = try our.time(of: work)
+        if oursFirst { ourTimes[work] = try our.time(of: work) }
         theirTimes[work] = try their.time(of: work)
+        if !oursFirst { ourTimes[work] = try our.time(of: work) }
         try our.check(after: work, by: auditor)
         try their.check(after: work, by: auditor)
     }

@@ -1,10 +1,12 @@
 @_spi(Testing) import IPVSKit
 
-/// libFuzzer's entry: one input is one datagram.
+/// libFuzzer's entry: one input is one datagram. It is also a file and the answer to a `getsockopt`: the parsers of these
+/// give up at once where it is not, and one corpus is enough.
 @c(LLVMFuzzerTestOneInput)
 public func fuzzReceivePath(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     var hasher = Hasher()
-    let tally = ReceivePath.parse(UnsafeRawBufferPointer(start: start, count: count)) {
+    let input = UnsafeRawBufferPointer(start: start, count: count)
+    let tally = ReceivePath.parse(input) {
         // Whatever was read is used, so that reading it cannot be optimised away.
         hasher.combine($0)
     } destination: {
@@ -13,6 +15,13 @@ public func fuzzReceivePath(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
         hasher.combine($0)
     }
     hasher.combine(tally)
+    let refused = ReceivePath.parseConnections(input) { hasher.combine($0) }
+    hasher.combine(refused)
+    let destinations = ReceivePath.parseSocketOptions(input) {
+        hasher.combine($0)
+        hasher.combine($1)
+    }
+    hasher.combine(destinations)
     checksum ^= hasher.finalize()
     return 0
 }

@@ -10,8 +10,13 @@ public func mutate(_ start: UnsafeMutablePointer<UInt8>?, _ count: Int, _ limit:
     let datagram = UnsafeMutableRawBufferPointer(start: start, count: count)
     // How deep lengths are mended: not at all, those of messages, and of attributes on up to three levels.
     let depth = Int(seed >> 8 & 0xFF) % 5
-    if depth > 0 { mendMessages(datagram, attributeLevels: depth - 1) }
+    if depth > 0, !isText(datagram) { mendMessages(datagram, attributeLevels: depth - 1) }
     return count
+}
+
+/// Whether it begins like a line and not like a message, whose length has no letters. Lines have no lengths to mend.
+private func isText(_ input: UnsafeMutableRawBufferPointer) -> Bool {
+    input.count >= 4 && input[..<4].allSatisfy { (0x20..<0x7F).contains($0) }
 }
 
 private func mendMessages(_ datagram: UnsafeMutableRawBufferPointer, attributeLevels: Int) {

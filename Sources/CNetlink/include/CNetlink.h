@@ -13,6 +13,8 @@
 #include <netlink/netlink.h>
 #include <netlink/socket.h>
 
+#include "CNetlinkRoute.h"
+
 #pragma clang assume_nonnull begin
 
 /* SOL_NETLINK comes from a header that clashes with Swift's Glibc module. */

@@ -7,9 +7,10 @@ import SystemPackage
 
 extension IPVS {
     /// Deletes every service of the namespace, whoever made it. `IPVS_CMD_FLUSH`. An empty table is no error.
+    ///
+    /// - Throws: what ``services()`` does, and so do the others here.
     public func flush() async throws(IPVSError) {
-        var request = MessageWriter()
-        request.writeFlush()
+        let request = Messages { $0.writeFlush() }
         try await read("delete all services", request)
     }
 
@@ -18,8 +19,7 @@ extension IPVS {
     /// - Parameter id: nil for all services and the totals.
     /// - Throws: ``IPVSError/Code/serviceNotFound``.
     public func zero(_ id: VirtualService.ID? = nil) async throws(IPVSError) {
-        var request = MessageWriter()
-        request.writeZero(id)
+        let request = Messages { $0.writeZero(id) }
         try await read(
             "zero the counters of \(id.map(\.description) ?? "all services")", request,
             meaning: [.noSuchProcess: .serviceNotFound])
@@ -27,8 +27,7 @@ extension IPVS {
 
     /// The timeouts of the namespace. `IPVS_CMD_GET_CONFIG`.
     public func timeouts() async throws(IPVSError) -> Timeouts {
-        var request = MessageWriter()
-        request.writeTimeoutsRequest()
+        let request = Messages { $0.writeTimeoutsRequest() }
         return try await readOne("read the timeouts", request) { Timeouts($0) }
     }
 
@@ -38,23 +37,20 @@ extension IPVS {
     /// - Throws: ``IPVSError/Code/invalid`` for more than 2³¹−1 jiffies, which is 24 days where the kernel's clock
     ///   ticks 1000 times a second.
     public func set(_ timeouts: Timeouts) async throws(IPVSError) {
-        var request = MessageWriter()
-        request.write(timeouts)
+        let request = Messages { $0.write(timeouts) }
         try await read("set the timeouts", request)
     }
 
     /// What IPVS says of itself. `IPVS_CMD_GET_INFO`.
     public func info() async throws(IPVSError) -> Info {
-        var request = MessageWriter()
-        request.writeInfoRequest()
+        let request = Messages { $0.writeInfoRequest() }
         return try await readOne("read the version", request) { Info($0) }
     }
 
     /// The sync daemons of the namespace: none, one, or one of each role. `IPVS_CMD_GET_DAEMON`.
     public func daemons() async throws(IPVSError) -> [SyncDaemon] {
         let daemons = Gathered<SyncDaemon>()
-        var request = MessageWriter()
-        request.writeDaemonDump()
+        let request = Messages { $0.writeDaemonDump() }
         try await read("list the sync daemons", dump: true, request) { _, message in
             daemons.take(SyncDaemon(message))
         }
@@ -73,26 +69,34 @@ extension IPVS {
         } catch {
             throw report(error)
         }
-        var request = MessageWriter()
-        request.writeStart(daemon)
-        try await read(
-            "start the \(daemon.role) sync daemon on \(daemon.interface)", request,
-            meaning: [.fileExists: .daemonRunning, Errno(rawValue: ENODEV): .interfaceNotFound])
+        let request = Messages { $0.writeStart(daemon) }
+        do throws(IPVSError) {
+            try await read(
+                "start the \(daemon.role) sync daemon on \(daemon.interface)", request,
+                meaning: [.fileExists: .daemonRunning, Errno(rawValue: ENODEV): .interfaceNotFound])
+        } catch {
+            guard error.code == .invalid else { throw error }
+            var explained = error
+            explained.hint =
+                daemon.group.map(\.isMulticast) == false
+                ? "\(daemon.group!) is no multicast address"
+                : "no daemon starts while a destination is of another family than its service"
+            throw explained
+        }
     }
 
     /// Stops the sync daemon of a role. `IPVS_CMD_DEL_DAEMON`.
     ///
     /// - Throws: ``IPVSError/Code/daemonNotRunning``.
     public func stopDaemon(_ role: SyncDaemon.Role) async throws(IPVSError) {
-        var request = MessageWriter()
         // The kernel wants the id to be named, and does not look at it.
-        request.writeStop(role, syncID: 0)
+        let request = Messages { $0.writeStop(role, syncID: 0) }
         try await read("stop the \(role) sync daemon", request, meaning: [.noSuchProcess: .daemonNotRunning])
     }
 
     /// One message that is answered by one.
     private func readOne<Value: Sendable>(
-        _ operation: String, _ request: consuming MessageWriter, parse: @escaping (GenericMessage) -> Value?
+        _ operation: String, _ request: Messages, parse: @escaping (GenericMessage) -> Value?
     ) async throws(IPVSError) -> Value {
         let values = Gathered<Value>()
         try await read(operation, request) { _, message in values.take(parse(message)) }

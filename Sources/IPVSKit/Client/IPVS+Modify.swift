@@ -2,17 +2,17 @@ extension IPVS {
     /// Changes part of a service: reads it, lets the body change it, and writes it where it differs. What the body
     /// does not name stays as it is.
     ///
-    /// Not atomic: what another program changes between the reading and the writing is written over.
+    /// Not atomic: what another program changes between the reading and the writing is written over, but for flags that
+    /// the body leaves alone, which the kernel keeps.
     ///
     /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/schedulerNotFound`` and what ``perform(_:)`` does.
     public func modify(
         _ id: VirtualService.ID, _ change: (inout VirtualService) -> Void
     ) async throws(IPVSError) {
-        let found = try await service(id).service
+        let found = try await serviceAlone(id).service
         var wanted = found
         change(&wanted)
-        // A useless write is dear: a scheduler that is set anew, if to the same, waits for all processors.
-        if wanted != found { try await update(wanted) }
+        if wanted != found { try await update(wanted, flags: wanted.flags.symmetricDifference(found.flags)) }
     }
 
     /// Changes part of a destination: reads it, lets the body change it, and writes it where it differs. What the

@@ -10,11 +10,10 @@ extension IPVS {
     ///   ``IPVSError/Code/communication``, and ``IPVSError/Code/invalid`` for a name that the kernel has no room for.
     public func perform(_ changes: some Collection<Change> & Sendable) async throws(IPVSError) -> PerformResult {
         guard !changes.isEmpty else { return PerformResult(count: 0) }
-        var messages = MessageWriter(capacity: changes.count * 128)
-        messages.reserve(messages: changes.count, bytesEach: 128)
-        // An array is walked in place: as a collection of some kind, every element would cost calls of its own.
-        let written = changes.withContiguousStorageIfAvailable { Self.write($0, to: &messages) }
-        if let error = written ?? Self.write(changes, to: &messages) { throw report(error) }
+        // An array, which is walked in place; one that was given is not copied.
+        let changes = Array(changes)
+        do throws(IPVSError) { try Change.validate(changes) } catch { throw report(error) }
+        let messages = Messages(changes.count) { range, writer in writer.write(changes, range) }
 
         let outcome: BatchOutcome
         do throws(NetlinkError) {
@@ -30,25 +29,14 @@ extension IPVS {
             result.sent = outcome.sent
         }
         for failure in outcome.failures {
-            let change = changes[changes.index(changes.startIndex, offsetBy: failure.index)]
-            result.failures.append(
-                .init(index: failure.index, error: report(IPVSError(failure.errno, answering: change))))
+            let error = IPVSError(failure.errno, answering: changes[failure.index])
+            result.failures.append(.init(index: failure.index, error: report(error)))
         }
         return result
     }
 
-    /// Writes every change, up to one that cannot be asked for: why it cannot.
-    private static func write(_ changes: some Sequence<Change>, to messages: inout MessageWriter) -> IPVSError? {
-        for change in changes {
-            do throws(IPVSError) { try change.validate() } catch { return error }
-            messages.write(change)
-        }
-        return nil
-    }
-
-    private static func summary(_ changes: some Collection<Change>) -> String {
-        let first = changes.first.map(\.description) ?? "do nothing"
-        return changes.count == 1 ? first : "\(first), and \(changes.count - 1) changes more"
+    private static func summary(_ changes: [Change]) -> String {
+        changes.count == 1 ? "\(changes[0])" : "\(changes[0]), and \(changes.count - 1) changes more"
     }
 
     func report(_ error: IPVSError) -> IPVSError {

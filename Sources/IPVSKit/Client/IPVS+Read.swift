@@ -2,35 +2,46 @@ import Netlink
 import SystemPackage
 
 extension IPVS {
-    /// The services of the namespace, with their counters and without their destinations.
+    /// The services of the namespace, with their counters and without their destinations: one dump of
+    /// `IPVS_CMD_GET_SERVICE`. In the kernel's order, which is that of its hash.
+    ///
+    /// - Throws: ``IPVSError/Code/notPermitted``, ``IPVSError/Code/unavailable``, ``IPVSError/Code/deadlineExceeded``,
+    ///   ``IPVSError/Code/cancelled``, ``IPVSError/Code/outcomeUnknown``, ``IPVSError/Code/communication``.
     public func services() async throws(IPVSError) -> [VirtualServiceStatus] {
         let services = Gathered<VirtualServiceStatus>()
-        var request = MessageWriter()
-        request.writeServiceDump()
+        let request = Messages { $0.writeServiceDump() }
         try await read("list services", dump: true, request) { _, message in
             services.take(VirtualServiceStatus(message))
         }
         return try services.get("list services")
     }
 
-    /// One service, with its destinations.
-    /// - Throws: ``IPVSError/Code/serviceNotFound``.
+    /// One service, with its destinations: `IPVS_CMD_GET_SERVICE`, and `IPVS_CMD_GET_DEST` behind it.
+    ///
+    /// - Throws: ``IPVSError/Code/serviceNotFound`` and what ``services()`` does.
     public func service(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceStatus {
-        let services = Gathered<VirtualServiceStatus>()
-        var request = MessageWriter()
-        request.writeServiceRequest(id)
-        try await read("read service \(id)", request) { _, message in
-            services.take(VirtualServiceStatus(message))
-        }
-        guard var service = try services.get("read service \(id)").first else {
-            throw IPVSError(.communication, operation: "read service \(id)", hint: "the kernel sent none")
-        }
+        var service = try await serviceAlone(id)
         service.destinations = try await destinations(of: [id])[0]
         return service
     }
 
-    /// The destinations of a service. Empty where there is no such service: the kernel does not tell the two
-    /// apart, ``service(_:)`` does.
+    /// One service, without its destinations.
+    func serviceAlone(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceStatus {
+        let services = Gathered<VirtualServiceStatus>()
+        let request = Messages { $0.writeServiceRequest(id) }
+        try await read("read service \(id)", request) { _, message in
+            services.take(VirtualServiceStatus(message))
+        }
+        guard let service = try services.get("read service \(id)").first else {
+            throw IPVSError(.communication, operation: "read service \(id)", hint: "the kernel sent none")
+        }
+        return service
+    }
+
+    /// The destinations of a service, with their counters: a dump of `IPVS_CMD_GET_DEST`. Empty where there is no such
+    /// service: the kernel does not tell the two apart, ``service(_:)`` does.
+    ///
+    /// - Throws: what ``services()`` does.
     public func destinations(of id: VirtualService.ID) async throws(IPVSError) -> [DestinationStatus] {
         try await destinations(of: [id])[0]
     }
@@ -38,7 +49,10 @@ extension IPVS {
     /// All services with their destinations and counters.
     ///
     /// The kernel has no command for this: it takes one request for the services and one for each service's
-    /// destinations, and what changes in between is seen or not.
+    /// destinations, and what changes in between is seen or not. For a table that is of one moment see
+    /// ``table(attempts:)``.
+    ///
+    /// - Throws: what ``services()`` does.
     public func status() async throws(IPVSError) -> [VirtualServiceStatus] {
         var services = try await services()
         let destinations = try await destinations(of: services.map(\.id))
@@ -49,8 +63,9 @@ extension IPVS {
     func destinations(of ids: [VirtualService.ID]) async throws(IPVSError) -> [[DestinationStatus]] {
         guard !ids.isEmpty else { return [] }
         let lists = ids.map { _ in Gathered<DestinationStatus>() }
-        var requests = MessageWriter(capacity: ids.count * 64)
-        for id in ids { requests.writeDestinationDump(of: id) }
+        let requests = Messages(ids.count) { range, writer in
+            for id in ids[range] { writer.writeDestinationDump(of: id) }
+        }
         try await read("list destinations", dump: true, requests) { index, message in
             lists[index].take(DestinationStatus(message, serviceFamily: ids[index].family))
         }
@@ -66,7 +81,7 @@ extension IPVS {
     ///   - dump: whether the requests are dumps, which the kernel ends by saying so.
     ///   - meaning: what errno values mean for these requests and no others.
     func read(
-        _ operation: String, dump: Bool = false, _ requests: consuming MessageWriter,
+        _ operation: String, dump: Bool = false, _ requests: Messages,
         meaning: [Errno: IPVSError.Code] = [.noSuchProcess: .serviceNotFound],
         handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void = { _, _ in }
     ) async throws(IPVSError) {

@@ -1,36 +1,38 @@
 extension IPVS {
-    /// Creates a service, without destinations.
+    /// Creates a service, without destinations: `IPVS_CMD_NEW_SERVICE`.
     /// - Throws: ``IPVSError/Code/serviceExists``, ``IPVSError/Code/schedulerNotFound`` and what ``perform(_:)`` does.
     public func create(_ service: VirtualService) async throws(IPVSError) {
         try await perform(CollectionOfOne(.createService(service))).get()
     }
 
-    /// Changes the scheduler, flags and persistence of a service.
+    /// Replaces scheduler, flags and persistence of a service: `IPVS_CMD_SET_SERVICE`. For part of it see
+    /// ``modify(_:_:)``, and ``update(_:setting:clearing:)``.
     /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/schedulerNotFound`` and what ``perform(_:)`` does.
     public func update(_ service: VirtualService) async throws(IPVSError) {
         try await perform(CollectionOfOne(.updateService(service))).get()
     }
 
-    /// Deletes a service and its destinations.
+    /// Deletes a service and its destinations: `IPVS_CMD_DEL_SERVICE`.
     /// - Throws: ``IPVSError/Code/serviceNotFound`` and what ``perform(_:)`` does.
     public func delete(_ id: VirtualService.ID) async throws(IPVSError) {
         try await perform(CollectionOfOne(.deleteService(id))).get()
     }
 
-    /// Adds a destination to a service.
+    /// Adds a destination to a service: `IPVS_CMD_NEW_DEST`.
     /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/destinationExists``,
     ///   ``IPVSError/Code/invalid`` for an address that cannot be a destination, and what ``perform(_:)`` does.
     public func create(_ destination: Destination, of service: VirtualService.ID) async throws(IPVSError) {
         try await perform(CollectionOfOne(.createDestination(destination, of: service))).get()
     }
 
-    /// Replaces all of a destination but its address and port.
+    /// Replaces all of a destination but its address and port: `IPVS_CMD_SET_DEST`. For part of it see
+    /// ``modify(_:of:_:)``.
     /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/destinationNotFound`` and what ``perform(_:)`` does.
     public func update(_ destination: Destination, of service: VirtualService.ID) async throws(IPVSError) {
         try await perform(CollectionOfOne(.updateDestination(destination, of: service))).get()
     }
 
-    /// Removes a destination from a service. Where `net.ipv4.vs.expire_nodest_conn` is 1 its connections end
+    /// Removes a destination from a service: `IPVS_CMD_DEL_DEST`. Where `net.ipv4.vs.expire_nodest_conn` is 1 its connections end
     /// with their next packet.
     /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/destinationNotFound`` and what ``perform(_:)`` does.
     public func delete(_ destination: Destination.ID, of service: VirtualService.ID) async throws(IPVSError) {

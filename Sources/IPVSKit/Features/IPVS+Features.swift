@@ -66,15 +66,13 @@ extension IPVS {
 
     /// The types of the attributes that the answers have in their nest.
     private func attributes(
-        _ nest: Int, _ write: (inout MessageWriter) -> Void
+        _ nest: Int, _ write: @escaping (inout MessageWriter) -> Void
     ) async throws(IPVSError) -> Set<Int> {
         final class Types {
             var types: Set<Int> = []
         }
         let found = Types()
-        var request = MessageWriter()
-        write(&request)
-        try await read("find the features of the kernel", dump: true, request) { _, message in
+        try await read("find the features of the kernel", dump: true, Messages(write)) { _, message in
             for attribute in message.attributes where Int(attribute.type) == nest {
                 for inner in attribute.nested { found.types.insert(Int(inner.type)) }
             }

@@ -51,6 +51,11 @@ extension Setting where Value == Int32 {
     public static var syncRefreshPeriod: Self { .init("sync_refresh_period") }
     /// `sync_retries`: how often that is repeated, an eighth of ``syncRefreshPeriod`` apart: 0 to 3. Default: 0.
     public static var syncRetries: Self { .init("sync_retries") }
+    /// `lblc_expiration`: the scheduler ``Scheduler/localityBasedLeastConnection`` forgets where an address was sent
+    /// after so many seconds without use. Only while its module is loaded. Default: 86,400, a day.
+    public static var lblcExpiration: Self { .init("lblc_expiration") }
+    /// `lblcr_expiration`: the same for ``Scheduler/localityBasedLeastConnectionWithReplication``.
+    public static var lblcrExpiration: Self { .init("lblcr_expiration") }
     /// `conn_lfactor`: how full the table of connections gets before it grows, as a power of two, −8 to 8.
     /// Development kernels of 2026. Default: −4.
     public static var connLfactor: Self { .init("conn_lfactor") }

@@ -38,23 +38,7 @@ struct SocketOptions: ~Copyable {
         buffer.initializeMemory(as: UInt8.self, repeating: 0)
         buffer.storeBytes(of: UInt32(count), as: UInt32.self)
         try get(CNetlink_IP_VS_SO_GET_SERVICES, buffer)
-
-        var counts: [VirtualService.ID: Int] = [:]
-        counts.reserveCapacity(count)
-        // The kernel writes back how many it found.
-        for index in 0..<min(count, Int(buffer.load(as: UInt32.self))) {
-            let entry = buffer.load(fromByteOffset: offset + index * stride, as: ip_vs_service_entry.self)
-            let id: VirtualService.ID
-            if let mark = FirewallMark(rawValue: entry.fwmark) {
-                id = .firewallMark(mark, .ipv4)
-            } else {
-                id = .address(
-                    IPAddress(ipv4: UInt32(bigEndian: entry.addr)), port: UInt16(bigEndian: entry.port),
-                    protocol: TransportProtocol(rawValue: entry.protocol))
-            }
-            counts[id] = Int(entry.num_dests)
-        }
-        return counts
+        return Self.destinationCounts(UnsafeRawBufferPointer(buffer))
     }
 
     /// The destinations of an IPv4 service, `count` of them; nil where this interface cannot tell all there is to
@@ -80,16 +64,52 @@ struct SocketOptions: ~Copyable {
         // The kernel does not say how many it wrote; an address of 0 is no destination's.
         for index in 0..<count { buffer.storeBytes(of: 0, toByteOffset: offset + index * stride, as: UInt32.self) }
         try get(CNetlink_IP_VS_SO_GET_DESTS, buffer)
-        return Self.parse(buffer, count: count, offset: offset, stride: stride)
+        return Self.destinations(UnsafeRawBufferPointer(buffer), count: count)
     }
 
-    private static func parse(
-        _ buffer: UnsafeMutableRawBufferPointer, count: Int, offset: Int, stride: Int
-    ) -> [Destination]? {
+    private func get(_ command: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
+        var length = socklen_t(buffer.count)
+        guard getsockopt(descriptor, CInt(IPPROTO_IP), CInt(command), buffer.baseAddress, &length) == 0 else {
+            throw Errno(rawValue: errno)
+        }
+    }
+}
+
+// MARK: What the kernel wrote
+
+extension SocketOptions {
+    /// Reads a `struct ip_vs_get_services`.
+    static func destinationCounts(_ reply: UnsafeRawBufferPointer) -> [VirtualService.ID: Int] {
+        let (offset, stride) = (CNetlink_IPVS_SERVICES_OFFSET, MemoryLayout<ip_vs_service_entry>.stride)
+        guard reply.count >= offset else { return [:] }
+        // The kernel writes back how many it found.
+        let count = min(Int(reply.loadUnaligned(as: UInt32.self)), (reply.count - offset) / stride)
+        var counts: [VirtualService.ID: Int] = [:]
+        counts.reserveCapacity(count)
+        for index in 0..<count {
+            let entry = reply.loadUnaligned(fromByteOffset: offset + index * stride, as: ip_vs_service_entry.self)
+            let id: VirtualService.ID
+            if let mark = FirewallMark(rawValue: entry.fwmark) {
+                id = .firewallMark(mark, .ipv4)
+            } else {
+                id = .address(
+                    IPAddress(ipv4: UInt32(bigEndian: entry.addr)), port: UInt16(bigEndian: entry.port),
+                    protocol: TransportProtocol(rawValue: entry.protocol))
+            }
+            counts[id] = Int(entry.num_dests)
+        }
+        return counts
+    }
+
+    /// Reads a `struct ip_vs_get_dests` of `count` destinations; nil where it is not so many, or where it cannot tell
+    /// all there is to tell.
+    static func destinations(_ reply: UnsafeRawBufferPointer, count: Int) -> [Destination]? {
+        let (offset, stride) = (CNetlink_IPVS_DESTS_OFFSET, MemoryLayout<ip_vs_dest_entry>.stride)
+        guard reply.count >= offset, count <= (reply.count - offset) / stride else { return nil }
         var destinations: [Destination] = []
         destinations.reserveCapacity(count)
         for index in 0..<count {
-            let entry = buffer.load(fromByteOffset: offset + index * stride, as: ip_vs_dest_entry.self)
+            let entry = reply.loadUnaligned(fromByteOffset: offset + index * stride, as: ip_vs_dest_entry.self)
             let forwarding = Destination.ForwardingMethod(rawValue: entry.conn_flags & UInt32(IP_VS_CONN_F_FWD_MASK))
             // One that is missing is of another family, or was removed meanwhile.
             guard entry.addr != 0, forwarding != .tunnel else { return nil }
@@ -100,12 +120,5 @@ struct SocketOptions: ~Copyable {
                     upperThreshold: entry.u_threshold, lowerThreshold: entry.l_threshold))
         }
         return destinations
-    }
-
-    private func get(_ command: Int, _ buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
-        var length = socklen_t(buffer.count)
-        guard getsockopt(descriptor, CInt(IPPROTO_IP), CInt(command), buffer.baseAddress, &length) == 0 else {
-            throw Errno(rawValue: errno)
-        }
     }
 }

@@ -1,10 +1,12 @@
 extension Change {
     /// What the kernel could not even be asked: a name that does not fit its field. Everything else is the kernel's to
     /// judge.
-    func validate() throws(IPVSError) {
-        switch self {
-        case .createService(let service), .updateService(let service): try validate(names: service)
-        case .deleteService, .createDestination, .updateDestination, .deleteDestination: break
+    static func validate(_ changes: [Change]) throws(IPVSError) {
+        for index in changes.indices {
+            switch changes[index] {
+            case .createService(let service), .updateService(let service): try changes[index].validate(names: service)
+            case .deleteService, .createDestination, .updateDestination, .deleteDestination: break
+            }
         }
     }
 

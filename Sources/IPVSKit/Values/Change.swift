@@ -1,16 +1,20 @@
 /// One change to the kernel's table: one netlink message.
 public enum Change: Hashable, Sendable {
-    /// `IPVS_CMD_NEW_SERVICE`. Fails with ``IPVSError/Code/serviceExists``.
+    /// `IPVS_CMD_NEW_SERVICE`. Fails with ``IPVSError/Code/serviceExists``, ``IPVSError/Code/schedulerNotFound``,
+    /// ``IPVSError/Code/invalid``, ``IPVSError/Code/familyNotSupported``.
     case createService(VirtualService)
-    /// `IPVS_CMD_SET_SERVICE`. Fails with ``IPVSError/Code/serviceNotFound``.
+    /// `IPVS_CMD_SET_SERVICE`: all of it is replaced. Fails with ``IPVSError/Code/serviceNotFound``,
+    /// ``IPVSError/Code/schedulerNotFound``, ``IPVSError/Code/invalid``.
     case updateService(VirtualService)
     /// `IPVS_CMD_DEL_SERVICE`, its destinations with it. Fails with ``IPVSError/Code/serviceNotFound``.
     case deleteService(VirtualService.ID)
-    /// `IPVS_CMD_NEW_DEST`. Fails with ``IPVSError/Code/destinationExists``.
+    /// `IPVS_CMD_NEW_DEST`. Fails with ``IPVSError/Code/destinationExists``, ``IPVSError/Code/serviceNotFound``,
+    /// ``IPVSError/Code/invalid``, ``IPVSError/Code/outOfRange``.
     case createDestination(Destination, of: VirtualService.ID)
-    /// `IPVS_CMD_SET_DEST`. Fails with ``IPVSError/Code/destinationNotFound``.
+    /// `IPVS_CMD_SET_DEST`: all of it is replaced. Fails with ``IPVSError/Code/destinationNotFound``,
+    /// ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/invalid``, ``IPVSError/Code/outOfRange``.
     case updateDestination(Destination, of: VirtualService.ID)
-    /// `IPVS_CMD_DEL_DEST`. Fails with ``IPVSError/Code/destinationNotFound``.
+    /// `IPVS_CMD_DEL_DEST`. Fails with ``IPVSError/Code/destinationNotFound``, ``IPVSError/Code/serviceNotFound``.
     case deleteDestination(Destination.ID, of: VirtualService.ID)
 }
 

@@ -20,7 +20,7 @@ public struct Destination: Hashable, Sendable, Identifiable {
         }
     }
 
-    /// How a packet gets to the destination: `IP_VS_CONN_F_FWD_MASK`.
+    /// How a packet gets to the destination: `IP_VS_CONN_F_FWD_MASK`. Open: a number without a name here is kept.
     public struct ForwardingMethod: RawRepresentable, Hashable, Sendable {
         /// The kernel's number.
         public let rawValue: UInt32
@@ -42,11 +42,13 @@ public struct Destination: Hashable, Sendable, Identifiable {
 
     /// The wrapping of ``ForwardingMethod/tunnel``: `IP_VS_CONN_F_TUNNEL_TYPE_…`.
     public struct Tunnel: Hashable, Sendable {
-        /// 0 IPIP, 1 GUE, 2 GRE.
+        /// 0 IPIP, 1 GUE, 2 GRE: `IPVS_DEST_ATTR_TUN_TYPE`. An old kernel silently takes all for IPIP, see
+        /// ``Features/tunnelTypes``.
         public var type: UInt8
-        /// The UDP port of GUE.
+        /// The UDP port of GUE, which must not be 0 there: `IPVS_DEST_ATTR_TUN_PORT`.
         public var port: UInt16
-        /// `IP_VS_TUNNEL_ENCAP_FLAG_…`.
+        /// `IPVS_DEST_ATTR_TUN_FLAGS`: 0 for no checksum, 1 for one (`IP_VS_TUNNEL_ENCAP_FLAG_CSUM`), 2 for a remote one
+        /// (`…_REMCSUM`, GUE only).
         public var flags: UInt16
 
         /// IPIP without flags, unless said otherwise.
@@ -59,18 +61,29 @@ public struct Destination: Hashable, Sendable, Identifiable {
 
     /// What the kernel knows it by.
     public let id: ID
-    /// Its share of new connections; 0 takes none and keeps those it has. 2³¹−1 at most.
+    /// Its share of new connections; 0 takes none and keeps those it has. 2³¹−1 at most, or else the kernel answers
+    /// ``IPVSError/Code/outOfRange``. `IPVS_DEST_ATTR_WEIGHT`.
     public var weight: UInt32
-    /// How a packet gets there.
+    /// How a packet gets there: `IPVS_DEST_ATTR_FWD_METHOD`.
     public var forwarding: ForwardingMethod
-    /// No new connections from this number on; 0 for no limit.
+    /// No new connections from this number on; 0 for no limit. `IPVS_DEST_ATTR_U_THRESH`.
     public var upperThreshold: UInt32
-    /// New connections again below this number; 0 for three quarters of the upper one.
+    /// New connections again below this number; 0 for three quarters of the upper one, above which it must not be
+    /// (``IPVSError/Code/outOfRange``). `IPVS_DEST_ATTR_L_THRESH`.
     public var lowerThreshold: UInt32
     /// The wrapping, where the method is ``ForwardingMethod/tunnel``.
     public var tunnel: Tunnel
 
-    /// A destination as the mesh uses it unless said otherwise: masqueraded, weight 1.
+    /// Masqueraded and of weight 1, unless said otherwise.
+    ///
+    /// - Parameters:
+    ///   - address: where packets are sent. Of the family of the service, but for tunnels.
+    ///   - port: 0 for the port that the client used.
+    ///   - weight: its share of new connections, 0 to 2³¹−1.
+    ///   - forwarding: how a packet gets there.
+    ///   - upperThreshold: no new connections from this number on; 0 for no limit.
+    ///   - lowerThreshold: new connections again below this number.
+    ///   - tunnel: the wrapping, where `forwarding` is a tunnel.
     public init(
         _ address: IPAddress, port: UInt16, weight: UInt32 = 1, forwarding: ForwardingMethod = .masquerade,
         upperThreshold: UInt32 = 0, lowerThreshold: UInt32 = 0, tunnel: Tunnel = Tunnel()

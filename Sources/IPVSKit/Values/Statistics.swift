@@ -1,29 +1,53 @@
-/// Counters and rates of a service or a destination.
+/// Counters and rates of a service or a destination: `IPVS_SVC_ATTR_STATS64`, `IPVS_DEST_ATTR_STATS64`.
 ///
 /// The kernel's estimator copies them together every two seconds: they lag by as much, and stand still where
 /// `net.ipv4.vs.run_estimation` is 0. Rates are its moving averages over about eight seconds.
+///
+/// Kernels before Linux 4.1 send counters of 32 bits, which wrap, but for bytes: see ``Features/wideCounters``. Counters
+/// also go back, see ``increase(since:)``; and a destination that is removed and added again may have those it had.
 public struct Statistics: Hashable, Sendable {
-    /// Connections scheduled.
+    /// Connections scheduled: `IPVS_STATS_ATTR_CONNS`.
     public var connections: UInt64 = 0
-    /// Packets from clients.
+    /// Packets from clients: `IPVS_STATS_ATTR_INPKTS`.
     public var incomingPackets: UInt64 = 0
-    /// Packets to clients.
+    /// Packets to clients: `IPVS_STATS_ATTR_OUTPKTS`. 0 where replies go round the balancer (direct routing, tunnels).
     public var outgoingPackets: UInt64 = 0
-    /// Bytes from clients.
+    /// Bytes from clients, headers of IP included: `IPVS_STATS_ATTR_INBYTES`.
     public var incomingBytes: UInt64 = 0
-    /// Bytes to clients.
+    /// Bytes to clients, headers of IP included: `IPVS_STATS_ATTR_OUTBYTES`.
     public var outgoingBytes: UInt64 = 0
-    /// Connections per second.
+    /// Connections per second: `IPVS_STATS_ATTR_CPS`.
     public var connectionRate: UInt64 = 0
-    /// Packets from clients per second.
+    /// Packets from clients per second: `IPVS_STATS_ATTR_INPPS`.
     public var incomingPacketRate: UInt64 = 0
-    /// Packets to clients per second.
+    /// Packets to clients per second: `IPVS_STATS_ATTR_OUTPPS`.
     public var outgoingPacketRate: UInt64 = 0
-    /// Bytes from clients per second.
+    /// Bytes from clients per second: `IPVS_STATS_ATTR_INBPS`.
     public var incomingByteRate: UInt64 = 0
-    /// Bytes to clients per second.
+    /// Bytes to clients per second: `IPVS_STATS_ATTR_OUTBPS`.
     public var outgoingByteRate: UInt64 = 0
 
     /// All zero.
     public init() {}
+}
+
+extension Statistics {
+    /// What was counted since an earlier look, and the rates of this one.
+    ///
+    /// Counters go back: by ``IPVS/zero(_:)``, and where an object was deleted and made anew in between. One that is
+    /// smaller than it was began again at zero, and what it shows is what was counted since, or the part of it that is
+    /// known.
+    public func increase(since earlier: Statistics) -> Statistics {
+        func difference(_ counter: KeyPath<Statistics, UInt64>) -> UInt64 {
+            let (now, then) = (self[keyPath: counter], earlier[keyPath: counter])
+            return now >= then ? now - then : now
+        }
+        var result = self
+        result.connections = difference(\.connections)
+        result.incomingPackets = difference(\.incomingPackets)
+        result.outgoingPackets = difference(\.outgoingPackets)
+        result.incomingBytes = difference(\.incomingBytes)
+        result.outgoingBytes = difference(\.outgoingBytes)
+        return result
+    }
 }

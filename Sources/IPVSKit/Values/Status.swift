@@ -4,13 +4,19 @@ public struct UnknownAttribute: Hashable, Sendable {
     public var type: UInt16
     /// The payload.
     public var bytes: [UInt8]
+
+    /// An attribute as a kernel could send it, for tests of what reads one.
+    public init(type: UInt16, bytes: [UInt8]) {
+        self.type = type
+        self.bytes = bytes
+    }
 }
 
-/// A service as the kernel has it.
+/// A service as the kernel has it: the answer to `IPVS_CMD_GET_SERVICE`.
 public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
     /// What was asked for.
     public var service: VirtualService
-    /// What it has done.
+    /// What it has done, and does per second.
     public var statistics: Statistics
     /// Its destinations, in the kernel's order, newest first.
     public var destinations: [DestinationStatus] = []
@@ -30,17 +36,18 @@ public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
     }
 }
 
-/// A destination as the kernel has it.
+/// A destination as the kernel has it: the answer to `IPVS_CMD_GET_DEST`.
 public struct DestinationStatus: Hashable, Sendable, Identifiable {
     /// What was asked for.
     public var destination: Destination
-    /// What it has done.
+    /// What it has done, and does per second.
     public var statistics: Statistics
-    /// Connections in state established.
+    /// Connections in state established: `IPVS_DEST_ATTR_ACTIVE_CONNS`.
     public var activeConnections: UInt32 = 0
     /// All others, half-closed ones that still receive among them: 0 active is not drained.
+    /// `IPVS_DEST_ATTR_INACT_CONNS`.
     public var inactiveConnections: UInt32 = 0
-    /// Clients remembered for persistence.
+    /// Clients remembered for persistence: `IPVS_DEST_ATTR_PERSIST_CONNS`.
     public var persistentConnections: UInt32 = 0
     /// What the kernel sent and this library has no name for. Empty up to Linux 6.12.
     public var unknownAttributes: [UnknownAttribute] = []

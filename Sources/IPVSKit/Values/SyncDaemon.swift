@@ -3,9 +3,9 @@
 public struct SyncDaemon: Hashable, Sendable {
     /// What the daemon does: `IP_VS_STATE_…`. One of each may run in a namespace.
     public enum Role: UInt32, Hashable, Sendable, CaseIterable, CustomStringConvertible {
-        /// Sends.
+        /// Sends: `IP_VS_STATE_MASTER`.
         case master = 1
-        /// Receives.
+        /// Receives: `IP_VS_STATE_BACKUP`.
         case backup = 2
 
         /// `master` or `backup`.
@@ -17,19 +17,20 @@ public struct SyncDaemon: Hashable, Sendable {
         }
     }
 
-    /// What it does.
+    /// What it does: `IPVS_DAEMON_ATTR_STATE`.
     public var role: Role
-    /// The interface it multicasts on; 15 bytes at most.
+    /// The interface it multicasts on; 15 bytes at most. `IPVS_DAEMON_ATTR_MCAST_IFN`.
     public var interface: String
-    /// Daemons of one id, 0 to 255, hear each other.
+    /// Daemons of one id, 0 to 255, hear each other; a backup of 0 hears all. `IPVS_DAEMON_ATTR_SYNC_ID`.
     public var syncID: UInt32
     /// The largest payload of a datagram, in bytes; nil for what the interface's MTU leaves.
+    /// `IPVS_DAEMON_ATTR_SYNC_MAXLEN`.
     public var maximumLength: UInt16?
-    /// The multicast group; nil for 224.0.0.81.
+    /// The multicast group; nil for 224.0.0.81. `IPVS_DAEMON_ATTR_MCAST_GROUP`, `…_GROUP6`.
     public var group: IPAddress?
-    /// The UDP port; nil for 8848.
+    /// The UDP port; nil for 8848. `IPVS_DAEMON_ATTR_MCAST_PORT`.
     public var port: UInt16?
-    /// The datagrams' time to live; nil for 1.
+    /// The datagrams' time to live; nil for 1. `IPVS_DAEMON_ATTR_MCAST_TTL`.
     public var timeToLive: UInt8?
 
     /// What is nil is the kernel's default.

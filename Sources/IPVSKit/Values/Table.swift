@@ -2,9 +2,8 @@
 ///
 /// ```swift
 /// var table = Table()
-/// table[.firewallMark(0x102, .ipv4)] = .init(scheduler: .roundRobin, destinations: [
-///     Destination("10.255.0.6", port: 80),
-/// ])
+/// let web = VirtualService.ID.firewallMark(0x102, .ipv4)
+/// table[web] = .init(VirtualService(id: web), destinations: [Destination("10.255.0.6", port: 80)])
 /// ```
 public struct Table: Hashable, Sendable {
     /// One service of a table, with its destinations.

@@ -27,10 +27,13 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
 
     /// Sends a client back to the destination it had.
     public struct Persistence: Hashable, Sendable {
-        /// How long after its last connection a client is remembered, in whole seconds.
+        /// How long after its last connection a client is remembered, in whole seconds: `IPVS_SVC_ATTR_TIMEOUT`. The kernel
+        /// counts in ticks, in 32 bits, and does not look whether they wrap: 49 days at most where its clock ticks 1000
+        /// times a second.
         public var timeoutSeconds: UInt32
         /// Clients that are equal under the mask count as one. IPv4: the mask as a number, 0xFFFFFF00 for a /24.
-        /// IPv6: the length of the prefix, 1 to 128. Nil: each address by itself.
+        /// IPv6: the length of the prefix, 1 to 128, or else ``IPVSError/Code/invalid``. Nil: each address by itself.
+        /// `IPVS_SVC_ATTR_NETMASK`.
         public var netmask: UInt32?
 
         /// - Parameters:
@@ -63,17 +66,19 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
         static let hashed = Self(rawValue: UInt32(IP_VS_SVC_F_HASHED))
         /// What a service as the kernel has it says elsewhere or not at all.
         static let withheld: Self = [.persistent, .hashed]
+        static let all = Self(rawValue: .max)
     }
 
     /// What the kernel knows it by.
     public let id: ID
-    /// How a destination is chosen.
+    /// How a destination is chosen: `IPVS_SVC_ATTR_SCHED_NAME`.
     public var scheduler: Scheduler
-    /// Flags of the service and its scheduler.
+    /// Flags of the service and its scheduler: `IPVS_SVC_ATTR_FLAGS`.
     public var flags: Flags
-    /// Nil: every connection is scheduled by itself.
+    /// Nil: every connection is scheduled by itself. `IP_VS_SVC_F_PERSISTENT`.
     public var persistence: Persistence?
-    /// The module that finds a persistent client in the payload: `sip`. Nil: by address.
+    /// The module (`ip_vs_pe_NAME`) that finds a persistent client in the payload: `sip`. Nil: by address. 16 bytes at
+    /// most. `IPVS_SVC_ATTR_PE_NAME`.
     public var persistenceEngine: String?
 
     /// - Parameters:

@@ -4,7 +4,10 @@ extension TableEvent {
     /// Services in the order of their ids; what is new or other comes before what is gone. Whoever applies the
     /// events in their order to the old table has the new one.
     ///
-    /// - Parameter counters: whether counters are told, too. Those of something new are told as changes from zero.
+    /// - Parameters:
+    ///   - old: the earlier look.
+    ///   - new: the later one.
+    ///   - counters: whether counters are told, too. Those of something new are told as changes from zero.
     public static func events(
         from old: [VirtualServiceStatus], to new: [VirtualServiceStatus], counters: Bool = false
     ) -> [TableEvent] {

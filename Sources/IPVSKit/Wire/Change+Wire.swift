@@ -9,12 +9,16 @@ enum Family {
 
 extension MessageWriter {
     /// One change is one message.
-    mutating func write(_ change: Change) {
+    mutating func write(_ changes: [Change], _ range: Range<Int>) {
+        for index in range { write(changes[index]) }
+    }
+
+    @inline(__always) private mutating func write(_ change: Change) {
         switch change {
         case .createService(let service):
             message(IPVS_CMD_NEW_SERVICE) { $0.writeService(service) }
         case .updateService(let service):
-            message(IPVS_CMD_SET_SERVICE) { $0.writeService(service) }
+            writeUpdate(service)
         case .deleteService(let id):
             message(IPVS_CMD_DEL_SERVICE) { $0.writeIdentity(id) }
         case .createDestination(let destination, let id):
@@ -33,6 +37,11 @@ extension MessageWriter {
                 $0.nest(IPVS_CMD_ATTR_DEST) { $0.writeKey(destination) }
             }
         }
+    }
+
+    /// - Parameter mask: which flags are meant; the others stay as the kernel has them.
+    mutating func writeUpdate(_ service: VirtualService, flags mask: VirtualService.Flags = .all) {
+        message(IPVS_CMD_SET_SERVICE) { $0.writeService(service, flags: mask) }
     }
 
     /// A request for services (`IPVS_CMD_GET_SERVICE`) or for one, or for the destinations of one.
@@ -89,15 +98,17 @@ extension MessageWriter {
         }
     }
 
-    private mutating func message(_ command: Int, flags: UInt16 = 0, _ body: (inout MessageWriter) -> Void) {
+    @inline(__always) private mutating func message(
+        _ command: Int, flags: UInt16 = 0, _ body: (inout MessageWriter) -> Void
+    ) {
         message(command: UInt8(command), version: Family.version, flags: flags, body)
     }
 
-    private mutating func writeIdentity(_ id: VirtualService.ID) {
+    @inline(__always) private mutating func writeIdentity(_ id: VirtualService.ID) {
         nest(IPVS_CMD_ATTR_SERVICE) { $0.writeKey(id) }
     }
 
-    private mutating func writeKey(_ id: VirtualService.ID) {
+    @inline(__always) private mutating func writeKey(_ id: VirtualService.ID) {
         put(IPVS_SVC_ATTR_AF, id.family.rawValue)
         switch id {
         case .firewallMark(let mark, _):
@@ -109,15 +120,17 @@ extension MessageWriter {
         }
     }
 
-    private mutating func writeService(_ service: VirtualService) {
+    @inline(__always) private mutating func writeService(
+        _ service: VirtualService, flags mask: VirtualService.Flags = .all
+    ) {
         nest(IPVS_CMD_ATTR_SERVICE) { writer in
             writer.writeKey(service.id)
             writer.put(IPVS_SVC_ATTR_SCHED_NAME, string: service.scheduler.rawValue)
             if let engine = service.persistenceEngine { writer.put(IPVS_SVC_ATTR_PE_NAME, string: engine) }
 
-            // struct ip_vs_flags: the flags, and which of them are meant; here all.
+            // struct ip_vs_flags: the flags, and which of them are meant.
             let flags = service.persistence == nil ? service.flags : service.flags.union(.persistent)
-            writer.put(IPVS_SVC_ATTR_FLAGS, UInt64(flags.rawValue) | UInt64(UInt32.max) << 32)
+            writer.put(IPVS_SVC_ATTR_FLAGS, UInt64(flags.rawValue) | UInt64(mask.rawValue) << 32)
 
             // The kernel wants both for every service, persistent or not.
             writer.put(IPVS_SVC_ATTR_TIMEOUT, service.persistence?.timeoutSeconds ?? 0)
@@ -128,13 +141,13 @@ extension MessageWriter {
         }
     }
 
-    private mutating func writeKey(_ id: Destination.ID) {
+    @inline(__always) private mutating func writeKey(_ id: Destination.ID) {
         put(IPVS_DEST_ATTR_ADDR_FAMILY, id.address.family.rawValue)
         put(IPVS_DEST_ATTR_ADDR, id.address)
         put(IPVS_DEST_ATTR_PORT, bigEndian: id.port)
     }
 
-    private mutating func writeDestination(_ destination: Destination) {
+    @inline(__always) private mutating func writeDestination(_ destination: Destination) {
         nest(IPVS_CMD_ATTR_DEST) { writer in
             writer.writeKey(destination.id)
             writer.put(IPVS_DEST_ATTR_FWD_METHOD, destination.forwarding.rawValue)
@@ -151,7 +164,7 @@ extension MessageWriter {
         }
     }
 
-    private mutating func put(_ type: Int, _ address: IPAddress) {
+    @inline(__always) private mutating func put(_ type: Int, _ address: IPAddress) {
         switch address.storage {
         case .ipv4(let number): put(type, bigEndian: number)
         case .ipv6(let number): put(type, bigEndian: number)

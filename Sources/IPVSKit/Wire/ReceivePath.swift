@@ -1,6 +1,7 @@
 import Netlink
 
-/// What a client does with a datagram from the kernel, by itself: no socket, no thread, nobody who waits.
+/// What a client does with a datagram from the kernel, by itself: no socket, no thread, nobody who waits. And with
+/// what comes another way, by a file or by `getsockopt`.
 ///
 /// For the packages that fuzz and measure it, which see nothing of the target Netlink.
 @_spi(Testing) public enum ReceivePath {

@@ -168,13 +168,3 @@ private struct StatisticsReader {
         isTruncated = isTruncated || attributes.isTruncated
     }
 }
-
-extension Attributes {
-    func first(_ type: Int) -> Attribute? {
-        var attributes = self
-        while let attribute = attributes.next() {
-            if Int(attribute.type) == type { return attribute }
-        }
-        return nil
-    }
-}

@@ -2,31 +2,90 @@ import IPVSKit
 import RuleKit
 
 /// Says what a node's kernel should hold for a state. Pure: no input or output, no clock.
-public enum Compiler {
+package enum Compiler {
     /// The datapath of a balancer on the network `host`: everything in the node's own namespace.
-    public static func compile(_ state: MeshState) -> Datapath {
+    package static func compile(_ state: MeshState, on node: NodeFacts) -> Datapath {
         var datapath = Datapath()
         var entries: [Table.Entry] = []
+        let local = state.localAddresses
+        let detour = state.hasLoopback ? LoopbackDetour.detour : nil
+        datapath.rules = RuleSet(role: .balancer(detour: detour))
         for service in state.services.values {
+            let twins = Twins(service)
             for port in service.ports {
-                datapath.rules.marks[port.listening] = port.mark
-                entries += AddressFamily.allCases.compactMap { entry(service, port, $0) }
+                let families = AddressFamily.allCases.filter { port.listening.address.map(\.family) ?? $0 == $0 }
+                let tasks = service.tasks.filter { families.contains($0.address.family) }
+                datapath.rules.ports[port.listening] = rule(port, twins)
+                entries += families.compactMap { entry(service, port, $0) }
+                let hidden = tasks.map(\.address).filter { address in
+                    switch port.sourceIP {
+                    case .auto: !local.contains(address) && !node.isOwn(address)
+                    case .keep: false
+                    case .nat: !node.isOwn(address)
+                    }
+                }
+                datapath.rules.masqueraded.formUnion(hidden.map { BalancedPath(port.mark, to: $0) })
+                datapath.rules.tasks.formUnion(tasks.map(\.address))
+                addHairpins(for: Set(tasks.map(\.address)), hidden: Set(hidden), on: node, to: &datapath)
             }
         }
+        guard !datapath.rules.ports.isEmpty else { return Datapath() }
         datapath.ipvs = Table(entries)
-        let tasks = state.services.values.filter { !$0.ports.isEmpty }.flatMap(\.tasks)
-        let addresses = Set(tasks.map(\.address))
-        datapath.rules = RuleSet(
-            marks: datapath.rules.marks,
-            addresses: [.tasks: addresses, .sourceNAT: addresses.subtracting(state.localAddresses)])
-
-        if !datapath.rules.marks.isEmpty {
-            datapath.sysctls = [
-                .ipv4Forwarding: "1", .ipvsConntrack: "1", .expireNoDestination: "1", .expireQuiescentTemplate: "1",
-            ]
+        if detour != nil {
+            datapath.detour = RuleSet(role: .turnaround(node: LoopbackDetour.nodeAddress))
         }
-        if entries.contains(where: { $0.service.id.family == .ipv6 }) { datapath.sysctls[.ipv6Forwarding] = "1" }
+        datapath.sysctls = sysctls(entries, on: node)
+        datapath.tcpTimeoutSeconds = tcpTimeoutSeconds
+        datapath.reservedPorts = PortReservation.reservable(datapath.rules.ports.keys, among: node.localPorts)
         return datapath
+    }
+
+    /// Longer than the two hours after which Linux begins to probe an idle connection: forgotten by IPVS before, it would
+    /// end with its next packet.
+    static let tcpTimeoutSeconds: UInt32 = 7500
+
+    private static func rule(_ port: PublishedPort, _ twins: Twins) -> PortRule {
+        // With persistence IPVS looks at no destination's port, and a destination's port is one: then the port is
+        // translated before IPVS sees the packet.
+        let isTranslated = port.isShifted && (port.stickySeconds != nil || port.listening.isRange)
+        return PortRule(
+            mark: port.mark, allowed: port.allowed.isEmpty ? nil : Set(port.allowed),
+            target: isTranslated ? port.target : nil, twin: twins.first(of: port))
+    }
+
+    /// Single ports of a service that lead to the same port in its tasks, by the lowest of them.
+    ///
+    /// IPVS knows the reply of a task by the task and the client alone. Had it two connections from one port of a client
+    /// to one port of a task, it would send the replies of both to the same. So it is to have one for both, which takes
+    /// that it sees the same published port; conntrack tells the two apart, and gives the task another port of the
+    /// client's for one of them.
+    private struct Twins {
+        private struct Key: Hashable {
+            var target: UInt16
+            var transport: TransportProtocol
+            var address: IPAddress?
+        }
+
+        private var first: [Key: UInt16] = [:]
+
+        init(_ service: MeshState.Service) {
+            for port in service.ports {
+                guard let key = Self.key(port) else { continue }
+                first[key] = min(first[key] ?? .max, port.listening.ports.lowerBound)
+            }
+        }
+
+        private static func key(_ port: PublishedPort) -> Key? {
+            guard !port.listening.isRange, port.stickySeconds == nil else { return nil }
+            return Key(
+                target: port.target, transport: port.listening.transport, address: port.listening.address)
+        }
+
+        /// Nil where there is none that is lower.
+        func first(of port: PublishedPort) -> UInt16? {
+            guard let lowest = Self.key(port).flatMap({ first[$0] }) else { return nil }
+            return lowest == port.listening.ports.lowerBound ? nil : lowest
+        }
     }
 
     /// The service for one port and family; none where the family has no task, since a kernel without IPv6 would
@@ -38,12 +97,42 @@ public enum Compiler {
         guard !tasks.isEmpty else { return nil }
         return Table.Entry(
             VirtualService(
-                id: .firewallMark(port.mark, family), scheduler: service.scheduler, flags: flags(service.scheduler)),
-            destinations: tasks.map { Destination($0.address, port: port.target, weight: $0.weight) })
+                id: .firewallMark(port.mark, family), scheduler: service.scheduler, flags: flags(service.scheduler),
+                persistence: port.stickySeconds.map { .init(timeoutSeconds: $0) }),
+            destinations: tasks.map {
+                // 0: the port that the packet has.
+                Destination($0.address, port: port.listening.isRange ? 0 : port.target, weight: $0.weight)
+            })
     }
 
     /// Without its fallback, a hashing scheduler refuses every client whose task is draining.
     private static func flags(_ scheduler: Scheduler) -> VirtualService.Flags {
         [.sourceHashing, .maglevHashing].contains(scheduler) ? .hashFallback : []
+    }
+
+    /// A task that sees its neighbour's address, or its own, would answer past the node, or not at all.
+    ///
+    /// - Parameter hidden: those that see no client's address anyway.
+    private static func addHairpins(
+        for tasks: Set<IPAddress>, hidden: Set<IPAddress>, on node: NodeFacts, to datapath: inout Datapath
+    ) {
+        for task in tasks where !node.isOwn(task) {
+            for (prefix, interface) in node.networks(of: task) {
+                if !hidden.contains(task) { datapath.rules.hairpins.insert(prefix) }
+                // Where the bridge's packets go through the rules, too, the answer of a task to itself is turned back
+                // to it within the bridge, which gives no packet back to the port that it came by.
+                if node.filteredBridges[interface] != nil { datapath.promiscuousBridges.insert(interface) }
+            }
+        }
+    }
+
+    private static func sysctls(_ entries: [Table.Entry], on node: NodeFacts) -> [Sysctl: String] {
+        var sysctls: [Sysctl: String] = [
+            .ipv4Forwarding: "1", .ipvsConntrack: "1", .expireNoDestination: "1", .expireQuiescentTemplate: "1",
+        ]
+        // Before 5.9 it cost a second for each connection that used a port again.
+        if node.kernel >= KernelVersion(major: 5, minor: 9) { sysctls[.connectionReuse] = "1" }
+        if entries.contains(where: { $0.service.id.family == .ipv6 }) { sysctls[.ipv6Forwarding] = "1" }
+        return sysctls
     }
 }

@@ -5,59 +5,43 @@ public import RuleKit
 public struct Datapath: Equatable, Sendable {
     /// The services by mark and their destinations.
     public var ipvs = Table()
-    /// Marks and SNAT.
+    /// The rules of the balancer's namespace.
     public var rules = RuleSet()
+    /// The rules of the namespace through which connections to 127.0.0.1 go; nil where there is no such namespace.
+    public var detour: RuleSet?
     /// Settings that the rest needs.
     public var sysctls: [Sysctl: String] = [:]
+    /// How long IPVS remembers an established TCP connection that is idle, in seconds; nil: as it is.
+    public var tcpTimeoutSeconds: UInt32?
+    /// Published ports that the node is not to take for connections of its own.
+    public var reservedPorts: [ClosedRange<UInt16>] = []
+    /// Bridges that must be promiscuous for a task to reach itself.
+    public var promiscuousBridges: Set<String> = []
 }
 
 /// What one node's kernel does hold, as far as it concerns the mesh.
 public struct ObservedDatapath: Sendable {
-    /// Every service of the namespace, ours or not, with counters.
+    /// Every service of the namespace, ours or not.
+    public var table = Table()
+    /// The same with counters, where they were asked for.
     public var services: [VirtualServiceStatus] = []
     /// The rules that are ours.
     public var rules = ObservedRules()
+    /// What is left of the rules of a tool that was used before.
+    public var formerRules: ObservedRules?
+    /// The same in the namespace of the detour.
+    public var formerDetourRules: ObservedRules?
+    /// The way to the namespace of the detour.
+    var detour = ObservedDetour.absent
+    /// The rules in there.
+    public var detourRules = ObservedRules()
     /// The values of ``Sysctl/all``; what the kernel does not have is not in here.
     public var sysctls: [Sysctl: String] = [:]
-    /// Interfaces with routes from router advertisements, which forwarding would make the kernel ignore.
-    public var interfacesWithRouterAdvertisements: Set<String> = []
+    /// IPVS's timeouts.
+    public var timeouts = Timeouts()
+    /// The rest of what decides what the kernel should hold.
+    package var node = NodeFacts()
 
     /// The marks of all services.
-    public var marks: Set<FirewallMark> { Set(services.compactMap(\.id.firewallMark)) }
+    public var marks: Set<FirewallMark> { Set(table.entries.keys.compactMap(\.firewallMark)) }
 }
-
-/// A kernel setting of a network namespace, by its path below `/proc/sys`.
-public struct Sysctl: Hashable, Sendable, Comparable, CustomStringConvertible, RawRepresentable, CodingKeyRepresentable
-{
-    /// `net/ipv4/ip_forward`: with slashes, since the name of an interface may hold a dot.
-    public let rawValue: String
-
-    /// A setting by its path below `/proc/sys`.
-    public init(rawValue: String) { self.rawValue = rawValue }
-
-    /// Replies of tasks cross the node.
-    public static let ipv4Forwarding = Self(rawValue: "net/ipv4/ip_forward")
-    /// Replies of IPv6 tasks cross the node.
-    public static let ipv6Forwarding = Self(rawValue: "net/ipv6/conf/all/forwarding")
-    /// Balanced connections are known to conntrack, which SNAT takes.
-    public static let ipvsConntrack = Self(rawValue: "net/ipv4/vs/conntrack")
-    /// Connections to a removed destination end with their next packet, instead of vanishing in silence.
-    public static let expireNoDestination = Self(rawValue: "net/ipv4/vs/expire_nodest_conn")
-    /// A persistent client leaves a destination of weight 0.
-    public static let expireQuiescentTemplate = Self(rawValue: "net/ipv4/vs/expire_quiescent_template")
-
-    /// Whether an interface takes router advertisements: 2, even while forwarding.
-    public static func acceptRouterAdvertisements(_ interface: String) -> Self {
-        Self(rawValue: "net/ipv6/conf/\(interface)/accept_ra")
-    }
-
-    /// Those that are read at each pass.
-    static let all = [ipv4Forwarding, ipv6Forwarding, ipvsConntrack, expireNoDestination, expireQuiescentTemplate]
-
-    /// By path.
-    public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
-    /// The path below `/proc/sys`.
-    public var description: String { rawValue }
-}
-
-extension Sysctl: Codable {}

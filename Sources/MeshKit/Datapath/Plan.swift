@@ -7,10 +7,20 @@ public struct Plan: Hashable, Sendable {
     public enum Step: Hashable, Sendable {
         /// Writes a kernel setting.
         case sysctl(SysctlChange)
+        /// Sets how long IPVS remembers an established TCP connection that is idle, in seconds.
+        case tcpTimeout(old: UInt32?, new: UInt32)
+        /// Makes a bridge promiscuous, or no longer.
+        case bridge(String, promiscuous: Bool)
+        /// Puts up the way to the namespace of the detour, or right; the faults say why.
+        case raiseDetour(faults: [String])
+        /// Takes it down.
+        case dropDetour
         /// Changes the IPVS table.
         case ipvs(Change)
         /// Changes the rules.
-        case rules(RuleChange)
+        case rules(RuleChange, RulePlace)
+        /// Deletes flows that conntrack knows and that lead where nobody is any more.
+        case flows(StaleFlows)
     }
 
     /// In the order in which they are taken.
@@ -18,6 +28,22 @@ public struct Plan: Hashable, Sendable {
 
     /// Whether the kernel holds what it should.
     public var isEmpty: Bool { steps.isEmpty }
+}
+
+/// Where rules are, and what carries them.
+public struct RulePlace: Hashable, Sendable {
+    /// A namespace with rules.
+    public enum Namespace: Hashable, Sendable {
+        /// Where the services are.
+        case balancer
+        /// Where connections to 127.0.0.1 are turned around.
+        case detour
+    }
+
+    /// The namespace.
+    public var namespace: Namespace
+    /// What carries the rules.
+    public var tool: RuleTool
 }
 
 /// A kernel setting and the value it is to have.
@@ -30,72 +56,11 @@ public struct SysctlChange: Hashable, Sendable {
     public var new: String
 }
 
-extension Plan.Step: CustomStringConvertible {
-    /// The part of the kernel that a step changes.
-    public enum Part: String, Sendable, Encodable {
-        /// A kernel setting.
-        case sysctl
-        /// The IPVS table.
-        case ipvs = "IPVS"
-        /// The rules.
-        case rules
-    }
-
-    /// Which part of the kernel is changed.
-    public var part: Part {
-        switch self {
-        case .sysctl: .sysctl
-        case .ipvs: .ipvs
-        case .rules: .rules
-        }
-    }
-
-    /// What is done, in words.
-    public var action: String {
-        switch self {
-        case .sysctl(let change): "\(change.sysctl) = \(change.new) (is \(change.old ?? "missing"))"
-        case .ipvs(let change): change.summary
-        case .rules(let change): change.summary
-        }
-    }
-
-    /// What was found that makes it necessary, where the action does not say it.
-    public var reasons: [String] {
-        if case .rules(.install(let faults)) = self { faults.map(\.description) } else { [] }
-    }
-
-    /// The part and the action in a line, and a line for each reason.
-    public var description: String {
-        let part = part.rawValue
-        let padding = String(repeating: " ", count: max(0, 8 - part.count))
-        return ([part + padding + action] + reasons.map { "          " + $0 }).joined(separator: "\n")
-    }
-}
-
-extension Change {
-    /// The change with all that it sets.
-    fileprivate var summary: String {
-        switch self {
-        case .createService(let service), .updateService(let service):
-            "\(self): scheduler \(service.scheduler)" + (service.flags.contains(.hashFallback) ? ", with fallback" : "")
-        case .createDestination(let destination, _), .updateDestination(let destination, _):
-            "\(self): \(destination.forwarding), weight \(destination.weight)"
-        case .deleteService, .deleteDestination: description
-        }
-    }
-}
-
-extension RuleChange {
-    fileprivate var summary: String {
-        switch self {
-        case .install: "install the mesh's chains and sets"
-        case .uninstall: "remove the mesh's chains and sets"
-        case .mark(let port, let mark): "mark \(port) with \(mark)"
-        case .unmark(let port): "mark \(port) no longer"
-        case .add(let address, .tasks): "let replies of \(address) through"
-        case .remove(let address, .tasks): "let replies of \(address) through no longer"
-        case .add(let address, .sourceNAT): "SNAT balanced packets to \(address)"
-        case .remove(let address, .sourceNAT): "SNAT balanced packets to \(address) no longer"
-        }
-    }
+/// UDP flows of published ports that are to be forgotten: conntrack would send the next datagram of a client where the
+/// last one went.
+public struct StaleFlows: Hashable, Sendable {
+    /// The ports that clients send to.
+    public var binding: PortBinding
+    /// The tasks whose flows they are; nil for all.
+    public var tasks: Set<IPAddress>?
 }

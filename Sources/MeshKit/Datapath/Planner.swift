@@ -1,39 +1,126 @@
-public import IPVSKit
+package import IPVSKit
 import RuleKit
 
 /// Finds the steps from what the kernel holds to what it should hold. Pure: no input or output, no clock.
-public enum Planner {
+package enum Planner {
     /// What a packet meets last is put up first and taken down last, so that no packet meets half a path.
     ///
-    /// - Parameter owned: the marks whose services are ours; all other services are left alone.
-    public static func plan(from found: ObservedDatapath, to wanted: Datapath, owned: Set<FirewallMark>) -> Plan {
-        let ours = Table(found.services).filter { id in id.firewallMark.map(owned.contains) ?? false }
+    /// - Parameters:
+    ///   - before: what the kernel should have held so far; its UDP ports that are none any more leave flows behind.
+    ///   - state: whose marks, tool and settings are ours; all else is left alone.
+    package static func plan(
+        from found: ObservedDatapath, to wanted: Datapath, before: Datapath? = nil, owning state: Ownership
+    ) -> Plan {
+        let ours = found.table.filter { id in id.firewallMark.map(state.marks.contains) ?? false }
         let ipvs = Table.changes(from: ours, to: wanted.ipvs)
-        let rules = RuleSet.changes(from: found.rules, to: wanted.rules)
+        let backend = state.tool.backend()
+        let balancer = RulePlace(namespace: .balancer, tool: state.tool)
+        let detour = RulePlace(namespace: .detour, tool: state.tool)
+        let rendered = backend.render(wanted.rules)
+        let rules = rendered.changes(from: found.rules)
 
         var steps: [Plan.Step] = []
-        steps += sysctls(from: found, to: wanted).map(Plan.Step.sysctl)
+        steps += sysctls(from: found, to: wanted, owning: state).map(Plan.Step.sysctl)
+        steps += timeouts(from: found, to: wanted, ours: ours)
+        steps += raisingDetour(from: found, to: wanted, backend, detour)
+        steps += bridges(from: found, to: wanted, owning: state)
         steps += ipvs.filter { !$0.isRemoval }.map(Plan.Step.ipvs)
-        steps += rules.additions.map(Plan.Step.rules)
-        steps += rules.removals.filter { !$0.isAddress }.map(Plan.Step.rules)
+        steps += rules.additions.map { .rules($0, balancer) }
+        steps += rules.removals.filter { !rendered.isBehind($0) }.map { .rules($0, balancer) }
         steps += ipvs.filter(\.isRemoval).map(Plan.Step.ipvs)
-        steps += rules.removals.filter(\.isAddress).map(Plan.Step.rules)
+        steps += rules.removals.filter { rendered.isBehind($0) }.map { .rules($0, balancer) }
+        if wanted.detour == nil, found.detour != .absent { steps.append(.dropDetour) }
+        if let former = state.formerTool {
+            for (place, left) in [
+                (RulePlace.Namespace.balancer, found.formerRules), (.detour, found.formerDetourRules),
+            ] {
+                guard let left, left.skeleton != .absent else { continue }
+                // What is left there goes with the namespace.
+                if place == .detour, wanted.detour == nil || found.detour != .intact { continue }
+                steps.append(.rules(.uninstall, RulePlace(namespace: place, tool: former)))
+            }
+        }
+        steps += StaleFlows.all(from: before, to: wanted, rules: rules.additions, ipvs: ipvs).map(Plan.Step.flows)
         return Plan(steps: steps)
     }
 
-    private static func sysctls(from found: ObservedDatapath, to wanted: Datapath) -> [SysctlChange] {
+    /// What in the kernel is ours, by the state.
+    package struct Ownership: Sendable {
+        /// The marks whose services are ours.
+        package var marks: Set<FirewallMark>
+        /// What carries the rules.
+        package var tool: RuleTool
+        /// What carried them before.
+        package var formerTool: RuleTool?
+        /// What of `ip_local_reserved_ports` is ours.
+        package var reservedPorts: [ClosedRange<UInt16>]
+        /// The bridges that we made promiscuous.
+        package var promiscuousBridges: Set<String>
+
+        /// What a state says is ours, with a tool that may be another than the one it used.
+        package init(_ state: MeshState, tool: RuleTool) {
+            marks = state.ownedMarks
+            self.tool = tool
+            formerTool = state.rules == tool ? nil : state.rules
+            reservedPorts = state.reservedPorts
+            promiscuousBridges = state.promiscuousBridges
+        }
+    }
+
+    private static func sysctls(
+        from found: ObservedDatapath, to wanted: Datapath, owning state: Ownership
+    ) -> [SysctlChange] {
         var changes: [SysctlChange] = []
         // Before forwarding is on: from then on the kernel would ignore advertisements, and the default route
         // they brought would run out.
         if wanted.sysctls[.ipv6Forwarding] == "1", found.sysctls[.ipv6Forwarding] == "0" {
-            changes += found.interfacesWithRouterAdvertisements.sorted().map {
+            changes += found.node.interfacesWithRouterAdvertisements.sorted().map {
                 SysctlChange(sysctl: .acceptRouterAdvertisements($0), old: "1", new: "2")
             }
         }
         for (sysctl, value) in wanted.sysctls.sorted(by: { $0.key < $1.key }) where found.sysctls[sysctl] != value {
             changes.append(SysctlChange(sysctl: sysctl, old: found.sysctls[sysctl], new: value))
         }
+        if let current = found.sysctls[.reservedPorts] {
+            let reserved = PortReservation(
+                current: current, former: state.reservedPorts, wanted: wanted.reservedPorts)
+            if reserved.value != current {
+                changes.append(SysctlChange(sysctl: .reservedPorts, old: current, new: reserved.value))
+            }
+        }
         return changes
+    }
+
+    /// Where somebody else balances, too, a longer timeout than ours stays.
+    private static func timeouts(from found: ObservedDatapath, to wanted: Datapath, ours: Table) -> [Plan.Step] {
+        guard let seconds = wanted.tcpTimeoutSeconds, let current = found.timeouts.tcpSeconds, current != seconds,
+            current < seconds || found.table.entries.count == ours.entries.count
+        else { return [] }
+        return [.tcpTimeout(old: current, new: seconds)]
+    }
+
+    private static func raisingDetour(
+        from found: ObservedDatapath, to wanted: Datapath, _ backend: any RuleBackend, _ place: RulePlace
+    ) -> [Plan.Step] {
+        guard let rules = wanted.detour else { return [] }
+        var steps: [Plan.Step] = []
+        switch found.detour {
+        case .intact: break
+        case .absent: steps.append(.raiseDetour(faults: []))
+        case .damaged(let faults): steps.append(.raiseDetour(faults: faults))
+        }
+        // What is put right is made anew, and has no rules.
+        let there = found.detour == .intact ? found.detourRules : ObservedRules()
+        return steps + backend.render(rules).changes(from: there).additions.map { .rules($0, place) }
+    }
+
+    private static func bridges(
+        from found: ObservedDatapath, to wanted: Datapath, owning state: Ownership
+    ) -> [Plan.Step] {
+        let promiscuous = found.node.filteredBridges.filter(\.value).keys
+        let raised = wanted.promiscuousBridges.subtracting(promiscuous).sorted()
+        let lowered = state.promiscuousBridges.subtracting(wanted.promiscuousBridges).intersection(promiscuous).sorted()
+        return raised.map { .bridge($0, promiscuous: true) } + lowered.map { .bridge($0, promiscuous: false) }
     }
 }
 
@@ -46,8 +133,9 @@ extension Change {
     }
 }
 
-extension RuleChange {
-    fileprivate var isAddress: Bool {
-        if case .remove = self { true } else { false }
+extension RenderedRules {
+    /// Whether a packet meets what is taken away only behind IPVS, so that it must be there as long as IPVS sends any.
+    fileprivate func isBehind(_ change: RuleChange) -> Bool {
+        if case .remove(let element) = change { behind.contains(element.set) } else { false }
     }
 }

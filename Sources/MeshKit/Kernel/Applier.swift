@@ -1,26 +1,42 @@
+import Conntrack
 import IPVSKit
 import RuleKit
 public import SystemPackage
 
 /// Takes the steps of a plan, in order, neighbours of one kind together: one pipeline, one transaction.
 struct Applier: Sendable {
-    let ipvs: IPVS
-    let rules: any RuleBackend
-    let sysctls: SysctlFiles
+    let kernel: Kernel
 
     func apply(_ plan: Plan) async throws {
         var rest = plan.steps[...]
         while let first = rest.first {
             switch first {
+            case .ipvs:
+                let changes = take(from: &rest) { if case .ipvs(let change) = $0 { change } else { nil } }
+                try await kernel.ipvs.perform(changes).get()
+            case .rules(_, let place):
+                let changes = take(from: &rest) { step in
+                    if case .rules(let change, place) = step { change } else { nil }
+                }
+                try await kernel.backend(place).apply(changes)
+            case .flows:
+                let flows = take(from: &rest) { if case .flows(let flows) = $0 { flows } else { nil } }
+                _ = try await kernel.conntrack.delete(matching: flows.flatMap(\.filters))
             case .sysctl(let change):
                 try write(change)
                 rest.removeFirst()
-            case .ipvs:
-                let changes = take(from: &rest) { if case .ipvs(let change) = $0 { change } else { nil } }
-                try await ipvs.perform(changes).get()
-            case .rules:
-                let changes = take(from: &rest) { if case .rules(let change) = $0 { change } else { nil } }
-                try await rules.apply(changes)
+            case .tcpTimeout(_, let seconds):
+                try await kernel.ipvs.set(Timeouts(tcpSeconds: seconds))
+                rest.removeFirst()
+            case .bridge(let name, let isPromiscuous):
+                try await kernel.links.setPromiscuous(isPromiscuous, of: name)
+                rest.removeFirst()
+            case .raiseDetour:
+                try await kernel.detour.install()
+                rest.removeFirst()
+            case .dropDetour:
+                try await kernel.detour.remove()
+                rest.removeFirst()
             }
         }
     }
@@ -38,9 +54,24 @@ struct Applier: Sendable {
 
     private func write(_ change: SysctlChange) throws(SysctlError) {
         do {
-            try sysctls.write(change.new, to: change.sysctl)
+            try kernel.sysctls.write(change.new, to: change.sysctl)
         } catch {
             throw SysctlError(sysctl: change.sysctl, value: change.new, errno: error)
+        }
+    }
+}
+
+extension StaleFlows {
+    /// As conntrack is asked for them.
+    fileprivate var filters: [FlowFilter] {
+        let all = FlowFilter(
+            protocol: binding.transport, originalDestination: binding.address,
+            originalDestinationPorts: binding.ports)
+        guard let tasks else { return [all] }
+        return tasks.map { task in
+            var filter = all
+            filter.replySource = task
+            return filter
         }
     }
 }

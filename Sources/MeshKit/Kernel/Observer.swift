@@ -3,17 +3,72 @@ import RuleKit
 
 /// Reads what the kernel holds.
 struct Observer: Sendable {
-    let ipvs: IPVS
-    let rules: any RuleBackend
-    let sysctls: SysctlFiles
+    let kernel: Kernel
 
-    func observe() async throws -> ObservedDatapath {
+    /// - Parameters:
+    ///   - state: says which tool's rules and which detour are ours.
+    ///   - tool: what carries the rules.
+    ///   - former: what may have carried them before; what the state says, unless it is said otherwise.
+    ///   - withCounters: also reads what IPVS counts, which takes several times as long.
+    func observe(
+        _ state: MeshState, tool: RuleTool, former: RuleTool? = nil, withCounters: Bool = false
+    ) async throws -> ObservedDatapath {
+        var found = ObservedDatapath()
         // IPVS first: its settings exist once its module is loaded, and reading the table loads it.
-        let services = try await ipvs.status()
-        var values: [Sysctl: String] = [:]
-        for sysctl in Sysctl.all { values[sysctl] = sysctls.read(sysctl) }
-        return ObservedDatapath(
-            services: services, rules: try await rules.read(), sysctls: values,
-            interfacesWithRouterAdvertisements: sysctls.interfacesWithRouterAdvertisements())
+        if withCounters {
+            found.services = try await kernel.ipvs.status()
+            found.table = Table(found.services)
+        } else {
+            found.table = try await kernel.ipvs.table()
+        }
+        found.timeouts = try await kernel.ipvs.timeouts()
+        for sysctl in Sysctl.all { found.sysctls[sysctl] = kernel.sysctls.read(sysctl) }
+        found.node = try await nodeFacts()
+
+        let role = RuleRole.balancer(detour: state.hasLoopback ? LoopbackDetour.detour : nil)
+        found.rules = try await kernel.backend(RulePlace(namespace: .balancer, tool: tool)).read(expecting: role)
+        let former = [former ?? state.rules].compactMap(\.self).first { $0 != tool }
+        if let former {
+            found.formerRules = try await kernel.backend(RulePlace(namespace: .balancer, tool: former))
+                .read(expecting: role)
+        }
+        found.detour = try await detour(state)
+        if found.detour == .intact {
+            let role = RuleRole.turnaround(node: LoopbackDetour.nodeAddress)
+            found.detourRules = try await kernel.backend(RulePlace(namespace: .detour, tool: tool))
+                .read(expecting: role)
+            if let former {
+                found.formerDetourRules = try await kernel.backend(RulePlace(namespace: .detour, tool: former))
+                    .read(expecting: role)
+            }
+        }
+        return found
+    }
+
+    /// Where it cannot even be looked at, as without CAP_SYS_ADMIN, there is none of ours: making it says why.
+    private func detour(_ state: MeshState) async throws -> ObservedDetour {
+        do {
+            return try await kernel.detour.observe()
+        } catch let error as DetourError where error.code == .notPermitted || !state.hasLoopback {
+            return .absent
+        }
+    }
+
+    private func nodeFacts() async throws -> NodeFacts {
+        var facts = NodeFacts()
+        facts.addresses = NodeAddresses.read()
+        let ports = kernel.sysctls.read(.localPorts)?.split(whereSeparator: \.isWhitespace).compactMap { UInt16($0) }
+        if let ports, ports.count == 2, ports[0] <= ports[1] { facts.localPorts = ports[0]...ports[1] }
+        if let version = kernel.sysctls.read(.kernelRelease).flatMap({ KernelVersion(release: $0) }) {
+            facts.kernel = version
+        }
+        facts.interfacesWithRouterAdvertisements = kernel.sysctls.interfacesWithRouterAdvertisements()
+        if try await kernel.links.iptablesSeesBridges() {
+            for interface in Set(facts.addresses.map(\.interface)) {
+                guard let state = try await kernel.links.state(of: interface), state.isBridge else { continue }
+                facts.filteredBridges[interface] = state.isPromiscuous
+            }
+        }
+        return facts
     }
 }

@@ -65,17 +65,16 @@ public struct FileStore: StateStore {
     }
 
     private func decode(_ data: Data) throws(StoreError) -> MeshState {
-        struct Head: Decodable { var schema: Int }
         let help = "nothing was changed; put a good copy in its place, or move it away to start with an empty mesh"
         do {
-            let schema = try JSONDecoder().decode(Head.self, from: data).schema
-            guard schema <= MeshState.currentSchema else {
+            let document = try JSONDecoder().decode(Document.self, from: data)
+            guard let state = document.state else {
                 throw StoreError(
                     code: .newerSchema,
-                    description: "\(file) has schema \(schema), and this version of meshctl reads up to "
+                    description: "\(file) has schema \(document.schema), and this version of meshctl reads up to "
                         + "\(MeshState.currentSchema): a newer meshctl wrote it; use that one")
             }
-            return try JSONDecoder().decode(MeshState.self, from: data)
+            return state
         } catch let error as StoreError {
             throw error
         } catch let error as DecodingError {
@@ -83,6 +82,31 @@ public struct FileStore: StateStore {
         } catch {
             throw StoreError(code: .corrupt, description: "\(file) is damaged: \(error); \(help)")
         }
+    }
+
+    /// Parsed once, though its layout must be known before the rest is read.
+    private struct Document: Decodable {
+        var schema: Int
+        /// Nil where the layout is none that can be read.
+        var state: MeshState?
+
+        private enum CodingKeys: String, CodingKey { case schema }
+
+        init(from decoder: any Decoder) throws {
+            schema = try decoder.container(keyedBy: CodingKeys.self).decode(Int.self, forKey: .schema)
+            state = schema <= MeshState.currentSchema ? try MeshState(from: decoder) : nil
+        }
+    }
+
+    /// Of the newest document. Keys are written in order, so that the first bytes say it: with thousands of ports the rest
+    /// takes as long to parse as all else that a command does. What somebody has written otherwise is read as a whole.
+    private func newestGeneration() throws(StoreError) -> UInt64 {
+        let head = try? FileDescriptor.open(file, .readOnly, options: .closeOnExec).closeAfter(reading: 64)
+        let text = String(decoding: head ?? [], as: UTF8.self)
+        if let number = text.prefixMatch(of: /\{\s*"generation"\s*:\s*([0-9]+),/).flatMap({ UInt64($0.1) }) {
+            return number
+        }
+        return try load().generation
     }
 
     private static func describe(_ error: DecodingError) -> String {
@@ -104,7 +128,7 @@ public struct FileStore: StateStore {
     /// Replaces the document: written beside it, synced, renamed over it, and the folder synced, so that a crash
     /// at any point leaves the old one or the new one.
     public func save(_ state: MeshState) throws(StoreError) {
-        guard try load().generation &+ 1 == state.generation else {
+        guard try newestGeneration() &+ 1 == state.generation else {
             throw StoreError(
                 code: .conflict, description: "\(file) was changed by another program meanwhile; try again")
         }
@@ -137,5 +161,16 @@ public struct FileStore: StateStore {
         let code: StoreError.Code =
             [Errno.permissionDenied, .notPermitted].contains(error as? Errno) ? .notPermitted : .inaccessible
         return StoreError(code: code, description: "cannot \(verb) \(path): \(error)")
+    }
+}
+
+extension FileDescriptor {
+    /// At most so many bytes from the beginning; closed after that.
+    fileprivate func closeAfter(reading count: Int) throws -> [UInt8] {
+        try closeAfter {
+            try [UInt8](unsafeUninitializedCapacity: count) { buffer, read in
+                read = try self.read(into: UnsafeMutableRawBufferPointer(buffer))
+            }
+        }
     }
 }

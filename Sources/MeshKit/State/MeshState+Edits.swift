@@ -14,35 +14,45 @@ extension MeshState {
     /// Publishes a port of a service, which is made where there is none. Doing it twice does no more than once;
     /// another target for a port of the same service replaces the one it has.
     ///
-    /// - Parameters:
-    ///   - foreignMarks: marks in use that are not ours.
-    ///   - scheduler: nil leaves the service's as it is.
+    /// - Parameter foreignMarks: marks in use that are not ours.
     public mutating func publish(
-        _ listening: TransportPort, target: UInt16, service name: String, scheduler: Scheduler? = nil,
+        _ listening: PortBinding, target: UInt16, service name: String, options: PublishOptions = PublishOptions(),
         avoiding foreignMarks: Set<FirewallMark> = []
     ) throws(InputError) {
         try Self.validate(serviceName: name)
-        if let (owner, _) = publisher(of: listening), owner != name {
+        try Self.validate(listening, target: target)
+        if let (owner, port) = publisher(where: { $0.listening.overlaps(listening) }),
+            owner != name || port.listening != listening
+        {
+            let same = port.listening == listening ? "" : ", which overlaps \(listening),"
             throw InputError(
-                "\(listening) is published by service \(owner); run `meshctl unpublish \(listening)` first, "
-                    + "or choose another port")
+                "\(port.listening)\(same) is published by service \(owner); "
+                    + "run `meshctl unpublish \(port.listening)` first, or choose another port")
         }
         var service = services[name] ?? Service()
-        if let scheduler { service.scheduler = scheduler }
-        if let index = service.ports.firstIndex(where: { $0.listening == listening }) {
+        if let scheduler = options.scheduler { service.scheduler = scheduler }
+        let index: Int
+        if let found = service.ports.firstIndex(where: { $0.listening == listening }) {
+            index = found
             service.ports[index].target = target
         } else {
             let mark = try MarkAllocator.next(avoiding: ownedMarks.union(foreignMarks))
-            service.ports.append(PublishedPort(listening: listening, target: target, mark: mark))
-            service.ports.sort { $0.listening < $1.listening }
+            index = service.ports.firstIndex { listening < $0.listening } ?? service.ports.endIndex
+            service.ports.insert(PublishedPort(listening: listening, target: target, mark: mark), at: index)
         }
+        if let seconds = options.stickySeconds { service.ports[index].stickySeconds = seconds == 0 ? nil : seconds }
+        if let allowed = options.allowed { service.ports[index].allowed = Array(Set(allowed)).sorted() }
+        if let sourceIP = options.sourceIP { service.ports[index].sourceIP = sourceIP }
         services[name] = service
     }
 
     /// Publishes a port no longer. The service stays, with its tasks.
-    public mutating func unpublish(_ listening: TransportPort) throws(InputError) {
+    public mutating func unpublish(_ listening: PortBinding) throws(InputError) {
         guard let (name, port) = publisher(of: listening) else {
-            throw InputError("\(listening) is not published; `meshctl status` lists what is")
+            let near = publisher(where: { $0.listening.overlaps(listening) }).map {
+                "; did you mean `meshctl unpublish \($0.port.listening)`?"
+            }
+            throw InputError("\(listening) is not published" + (near ?? "; `meshctl status` lists what is"))
         }
         services[name]?.ports.removeAll { $0.listening == listening }
         retiringMarks.insert(port.mark)
@@ -104,6 +114,26 @@ extension MeshState {
                 "\(shown) is no service name: letters, digits, '-', '_' and '.', beginning with a letter or digit, "
                     + "63 characters at most")
         }
+    }
+
+    private static func validate(_ listening: PortBinding, target: UInt16) throws(InputError) {
+        guard Int(target) + listening.ports.count - 1 <= Int(UInt16.max), target != 0 else {
+            throw InputError(
+                "\(listening) is \(listening.ports.count) ports, and from \(target) on there are fewer: ports end at 65535"
+            )
+        }
+        guard let address = listening.address else { return }
+        let fault: String? =
+            if address.isLoopback {
+                "is the loopback address, which is answered where a port is published for all addresses"
+            } else if address.isUnspecified {
+                "stands for all addresses: leave it out"
+            } else if address.isMulticast || address.isReserved || address.isIPv4Mapped {
+                "is no address of a node"
+            } else {
+                nil
+            }
+        if let fault { throw InputError("\(address) \(fault)") }
     }
 
     private static func validate(taskAddress address: IPAddress) throws(InputError) {

@@ -7,7 +7,7 @@ public import RuleKit
 /// (``Compiler``); what it does hold is read each time.
 public struct MeshState: Equatable, Sendable, Codable {
     /// The layout of the document that this version reads and writes.
-    public static let currentSchema = 1
+    public static let currentSchema = 2
 
     /// The layout of the document.
     public var schema = Self.currentSchema
@@ -20,6 +20,17 @@ public struct MeshState: Equatable, Sendable, Codable {
     public var retiringMarks: Set<FirewallMark> = []
     /// The values that sysctls had before the first write, for `reset`.
     public var originalSysctls: [Sysctl: String] = [:]
+    /// How long IPVS remembered an idle TCP connection before the first write, in seconds, for `reset`.
+    public var originalTCPTimeoutSeconds: UInt32?
+    /// The ports that we put among those that the node does not take for its own connections
+    /// (`ip_local_reserved_ports`), which others write, too.
+    public var reservedPorts: [ClosedRange<UInt16>] = []
+    /// Bridges that we made promiscuous.
+    public var promiscuousBridges: Set<String> = []
+    /// Connections to 127.0.0.1 are balanced; false where this host does not let us make what that takes.
+    public var hasLoopback = true
+    /// What carries the rules; nil before there were any.
+    public var rules: RuleTool?
 
     /// Nothing published.
     public init() {}
@@ -46,27 +57,17 @@ public struct MeshState: Equatable, Sendable, Codable {
     }
 
     /// The service that has a port, and the port.
-    public func publisher(of port: TransportPort) -> (name: String, port: PublishedPort)? {
+    public func publisher(of binding: PortBinding) -> (name: String, port: PublishedPort)? {
+        publisher(where: { $0.listening == binding })
+    }
+
+    /// The first published port that satisfies a condition, and its service.
+    func publisher(where isWanted: (PublishedPort) -> Bool) -> (name: String, port: PublishedPort)? {
         for (name, service) in services {
-            if let found = service.ports.first(where: { $0.listening == port }) { return (name, found) }
+            if let found = service.ports.first(where: isWanted) { return (name, found) }
         }
         return nil
     }
-}
-
-/// A port the mesh answers on.
-public struct PublishedPort: Hashable, Sendable {
-    /// What clients connect to.
-    public var listening: TransportPort
-    /// The port in the task.
-    public var target: UInt16
-    /// What carries the choice of service from the rules to IPVS; both families share it.
-    public var mark: FirewallMark
-}
-
-extension PublishedPort: CustomStringConvertible {
-    /// `1080->80/tcp`.
-    public var description: String { "\(listening.port)->\(target)/\(listening.transport)" }
 }
 
 /// One running backend of a service.
@@ -88,32 +89,5 @@ public struct MeshTask: Hashable, Sendable, Codable {
         self.address = address
         self.weight = weight
         self.isLocal = isLocal
-    }
-}
-
-extension PublishedPort: Codable {
-    private enum Key: String, CodingKey {
-        case port, transport, target, mark
-    }
-
-    /// Refuses a port 0, which no part of the mesh can handle.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: Key.self)
-        let port = try container.decode(UInt16.self, forKey: .port)
-        target = try container.decode(UInt16.self, forKey: .target)
-        mark = try container.decode(FirewallMark.self, forKey: .mark)
-        guard port != 0, target != 0 else {
-            throw DecodingError.dataCorruptedError(forKey: .port, in: container, debugDescription: "0 is no port")
-        }
-        listening = TransportPort(port, try container.decode(TransportProtocol.self, forKey: .transport))
-    }
-
-    /// One flat object.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Key.self)
-        try container.encode(listening.port, forKey: .port)
-        try container.encode(listening.transport, forKey: .transport)
-        try container.encode(target, forKey: .target)
-        try container.encode(mark, forKey: .mark)
     }
 }

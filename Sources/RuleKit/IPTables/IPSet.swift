@@ -1,142 +1,166 @@
-import CIPSet
 import IPVSKit
-import Netlink
 
-/// The sets that the rules look ports and addresses up in. libipset talks to the kernel, in this process.
-enum IPSet: String, CaseIterable {
-    case tcpMarks = "mesh-mark-tcp"
-    case udpMarks = "mesh-mark-udp"
-    case tasks4 = "mesh-task4"
-    case tasks6 = "mesh-task6"
-    case sourceNAT4 = "mesh-snat4"
-    case sourceNAT6 = "mesh-snat6"
+/// A set that the rules look ports and addresses up in.
+///
+/// Names have at most 15 bytes, so that the elements of a large set share no storage that would have to be counted.
+struct IPSet: Hashable {
+    /// What is in it. In the order in which a packet meets them, the last first.
+    enum Use: CaseIterable {
+        /// Tasks, whose replies are let through FORWARD.
+        case tasks
+        /// Networks whose members reach each other, masqueraded.
+        case hairpins
+        /// Tasks, by the mark that leads to them, that see the node's address.
+        case sourceNAT
+        /// Who may connect to a port, and to a port of one address.
+        case allowed, allowedAt
+        /// Ports that not everybody may connect to.
+        case restrictedTCP, restrictedUDP, restrictedSCTP, restrictedAt
+        /// The marks of ports, and of ports of one address.
+        case markedAt, markedTCP, markedUDP, markedSCTP
+        /// The marks of addresses.
+        case virtualAddresses
+    }
+
+    /// What makes up a key; each is a set type of the kernel's.
+    enum Layout: String {
+        case port = "bitmap:port"
+        case address = "hash:ip"
+        case addressMark = "hash:ip,mark"
+        case networkPair = "hash:net,net"
+        case networkPort = "hash:net,port"
+        case addressPort = "hash:ip,port"
+        case addressPortNetwork = "hash:ip,port,net"
+    }
+
+    let use: Use
+    /// Nil for ports alone, which have no family.
+    let family: AddressFamily?
+
+    init(_ use: Use, _ family: AddressFamily) {
+        self.use = use
+        self.family = use.layout == .port ? nil : family
+    }
+
+    /// All of them, the one that a packet meets last first.
+    static func all(_ families: [AddressFamily]) -> [IPSet] {
+        Use.allCases.flatMap { use in
+            use.layout == .port ? [IPSet(use, .ipv4)] : families.map { IPSet(use, $0) }
+        }
+    }
 
     /// What all names of ours begin with.
     static let prefix = "mesh-"
 
-    static func marks(_ transport: TransportProtocol) -> IPSet? {
+    var name: String {
+        switch family {
+        case nil: Self.prefix + use.stem
+        case .ipv4: Self.prefix + use.stem + "4"
+        case .ipv6: Self.prefix + use.stem + "6"
+        }
+    }
+
+    /// Where the directions of an iptables match or target say what each part of the key is. One that has fewer than
+    /// the key has parts is taken, and matches nothing.
+    var destination: String {
+        switch use.layout {
+        case .port, .address: "dst"
+        case .addressMark, .networkPair, .networkPort, .addressPort: "dst,dst"
+        case .addressPortNetwork: "dst,dst,dst"
+        }
+    }
+}
+
+extension IPSet.Use {
+    /// What is in it for the ports of a protocol; nil for protocols that are not balanced.
+    static func restricted(_ transport: TransportProtocol) -> Self? {
         switch transport {
-        case .tcp: .tcpMarks
-        case .udp: .udpMarks
+        case .tcp: .restrictedTCP
+        case .udp: .restrictedUDP
+        case .sctp: .restrictedSCTP
         default: nil
         }
     }
 
-    static func addresses(_ list: AddressList, _ family: AddressFamily) -> IPSet {
-        switch (list, family) {
-        case (.tasks, .ipv4): .tasks4
-        case (.tasks, .ipv6): .tasks6
-        case (.sourceNAT, .ipv4): .sourceNAT4
-        case (.sourceNAT, .ipv6): .sourceNAT6
+    /// The same for marks.
+    static func marked(_ transport: TransportProtocol) -> Self? {
+        switch transport {
+        case .tcp: .markedTCP
+        case .udp: .markedUDP
+        case .sctp: .markedSCTP
+        default: nil
         }
     }
 
-    enum Contents {
-        case marks(TransportProtocol)
-        case addresses(AddressList)
-    }
-
-    var contents: Contents {
+    var stem: String {
         switch self {
-        case .tcpMarks: .marks(.tcp)
-        case .udpMarks: .marks(.udp)
-        case .tasks4, .tasks6: .addresses(.tasks)
-        case .sourceNAT4, .sourceNAT6: .addresses(.sourceNAT)
+        case .tasks: "task"
+        case .hairpins: "hairpin"
+        case .sourceNAT: "snat"
+        case .allowed: "allow"
+        case .allowedAt: "allow-at"
+        case .restrictedTCP: "only-tcp"
+        case .restrictedUDP: "only-udp"
+        case .restrictedSCTP: "only-sctp"
+        case .restrictedAt: "only-at"
+        case .markedTCP: "mark-tcp"
+        case .markedUDP: "mark-udp"
+        case .markedSCTP: "mark-sctp"
+        case .markedAt: "mark-at"
+        case .virtualAddresses: "vip"
         }
     }
 
-    /// Type and the options that make it another set, as `ipset save` prints them.
+    var layout: IPSet.Layout {
+        switch self {
+        case .tasks, .virtualAddresses: .address
+        case .hairpins: .networkPair
+        case .sourceNAT: .addressMark
+        case .allowed: .networkPort
+        case .allowedAt: .addressPortNetwork
+        case .restrictedTCP, .restrictedUDP, .markedTCP, .markedUDP: .port
+        // The kernel's bitmap:port knows TCP and UDP only: a packet of SCTP is in none. So its ports stand beside all
+        // addresses.
+        case .restrictedSCTP, .markedSCTP: .networkPort
+        case .restrictedAt, .markedAt: .addressPort
+        }
+    }
+
+    var hasMarks: Bool {
+        switch self {
+        case .markedTCP, .markedUDP, .markedSCTP, .markedAt, .virtualAddresses: true
+        default: false
+        }
+    }
+}
+
+extension IPSet {
+    /// Type and options, for `create`.
     var definition: String {
-        switch self {
-        case .tcpMarks, .udpMarks: "bitmap:port range 0-65535 skbinfo"
-        case .tasks4, .sourceNAT4: "hash:ip family inet"
-        case .tasks6, .sourceNAT6: "hash:ip family inet6"
+        let options =
+            family.map { "family \($0 == .ipv4 ? "inet" : "inet6") maxelem 1048576" } ?? "range 0-65535"
+        return "\(use.layout.rawValue) \(options)" + (use.hasMarks ? " skbinfo" : "")
+    }
+
+    /// Whether a set that is there works like ours. How large it is does not matter; any other option does.
+    ///
+    /// - Parameter found: type and options as `ipset save` prints them.
+    func works(as found: String) -> Bool {
+        var words = found.split(separator: " ")[...]
+        guard words.popFirst() ?? "" == use.layout.rawValue else { return false }
+        var options: [Substring: Substring] = [:]
+        while let name = words.popFirst() {
+            options[name] = name == "skbinfo" ? "" : words.popFirst() ?? ""
         }
-    }
-}
-
-/// What is in the sets, from the text of `ipset save`.
-struct IPSetContents {
-    var definition = ""
-    /// The entries: an element, and the mark where it has one.
-    var entries: [(element: String, mark: FirewallMark?)] = []
-
-    /// - Parameter saved: `create NAME TYPE…`, then `add NAME ELEMENT [skbmark MARK]…`.
-    init(saved: String) {
-        for line in saved.split(separator: "\n") {
-            let words = line.split(separator: " ")
-            if words.first == "create", words.count >= 3 {
-                definition = words[2...].joined(separator: " ")
-            } else if words.first == "add", words.count >= 3 {
-                entries.append((String(words[2]), Self.mark(in: words)))
-            }
+        for name: Substring in ["hashsize", "maxelem", "bucketsize", "initval"] { options[name] = nil }
+        var wanted: [Substring: Substring] = [:]
+        if use.hasMarks { wanted["skbinfo"] = "" }
+        if use.layout == .addressMark { wanted["markmask"] = "0xffffffff" }
+        switch family {
+        case nil: wanted["range"] = "0-65535"
+        case .ipv4: wanted["family"] = "inet"
+        case .ipv6: wanted["family"] = "inet6"
         }
-    }
-
-    /// `skbmark 0x100`, or `skbmark 0x100/0xffff` where the mask is not whole: then it is no mark of ours.
-    private static func mark(in words: [Substring]) -> FirewallMark? {
-        guard let at = words.firstIndex(of: "skbmark"), at + 1 < words.count, words[at + 1].hasPrefix("0x") else {
-            return nil
-        }
-        return UInt32(words[at + 1].dropFirst(2), radix: 16).flatMap(FirewallMark.init)
-    }
-}
-
-/// libipset, one call at a time, since it keeps global state; and on a thread of its own, since it waits for the
-/// kernel.
-enum IPSetLibrary {
-    private static let lock = Locked(())
-
-    static func names() async throws(RuleError) -> Set<String> {
-        let text = try await call("list the ipset sets") { CIPSet_run("list -name") }
-        return Set(text.split(separator: "\n").map(String.init))
-    }
-
-    static func contents(of set: IPSet) async throws(RuleError) -> IPSetContents {
-        IPSetContents(saved: try await call("read ipset set \(set.rawValue)") { CIPSet_run("save \(set.rawValue)") })
-    }
-
-    /// The lines of an `ipset restore` file.
-    static func restore(_ lines: [String]) async throws(RuleError) {
-        guard !lines.isEmpty else { return }
-        let script = lines.joined(separator: "\n") + "\n"
-        _ = try await call("write the ipset sets") { CIPSet_restore(script, script.utf8.count) }
-    }
-
-    private static func call(
-        _ operation: String, _ body: @escaping @Sendable () -> CIPSetResult
-    ) async throws(RuleError) -> String {
-        let (succeeded, output, error): (Bool, String, String)
-        do {
-            (succeeded, output, error) = try await DetachedThread.run {
-                lock.withLock { _ in
-                    let result = body()
-                    defer { CIPSet_free(result) }
-                    return (result.succeeded, String(cString: result.output), String(cString: result.error))
-                }
-            }
-        } catch let failure {
-            throw RuleError(code: .refused, operation: operation, reason: "\(failure)")
-        }
-        guard !succeeded else { return output }
-        throw refusal(error.split(separator: "\n").first.map(String.init) ?? "libipset gave no reason", operation)
-    }
-
-    private static func refusal(_ reason: String, _ operation: String) -> RuleError {
-        if reason.contains("Operation not permitted") {
-            return RuleError(
-                code: .notPermitted, operation: operation, reason: reason,
-                hint: "it takes CAP_NET_ADMIN: run it as root")
-        }
-        let missing = [
-            "Cannot open session", "Kernel support protocol", "Kernel and userspace incompatible",
-            "type not supported", "Invalid argument",
-        ]
-        if missing.contains(where: reason.contains) {
-            return RuleError(
-                code: .kernelLacksSupport, operation: operation, reason: reason,
-                hint: "the kernel needs ipset (modules ip_set, ip_set_bitmap_port, ip_set_hash_ip)")
-        }
-        return RuleError(code: .refused, operation: operation, reason: reason)
+        return options == wanted
     }
 }

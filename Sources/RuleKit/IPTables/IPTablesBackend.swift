@@ -1,4 +1,5 @@
-import IPVSKit
+public import IPVSKit
+import Netlink
 import SystemPackage
 
 #if canImport(Glibc)
@@ -6,103 +7,80 @@ import SystemPackage
 #endif
 
 /// Rules by iptables, ports and addresses in ipset sets.
+///
+/// Which of the two programs called iptables, the legacy or the nft variant, is found out: see ``Located``.
 public struct IPTablesBackend: RuleBackend {
     /// `iptables`.
     public var name: String { "iptables" }
 
-    /// For the namespace of the process.
-    public init() {}
-
+    let namespace: NetworkNamespace
     /// A kernel without IPv6 has no ip6tables, and needs none.
-    private var tools: [IPTablesTool] {
-        let hasIPv6 = access("/proc/net/if_inet6", F_OK) == 0
-        return [IPTablesTool(family: .ipv4)] + (hasIPv6 ? [IPTablesTool(family: .ipv6)] : [])
+    let families: [AddressFamily]
+    /// What the last look at the tables found: what is made of it in the same pass needs no other.
+    let lastLook = Locked<Located?>(nil)
+
+    /// For the namespace of the process, unless said otherwise.
+    public init(in namespace: NetworkNamespace = .current) {
+        self.init(in: namespace, families: access("/proc/net/if_inet6", F_OK) == 0 ? [.ipv4, .ipv6] : [.ipv4])
     }
 
-    /// What is in the kernel of what is ours.
-    public func read() async throws(RuleError) -> ObservedRules {
+    init(in namespace: NetworkNamespace, families: [AddressFamily]) {
+        self.namespace = namespace
+        self.families = families
+    }
+
+    /// The sets there are, in the order of ``RenderedRules/order``.
+    var sets: [IPSet] { IPSet.all(families) }
+
+    /// The namespace, open while it is worked in; nil for that of the process.
+    func open() throws(RuleError) -> NamespaceHandle? {
+        guard !namespace.isCurrent else { return nil }
+        do {
+            return try namespace.open()
+        } catch {
+            throw RuleError(
+                code: error.code == .notPermitted ? .notPermitted : .refused,
+                operation: "enter network namespace \(namespace)",
+                reason: "\(error)")
+        }
+    }
+
+    /// What is in the kernel of what is ours. One iptables-save for each family.
+    public func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules {
+        let handle = try open()
+        let located = try await locate(in: handle)
+        lastLook.withLock { $0 = located }
+
         var faults: [RuleFault] = []
-        var isAbsent = true
-        for tool in tools {
-            let saved = try await tool.save()
-            faults += saved.faults(against: Skeleton(family: tool.family), tool: tool.name)
-            isAbsent = isAbsent && saved.isEmpty
+        for family in families {
+            faults += (located.tables[family] ?? SavedTables("")).faults(
+                against: Skeleton(role: role, family: family), tool: IPTablesTool.name(family), family: family)
+        }
+        guard case .balancer = role else {
+            return ObservedRules(skeleton: located.isEmpty ? .absent : faults.isEmpty ? .intact : .damaged(faults))
         }
 
-        var rules = RuleSet()
-        let names = try await IPSetLibrary.names()
-        for set in IPSet.allCases {
-            guard names.contains(set.rawValue) else {
-                faults.append(RuleFault("ipset: set \(set.rawValue) missing"))
+        let contents = try await IPSetLibrary(namespace: handle).contents(of: sets)
+        if contents.isEmpty, located.isEmpty { return ObservedRules() }
+        var elements: Set<SetElement> = []
+        for set in sets {
+            guard let found = contents[set] else {
+                faults.append(RuleFault("ipset: set \(set.name) missing"))
                 continue
             }
-            isAbsent = false
-            let contents = try await IPSetLibrary.contents(of: set)
-            guard contents.definition.hasPrefix(set.definition) else {
+            guard set.works(as: found.definition) else {
                 throw RuleError(
-                    code: .refused, operation: "use ipset set \(set.rawValue)",
-                    reason: "it exists as \(contents.definition), not as \(set.definition)",
+                    code: .refused, operation: "use ipset set \(set.name)",
+                    reason: "it exists as \(found.definition), not as \(set.definition)",
                     hint: "meshctl owns the sets whose names begin with \(IPSet.prefix): rename or destroy it")
             }
-            Self.read(contents, of: set, into: &rules)
+            faults += found.strays.map { RuleFault("ipset \(set.name): element not ours: \($0)") }
+            elements.formUnion(found.elements.coalesced())
         }
-        if isAbsent { return ObservedRules() }
-        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), rules: rules)
-    }
-
-    private static func read(_ contents: IPSetContents, of set: IPSet, into rules: inout RuleSet) {
-        for entry in contents.entries {
-            switch set.contents {
-            case .marks(let transport):
-                // An entry without a mark does nothing; it is none, and writing the wanted one replaces it.
-                guard let port = UInt16(entry.element), port != 0, let mark = entry.mark else { continue }
-                rules.marks[TransportPort(port, transport)] = mark
-            case .addresses(let list):
-                if let address = IPAddress(entry.element) { rules.addresses[list, default: []].insert(address) }
-            }
+        for family in families { elements.formUnion(located.tables[family]?.targets(family) ?? []) }
+        lastLook.withLock {
+            $0?.strays = contents.flatMap { set, found in found.strays.map { "del \(set.name) \($0) -exist" } }
         }
-    }
-
-    /// Makes changes: sets and their elements first where rules are installed, rules first where they go.
-    public func apply(_ changes: [RuleChange]) async throws(RuleError) {
-        let installs = changes.contains { if case .install = $0 { true } else { false } }
-        if installs {
-            try await IPSetLibrary.restore(IPSet.allCases.map { "create \($0.rawValue) \($0.definition) -exist" })
-        }
-        var lines: [String] = []
-        for change in changes {
-            if let line = try Self.line(change) { lines.append(line) }
-        }
-        try await IPSetLibrary.restore(lines)
-        if installs {
-            for tool in tools { try await tool.restore(tool.save().restoring(Skeleton(family: tool.family))) }
-        }
-        if changes.contains(.uninstall) { try await uninstall() }
-    }
-
-    private func uninstall() async throws(RuleError) {
-        for tool in tools { try await tool.restore(tool.save().removing(Skeleton(family: tool.family))) }
-        let names = try await IPSetLibrary.names()
-        try await IPSetLibrary.restore(
-            IPSet.allCases.filter { names.contains($0.rawValue) }.map { "destroy \($0.rawValue)" })
-    }
-
-    /// A change to one element, as a line of `ipset restore`. Done twice it does no more than once.
-    private static func line(_ change: RuleChange) throws(RuleError) -> String? {
-        switch change {
-        case .install, .uninstall: nil
-        case .mark(let port, let mark): "add \(try set(of: port)) \(port.port) skbmark \(mark) -exist"
-        case .unmark(let port): "del \(try set(of: port)) \(port.port) -exist"
-        case .add(let address, let list): "add \(IPSet.addresses(list, address.family).rawValue) \(address) -exist"
-        case .remove(let address, let list): "del \(IPSet.addresses(list, address.family).rawValue) \(address) -exist"
-        }
-    }
-
-    private static func set(of port: TransportPort) throws(RuleError) -> String {
-        guard let set = IPSet.marks(port.transport) else {
-            throw RuleError(
-                code: .refused, operation: "mark \(port)", reason: "\(port.transport) ports are not supported yet")
-        }
-        return set.rawValue
+        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements)
     }
 }

@@ -1,99 +1,197 @@
+import IPVSKit
+
 /// What concerns us in the text of iptables-save: our chains, and the rules that lead into them.
-struct SavedTables {
-    private struct Key: Hashable {
-        var table: String
-        var chain: String
+struct SavedTables: Equatable, Sendable {
+    struct Table: Equatable, Sendable {
+        /// The chains of ours, by name, with their rules.
+        var chains: [String: [String]] = [:]
+        /// Rules in chains that are not ours that jump to one that is, and to which.
+        var jumps: [(line: String, chain: String)] = []
+
+        var isEmpty: Bool { chains.isEmpty && jumps.isEmpty }
+
+        static func == (lhs: Self, rhs: Self) -> Bool {
+            lhs.chains == rhs.chains && lhs.jumps.elementsEqual(rhs.jumps, by: ==)
+        }
     }
 
-    private var rules: [Key: [String]] = [:]
-    /// Rules in chains that are not ours, that jump to one that is.
-    private var jumps: [Key: [String]] = [:]
-    /// Chains of ours, by table.
-    private(set) var ownChains: [String: Set<String>] = [:]
+    private(set) var tables: [String: Table] = [:]
 
     init(_ text: String) {
         var table = ""
-        for line in text.split(separator: "\n") {
+        for line in text.utf8.split(separator: UInt8(ascii: "\n")).map(Substring.init) {
             if line.hasPrefix("*") {
                 table = String(line.dropFirst())
             } else if line.hasPrefix(":\(Skeleton.chainPrefix)") {
-                let name = line.dropFirst().prefix { $0 != " " }
-                ownChains[table, default: []].insert(String(name))
+                let name = String(line.dropFirst().prefix { $0 != " " })
+                tables[table, default: Table()].chains[name, default: []] += []
             } else if line.hasPrefix("-A ") {
                 let chain = String(line.dropFirst(3).prefix { $0 != " " })
                 if chain.hasPrefix(Skeleton.chainPrefix) {
-                    rules[Key(table: table, chain: chain), default: []].append(String(line))
+                    // Chains are declared before their rules.
+                    tables[table]?.chains[chain]?.append(String(line))
                 } else if let target = Self.target(of: line), target.hasPrefix(Skeleton.chainPrefix) {
-                    jumps[Key(table: table, chain: target), default: []].append(String(line))
+                    tables[table, default: Table()].jumps.append((String(line), target))
                 }
             }
         }
     }
 
-    func rules(of chain: String, in table: String) -> [String] { rules[Key(table: table, chain: chain)] ?? [] }
-    func jumps(to chain: String, in table: String) -> [String] { jumps[Key(table: table, chain: chain)] ?? [] }
+    var isEmpty: Bool { tables.values.allSatisfy(\.isEmpty) }
 
-    var isEmpty: Bool { ownChains.isEmpty && jumps.isEmpty }
+    func rules(of chain: String, in table: String) -> [String] { tables[table]?.chains[chain] ?? [] }
+    private func jumps(to chain: String, in table: String) -> [String] {
+        (tables[table]?.jumps ?? []).filter { $0.chain == chain }.map(\.line)
+    }
 
     private static func target(of line: Substring) -> String? {
+        guard line.contains(Skeleton.chainPrefix) else { return nil }
         let words = line.split(separator: " ")
         guard let at = words.firstIndex(where: { $0 == "-j" || $0 == "-g" }), at + 1 < words.count else { return nil }
         return String(words[at + 1])
     }
+}
 
+extension SavedTables {
     /// How what was found differs from a skeleton.
-    func faults(against skeleton: Skeleton, tool: String) -> [RuleFault] {
-        var faults: [RuleFault] = []
+    func faults(against skeleton: Skeleton, tool: String, family: AddressFamily) -> [RuleFault] {
+        var faults: [String] = []
         for chain in skeleton.chains {
             let place = "\(tool) \(chain.table) \(chain.name)"
-            guard ownChains[chain.table]?.contains(chain.name) == true else {
-                faults.append(RuleFault("\(place): chain missing"))
+            if tables[chain.table]?.chains[chain.name] == nil {
+                faults.append("\(place): chain missing")
                 continue
             }
             let found = rules(of: chain.name, in: chain.table)
-            let wanted = chain.ruleLines()
-            faults += wanted.filter { !found.contains($0) }.map { RuleFault("\(place): rule missing: \($0)") }
-            faults += found.filter { !wanted.contains($0) }.map { RuleFault("\(place): rule not ours: \($0)") }
-            if faults.isEmpty, found != wanted { faults.append(RuleFault("\(place): rules twice or out of order")) }
+            if chain.isVariable {
+                faults += strays(in: chain, family).map { "\(place): rule not ours, or twice: \($0)" }
+            } else {
+                let wanted = chain.ruleLines()
+                let missing = wanted.filter { !found.contains($0) }
+                let foreign = found.filter { !wanted.contains($0) }
+                faults += missing.map { "\(place): rule missing: \($0)" }
+                faults += foreign.map { "\(place): rule not ours: \($0)" }
+                if missing.isEmpty, foreign.isEmpty, found != wanted {
+                    faults.append("\(place): rules twice or out of order")
+                }
+            }
 
             let foundJumps = jumps(to: chain.name, in: chain.table)
             let wantedJumps = chain.jumpLines()
             faults += wantedJumps.filter { !foundJumps.contains($0) }
-                .map { RuleFault("\(tool) \(chain.table): jump missing: \($0)") }
+                .map { "\(tool) \(chain.table): jump missing: \($0)" }
             if foundJumps.count > wantedJumps.count {
-                faults.append(RuleFault("\(tool) \(chain.table): more than one jump to \(chain.name)"))
+                faults.append("\(tool) \(chain.table): more than one jump to \(chain.name)")
             }
         }
-        return faults
+        for (table, chains) in unwanted(by: skeleton).sorted(by: { $0.key < $1.key }) {
+            faults += chains.map { "\(tool) \(table): chain not ours: \($0)" }
+        }
+        return faults.map { RuleFault($0) }
     }
 
-    /// The input of iptables-restore --noflush that puts a skeleton up, whatever of it was there. Declaring a
-    /// chain empties it, and a table is committed as one: no packet meets half of it.
-    func restoring(_ skeleton: Skeleton) -> String {
-        document(skeleton) { chain in
-            [":\(chain.name) - [0:0]"]
-                + jumps(to: chain.name, in: chain.table).map(Self.deletion)
-                + chain.jumpLines().map { "-I" + $0.dropFirst(2) }
-                + chain.ruleLines()
+    /// Chains that have a name of ours and are none of a skeleton's, by table.
+    private func unwanted(by skeleton: Skeleton) -> [String: [String]] {
+        var result: [String: [String]] = [:]
+        for (name, table) in tables {
+            let wanted = Set(skeleton.chains.filter { $0.table == name }.map(\.name))
+            let chains = Set(table.chains.keys).union(table.jumps.map(\.chain)).subtracting(wanted)
+            if !chains.isEmpty { result[name] = chains.sorted() }
+        }
+        return result
+    }
+
+    /// The rules of a variable chain that stand for no element, or for one that is there already.
+    private func strays(in chain: Skeleton.Chain, _ family: AddressFamily) -> [String] {
+        var seen: Set<SetElement> = []
+        return rules(of: chain.name, in: chain.table).filter { line in
+            TargetRule.element(line, family).map { !seen.insert($0).inserted } ?? true
         }
     }
 
-    /// The input of iptables-restore --noflush that takes a skeleton down, whatever of it was there.
-    func removing(_ skeleton: Skeleton) -> String {
-        document(skeleton) { chain in
-            jumps(to: chain.name, in: chain.table).map(Self.deletion)
-                + (ownChains[chain.table]?.contains(chain.name) == true
-                    ? ["-F \(chain.name)", "-X \(chain.name)"] : [])
+    /// The elements that rules stand for.
+    func targets(_ family: AddressFamily) -> Set<SetElement> {
+        Set(rules(of: TargetRule.chain, in: "nat").compactMap { TargetRule.element($0, family) })
+    }
+}
+
+extension SavedTables {
+    /// The input of iptables-restore --noflush that puts a skeleton up, whatever of it was there. Declaring a chain
+    /// empties it, and a table is committed as one: no packet meets half of it.
+    func restoring(_ skeleton: Skeleton, targets: TargetEdit, family: AddressFamily) -> String {
+        let unwanted = unwanted(by: skeleton)
+        return document { table in
+            let wanted = skeleton.chains.filter { $0.table == table }
+            let (constant, variable) = (wanted.filter { !$0.isVariable }, wanted.filter(\.isVariable))
+            let missing = variable.filter { tables[table]?.chains[$0.name] == nil }
+            var lines = (constant + missing).map { ":\($0.name) - [0:0]" }
+            lines += (tables[table]?.jumps ?? []).map { Self.deletion(of: $0.line) }
+            lines += Self.removal(of: (unwanted[table] ?? []).filter { tables[table]?.chains[$0] != nil })
+            // Each is put first: the last that is written is the first that a packet meets.
+            lines += wanted.reversed().flatMap { $0.jumpLines().reversed() }.map { "-I" + $0.dropFirst(2) }
+            lines += constant.flatMap { $0.ruleLines() }
+            lines += variable.flatMap { strays(in: $0, family) }.map(Self.deletion)
+            return lines + (variable.isEmpty ? [] : targets.lines(from: self, family))
         }
     }
 
-    private static func deletion(of line: String) -> String { "-D" + line.dropFirst(2) }
+    /// The input of iptables-restore --noflush that changes translated ports alone.
+    func editing(_ targets: TargetEdit, family: AddressFamily) -> String {
+        document { $0 == "nat" ? targets.lines(from: self, family) : [] }
+    }
+
+    /// The input of iptables-restore --noflush that takes all that is ours down, marks before what they lead to.
+    func removing() -> String {
+        document(order: Skeleton.tables.reversed()) { table in
+            (tables[table]?.jumps ?? []).map { Self.deletion(of: $0.line) }
+                + Self.removal(of: (tables[table]?.chains.keys.sorted() ?? []))
+        }
+    }
+
+    /// They may refer to each other: all are emptied before one goes.
+    private static func removal(of chains: [String]) -> [String] {
+        chains.map { "-F \($0)" } + chains.map { "-X \($0)" }
+    }
+
+    fileprivate static func deletion(of line: String) -> String { "-D" + line.dropFirst(2) }
 
     /// A table without lines is left out: naming it would create it.
-    private func document(_ skeleton: Skeleton, lines: (Skeleton.Chain) -> [String]) -> String {
-        skeleton.chains.map { ($0.table, lines($0)) }
+    private func document(order: [String] = Skeleton.tables, lines: (String) -> [String]) -> String {
+        let others = tables.keys.filter { !order.contains($0) }.sorted()
+        return (order + others).map { ($0, lines($0)) }
             .filter { !$0.1.isEmpty }
             .map { table, lines in "*\(table)\n" + lines.joined(separator: "\n") + "\nCOMMIT\n" }
             .joined()
+    }
+}
+
+/// Translated ports to put and to remove.
+struct TargetEdit: Equatable {
+    var put: Set<SetElement> = []
+    var removed: Set<SetElement> = []
+
+    var isEmpty: Bool { put.isEmpty && removed.isEmpty }
+
+    /// What is there already is not put twice, nor is removed what is not there: iptables would refuse all of it.
+    fileprivate func lines(from saved: SavedTables, _ family: AddressFamily) -> [String] {
+        let (set, found) = (TargetRule.set(family), saved.targets(family))
+        let gone = removed.subtracting(put).filter { $0.set == set && found.contains($0) }
+        let new = put.filter { $0.set == set && !found.contains($0) }
+        return gone.sorted().compactMap(TargetRule.line).map(SavedTables.deletion)
+            + new.sorted().compactMap(TargetRule.line)
+    }
+}
+
+extension SavedTables {
+    /// What is there once an edit was written.
+    mutating func note(_ edit: TargetEdit, _ family: AddressFamily) {
+        for line in edit.lines(from: self, family) {
+            let rule = "-A" + line.dropFirst(2)
+            if line.hasPrefix("-D") {
+                tables["nat"]?.chains[TargetRule.chain]?.removeAll { $0 == rule }
+            } else {
+                tables["nat"]?.chains[TargetRule.chain]?.append(rule)
+            }
+        }
     }
 }

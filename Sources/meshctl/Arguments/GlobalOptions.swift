@@ -12,7 +12,16 @@ import SystemPackage
 /// What every command takes.
 struct GlobalOptions: ParsableArguments {
     enum Rules: String, ExpressibleByArgument, CaseIterable {
-        case auto, iptables
+        case auto, nftables, iptables
+
+        /// Nil for the one that is in use, or the best.
+        var tool: RuleTool? {
+            switch self {
+            case .auto: nil
+            case .nftables: .nftables
+            case .iptables: .iptables
+            }
+        }
     }
 
     @Option(
@@ -21,8 +30,12 @@ struct GlobalOptions: ParsableArguments {
             "Where the mesh is kept (default: $MESHCTL_STATE_DIR, else /var/lib/meshctl).", valueName: "dir"))
     var stateDirectory: String?
 
-    @Option(help: "What carries the rules into the kernel.")
-    var rules = Rules.auto
+    @Option(
+        help: """
+            What carries the rules into the kernel (default: $MESHCTL_RULES, else auto: what carries them already, else \
+            nftables where the kernel can).
+            """)
+    var rules: Rules?
 
     @Flag(name: .shortAndLong, help: "Say on standard error what is done.")
     var verbose = false
@@ -37,16 +50,26 @@ struct GlobalOptions: ParsableArguments {
         try NotPermitted.check()
         var logger = Logger(label: "meshctl") { _ in StreamLogHandler.standardError(label: "meshctl") }
         logger.logLevel = verbose ? .debug : .error
-        return Mesh(
-            store: store, ipvs: try IPVS(logger: logger), rules: IPTablesBackend(),
+        return try Mesh(
+            store: store, ipvs: try IPVS(logger: logger), tool: try chosenRules().tool,
             onWait: { StandardError.write("waiting for another meshctl on the same state to finish") })
     }
 
+    private func chosenRules() throws -> Rules {
+        if let rules { return rules }
+        guard let name = getenv("MESHCTL_RULES").map({ String(cString: $0) }), !name.isEmpty else { return .auto }
+        guard let rules = Rules(rawValue: name) else {
+            let names = Rules.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("MESHCTL_RULES is \(name.debugDescription); it is one of \(names).")
+        }
+        return rules
+    }
+
     /// Changes what is asked for and the kernel with it, and gives what is asked for now.
-    func change(_ edit: (inout MeshState, ObservedDatapath) throws -> Void) async throws -> MeshState {
-        let (state, plan) = try await mesh().change(edit)
-        report(plan)
-        return state
+    func change(_ edit: @Sendable (inout MeshState, ObservedDatapath) async throws -> Void) async throws -> MeshState {
+        let change = try await mesh().change(edit)
+        report(change.plan)
+        return change.state
     }
 
     func report(_ plan: Plan) {

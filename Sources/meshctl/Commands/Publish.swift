@@ -7,16 +7,25 @@ struct Publish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Publish a port of a service on this node.",
         discussion: """
-            A service that does not exist is made. Publishing the same thing twice changes nothing. Another target
-            for the same port replaces the one it has, and ends the connections to that one.
+            A service that does not exist is made. Publishing the same thing twice changes nothing, and what is not
+            said of a port that is published stays as it is. Another target for the same port replaces the one it has,
+            and ends the connections to that one.
+
+            A port is answered on every address of this node, 127.0.0.1 too, or on the one that is written before it.
+            A range is published as one: the ports of a task follow in the same order. A port on which a process of
+            this node listens is refused, unless that is a task of the service.
 
             EXAMPLE
               meshctl publish 1080:80 nginx
               meshctl publish 5353:53/udp dns --scheduler mh
+              meshctl publish 192.168.5.1:8443:443 shop --sticky 10m --allow 10.0.0.0/8
+              meshctl publish 10000-10099:10000-10099/udp voice
             """)
 
     @Argument(
-        help: ArgumentHelp("The published port and the port in the tasks.", valueName: "port:target[/tcp|udp]"),
+        help: ArgumentHelp(
+            "The published port and the port in the tasks.",
+            valueName: "[address:]port[-port]:target[-target][/tcp|udp|sctp]"),
         transform: PublishArgument.parse)
     var ports: PublishArgument
 
@@ -29,28 +38,68 @@ struct Publish: AsyncParsableCommand {
         transform: SchedulerArgument.parse)
     var scheduler: Scheduler?
 
+    @Option(
+        help: ArgumentHelp(
+            "Send a client to the task it had, until so long after its last connection; off ends it.",
+            valueName: "time"),
+        transform: DurationArgument.parse)
+    var sticky: UInt32?
+
+    @Option(
+        help: ArgumentHelp(
+            "Take connections from this network only, and from the node itself; repeatable; any ends it.",
+            valueName: "network"),
+        transform: AllowArgument.parse)
+    var allow: [AllowArgument] = []
+
+    @Option(
+        name: .customLong("source-ip"),
+        help: ArgumentHelp(
+            """
+            Whose address tasks see: auto, the client's where replies come back by this node (see `meshctl task add`), \
+            else the node's; keep, the client's; nat, the node's.
+            """, valueName: "auto|keep|nat"),
+        transform: SourceIPArgument.parse)
+    var sourceIP: SourceIP?
+
+    @Flag(help: "Publish also where a process of this node, or a rule of somebody else's, has the port.")
+    var force = false
+
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let state = try await options.change { state, observed in
-            try state.publish(
-                ports.listening, target: ports.target, service: service, scheduler: scheduler,
-                avoiding: observed.marks)
+        let published = try await options.mesh().publish(
+            ports.listening, target: ports.target, service: service,
+            options: PublishOptions(
+                scheduler: scheduler, stickySeconds: sticky, allowed: try AllowArgument.networks(allow),
+                sourceIP: sourceIP),
+            force: force)
+        options.report(published.change.plan)
+        if let reason = published.change.loopbackRefusal {
+            StandardError.write("meshctl: 127.0.0.1 is not answered on this host: \(reason)")
         }
-        guard let tasks = state.services[service]?.tasks else { return }
+        for warning in published.warnings { StandardError.write("meshctl: \(warning)") }
+        let state = published.change.state
+        guard let tasks = state.services[service]?.tasks, let port = state.publisher(of: ports.listening)?.port else {
+            return
+        }
         let client =
-            switch ClientAddress(tasks, in: state) {
+            switch ClientAddress(port, tasks, in: state) {
             case .kept: "   client address kept"
             case .hidden: "   client address hidden (see `meshctl task add --help`, --local)"
             case .mixed: "   client address kept for tasks that are --local"
             case nil: ""
             }
-        print("\(ports.listening) -> \(service):\(ports.target)   \(counted(tasks.count, "task"))\(client)")
+        print(
+            "\(port.listening) -> \(service):\(PortBinding.text(of: port.targets))   "
+                + "\(counted(tasks.count, "task"))\(client)")
         if tasks.isEmpty {
             print("next:  meshctl task add \(service) ADDRESS")
-        } else if ports.listening.transport == .tcp, let address = NodeAddress.first(for: tasks.map(\.address.family)) {
-            print(
-                "try:   curl http://\(Destination.ID(address, port: ports.listening.port))/      see:  meshctl status")
+        } else if port.listening.transport == .tcp,
+            let address = port.listening.address ?? NodeAddress.first(for: tasks.map(\.address.family))
+        {
+            let url = Destination.ID(address, port: port.listening.ports.lowerBound)
+            print("try:   curl http://\(url)/      see:  meshctl status")
         }
     }
 }
@@ -64,10 +113,13 @@ struct Unpublish: AsyncParsableCommand {
             EXAMPLE
               meshctl unpublish 1080
               meshctl unpublish 5353/udp
+              meshctl unpublish 192.168.5.1:8443
             """)
 
-    @Argument(help: ArgumentHelp("The published port.", valueName: "port[/tcp|udp]"), transform: PortArgument.parse)
-    var port: TransportPort
+    @Argument(
+        help: ArgumentHelp("The published port.", valueName: "[address:]port[-port][/tcp|udp|sctp]"),
+        transform: PortArgument.parse)
+    var port: PortBinding
 
     @OptionGroup var options: GlobalOptions
 

@@ -1,3 +1,4 @@
+import Conntrack
 import IPVSKit
 import MeshKit
 import RuleKit
@@ -28,6 +29,8 @@ struct Failure {
         case let error as StoreError: status = Self.status(error.code)
         case let error as IPVSError: status = Self.status(error.code)
         case let error as RuleError: status = Self.status(error.code)
+        case let error as ConntrackError: status = Self.status(error.code)
+        case let error as DetourError: status = Self.status(error.code)
         case let error as SysctlError: status = Self.status(error.errno)
         case let error as UndoError:
             status = Failure(error.reason)?.status ?? .failed
@@ -50,6 +53,22 @@ struct Failure {
         case .unavailable, .schedulerNotFound, .familyNotSupported: .unavailable
         case .notPermitted: .notPermitted
         default: .failed
+        }
+    }
+
+    private static func status(_ code: ConntrackError.Code) -> ExitStatus {
+        switch code {
+        case .unavailable: .unavailable
+        case .notPermitted: .notPermitted
+        default: .failed
+        }
+    }
+
+    private static func status(_ code: DetourError.Code) -> ExitStatus {
+        switch code {
+        case .unavailable: .unavailable
+        case .notPermitted: .notPermitted
+        case .taken, .other: .failed
         }
     }
 

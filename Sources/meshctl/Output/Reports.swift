@@ -7,8 +7,13 @@ enum ClientAddress: String, Encodable {
     case kept, hidden, mixed
 
     /// Nil where there is no task.
-    init?(_ tasks: [MeshTask], in state: MeshState) {
-        let local = tasks.filter { state.localAddresses.contains($0.address) }.count
+    init?(_ port: PublishedPort, _ tasks: [MeshTask], in state: MeshState) {
+        let local =
+            switch port.sourceIP {
+            case .auto: tasks.filter { state.localAddresses.contains($0.address) }.count
+            case .keep: tasks.count
+            case .nat: 0
+            }
         switch (local, tasks.count - local) {
         case (0, 0): return nil
         case (_, 0): self = .kept
@@ -24,12 +29,9 @@ func counted(_ count: Int, _ noun: String) -> String { count == 1 ? "1 \(noun)" 
 /// `status`: a line for each published port.
 struct StatusReport: Display {
     struct Port: Encodable {
-        var port: UInt16
-        var transport: TransportProtocol
-        var target: UInt16
+        var published: PublishedPort
         var service: String
         var scheduler: Scheduler
-        var mark: FirewallMark
         /// Tasks asked for, and those of them that the kernel has.
         var tasks: Int
         var tasksInKernel: Int
@@ -39,30 +41,53 @@ struct StatusReport: Display {
         var activeConnections: UInt64
         /// Nil where there is no task.
         var clientAddress: ClientAddress?
+
+        private enum CodingKeys: String, CodingKey {
+            case service, scheduler, tasks, tasksInKernel, connectionsPerSecond, connections, activeConnections
+            case clientAddress
+        }
+
+        /// One flat object, with what was asked for as the state has it.
+        func encode(to encoder: any Encoder) throws {
+            try published.encode(to: encoder)
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(service, forKey: .service)
+            try container.encode(scheduler, forKey: .scheduler)
+            try container.encode(tasks, forKey: .tasks)
+            try container.encode(tasksInKernel, forKey: .tasksInKernel)
+            try container.encode(connectionsPerSecond, forKey: .connectionsPerSecond)
+            try container.encode(connections, forKey: .connections)
+            try container.encode(activeConnections, forKey: .activeConnections)
+            try container.encodeIfPresent(clientAddress, forKey: .clientAddress)
+        }
     }
 
     var ports: [Port]
     /// How many changes it would take to make the kernel hold what it should.
     var drift: Int
 
-    init(_ state: MeshState, _ observed: ObservedDatapath) {
-        drift = Planner.plan(from: observed, to: Compiler.compile(state), owned: state.ownedMarks).steps.count
-        ports = state.services.sorted { $0.key < $1.key }.flatMap { name, service in
+    init(_ state: MeshState, _ observed: ObservedDatapath, _ plan: Plan) {
+        drift = plan.steps.count
+        // By mark first: with thousands of ports, a search for each would take longer than all else.
+        let services = Dictionary(grouping: observed.services) { $0.id.firewallMark }
+        ports = state.services.flatMap { name, service in
             service.ports.map { port in
-                let found = observed.services.filter { $0.id.firewallMark == port.mark }
+                let found = services[port.mark] ?? []
                 let destinations = found.flatMap(\.destinations)
-                let present = Set(destinations.filter { $0.id.port == port.target }.map(\.id.address))
+                let present = Set(destinations.map(\.id.address))
+                let tasks = service.tasks.filter { task in
+                    port.listening.address.map { $0.family == task.address.family } ?? true
+                }
                 return Port(
-                    port: port.listening.port, transport: port.listening.transport, target: port.target, service: name,
-                    scheduler: service.scheduler, mark: port.mark, tasks: service.tasks.count,
-                    tasksInKernel: service.tasks.filter { present.contains($0.address) }.count,
+                    published: port, service: name, scheduler: service.scheduler, tasks: tasks.count,
+                    tasksInKernel: tasks.filter { present.contains($0.address) }.count,
                     connectionsPerSecond: found.reduce(0) { $0 + $1.statistics.connectionRate },
                     connections: found.reduce(0) { $0 + $1.statistics.connections },
                     activeConnections: destinations.reduce(0) { $0 + UInt64($1.activeConnections) },
-                    clientAddress: ClientAddress(service.tasks, in: state))
+                    clientAddress: ClientAddress(port, tasks, in: state))
             }
         }
-        .sorted { ($0.port, $0.transport) < ($1.port, $1.transport) }
+        .sorted { $0.published.listening < $1.published.listening }
     }
 
     var text: String {
@@ -84,7 +109,7 @@ struct StatusReport: Display {
             ],
             rows: ports.map { port in
                 [
-                    "\(port.port)->\(port.target)/\(port.transport)", port.service,
+                    port.published.description, port.service,
                     "\(port.tasksInKernel)/\(port.tasks)",
                     "\(port.connectionsPerSecond)", "\(port.connections)", "\(port.activeConnections)",
                     port.clientAddress?.rawValue ?? "-", port.scheduler.rawValue,

@@ -1,4 +1,5 @@
 import IPVSKit
+import MeshKit
 import SystemPackage
 import TestSupport
 import Testing
@@ -13,6 +14,8 @@ struct MeshHost {
     let client: TestNamespace
     let clientLink: Topology.Link
     let tasks: [Task]
+    /// What carries the rules.
+    let tool: RuleTool
 
     struct Task {
         let namespace: TestNamespace
@@ -22,7 +25,9 @@ struct MeshHost {
 
     var stateDirectory: FilePath { topology.directory.appending("state") }
 
-    static func with(tasks count: Int = 2, _ body: (MeshHost) async throws -> Void) async throws {
+    static func with(
+        tasks count: Int = 2, rules tool: RuleTool = .tested[0], _ body: (MeshHost) async throws -> Void
+    ) async throws {
         try await Topology.with { topology in
             let node = try await topology.namespace("node")
             let client = try await topology.namespace("client")
@@ -36,7 +41,8 @@ struct MeshHost {
                 tasks.append(Task(namespace: namespace, link: link, name: "task\(number)"))
             }
             try await body(
-                MeshHost(topology: topology, node: node, client: client, clientLink: clientLink, tasks: tasks))
+                MeshHost(
+                    topology: topology, node: node, client: client, clientLink: clientLink, tasks: tasks, tool: tool))
         }
     }
 
@@ -67,7 +73,8 @@ struct MeshHost {
     func meshctl(_ arguments: [String], environment: [String: String] = [:]) async throws -> Ran {
         try await node.run(
             [try BuiltProducts.path("meshctl")] + arguments,
-            environment: ["MESHCTL_STATE_DIR": stateDirectory.string].merging(environment) { $1 })
+            environment: ["MESHCTL_STATE_DIR": stateDirectory.string, "MESHCTL_RULES": tool.rawValue]
+                .merging(environment) { $1 })
     }
 
     /// Runs meshctl on the node, which must succeed, and gives what it printed.
@@ -92,7 +99,12 @@ struct MeshHost {
     /// packets counted: neighbours find each other meanwhile.
     func kernelText() async throws -> String {
         var text = ""
-        for command in [["ipvsadm", "-Sn"], ["iptables-save"], ["ip6tables-save"], ["ipset", "save"]] {
+        let tools: [[String]] =
+            switch tool {
+            case .nftables: [["nft", "-s", "list", "ruleset"]]
+            case .iptables: [["iptables-save"], ["ip6tables-save"], ["ipset", "save"]]
+            }
+        for command in [["ipvsadm", "-Sn"]] + tools {
             text +=
                 "$ \(command)\n"
                 + (try await node.check(command)).split(separator: "\n")

@@ -19,6 +19,19 @@ func openFiles(named name: String) throws -> Int {
     try names(in: "/proc/self/fd").count { link(at: "/proc/self/fd/\($0)")?.hasSuffix("/\(name)") == true }
 }
 
+/// The generic netlink sockets that this process has open, by descriptor.
+func genericNetlinkSockets() throws -> Set<CInt> {
+    Set(
+        try names(in: "/proc/self/fd").compactMap { CInt($0) }.filter { descriptor in
+            func option(_ name: CInt) -> CInt? {
+                var value: CInt = 0
+                var length = socklen_t(MemoryLayout<CInt>.size)
+                return getsockopt(descriptor, SOL_SOCKET, name, &value, &length) == 0 ? value : nil
+            }
+            return option(SO_DOMAIN) == AF_NETLINK && option(SO_PROTOCOL) == 16  // NETLINK_GENERIC
+        })
+}
+
 /// Whether it comes true within five seconds: what a thread holds goes when it ends, a moment after its work.
 func soon(_ condition: () throws -> Bool) async throws -> Bool {
     for _ in 0..<500 {

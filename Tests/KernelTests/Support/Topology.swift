@@ -1,4 +1,5 @@
 import IPVSKit
+import MeshKit
 import Netlink
 import SystemPackage
 import TestSupport
@@ -37,6 +38,12 @@ final class Topology {
         let namespace = TestNamespace(name: prefix + name)
         try await Shell.check("ip", "netns", "add", namespace.name)
         namespaces.append(namespace)
+        // A link-local address is otherwise tentative for a second or two, and without one nobody is asked where a
+        // neighbour is: the first datagram would come later than a test waits for it.
+        try await namespace.thread {
+            let file = try FileDescriptor.open("/proc/sys/net/ipv6/conf/default/accept_dad", .writeOnly)
+            _ = try file.closeAfter { try file.writeAll("0\n".utf8) }
+        }
         try await Shell.check("ip", "-n", namespace.name, "link", "set", "lo", "up")
         return namespace
     }
@@ -82,6 +89,8 @@ final class Topology {
             let pids =
                 (try? await Shell.run(["ip", "netns", "pids", namespace.name]))?.output.split(separator: "\n") ?? []
             if !pids.isEmpty { _ = try? await Shell.run(["kill", "-9"] + pids.map(String.init)) }
+            // What the detour left is known by the number of its node's namespace, which the next may be given.
+            try? await namespace.detour.remove()
             _ = try? await Shell.run(["ip", "netns", "del", namespace.name])
         }
     }

@@ -1,0 +1,28 @@
+#ifndef CNFTABLES_H
+#define CNFTABLES_H
+
+/* The kernel's constants for sets and their elements, and libnftables as one call. */
+#include <linux/netfilter/nf_tables.h>
+#include <stdbool.h>
+
+#pragma clang assume_nonnull begin
+
+typedef struct {
+    bool succeeded;
+    /* What was printed, and what was wrong: empty or text. Freed by CNFTables_free. */
+    char *output;
+    char *error;
+} CNFTablesResult;
+
+/*
+ * Runs commands as `nft -f -` would, in one transaction, in the network namespace of the calling thread. What is
+ * listed comes without counters and without the elements of sets. A check has the kernel look at the commands and do
+ * none of them.
+ */
+CNFTablesResult CNFTables_run(const char *commands, bool is_check);
+
+void CNFTables_free(CNFTablesResult result);
+
+#pragma clang assume_nonnull end
+
+#endif

@@ -1,0 +1,1 @@
+/* The module map beside this file links libipset; CIPSet holds the headers. */

@@ -1,0 +1,60 @@
+public import IPVSKit
+
+/// Which flows are meant: those of a protocol that agree with every field that is not nil.
+///
+/// ```swift
+/// // Who sends to a published port, whatever task has it:
+/// FlowFilter(protocol: .udp, originalDestinationPorts: 1053...1053)
+/// // Whom a task answers:
+/// FlowFilter(protocol: .udp, replySource: "10.11.0.2", replySourcePort: 53)
+/// ```
+public struct FlowFilter: Hashable, Sendable {
+    /// The protocol.
+    public var `protocol`: TransportProtocol
+    /// Whom the first packet was sent to, before it was translated.
+    public var originalDestination: IPAddress?
+    /// The port that the first packet was sent to, before it was translated.
+    public var originalDestinationPorts: ClosedRange<UInt16>?
+    /// Who answers: behind a translation of the destination the task, and not the node.
+    public var replySource: IPAddress?
+    /// The port of the one who answers.
+    public var replySourcePort: UInt16?
+
+    /// - Parameters:
+    ///   - protocol: the protocol.
+    ///   - originalDestination: whom the first packet was sent to; nil for any.
+    ///   - originalDestinationPorts: the port that it was sent to; nil for any.
+    ///   - replySource: who answers; nil for any.
+    ///   - replySourcePort: the port of the one who answers; nil for any.
+    public init(
+        protocol: TransportProtocol, originalDestination: IPAddress? = nil,
+        originalDestinationPorts: ClosedRange<UInt16>? = nil, replySource: IPAddress? = nil,
+        replySourcePort: UInt16? = nil
+    ) {
+        self.protocol = `protocol`
+        self.originalDestination = originalDestination
+        self.originalDestinationPorts = originalDestinationPorts
+        self.replySource = replySource
+        self.replySourcePort = replySourcePort
+    }
+
+    /// Whether the flow is one of those that are meant.
+    public func matches(_ flow: Flow) -> Bool {
+        guard flow.protocol == `protocol` else { return false }
+        if let originalDestination, flow.original.destination.address != originalDestination { return false }
+        if let ports = originalDestinationPorts, !ports.contains(flow.original.destination.port) { return false }
+        if let replySource, flow.reply.source.address != replySource { return false }
+        if let replySourcePort, flow.reply.source.port != replySourcePort { return false }
+        return true
+    }
+
+    /// The families that it can match flows of: none where its addresses are of two.
+    var families: Set<AddressFamily> {
+        let named = Set([originalDestination, replySource].compactMap { $0?.family })
+        return switch named.count {
+        case 0: Set(AddressFamily.allCases)
+        case 1: named
+        default: []
+        }
+    }
+}

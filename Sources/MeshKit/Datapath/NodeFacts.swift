@@ -1,0 +1,47 @@
+import IPVSKit
+import RuleKit
+
+/// What a node is, as far as it decides what its kernel should hold.
+package struct NodeFacts: Equatable, Sendable {
+    /// The node's own addresses, with the networks they are in.
+    package var addresses: [InterfaceAddress] = []
+    /// Bridges whose packets iptables and nftables see (br_netfilter), and whether each is promiscuous.
+    package var filteredBridges: [String: Bool] = [:]
+    /// The ports that the node takes for connections of its own.
+    package var localPorts: ClosedRange<UInt16> = 32768...60999
+    /// The kernel's version: 6 and 12.
+    package var kernel = KernelVersion(major: 6, minor: 0)
+    /// Interfaces with routes from router advertisements, which forwarding would make the kernel ignore.
+    package var interfacesWithRouterAdvertisements: Set<String> = []
+
+    /// Whether an address is this node's.
+    func isOwn(_ address: IPAddress) -> Bool { addresses.contains { $0.address == address } }
+
+    /// The networks that the node is in and that an address is in, with their interfaces.
+    func networks(of address: IPAddress) -> [(prefix: IPPrefix, interface: String)] {
+        addresses.map { (IPPrefix($0.address, length: $0.prefixLength), $0.interface) }
+            .filter { $0.0.contains(address) }
+    }
+}
+
+/// The first two parts of a kernel's version.
+package struct KernelVersion: Hashable, Sendable, Comparable {
+    /// 6 of 6.12.
+    package var major: Int
+    /// 12 of 6.12.
+    package var minor: Int
+
+    /// By number.
+    package static func < (lhs: Self, rhs: Self) -> Bool { (lhs.major, lhs.minor) < (rhs.major, rhs.minor) }
+}
+
+extension KernelVersion {
+    /// From what `uname -r` prints: `6.12.117+deb12-amd64`.
+    init?(release: some StringProtocol) {
+        let parts = release.split(separator: ".", maxSplits: 2)
+        guard parts.count >= 2, let major = Int(parts[0]),
+            let minor = Int(parts[1].prefix { ("0"..."9").contains($0) })
+        else { return nil }
+        self.init(major: major, minor: minor)
+    }
+}

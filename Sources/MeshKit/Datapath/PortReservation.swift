@@ -1,0 +1,59 @@
+import RuleKit
+
+/// The ports that the node is not to take for connections of its own (`ip_local_reserved_ports`): a list that others
+/// write, too, so that we must know which of it is ours.
+struct PortReservation: Equatable {
+    /// What the setting should be.
+    var value: String
+    /// What of it is ours.
+    var ours: [ClosedRange<UInt16>]
+
+    /// - Parameters:
+    ///   - current: the setting as it is.
+    ///   - former: what of it is ours.
+    ///   - wanted: what we want in it.
+    init(current: String, former: [ClosedRange<UInt16>], wanted: [ClosedRange<UInt16>]) {
+        let others = Self.parse(current).subtracting(RangeSet(former))
+        let wanted = RangeSet(wanted)
+        ours = wanted.subtracting(others).closedRanges
+        value = others.union(wanted).closedRanges.map(PortBinding.text(of:)).joined(separator: ",")
+    }
+
+    /// Of published ports those that the node could take, the smallest ranges first, as long as half of what it takes
+    /// from is left: a node without a free port cannot connect to anything.
+    static func reservable(
+        _ bindings: some Sequence<PortBinding>, among localPorts: ClosedRange<UInt16>
+    ) -> [ClosedRange<UInt16>] {
+        var reserved = RangeSet<Int>()
+        var left = localPorts.count / 2
+        for ports in Set(bindings.map(\.ports)).sorted(by: { ($0.count, $0.lowerBound) < ($1.count, $1.lowerBound) })
+        where ports.overlaps(localPorts) {
+            let more = RangeSet([ports.clamped(to: localPorts)]).subtracting(reserved)
+            let count = more.closedRanges.reduce(0) { $0 + $1.count }
+            guard count <= left else { break }
+            left -= count
+            reserved.formUnion(more)
+        }
+        return reserved.closedRanges
+    }
+
+    /// `8080,9148,1000-1010`, as the kernel prints it; empty for none.
+    private static func parse(_ text: String) -> RangeSet<Int> {
+        RangeSet(
+            text.split(whereSeparator: { $0 == "," || $0 == "\n" || $0 == " " }).compactMap { part in
+                let ends = part.split(separator: "-").compactMap { UInt16($0) }
+                guard let first = ends.first, let last = ends.last, first <= last else { return nil }
+                return first...last
+            })
+    }
+}
+
+extension RangeSet<Int> {
+    fileprivate init(_ ranges: [ClosedRange<UInt16>]) {
+        self.init(ranges.map { Int($0.lowerBound)..<Int($0.upperBound) + 1 } as [Range<Int>])
+    }
+
+    fileprivate var closedRanges: [ClosedRange<UInt16>] {
+        ranges.map { UInt16($0.lowerBound)...UInt16($0.upperBound - 1) }
+    }
+}

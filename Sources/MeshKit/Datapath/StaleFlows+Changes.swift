@@ -1,0 +1,45 @@
+import IPVSKit
+import RuleKit
+
+extension StaleFlows {
+    /// What conntrack knows of UDP clients that is no longer so, in the order of the ports.
+    ///
+    /// Of a port that is published now, and of one that no longer is, all: what a client sent before went elsewhere, and
+    /// conntrack would send what follows after it. Of a task that leaves, its own.
+    static func all(
+        from before: Datapath?, to wanted: Datapath, rules: [RuleChange], ipvs: [Change]
+    ) -> [StaleFlows] {
+        var flows: [PortBinding: StaleFlows] = [:]
+        let marked = marks(in: rules)
+        for (binding, rule) in wanted.rules.ports where binding.transport == .udp {
+            if marked?.contains(rule.mark) ?? true { flows[binding] = StaleFlows(binding: binding, tasks: nil) }
+        }
+        for binding in before?.rules.ports.keys ?? [:].keys
+        where binding.transport == .udp && wanted.rules.ports[binding] == nil {
+            flows[binding] = StaleFlows(binding: binding, tasks: nil)
+        }
+        let bindings = Dictionary(wanted.rules.ports.map { ($1.mark, $0) }) { first, _ in first }
+        for case .deleteDestination(let destination, let service) in ipvs {
+            guard let binding = service.firewallMark.flatMap({ bindings[$0] }), binding.transport == .udp else {
+                continue
+            }
+            var stale = flows[binding] ?? StaleFlows(binding: binding, tasks: [])
+            stale.tasks?.insert(destination.address)
+            flows[binding] = stale
+        }
+        return flows.values.sorted { $0.binding < $1.binding }
+    }
+
+    /// The marks that are given from now on, and were not; nil for all, where the rules as a whole are put up.
+    private static func marks(in changes: [RuleChange]) -> Set<FirewallMark>? {
+        var marks: Set<FirewallMark> = []
+        for change in changes {
+            switch change {
+            case .put(let element, _): if case .mark(let mark) = element.value { marks.insert(mark) }
+            case .install: return nil
+            case .uninstall, .remove: break
+            }
+        }
+        return marks
+    }
+}

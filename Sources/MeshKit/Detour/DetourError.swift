@@ -1,0 +1,58 @@
+package import SystemPackage
+
+/// Why the detour's links could not be put up, looked at or taken down.
+package struct DetourError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Code: Hashable, Sendable {
+        /// Somebody else has an interface of that name, or the addresses. Nothing was touched.
+        case taken
+        case notPermitted
+        /// The kernel, or the container, lacks what it takes.
+        case unavailable
+        case other
+    }
+
+    package var code: Code
+    /// What was to be done: "make a veth pair".
+    package var operation: String
+    package var errno: Errno?
+    /// Why, or what to do.
+    package var hint: String?
+
+    /// - Parameter hint: instead of the one that the errno has.
+    init(_ operation: String, _ errno: Errno, hint: String? = nil) {
+        self.operation = operation
+        self.errno = errno
+        switch errno {
+        case .notPermitted, .permissionDenied:
+            code = .notPermitted
+            self.hint = hint ?? "it takes CAP_NET_ADMIN and CAP_SYS_ADMIN: run it as root"
+        case .notSupportedOnSocket:
+            code = .unavailable
+            self.hint = hint ?? "the kernel lacks it; for veth pairs it needs the module veth"
+        default:
+            code = .other
+            self.hint = hint
+        }
+    }
+
+    init(_ code: Code, _ operation: String, hint: String) {
+        self.code = code
+        self.operation = operation
+        self.hint = hint
+    }
+
+    package var description: String {
+        "cannot \(operation)" + (errno.map { ": \($0)" } ?? "") + (hint.map { "; \($0)" } ?? "")
+    }
+
+    /// Says what an errno kept from being done.
+    static func attempt<Value: ~Copyable>(
+        _ operation: String, _ body: () throws(Errno) -> Value
+    ) throws(DetourError) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw DetourError(operation, error)
+        }
+    }
+}

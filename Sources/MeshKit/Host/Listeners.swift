@@ -1,0 +1,47 @@
+package import IPVSKit
+package import SystemPackage
+
+/// Reads who listens in the network namespace of the calling thread.
+package enum Listeners {
+    /// The sockets that listen on the ports, with their owners where those can be seen.
+    ///
+    /// - Throws: what the kernel answered, where one of its files is there and cannot be read. Without IPv6 or SCTP
+    ///   there is no such file, and nobody who listens.
+    package static func read(
+        transport: TransportProtocol, ports: ClosedRange<UInt16>
+    ) throws(Errno) -> [Listener] {
+        let found = try entries(transport).filter { ports.contains($0.port) }
+        let owners = SocketOwners.find(Set(found.map(\.inode)).subtracting([0]))
+        return found.map {
+            Listener(transport: transport, address: $0.address, port: $0.port, process: owners[$0.inode])
+        }
+    }
+
+    private static func entries(_ transport: TransportProtocol) throws(Errno) -> [SocketTable.Entry] {
+        var entries: [SocketTable.Entry] = []
+        switch transport {
+        case .tcp, .udp:
+            for file in ["\(transport)", "\(transport)6"] {
+                if let text = try text(of: file) { entries += SocketTable.entries(transport, text) }
+            }
+        case .sctp:
+            if let text = try text(of: "sctp/eps") { entries += SocketTable.sctpEntries(text) }
+        default: break
+        }
+        return entries
+    }
+
+    /// Nil where there is no such file.
+    private static func text(of file: String) throws(Errno) -> String? {
+        do {
+            let descriptor = try FileDescriptor.open(
+                FilePath("/proc/thread-self/net").appending(file), .readOnly, options: .closeOnExec)
+            return try descriptor.closeAfter { String(decoding: try descriptor.readToEnd(), as: UTF8.self) }
+        } catch let error as Errno {
+            if error == .noSuchFileOrDirectory { return nil }
+            throw error
+        } catch {
+            throw .ioError
+        }
+    }
+}

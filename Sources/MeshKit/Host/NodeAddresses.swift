@@ -1,0 +1,59 @@
+package import IPVSKit
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// An address of an interface of this node.
+package struct InterfaceAddress: Hashable, Sendable {
+    package var address: IPAddress
+    /// How many leading bits the interface's network shares.
+    package var prefixLength: Int
+    package var interface: String
+
+    package init(address: IPAddress, prefixLength: Int, interface: String) {
+        self.address = address
+        self.prefixLength = prefixLength
+        self.interface = interface
+    }
+}
+
+/// The addresses of the namespace of the process.
+package enum NodeAddresses {
+    /// All of them, loopback and link-local ones too, in the kernel's order; none where the kernel does not say.
+    package static func read() -> [InterfaceAddress] {
+        var list: UnsafeMutablePointer<ifaddrs>?
+        guard getifaddrs(&list) == 0 else { return [] }
+        defer { freeifaddrs(list) }
+        return sequence(first: list) { $0?.pointee.ifa_next }.compactMap { entry in
+            guard let entry, let address = entry.pointee.ifa_addr.flatMap(address),
+                let mask = entry.pointee.ifa_netmask.flatMap(Self.address)
+            else { return nil }
+            return InterfaceAddress(
+                address: address, prefixLength: leadingOnes(mask), interface: String(cString: entry.pointee.ifa_name))
+        }
+    }
+
+    private static func leadingOnes(_ mask: IPAddress) -> Int {
+        switch mask.storage {
+        case .ipv4(let number): (~number).leadingZeroBitCount
+        case .ipv6(let number): (~number).leadingZeroBitCount
+        }
+    }
+
+    private static func address(_ address: UnsafeMutablePointer<sockaddr>) -> IPAddress? {
+        switch CInt(address.pointee.sa_family) {
+        case AF_INET:
+            address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+                IPAddress(ipv4: UInt32(bigEndian: $0.pointee.sin_addr.s_addr))
+            }
+        case AF_INET6:
+            address.withMemoryRebound(to: sockaddr_in6.self, capacity: 1) {
+                withUnsafeBytes(of: $0.pointee.sin6_addr) {
+                    IPAddress(ipv6: UInt128(bigEndian: $0.loadUnaligned(as: UInt128.self)))
+                }
+            }
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,61 @@
+import IPVSKit
+
+/// Addresses of one family, as a rule has them.
+extension ClosedRange<IPAddress> {
+    /// `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `10.0.0.1-10.0.0.9` or `10.0.0.1`.
+    init?(rule text: some StringProtocol) {
+        if let dash = text.firstIndex(of: "-") {
+            guard let first = IPAddress(String(text[..<dash])),
+                let last = IPAddress(String(text[text.index(after: dash)...])), first.family == last.family,
+                first <= last
+            else { return nil }
+            self = first...last
+            return
+        }
+        let parts = text.split(separator: "/", maxSplits: 1)
+        guard let first = parts.first, let address = IPAddress(String(first)) else { return nil }
+        guard parts.count == 2 else {
+            self = address...address
+            return
+        }
+        if let length = Int(parts[1]) {
+            self.init(prefix: address, length: length)
+        } else if let mask = IPAddress(String(parts[1])), case .ipv4(let number) = mask.storage {
+            self.init(prefix: address, length: (~number).leadingZeroBitCount)
+        } else {
+            return nil
+        }
+    }
+
+    init?(prefix address: IPAddress, length: Int) {
+        guard length >= 0 else { return nil }
+        switch address.storage {
+        case .ipv4(let number):
+            guard length <= 32 else { return nil }
+            let host = length == 32 ? 0 : UInt32.max >> UInt32(length)
+            self = IPAddress(ipv4: number & ~host)...IPAddress(ipv4: number | host)
+        case .ipv6(let number):
+            guard length <= 128 else { return nil }
+            let host = length == 128 ? 0 : UInt128.max >> UInt128(length)
+            self = IPAddress(ipv6: number & ~host)...IPAddress(ipv6: number | host)
+        }
+    }
+
+    /// Whether an address, of which is known that it is one of some, is in here.
+    func truth(oneOf possible: Set<IPAddress>?, _ family: AddressFamily) -> Truth {
+        guard lowerBound.family == family else { return .no }
+        guard let possible else {
+            if self == Self(prefix: lowerBound, length: 0) { return .yes }
+            return isNeverOnAWire ? .no : .maybe
+        }
+        let count = possible.count(where: contains)
+        return count == 0 ? .no : count == possible.count ? .yes : .maybe
+    }
+
+    /// No one host elsewhere has such an address.
+    private var isNeverOnAWire: Bool {
+        (lowerBound.isLoopback && upperBound.isLoopback) || (lowerBound.isMulticast && upperBound.isMulticast)
+            || (lowerBound.isReserved && upperBound.isReserved)
+            || (lowerBound.isUnspecified && upperBound.isUnspecified)
+    }
+}

@@ -1,0 +1,110 @@
+import IPVSKit
+
+/// The matches of a rule of iptables.
+enum IPTablesMatches {
+    /// Matches all of whose options are known here, or say nothing of TCP, UDP and SCTP.
+    private static let knownModules: Set<String> = [
+        "tcp", "udp", "sctp", "multiport", "conntrack", "state", "comment", "addrtype", "pkttype", "icmp", "icmp6",
+    ]
+
+    /// - Parameter words: what is between the chain's name and the target.
+    static func conditions(_ words: ArraySlice<String>) -> [Condition] {
+        var conditions: [Condition] = []
+        var rest = words
+        var isNegated = false
+        func next() -> String { rest.popFirst() ?? "" }
+
+        while let word = rest.popFirst() {
+            if word == "!" {
+                isNegated = true
+                continue
+            }
+            let condition: Condition
+            switch word {
+            case "-m":
+                if knownModules.contains(next()) { continue }
+                condition = .unknown
+            case "--comment":
+                _ = next()
+                continue
+            case "-p": condition = transport(next())
+            case "-s": condition = ClosedRange(rule: next()).map(Condition.source) ?? .unknown
+            case "-d": condition = ClosedRange(rule: next()).map(Condition.destination) ?? .unknown
+            case "-i": condition = .inputInterface(interface(next()))
+            case "-o": condition = .outputInterface(interface(next()))
+            // The second and further fragments, which have no ports.
+            case "-f": condition = .constant(false)
+            case "--dport", "--dports": condition = ports(next(), Condition.destinationPort)
+            case "--sport", "--sports": condition = ports(next(), Condition.sourcePort)
+            case "--ports":
+                let list = next()
+                condition = .any([ports(list, Condition.sourcePort), ports(list, Condition.destinationPort)])
+            case "--state", "--ctstate": condition = list(next(), state)
+            case "--ctdir": condition = .direction(isReply: next() == "REPLY")
+            case "--ctstatus": condition = list(next()) { $0 == "none" ? .unknown : .connectionStatus($0) }
+            case "--src-type": condition = list(next(), Condition.sourceType)
+            case "--dst-type": condition = list(next(), Condition.destinationType)
+            case "--pkt-type": condition = .packetType(next().lowercased())
+            case "--tcp-flags":
+                let mask = flags(next())
+                condition = .tcpFlags(mask: mask, value: flags(next()))
+            case let option where option.hasPrefix("-"): condition = .unknown
+            // A value of an option that is not known.
+            default: continue
+            }
+            conditions.append(isNegated ? .not(condition) : condition)
+            isNegated = false
+        }
+        return conditions
+    }
+
+    private static func transport(_ name: String) -> Condition {
+        if name == "all" || name == "0" { return .constant(true) }
+        if let number = TransportProtocol(name)?.rawValue ?? UInt16(name) { return .transport(number...number) }
+        // By name and none of ours: icmp, esp, …
+        return .constant(false)
+    }
+
+    private static func interface(_ name: String) -> String {
+        name.hasSuffix("+") ? name.dropLast() + "*" : name
+    }
+
+    /// `80`, `1000:1010`, `:1023`, `22,80,1000:1010`.
+    private static func ports(_ text: String, _ make: (ClosedRange<UInt16>) -> Condition) -> Condition {
+        .any(
+            text.split(separator: ",").map { part in
+                let bounds = part.split(separator: ":", omittingEmptySubsequences: false)
+                let first = bounds[0].isEmpty ? 0 : UInt16(bounds[0])
+                let last = bounds.count == 1 ? first : bounds[1].isEmpty ? .max : UInt16(bounds[1])
+                guard let first, let last, first <= last else { return .unknown }
+                return make(first...last)
+            })
+    }
+
+    private static func list(_ text: String, _ make: (String) -> Condition) -> Condition {
+        .any(text.split(separator: ",").map { make($0.lowercased()) })
+    }
+
+    /// iptables counts translation among the states.
+    private static func state(_ name: String) -> Condition {
+        name == "snat" || name == "dnat" ? .connectionStatus(name) : .connectionState(name)
+    }
+
+    private static func flags(_ text: String) -> UInt8 {
+        switch text {
+        case "NONE": 0
+        case "ALL": 0x3F
+        default: text.split(separator: ",").reduce(0) { $0 | TCPFlag.bit(String($1)) }
+        }
+    }
+}
+
+/// The flags of a TCP header by name.
+enum TCPFlag {
+    private static let names = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"]
+
+    /// 0 for a name that is none.
+    static func bit(_ name: String) -> UInt8 {
+        names.firstIndex(of: name.lowercased()).map { 1 << UInt8($0) } ?? 0
+    }
+}

@@ -1,0 +1,57 @@
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Finds the processes that have sockets open.
+enum SocketOwners {
+    /// The owner of each socket that has one we can see: another user's files take root.
+    ///
+    /// A socket that several processes share is the oldest one's, as a server's workers have it from their parent.
+    /// But not that of process 1, which opens sockets for others and keeps them.
+    static func find(_ inodes: Set<UInt64>) -> [UInt64: Listener.Process] {
+        guard !inodes.isEmpty else { return [:] }
+        var owners: [UInt64: Int32] = [:]
+        let pids = names(in: "/proc").compactMap { Int32($0) }.sorted()
+        for pid in pids.filter({ $0 != 1 }) + [1] {
+            // A process that ended meanwhile has no files.
+            for file in names(in: "/proc/\(pid)/fd") {
+                guard let inode = socket(at: "/proc/\(pid)/fd/\(file)"), inodes.contains(inode) else { continue }
+                if owners[inode] == nil { owners[inode] = pid }
+            }
+            if owners.count == inodes.count { break }
+        }
+        return owners.compactMapValues { pid in
+            name(of: pid).map { Listener.Process(pid: pid, name: $0) }
+        }
+    }
+
+    /// The inode in `socket:[12345]`.
+    private static func socket(at path: String) -> UInt64? {
+        var buffer = [UInt8](repeating: 0, count: 64)
+        let count = buffer.withUnsafeMutableBytes { readlink(path, $0.baseAddress!, $0.count) }
+        guard count > 0 else { return nil }
+        let target = String(decoding: buffer[..<count], as: UTF8.self)
+        guard target.hasPrefix("socket:["), target.hasSuffix("]") else { return nil }
+        return UInt64(target.dropFirst("socket:[".count).dropLast())
+    }
+
+    private static func name(of pid: Int32) -> String? {
+        guard let file = try? FileDescriptor.open("/proc/\(pid)/comm", .readOnly, options: .closeOnExec),
+            let bytes = try? file.closeAfter({ try file.readToEnd() })
+        else { return nil }
+        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+    }
+
+    private static func names(in directory: String) -> [String] {
+        guard let stream = opendir(directory) else { return [] }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            names.append(
+                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+        }
+        return names
+    }
+}

@@ -1,0 +1,59 @@
+import IPVSKit
+
+/// What `/proc/net/{tcp,udp}{,6}` and `/proc/net/sctp/eps` say of the sockets that listen. Pure: from their text.
+enum SocketTable {
+    struct Entry: Hashable {
+        var address: IPAddress
+        var port: UInt16
+        /// 0 for a socket of the kernel's own.
+        var inode: UInt64
+    }
+
+    /// `tcp`, `tcp6`, `udp` or `udp6`.
+    static func entries(_ transport: TransportProtocol, _ text: String) -> [Entry] {
+        // TCP_LISTEN; a datagram socket that is not connected is TCP_CLOSE.
+        let state = transport == .tcp ? "0A" : "07"
+        return text.split(separator: "\n").dropFirst().compactMap { line in
+            let fields = line.split(separator: " ", maxSplits: 10)
+            guard fields.count >= 10, fields[3] == state, let (address, port) = endpoint(fields[1]), port != 0,
+                let inode = UInt64(fields[9])
+            else { return nil }
+            return Entry(address: address, port: port, inode: inode)
+        }
+    }
+
+    /// `sctp/eps`: an endpoint may have several addresses.
+    static func sctpEntries(_ text: String) -> [Entry] {
+        text.split(separator: "\n").dropFirst().flatMap { line -> [Entry] in
+            let fields = line.split(separator: " ")
+            // ENDPT SOCK STY SST HBKT LPORT UID INODE LADDRS…, and SST 10 is listening.
+            guard fields.count >= 9, fields[3] == "10", let port = UInt16(fields[5]), port != 0,
+                let inode = UInt64(fields[7])
+            else { return [] }
+            return fields[8...].compactMap { IPAddress(String($0)).map(unmapped) }
+                .map { Entry(address: $0, port: port, inode: inode) }
+        }
+    }
+
+    /// `0100007F:0016`: words of the address as the processor reads them from memory, the port as a number.
+    private static func endpoint(_ text: Substring) -> (IPAddress, UInt16)? {
+        guard let colon = text.firstIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...], radix: 16)
+        else { return nil }
+        var digits = text[..<colon]
+        guard digits.count == 8 || digits.count == 32 else { return nil }
+        var words: [UInt32] = []
+        while !digits.isEmpty {
+            guard let word = UInt32(digits.prefix(8), radix: 16) else { return nil }
+            words.append(UInt32(bigEndian: word))
+            digits = digits.dropFirst(8)
+        }
+        if words.count == 1 { return (IPAddress(ipv4: words[0]), port) }
+        return (unmapped(IPAddress(ipv6: words.reduce(0) { $0 << 32 | UInt128($1) })), port)
+    }
+
+    /// A socket of IPv6 that is bound to `::ffff:10.0.0.1` gets packets of IPv4.
+    private static func unmapped(_ address: IPAddress) -> IPAddress {
+        guard case .ipv6(let number) = address.storage, address.isIPv4Mapped else { return address }
+        return IPAddress(ipv4: UInt32(truncatingIfNeeded: number))
+    }
+}

@@ -1,0 +1,144 @@
+import CNetlink
+package import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A netfilter socket (`NETLINK_NETFILTER`) for one conversation: batches that are carried out whole or not at all, and
+/// dumps.
+///
+/// Blocks, so it belongs on a thread of its own (``DetachedThread``), whose deadline covers it; the kernel answers
+/// before `sendmsg` returns, so there is nothing to wait for and nothing to pipeline.
+package struct NetfilterSocket: ~Copyable {
+    /// Which message of a batch was refused, and why. Nothing of the batch was done.
+    package struct Refusal: Error {
+        /// The place of the message in the batch; nil where it was the batch as a whole.
+        package var index: Int?
+        package var errno: Errno
+    }
+
+    private let descriptor: CInt
+    private let buffer: UnsafeMutableRawBufferPointer
+
+    /// Opens in the network namespace of the calling thread.
+    package init() throws(Errno) {
+        descriptor = socket(AF_NETLINK, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), NETLINK_NETFILTER)
+        guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+        buffer = .allocate(byteCount: 64 * 1024, alignment: 8)
+        setBuffer(SO_RCVBUFFORCE, to: 1 << 20)
+    }
+
+    deinit {
+        buffer.deallocate()
+        close(descriptor)
+    }
+
+    /// Carries out the messages as one transaction of a subsystem (`NFNL_MSG_BATCH_BEGIN` … `NFNL_MSG_BATCH_END`).
+    ///
+    /// - Parameter body: writes the messages.
+    package func commit(subsystem: UInt16, _ body: (inout MessageWriter) -> Void) throws(Refusal) {
+        var batch = MessageWriter()
+        batch.empty(family: 0, sequence: 1)
+        batch.netfilterMessage(0x10, family: 0, resource: subsystem)
+        body(&batch)
+        let last = batch.sequence - 1
+        guard last > 1 else { return }
+        batch.acknowledgeLast()
+        batch.netfilterMessage(0x11, family: 0, resource: subsystem)
+
+        // A batch is one datagram: the kernel would take a part of it for the whole.
+        setBuffer(SO_SNDBUFFORCE, to: CInt(clamping: batch.bytes.count * 2))
+        let refusal: Refusal?
+        do throws(Errno) {
+            try send(batch)
+            refusal = try answer(toLast: last)
+        } catch {
+            throw Refusal(index: nil, errno: error)
+        }
+        if let refusal { throw refusal }
+    }
+
+    /// The first refusal, or nil where the message of that number, the last, was carried out.
+    private func answer(toLast number: UInt32) throws(Errno) -> Refusal? {
+        var refusal: Refusal?
+        var isComplete = false
+        while let datagram = try receive(waiting: false) {
+            Self.forEachMessage(in: datagram) { header, payload in
+                guard header.type == ControlMessage.error, payload.count >= 4 else { return }
+                let code = payload.loadUnaligned(as: Int32.self)
+                isComplete = isComplete || header.sequence == number
+                guard code != 0, refusal == nil else { return }
+                // The first message is the batch's beginning, which is refused where the whole is.
+                let isOne = header.sequence > 1 && header.sequence <= number
+                refusal = Refusal(index: isOne ? Int(header.sequence) - 2 : nil, errno: Errno(rawValue: -code))
+            }
+        }
+        guard isComplete || refusal != nil else { throw .ioError }
+        return refusal
+    }
+
+    /// Asks one question that is answered by many messages.
+    ///
+    /// - Parameter handler: is given the attributes of each, in place.
+    /// - Throws: `EINTR` where what was read changed meanwhile: then the answer is no picture of any moment.
+    package func dump(
+        _ type: UInt16, family: UInt8, _ body: (inout MessageWriter) -> Void = { _ in },
+        handler: (Attributes) -> Void
+    ) throws(Errno) {
+        var request = MessageWriter()
+        request.netfilterMessage(type, family: family, flags: NetlinkFlags.dump, body)
+        try send(request)
+        var failure: Errno?
+        var isComplete = false
+        while !isComplete, failure == nil, let datagram = try receive(waiting: true) {
+            Self.forEachMessage(in: datagram) { header, payload in
+                if header.flags & UInt16(NLM_F_DUMP_INTR) != 0 { failure = .interrupted }
+                switch header.type {
+                case ControlMessage.done, ControlMessage.error:
+                    isComplete = true
+                    let code = payload.count >= 4 ? payload.loadUnaligned(as: Int32.self) : 0
+                    if code < 0 { failure = Errno(rawValue: -code) }
+                default:
+                    if let message = GenericMessage(payload: payload) { handler(message.attributes) }
+                }
+            }
+        }
+        if let failure { throw failure }
+        guard isComplete else { throw .ioError }
+    }
+
+    private func send(_ messages: borrowing MessageWriter) throws(Errno) {
+        let bytes = messages.bytes
+        while Glibc.send(descriptor, bytes.baseAddress, bytes.count, 0) < 0 {
+            if errno != EINTR { throw Errno(rawValue: errno) }
+        }
+    }
+
+    /// Nil where there is nothing and nobody waits.
+    private func receive(waiting: Bool) throws(Errno) -> UnsafeRawBufferPointer? {
+        let flags = CInt(MSG_TRUNC) | (waiting ? 0 : CInt(MSG_DONTWAIT))
+        while true {
+            let count = recv(descriptor, buffer.baseAddress, buffer.count, flags)
+            if count > buffer.count { throw Errno(rawValue: EMSGSIZE) }
+            if count >= 0 { return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]) }
+            if errno == EAGAIN { return nil }
+            if errno != EINTR { throw Errno(rawValue: errno) }
+        }
+    }
+
+    private static func forEachMessage(
+        in datagram: UnsafeRawBufferPointer, _ body: (NetlinkHeader, UnsafeRawBufferPointer) -> Void
+    ) {
+        var rest = datagram
+        while let header = NetlinkHeader(rest) {
+            body(header, UnsafeRawBufferPointer(rebasing: rest[NetlinkHeader.size..<header.length]))
+            rest = UnsafeRawBufferPointer(rebasing: rest[min(aligned(header.length), rest.count)...])
+        }
+    }
+
+    private func setBuffer(_ option: CInt, to size: CInt) {
+        var size = size
+        _ = setsockopt(descriptor, SOL_SOCKET, option, &size, socklen_t(MemoryLayout<CInt>.size))
+    }
+}

@@ -1,0 +1,88 @@
+import CNetlink
+package import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A socket for links, addresses and routes, in the network namespace of the thread that opens it. It stays in there
+/// whichever thread uses it.
+///
+/// One question after the other, each answered before the next: for the handful that puts an interface up. It blocks,
+/// in the kernel where others hold its lock, so it is for a thread of its own (``DetachedThread``).
+package struct RouteSocket: ~Copyable {
+    private let descriptor: CInt
+    private var sequence: UInt32 = 0
+
+    package init() throws(Errno) {
+        descriptor = socket(AF_NETLINK, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), CInt(NETLINK_ROUTE))
+        guard descriptor >= 0 else { throw Errno(rawValue: errno) }
+        // The kernel answers before the request has left: what takes longer will never come.
+        var timeout = timeval(tv_sec: 5, tv_usec: 0)
+        guard
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size)) == 0
+        else {
+            let error = Errno(rawValue: errno)
+            close(descriptor)
+            throw error
+        }
+    }
+
+    deinit { close(descriptor) }
+
+    /// Sends one request and waits until the kernel has carried it out.
+    ///
+    /// - Parameters:
+    ///   - header: the C struct that the type wants.
+    ///   - attributes: writes the attributes behind it.
+    ///   - answer: gets what each message of the answer holds behind its netlink header.
+    package mutating func perform(
+        _ type: Int, flags: Int = 0, header: some BitwiseCopyable,
+        _ attributes: (inout MessageWriter) -> Void = { _ in },
+        answer: (UnsafeRawBufferPointer) -> Void = { _ in }
+    ) throws(Errno) {
+        sequence &+= 1
+        var writer = MessageWriter(capacity: 512)
+        writer.empty(family: 0, sequence: sequence)
+        writer.message(UInt16(type), header: header, flags: UInt16(flags), attributes)
+        writer.acknowledgeLast()
+        let request = writer.bytes
+        guard send(descriptor, request.baseAddress, request.count, 0) == request.count else {
+            throw Errno(rawValue: errno)
+        }
+        let result = withUnsafeTemporaryAllocation(byteCount: 32768, alignment: 4) { buffer in
+            Result { () throws(Errno) in
+                while try !receive(into: buffer, answer) {}
+            }
+        }
+        try result.get()
+    }
+
+    /// One datagram. True where it holds the end of the answer.
+    private func receive(
+        into buffer: UnsafeMutableRawBufferPointer, _ answer: (UnsafeRawBufferPointer) -> Void
+    ) throws(Errno) -> Bool {
+        let count = recv(descriptor, buffer.baseAddress, buffer.count, CInt(MSG_TRUNC))
+        guard count >= 0 else {
+            if errno == EINTR { return false }
+            throw errno == EAGAIN ? .timedOut : Errno(rawValue: errno)
+        }
+        guard count <= buffer.count else { throw Errno(rawValue: EMSGSIZE) }
+        var rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+        while let header = NetlinkHeader(rest) {
+            let payload = UnsafeRawBufferPointer(rebasing: rest[NetlinkHeader.size..<header.length])
+            rest = UnsafeRawBufferPointer(rebasing: rest[Swift.min(aligned(header.length), rest.count)...])
+            // The late answer to a question that was given up.
+            guard header.sequence == sequence else { continue }
+            guard header.type == ControlMessage.error else {
+                answer(payload)
+                continue
+            }
+            guard payload.count >= 4 else { throw .badMessage }
+            let error = payload.loadUnaligned(as: Int32.self)
+            guard error == 0 else { throw Errno(rawValue: -error) }
+            return true
+        }
+        return false
+    }
+}

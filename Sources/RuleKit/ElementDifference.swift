@@ -1,0 +1,94 @@
+/// What has to be put into sets, and taken from them, so that they hold what they should.
+struct ElementDifference: Equatable {
+    struct Addition: Equatable {
+        var element: SetElement
+        /// What is in its way: the same key, or ports that overlap.
+        var replaced: [SetElement]
+    }
+
+    var additions: [Addition] = []
+    var removals: [SetElement] = []
+
+    init(from found: Set<SetElement>, to wanted: Set<SetElement>, expanded: Set<String>) {
+        var added = wanted.subtracting(found)
+        var removed = found.subtracting(wanted)
+        Self.splitRanges(&added, &removed, in: expanded)
+
+        // Few are left, and of those only what has the same key but for the ports can be in another's way.
+        var candidates = Dictionary(grouping: removed, by: \.keyWithoutPorts)
+        for element in added {
+            let key = element.keyWithoutPorts
+            let replaced = (candidates[key] ?? []).filter { $0.overlapsPorts(of: element) }
+            for other in replaced { candidates[key]?.removeAll { $0 == other } }
+            additions.append(Addition(element: element, replaced: replaced.sorted()))
+        }
+        removals = candidates.values.flatMap(\.self)
+    }
+
+    /// Where a set holds each port for itself, a range that is there in part lacks just the rest of it.
+    private static func splitRanges(
+        _ added: inout Set<SetElement>, _ removed: inout Set<SetElement>, in sets: Set<String>
+    ) {
+        let (wanted, found) = (ports(of: added, in: sets), ports(of: removed, in: sets))
+        added = added.filter { !sets.contains($0.set) || $0.ports == nil }
+        removed = removed.filter { !sets.contains($0.set) || $0.ports == nil }
+        for (element, ports) in wanted {
+            added.formUnion(element.with(ports.subtracting(found[element] ?? RangeSet())))
+        }
+        for (element, ports) in found {
+            removed.formUnion(element.with(ports.subtracting(wanted[element] ?? RangeSet())))
+        }
+    }
+
+    /// The ports of elements that are alike but for those.
+    private static func ports(of elements: Set<SetElement>, in sets: Set<String>) -> [SetElement: RangeSet<Int>] {
+        var result: [SetElement: RangeSet<Int>] = [:]
+        for element in elements where sets.contains(element.set) {
+            guard let ports = element.ports else { continue }
+            result[element.with(ports: nil), default: RangeSet()]
+                .insert(contentsOf: Int(ports.lowerBound)..<Int(ports.upperBound) + 1)
+        }
+        return result
+    }
+}
+
+extension SetElement {
+    fileprivate func with(_ ports: RangeSet<Int>) -> [SetElement] {
+        ports.ranges.map { with(ports: UInt16($0.lowerBound)...UInt16($0.upperBound - 1)) }
+    }
+
+    fileprivate func overlapsPorts(of other: SetElement) -> Bool {
+        guard let mine = ports, let theirs = other.ports else { return ports == other.ports }
+        return mine.overlaps(theirs)
+    }
+}
+
+extension Collection<SetElement> {
+    /// The same elements, ports that follow each other as one range: as they are written, not as a set holds them that
+    /// has each port for itself.
+    func coalesced() -> Set<SetElement> {
+        var result: Set<SetElement> = []
+        var ports: [SetElement: [UInt16]] = [:]
+        for element in self {
+            guard let range = element.ports, range.count == 1 else {
+                result.insert(element)
+                continue
+            }
+            ports[element.with(ports: nil), default: []].append(range.lowerBound)
+        }
+        for (element, list) in ports {
+            var start: UInt16?
+            var last: UInt16 = 0
+            for port in list.sorted() {
+                if let begin = start, port > last &+ 1 {
+                    result.insert(element.with(ports: begin...last))
+                    start = port
+                }
+                start = start ?? port
+                last = port
+            }
+            if let start { result.insert(element.with(ports: start...last)) }
+        }
+        return result
+    }
+}

@@ -1,0 +1,106 @@
+public import IPVSKit
+
+/// An IPv4 or IPv6 network: `10.0.0.0/8`. A single address is one of 32 or 128 bits.
+public struct IPPrefix: Hashable, Sendable {
+    /// The network's first address: all bits past the length are 0.
+    public let address: IPAddress
+    /// How many leading bits count.
+    public let length: Int
+
+    /// The network that an address is in; bits past the length are dropped.
+    ///
+    /// - Precondition: `length` is 0 to 32 for IPv4, 0 to 128 for IPv6.
+    public init(_ address: IPAddress, length: Int) {
+        self.length = length
+        switch address.storage {
+        case .ipv4(let number):
+            precondition((0...32).contains(length), "an IPv4 prefix has 0 to 32 bits")
+            self.address = IPAddress(ipv4: length == 0 ? 0 : number & (UInt32.max << UInt32(32 - length)))
+        case .ipv6(let number):
+            precondition((0...128).contains(length), "an IPv6 prefix has 0 to 128 bits")
+            self.address = IPAddress(ipv6: length == 0 ? 0 : number & (UInt128.max << UInt128(128 - length)))
+        }
+    }
+
+    /// The network of one address.
+    public init(_ address: IPAddress) { self.init(address, length: address.family == .ipv4 ? 32 : 128) }
+
+    /// The network that has just these addresses; nil where none has.
+    init?(from first: IPAddress, through last: IPAddress) {
+        let bits = first.family == .ipv4 ? 32 : 128
+        guard first.family == last.family,
+            let length = (0...bits).first(where: { length in
+                let prefix = IPPrefix(first, length: length)
+                return prefix.address == first && prefix.lastAddress == last
+            })
+        else { return nil }
+        self.init(first, length: length)
+    }
+
+    /// The family of its addresses.
+    public var family: AddressFamily { address.family }
+
+    /// The network's last address.
+    public var lastAddress: IPAddress {
+        switch address.storage {
+        case .ipv4(let number): IPAddress(ipv4: number | (length == 0 ? .max : ~(UInt32.max << UInt32(32 - length))))
+        case .ipv6(let number):
+            IPAddress(ipv6: number | (length == 0 ? .max : ~(UInt128.max << UInt128(128 - length))))
+        }
+    }
+
+    /// Whether an address is in it.
+    public func contains(_ address: IPAddress) -> Bool {
+        address.family == family && self.address <= address && address <= lastAddress
+    }
+}
+
+extension IPPrefix: LosslessStringConvertible, Comparable {
+    /// Reads `10.0.0.0/8`, `10.1.2.3/8` (the network it is in) or an address alone. Nil for anything else.
+    public init?(_ description: String) {
+        let parts = description.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        guard let address = IPAddress(String(parts[0])) as IPAddress? else { return nil }
+        guard parts.count == 2 else {
+            self.init(address)
+            return
+        }
+        let isNumber =
+            !parts[1].isEmpty && parts[1].utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        guard isNumber, let length = Int(parts[1]), length <= (address.family == .ipv4 ? 32 : 128) else { return nil }
+        self.init(address, length: length)
+    }
+
+    /// `10.0.0.0/8`, also for single addresses.
+    public var description: String { "\(address)/\(length)" }
+
+    /// By address, then length.
+    public static func < (lhs: Self, rhs: Self) -> Bool { (lhs.address, lhs.length) < (rhs.address, rhs.length) }
+}
+
+extension IPPrefix: ExpressibleByStringLiteral {
+    /// For networks written in source. A literal that is no network is a mistake of the program and traps.
+    public init(stringLiteral value: String) {
+        // `Self(value)` would come back here: a literal's initialiser wins over the failable one.
+        let parsed: Self? = .init(value)
+        guard let parsed else { preconditionFailure("not a network: \(value)") }
+        self = parsed
+    }
+}
+
+extension IPPrefix: Codable {
+    /// Reads the text.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        let text = try container.decode(String.self)
+        guard let prefix = Self(text) as Self? else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "\(text) is no network")
+        }
+        self = prefix
+    }
+
+    /// Writes the text.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

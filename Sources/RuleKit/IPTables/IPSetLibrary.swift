@@ -1,0 +1,119 @@
+import CIPSet
+import IPVSKit
+import Netlink
+
+/// libipset in a namespace: it talks to the kernel, in this process. One call at a time, since it keeps global state;
+/// and on a thread of its own, since it waits for the kernel and may have to enter the namespace.
+struct IPSetLibrary {
+    /// Nil for the namespace of the process.
+    let namespace: NamespaceHandle?
+
+    private static let lock = Locked(())
+
+    /// The names of all sets that are there.
+    func names() async throws(RuleError) -> Set<String> {
+        let (text, failure) = try await call("list the ipset sets") { Self.output(of: "list -name") }
+        if let failure { throw Self.refusal(failure, "list the ipset sets") }
+        return Set(text.split(separator: "\n").map(String.init))
+    }
+
+    /// What is in those of the sets that are there.
+    func contents(of sets: [IPSet]) async throws(RuleError) -> [IPSet: IPSetContents] {
+        let names = try await names()
+        let found = sets.filter { names.contains($0.name) }
+        let (texts, failure) = try await call("read the ipset sets") {
+            var texts: [IPSet: String] = [:]
+            for set in found {
+                let (text, failure) = Self.output(of: "save \(set.name)")
+                if let failure { return (texts, "\(set.name): \(failure)") }
+                texts[set] = text
+            }
+            return (texts, nil)
+        }
+        if let failure { throw Self.refusal(failure, "read the ipset sets") }
+        return Dictionary(uniqueKeysWithValues: texts.map { ($0, IPSetContents($0, saved: $1)) })
+    }
+
+    /// Makes the sets that are not there, or none of them, and gives those it made.
+    func create(_ sets: [IPSet]) async throws(RuleError) -> [IPSet] {
+        let names = try await names()
+        let missing = sets.filter { !names.contains($0.name) }
+        do {
+            // Without -exist: one that has come up meanwhile is another's.
+            try await restore(missing.map { "create \($0.name) \($0.definition)" })
+        } catch {
+            // Those that were not made yet are none of the names.
+            if let now = try? await self.names() { await destroy(missing.filter { now.contains($0.name) }) }
+            throw error
+        }
+        return missing
+    }
+
+    /// Takes sets away, as far as they can be: what is left is seen with the next pass.
+    func destroy(_ sets: [IPSet]) async {
+        for set in sets { try? await restore(["destroy \(set.name)"]) }
+    }
+
+    /// The lines of an `ipset restore` file, in as few messages to the kernel as they fit in.
+    func restore(_ lines: [String]) async throws(RuleError) {
+        guard !lines.isEmpty else { return }
+        let script = lines.joined(separator: "\n") + "\n"
+        let (_, failure) = try await call("write the ipset sets") {
+            Self.result(of: CIPSet_restore(script, script.utf8.count))
+        }
+        guard let failure else { return }
+        // It names the line, which nobody else can look up.
+        let (number, reason) = Self.line(in: failure)
+        let operation = number.flatMap { $0 <= lines.count ? "run ipset \(lines[$0 - 1])" : nil }
+        throw Self.refusal(reason, operation ?? "write the ipset sets")
+    }
+
+    private func call<Output: Sendable>(
+        _ operation: String, _ body: @escaping @Sendable () -> (Output, String?)
+    ) async throws(RuleError) -> (Output, String?) {
+        do {
+            return try await DetachedThread.run(in: namespace) { Self.lock.withLock { _ in body() } }
+        } catch let failure {
+            throw RuleError(code: .refused, operation: operation, reason: "\(failure)")
+        }
+    }
+
+    private static func output(of command: String) -> (String, String?) { result(of: CIPSet_run(command)) }
+
+    private static func result(of result: CIPSetResult) -> (String, String?) {
+        defer { CIPSet_free(result) }
+        let output = String(cString: result.output)
+        guard !result.succeeded else { return (output, nil) }
+        let error = String(cString: result.error)
+        return (output, error.split(separator: "\n").first.map(String.init) ?? "libipset gave no reason")
+    }
+
+    /// `Error in line 3: Kernel error received: …`, as libipset begins it.
+    static func line(in failure: String) -> (Int?, String) {
+        let introduction = "Error in line "
+        guard failure.hasPrefix(introduction) else { return (nil, failure) }
+        let rest = failure.dropFirst(introduction.count)
+        let digits = rest.prefix { $0.isNumber }
+        return (Int(digits), String(rest.dropFirst(digits.count).drop { $0 == ":" || $0 == " " }))
+    }
+
+    private static func refusal(_ reason: String, _ operation: String) -> RuleError {
+        if reason.contains("Operation not permitted") {
+            return RuleError(
+                code: .notPermitted, operation: operation, reason: reason,
+                hint: "it takes CAP_NET_ADMIN: run it as root")
+        }
+        let missing = [
+            "Cannot open session", "Kernel support protocol", "Kernel and userspace incompatible",
+            "type not supported", "Invalid argument",
+        ]
+        if missing.contains(where: reason.contains) {
+            return RuleError(
+                code: .kernelLacksSupport, operation: operation, reason: reason,
+                hint: "the kernel needs ipset (modules ip_set, ip_set_bitmap_port, ip_set_hash_ip, "
+                    + "ip_set_hash_ipmark, ip_set_hash_ipport, ip_set_hash_ipportnet, ip_set_hash_netnet, "
+                    + "ip_set_hash_netport)")
+        }
+        return RuleError(code: .refused, operation: operation, reason: reason)
+    }
+}

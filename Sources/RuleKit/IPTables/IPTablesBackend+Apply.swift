@@ -1,0 +1,103 @@
+import IPVSKit
+import Netlink
+
+extension IPTablesBackend {
+    /// Makes changes: sets and their elements first where rules are installed, rules first where they go.
+    public func apply(_ changes: [RuleChange]) async throws(RuleError) {
+        guard !changes.isEmpty else { return }
+        let handle = try open()
+        let library = IPSetLibrary(namespace: handle)
+        let edit = SetEdit(changes, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
+        switch edit.role {
+        case .uninstall: try await uninstall(library)
+        case .install(let role): try await install(role, edit, library)
+        case .unchanged:
+            // A translation without a mark does nothing, a mark without its translation leads astray.
+            if !edit.targets.put.isEmpty { try await write(edit.targets, in: handle) }
+            try await library.restore(edit.additions + edit.removals)
+            if edit.targets.put.isEmpty, !edit.targets.isEmpty { try await write(edit.targets, in: handle) }
+        }
+    }
+
+    private func uninstall(_ library: IPSetLibrary) async throws(RuleError) {
+        try await write(in: library.namespace) { saved, _ in saved.removing() }
+        lastLook.withLock { $0 = nil }
+        let names = try await library.names()
+        try await library.restore(sets.filter { names.contains($0.name) }.map { "destroy \($0.name)" })
+    }
+
+    private func install(_ role: RuleRole, _ edit: SetEdit, _ library: IPSetLibrary) async throws(RuleError) {
+        var needed: [IPSet] = []
+        if case .balancer = role { needed = sets }
+        let strays = lastLook.withLock { $0?.strays ?? [] }
+        let created = try await library.create(needed)
+        do throws(RuleError) {
+            try await library.restore(strays + edit.additions + edit.removals)
+            try await write(in: library.namespace, takingDownOnFailure: true) { saved, family in
+                saved.restoring(Skeleton(role: role, family: family), targets: edit.targets, family: family)
+            }
+        } catch {
+            await library.destroy(created)
+            throw error
+        }
+        lastLook.withLock { $0 = nil }
+    }
+
+    private func write(_ targets: TargetEdit, in handle: NamespaceHandle?) async throws(RuleError) {
+        try await write(in: handle) { saved, family in saved.editing(targets, family: family) }
+        lastLook.withLock { look in
+            for family in families { look?.tables[family]?.note(targets, family) }
+        }
+    }
+}
+
+extension IPTablesBackend {
+    /// One iptables-restore for each family that there is something to write for.
+    ///
+    /// What was found by the last look is taken for what is there. Where that is refused, it may be because others
+    /// have changed something since: then another look is taken, and it is tried once more.
+    ///
+    /// - Parameter takingDownOnFailure: whether what was written of it is taken away again, where nothing was before: a
+    ///   table is written as one, but not all tables.
+    private func write(
+        in handle: NamespaceHandle?, takingDownOnFailure: Bool = false,
+        _ document: (SavedTables, AddressFamily) -> String
+    ) async throws(RuleError) {
+        let last = lastLook.withLock { $0 }
+        var located: Located
+        if let last { located = last } else { located = try await locate(in: handle) }
+        let wasEmpty = located.isEmpty
+        do throws(RuleError) {
+            do throws(RuleError) {
+                try await restore(located, in: handle, document)
+            } catch  where error.code == .refused && last != nil && !wasEmpty {
+                located = try await locate(in: handle)
+                try await restore(located, in: handle, document)
+            } catch  where wasEmpty && takingDownOnFailure && IPTablesTool.lacksTables(error) {
+                guard let other = IPTablesVariant.others(than: located.variant).first,
+                    let saved = try? await save(other, in: handle)
+                else { throw error }
+                try await takeDown(located.variant, in: handle)
+                located = saved
+                try await restore(saved, in: handle, document)
+            }
+        } catch {
+            lastLook.withLock { $0 = nil }
+            if wasEmpty, takingDownOnFailure { try? await takeDown(located.variant, in: handle) }
+            throw error
+        }
+    }
+
+    private func takeDown(_ variant: IPTablesVariant, in handle: NamespaceHandle?) async throws(RuleError) {
+        try await restore(save(variant, in: handle), in: handle) { saved, _ in saved.removing() }
+    }
+
+    private func restore(
+        _ located: Located, in handle: NamespaceHandle?, _ document: (SavedTables, AddressFamily) -> String
+    ) async throws(RuleError) {
+        for family in families {
+            let tool = IPTablesTool(family: family, variant: located.variant, namespace: handle)
+            try await tool.restore(document(located.tables[family] ?? SavedTables(""), family))
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import IPVSKit
+
+extension IPTablesBackend {
+    /// With more ports than that whose ``PortRule/twin`` is another, none is translated to it.
+    static let mostTwins = 16
+
+    /// What the kernel should hold for rules. Pure.
+    public func render(_ rules: RuleSet) -> RenderedRules {
+        guard !rules.isEmpty else { return RenderedRules(role: nil, elements: [], order: [], expanded: [], behind: []) }
+        guard case .balancer(let detour) = rules.role else {
+            return RenderedRules(role: rules.role, elements: [], order: [], expanded: [], behind: [])
+        }
+        let sets = IPSet.all(families)
+        let targets = families.map(TargetRule.set)
+        let afterTargets = sets.firstIndex { $0.use == .allowed } ?? sets.endIndex
+        var result = RenderedRules(
+            role: rules.role, elements: [],
+            order: sets[..<afterTargets].map(\.name) + targets + sets[afterTargets...].map(\.name),
+            expanded: Set(sets.filter(\.use.hasPorts).map(\.name)),
+            behind: Set(sets.filter(\.use.isBehind).map(\.name)))
+        // Each costs a rule that every new connection meets.
+        let hasTwins = rules.ports.values.count { $0.twin != nil } <= Self.mostTwins
+        for family in families {
+            var elements = ElementList(family: family)
+            // What is balanced elsewhere is translated there.
+            for (binding, rule) in rules.ports {
+                let target = rule.target ?? (hasTwins ? rule.twin : nil)
+                elements.add(binding, rule, target: detour?.scope == .everything ? nil : target)
+            }
+            for (address, mark) in rules.virtualAddresses where address.family == family {
+                elements.insert(.virtualAddresses, address: address, value: .mark(mark))
+            }
+            for path in rules.masqueraded where path.task.family == family {
+                elements.insert(.sourceNAT, mark: path.mark, address: path.task)
+            }
+            for prefix in rules.hairpins where prefix.family == family {
+                for prefix in prefix.ofHash { elements.insert(.hairpins, prefix: prefix) }
+            }
+            for task in rules.tasks where task.family == family { elements.insert(.tasks, address: task) }
+            result.elements.formUnion(elements.all)
+        }
+        return result
+    }
+}
+
+/// The elements for one family; those that have none come out the same for both.
+private struct ElementList {
+    let family: AddressFamily
+    private(set) var all: Set<SetElement> = []
+
+    init(family: AddressFamily) { self.family = family }
+
+    mutating func insert(
+        _ use: IPSet.Use, mark: FirewallMark? = nil, transport: TransportProtocol? = nil,
+        ports: ClosedRange<UInt16>? = nil, address: IPAddress? = nil, prefix: IPPrefix? = nil,
+        value: SetElement.Value? = nil
+    ) {
+        all.insert(
+            SetElement(
+                IPSet(use, family).name, mark: mark, transport: transport, ports: ports, address: address,
+                prefix: prefix, value: value))
+    }
+
+    mutating func add(_ binding: PortBinding, _ rule: PortRule, target: UInt16?) {
+        guard let marked = IPSet.Use.marked(binding.transport),
+            let restricted = IPSet.Use.restricted(binding.transport),
+            binding.address == nil || binding.address?.family == family
+        else { return }
+        insert(binding.address == nil ? marked : .markedAt, binding, value: .mark(rule.mark))
+        if let networks = rule.allowed {
+            insert(binding.address == nil ? restricted : .restrictedAt, binding)
+            for network in networks where network.family == family {
+                for prefix in network.ofHash {
+                    insert(
+                        binding.address == nil ? .allowed : .allowedAt, transport: binding.transport,
+                        ports: binding.ports, address: binding.address, prefix: prefix)
+                }
+            }
+        }
+        if let target, target != binding.ports.lowerBound {
+            all.insert(
+                SetElement(
+                    TargetRule.set(family), mark: rule.mark, transport: binding.transport, ports: binding.ports,
+                    address: binding.address, value: .port(target)))
+        }
+    }
+
+    private mutating func insert(_ use: IPSet.Use, _ binding: PortBinding, value: SetElement.Value? = nil) {
+        switch use.layout {
+        case .port: insert(use, ports: binding.ports, value: value)
+        case .networkPort:
+            for prefix in IPPrefix.everywhere(family).ofHash {
+                insert(use, transport: binding.transport, ports: binding.ports, prefix: prefix, value: value)
+            }
+        default:
+            insert(
+                use, transport: binding.transport, ports: binding.ports, address: binding.address, value: value)
+        }
+    }
+}
+
+extension IPSet.Use {
+    /// Whether ports are part of the key: the kernel keeps each for itself.
+    fileprivate var hasPorts: Bool {
+        switch layout {
+        case .port, .networkPort, .addressPort, .addressPortNetwork: true
+        case .address, .addressMark, .networkPair: false
+        }
+    }
+}
+
+extension IPSet.Use {
+    /// Whether a packet meets it only after IPVS has sent it on.
+    fileprivate var isBehind: Bool {
+        switch self {
+        case .tasks, .hairpins, .sourceNAT: true
+        default: false
+        }
+    }
+}
+
+extension IPPrefix {
+    fileprivate static func everywhere(_ family: AddressFamily) -> IPPrefix {
+        IPPrefix(family == .ipv4 ? IPAddress(ipv4: 0) : IPAddress(ipv6: 0), length: 0)
+    }
+
+    /// As hash types of ipset take it: a network of all addresses they do not, but its halves.
+    fileprivate var ofHash: [IPPrefix] {
+        guard length == 0 else { return [self] }
+        let upper = family == .ipv4 ? IPAddress(ipv4: 1 << 31) : IPAddress(ipv6: 1 << 127)
+        return [IPPrefix(address, length: 1), IPPrefix(upper, length: 1)]
+    }
+}

@@ -1,0 +1,47 @@
+import IPVSKit
+
+/// A rule that translates a published port before IPVS sees it: the one case that costs a rule for each port, or range
+/// of ports. They come and go like the elements of a set, which is called as no real one is.
+enum TargetRule {
+    /// The chain they are in.
+    static let chain = "MESH-TARGET"
+
+    /// The set that an element is in which stands for a rule.
+    static func set(_ family: AddressFamily) -> String { IPSet.prefix + (family == .ipv4 ? "target4" : "target6") }
+
+    /// The rule as iptables-save prints it. The mark is looked at, too: without it IPVS would not take the packet, and
+    /// the port be another than the one that was asked for.
+    static func line(_ element: SetElement) -> String? {
+        guard let mark = element.mark, let transport = element.transport, let ports = element.ports,
+            case .port(let target) = element.value
+        else { return nil }
+        let destination = element.address.map { "-d \(IPPrefix($0)) " } ?? ""
+        let range = ports.count > 1
+        let dport = range ? "\(ports.lowerBound):\(ports.upperBound)" : "\(ports.lowerBound)"
+        let last = min(Int(target) + ports.count - 1, Int(UInt16.max))
+        // The number behind the slash is the port that becomes the first of the targets.
+        let translated = range ? "\(target)-\(last)/\(ports.lowerBound)" : "\(target)"
+        return "-A \(chain) \(destination)-p \(transport) -m mark --mark \(mark) -m \(transport) --dport \(dport) "
+            + "-j DNAT --to-destination :\(translated)"
+    }
+
+    /// The element that a rule stands for; nil for one that is none of ours.
+    static func element(_ line: String, _ family: AddressFamily) -> SetElement? {
+        let words = line.split(separator: " ")
+        func value(of option: Substring) -> Substring? {
+            words.firstIndex(of: option).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+        }
+        guard let transport = value(of: "-p").flatMap({ TransportProtocol(String($0)) }),
+            let mark = value(of: "--mark").flatMap(IPSet.mark),
+            let ends = value(of: "--dport")?.split(separator: ":").map({ UInt16($0) }),
+            let first = ends.first ?? nil, let last = ends.last ?? nil, first != 0, first <= last,
+            let destination = value(of: "--to-destination"), destination.hasPrefix(":"),
+            let target = UInt16(destination.dropFirst().prefix { $0.isNumber })
+        else { return nil }
+        let element = SetElement(
+            set(family), mark: mark, transport: transport, ports: first...last,
+            address: value(of: "-d").flatMap { IPPrefix(String($0)) }?.address, value: .port(target))
+        // What else stands in the rule makes it another.
+        return self.line(element) == line ? element : nil
+    }
+}

@@ -1,0 +1,60 @@
+import IPVSKit
+
+extension NFTablesBackend {
+    /// What our table should hold for rules. Pure.
+    public func render(_ rules: RuleSet) -> RenderedRules {
+        var elements: Set<SetElement> = []
+        func put(
+            _ set: NFTablesSet, mark: FirewallMark? = nil, transport: TransportProtocol? = nil,
+            ports: ClosedRange<UInt16>? = nil, address: IPAddress? = nil, prefix: IPPrefix? = nil,
+            value: SetElement.Value? = nil
+        ) {
+            elements.insert(
+                SetElement(
+                    set.rawValue, mark: mark, transport: transport, ports: ports, address: address, prefix: prefix,
+                    value: value))
+        }
+        for (binding, rule) in rules.ports {
+            let mark = rule.mark
+            if let address = binding.address {
+                put(
+                    .of(address.family, .marksAt4, .marksAt6), transport: binding.transport, ports: binding.ports,
+                    address: address, value: .mark(mark))
+            } else if binding.isRange, let set = NFTablesSet.ranges(binding.transport) {
+                put(set, ports: binding.ports, value: .mark(mark))
+            } else {
+                put(.marks, transport: binding.transport, ports: binding.ports, value: .mark(mark))
+            }
+            put(.published, mark: mark)
+            put(.counters, mark: mark, value: .counter(Self.counterName(binding)))
+            if let allowed = rule.allowed {
+                put(.restricted, mark: mark)
+                for prefix in allowed { put(.of(prefix.family, .allowed4, .allowed6), mark: mark, prefix: prefix) }
+            }
+            if let target = rule.target ?? rule.twin {
+                for (offset, port) in binding.ports.enumerated() {
+                    put(.targets, mark: mark, ports: port...port, value: .port(target + UInt16(offset)))
+                }
+            }
+        }
+        for (address, mark) in rules.virtualAddresses {
+            put(.of(address.family, .vips4, .vips6), address: address, value: .mark(mark))
+            put(.published, mark: mark)
+        }
+        for path in rules.masqueraded {
+            put(.of(path.task.family, .masquerade4, .masquerade6), mark: path.mark, address: path.task)
+        }
+        for prefix in rules.hairpins { put(.of(prefix.family, .hairpin4, .hairpin6), prefix: prefix) }
+        return RenderedRules(
+            role: rules.isEmpty ? nil : rules.role, elements: elements, order: NFTablesSet.allCases.map(\.rawValue),
+            expanded: Set(NFTablesSet.expanded.map(\.rawValue)), behind: Set(NFTablesSet.behind.map(\.rawValue)))
+    }
+
+    /// `tcp-1080`, `udp-1000-1010`, `tcp-1080-at-192.168.5.1`: what `nft` takes for a name.
+    static func counterName(_ binding: PortBinding) -> String {
+        let address = binding.address.map {
+            "-at-" + $0.description.split(separator: ":", omittingEmptySubsequences: false).joined(separator: "_")
+        }
+        return "\(binding.transport)-\(PortBinding.text(of: binding.ports))" + (address ?? "")
+    }
+}

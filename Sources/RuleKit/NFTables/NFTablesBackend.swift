@@ -1,0 +1,128 @@
+import CNFTables
+public import IPVSKit
+import Netlink
+
+/// Rules by nftables, in a table of our own, without starting a program.
+///
+/// The constant part goes by libnftables, in one transaction; elements of sets go as netfilter messages of our own, in
+/// another.
+public struct NFTablesBackend: RuleBackend {
+    /// `nftables`.
+    public var name: String { "nftables" }
+
+    private let namespace: NetworkNamespace
+
+    /// For a namespace, by default that of the process.
+    public init(in namespace: NetworkNamespace = .current) { self.namespace = namespace }
+
+    /// Whether the kernel takes the rules: it is asked to check them, and nothing is changed.
+    public func isSupported(_ role: RuleRole = .balancer(detour: nil)) async -> Bool {
+        let text = NFTablesSkeleton(role).text
+        return (try? await run("check the rules") { () throws(RuleError) in try NFTablesLibrary.check(text) }) != nil
+    }
+
+    /// What is in the kernel of what is ours.
+    public func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules {
+        let found = try await run("read the nftables rules") { () throws(RuleError) in
+            guard let listing = try NFTablesLibrary.listing() else { return nil as (NFTablesListing, Set<SetElement>)? }
+            let sets = NFTablesSet.allCases.filter { set in
+                listing.blocks[set.heading] == NFTablesListing.of(set)
+            }
+            return (listing, try NFTablesElements().read(sets))
+        }
+        guard let (listing, elements) = found else { return ObservedRules() }
+        let faults = try await faults(of: listing, role)
+        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements)
+    }
+
+    /// Makes changes, the constant part first: with empty sets it does nothing. Each of the two is one transaction.
+    public func apply(_ changes: [RuleChange]) async throws(RuleError) {
+        try await run("write the nftables rules") { () throws(RuleError) in
+            var removed: [SetElement] = []
+            var added: [SetElement] = []
+            for change in changes {
+                switch change {
+                case .install(let role, _): try Self.install(role)
+                case .uninstall:
+                    // Made first where it has gone meanwhile.
+                    _ = try NFTablesLibrary.run(
+                        "table \(NFTablesSkeleton.table)\ndelete table \(NFTablesSkeleton.table)\n",
+                        operation: "delete the nftables rules")
+                    return
+                case .put(let element, let replaced):
+                    removed += replaced
+                    added.append(element)
+                case .remove(let element): removed.append(element)
+                }
+            }
+            guard !(removed.isEmpty && added.isEmpty) else { return }
+            try NFTablesElements().commit(removing: removed, putting: added)
+        }
+    }
+
+    private static func install(_ role: RuleRole) throws(RuleError) {
+        let skeleton = NFTablesSkeleton(role)
+        let wanted = skeleton.text
+        let found = try NFTablesLibrary.listing()
+        if found?.isDormant == true {
+            // Not together with what follows: Linux refuses to wake a table whose chains change (EINVAL).
+            _ = try NFTablesLibrary.run(
+                "add table \(NFTablesSkeleton.table)\n", operation: "wake the nftables table")
+        }
+        let obstacles = found?.removing(allBut: NFTablesListing(wanted)) ?? []
+        do throws(RuleError) {
+            _ = try NFTablesLibrary.run(
+                (obstacles + [wanted]).joined(separator: "\n"), operation: "install the nftables rules")
+        } catch {
+            var error = error
+            if error.code == .kernelLacksSupport, let part = refusedPart(of: skeleton) {
+                error.reason += ", at \(part)"
+            }
+            throw error
+        }
+    }
+
+    /// The first chain or rule that the kernel does not take by itself: of an expression that it lacks libnftables says
+    /// no more than that it is somewhere in the table. Nothing is changed.
+    private static func refusedPart(of skeleton: NFTablesSkeleton) -> String? {
+        var tried = skeleton
+        for index in tried.chains.indices { tried.chains[index].rules = [] }
+        let bare = tried
+        if (try? NFTablesLibrary.check(bare.text)) == nil { return "its chains" }
+        for (index, chain) in skeleton.chains.enumerated() {
+            for rule in chain.rules {
+                tried = bare
+                tried.chains[index].rules = [rule]
+                if (try? NFTablesLibrary.check(tried.text)) == nil { return "chain \(chain.name): \(rule)" }
+            }
+        }
+        return nil
+    }
+
+    /// How the table differs from what it should be. Versions of nft may write the same rules otherwise: so where the
+    /// text differs, it is compared with what this one makes of ours in a namespace that nobody sees.
+    private func faults(of listing: NFTablesListing, _ role: RuleRole) async throws(RuleError) -> [RuleFault] {
+        let text = NFTablesSkeleton(role).text
+        let faults = listing.faults(against: NFTablesListing(text))
+        guard !faults.isEmpty, let scratch = try? await NamespaceHandle.scratch() else { return faults }
+        let same = try? await DetachedThread.run(in: scratch) { () throws(RuleError) in
+            _ = try NFTablesLibrary.run(text, operation: "load the rules in a scratch namespace")
+            return try NFTablesLibrary.listing()
+        }
+        return (same ?? nil).map { listing.faults(against: $0) } ?? faults
+    }
+
+    /// On a thread in the namespace: libnftables and netfilter sockets block, and belong to the one they are made in.
+    private func run<Value: Sendable>(
+        _ operation: String, _ body: @escaping @Sendable () throws(RuleError) -> Value
+    ) async throws(RuleError) -> Value {
+        do {
+            // A thread that is there already need not enter, which takes CAP_SYS_ADMIN.
+            return try await DetachedThread.run(in: namespace.isCurrent ? nil : try namespace.open(), body)
+        } catch let error as RuleError {
+            throw error
+        } catch {
+            throw RuleError(code: .refused, operation: operation, reason: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,106 @@
+import IPVSKit
+
+/// The sets and maps of our table, in the order in which a packet meets what is in them, the last first.
+enum NFTablesSet: String, CaseIterable {
+    case hairpin4, hairpin6
+    case masquerade4, masquerade6
+    case published
+    case targets
+    case allowed4, allowed6
+    case restricted
+    case counters
+    case vips4, vips6
+    case rangesTCP = "ranges_tcp"
+    case rangesUDP = "ranges_udp"
+    case rangesSCTP = "ranges_sctp"
+    case marks
+    case marksAt4 = "marks_at4"
+    case marksAt6 = "marks_at6"
+
+    /// A part of a key, in the order of ``key``.
+    enum KeyPart: Equatable {
+        case mark, transport, port
+        case address(AddressFamily)
+        case prefix(AddressFamily)
+    }
+
+    enum ValueType {
+        case mark, port, counter
+    }
+
+    var key: [KeyPart] {
+        switch self {
+        case .hairpin4: [.prefix(.ipv4), .prefix(.ipv4)]
+        case .hairpin6: [.prefix(.ipv6), .prefix(.ipv6)]
+        case .masquerade4: [.mark, .address(.ipv4)]
+        case .masquerade6: [.mark, .address(.ipv6)]
+        case .published, .restricted, .counters: [.mark]
+        case .targets: [.mark, .port]
+        case .allowed4: [.mark, .prefix(.ipv4)]
+        case .allowed6: [.mark, .prefix(.ipv6)]
+        case .vips4: [.address(.ipv4)]
+        case .vips6: [.address(.ipv6)]
+        case .rangesTCP, .rangesUDP, .rangesSCTP: [.port]
+        case .marks: [.transport, .port]
+        case .marksAt4: [.address(.ipv4), .transport, .port]
+        case .marksAt6: [.address(.ipv6), .transport, .port]
+        }
+    }
+
+    var value: ValueType? {
+        switch self {
+        case .hairpin4, .hairpin6, .masquerade4, .masquerade6, .published, .allowed4, .allowed6, .restricted: nil
+        case .counters: .counter
+        case .targets: .port
+        case .vips4, .vips6, .rangesTCP, .rangesUDP, .rangesSCTP, .marks, .marksAt4, .marksAt6: .mark
+        }
+    }
+
+    /// Keys are intervals. A map whose intervals are over more than one part is refused by Linux 6.12 (EOPNOTSUPP), so
+    /// ranges of ports have a map for each protocol, and at one address stand port by port.
+    var isInterval: Bool {
+        switch self {
+        case .hairpin4, .hairpin6, .allowed4, .allowed6, .rangesTCP, .rangesUDP, .rangesSCTP: true
+        default: false
+        }
+    }
+
+    /// Those that hold each port of a range for itself.
+    static let expanded: [NFTablesSet] = [.marksAt4, .marksAt6]
+
+    /// Those that a packet meets only after IPVS has sent it on.
+    static let behind: [NFTablesSet] = [.hairpin4, .hairpin6, .masquerade4, .masquerade6, .published]
+
+    static func ranges(_ transport: TransportProtocol) -> NFTablesSet? {
+        switch transport {
+        case .tcp: .rangesTCP
+        case .udp: .rangesUDP
+        case .sctp: .rangesSCTP
+        default: nil
+        }
+    }
+
+    static func of(_ family: AddressFamily, _ ipv4: NFTablesSet, _ ipv6: NFTablesSet) -> NFTablesSet {
+        family == .ipv4 ? ipv4 : ipv6
+    }
+
+    /// As `nft` lists it.
+    var declaration: [String] {
+        let values: [ValueType: String] = [.mark: " : mark", .port: " : inet_service", .counter: " : counter"]
+        let type = "\t\ttype " + key.map(\.typeName).joined(separator: " . ") + (value.flatMap { values[$0] } ?? "")
+        return ["\t\(value == nil ? "set" : "map") \(rawValue) {", type]
+            + (isInterval ? ["\t\tflags interval"] : []) + ["\t}"]
+    }
+}
+
+extension NFTablesSet.KeyPart {
+    fileprivate var typeName: String {
+        switch self {
+        case .mark: "mark"
+        case .transport: "inet_proto"
+        case .port: "inet_service"
+        case .address(.ipv4), .prefix(.ipv4): "ipv4_addr"
+        case .address(.ipv6), .prefix(.ipv6): "ipv6_addr"
+        }
+    }
+}

@@ -1,0 +1,130 @@
+import IPVSKit
+
+/// The rules that never change: they look everything up, so that a published port costs none.
+///
+/// Every line is written as `nft` 1.0.6 lists it, so that what is listed can be compared word for word.
+struct NFTablesSkeleton: Equatable {
+    struct Chain: Equatable {
+        var name: String
+        /// `type filter hook …` for a base chain.
+        var hook: String?
+        var rules: [String]
+
+        var lines: [String] {
+            ["\tchain \(name) {"] + (hook.map { ["\t\t\($0); policy accept;"] } ?? [])
+                + rules.map { "\t\t" + $0 } + ["\t}"]
+        }
+    }
+
+    static let table = "inet meshctl"
+
+    var sets: [NFTablesSet]
+    var chains: [Chain]
+
+    init(_ role: RuleRole) {
+        switch role {
+        case .balancer(let detour):
+            sets = NFTablesSet.allCases
+            chains = Self.balancer(detour)
+        case .turnaround(let node):
+            sets = []
+            chains = [
+                Chain(name: "nat-prerouting", hook: Self.natPrerouting, rules: ["ip saddr \(node) dnat ip to \(node)"]),
+                Chain(name: "nat-postrouting", hook: Self.natPostrouting, rules: ["ip daddr \(node) masquerade"]),
+            ]
+        }
+    }
+
+    private static let natPrerouting = "type nat hook prerouting priority dstnat"
+    private static let natOutput = "type nat hook output priority -100"
+    private static let natPostrouting = "type nat hook postrouting priority srcnat"
+
+    private static func balancer(_ detour: Detour?) -> [Chain] {
+        let isElsewhere = detour?.scope == .everything
+        // The original direction only: an answer to a connection of the node's own, whose source port happens to be
+        // published, must not be balanced.
+        let enter = "ct direction original fib daddr type local jump "
+        var chains = [
+            // The node itself is always allowed: it comes by lo, or from the detour.
+            Chain(
+                name: "restrict",
+                rules: [
+                    detour.map { "iifname { \"lo\", \"\($0.interface)\" } return" } ?? "iifname \"lo\" return",
+                    "meta mark . ip saddr @allowed4 return", "meta mark . ip6 saddr @allowed6 return",
+                    "counter drop",
+                ]),
+            Chain(name: "marking", rules: loopbackReturns + lookups.map { "meta mark set \($0)" } + [countByMark]),
+            Chain(
+                name: "translate",
+                rules: ["meta l4proto { tcp, udp, sctp } dnat to :meta mark . th dport map @targets"]),
+            Chain(
+                name: "prerouting", hook: "type filter hook prerouting priority mangle",
+                rules: isElsewhere ? [] : [enter + "marking", "meta mark @restricted jump restrict"]),
+            // A chain of type route, since the mark decides where the packet goes.
+            Chain(
+                name: "output", hook: "type route hook output priority mangle",
+                rules: isElsewhere ? [] : [enter + "marking"]),
+        ]
+        if let detour { chains.append(Chain(name: "detour", rules: leaving(for: detour))) }
+        chains += [
+            Chain(
+                name: "nat-prerouting", hook: natPrerouting,
+                rules: isElsewhere ? [enter + "detour"] : ["jump translate"]),
+            Chain(name: "nat-output", hook: natOutput, rules: output(detour)),
+            // A nat chain here also makes conntrack find another source port where two published ports with one target
+            // would give a task the same connection twice.
+            Chain(name: "nat-postrouting", hook: natPostrouting, rules: sourceNAT(detour)),
+        ]
+        return chains
+    }
+
+    /// IPVS drops what comes from loopback addresses.
+    private static let loopbackReturns = ["ip daddr 127.0.0.0/8 return", "ip6 daddr ::1 return"]
+    private static let countByMark = "counter name meta mark map @counters"
+
+    /// What gives a mark, the more special later: a rule whose lookup finds nothing leaves the mark as it is.
+    private static let lookups = [
+        "ip daddr map @vips4", "ip6 daddr map @vips6",
+        "tcp dport map @ranges_tcp", "udp dport map @ranges_udp", "sctp dport map @ranges_sctp",
+        "meta l4proto . th dport map @marks",
+        "ip daddr . meta l4proto . th dport map @marks_at4", "ip6 daddr . meta l4proto . th dport map @marks_at6",
+    ]
+
+    private static func output(_ detour: Detour?) -> [String] {
+        switch detour?.scope {
+        case nil: ["jump translate"]
+        case .loopback: ["ip daddr 127.0.0.0/8 jump detour", "jump translate"]
+        case .everything: ["ct direction original fib daddr type local jump detour"]
+        }
+    }
+
+    /// A map cannot be asked whether it has a key; so the mark is looked up, and taken off again: IPVS must not see it
+    /// here.
+    private static func leaving(for detour: Detour) -> [String] {
+        lookups.filter { !$0.contains("@vips") && !$0.hasPrefix("ip6 ") }.map {
+            "meta mark set \($0) meta mark set 0x00000000 dnat ip to \(detour.address)"
+        }
+    }
+
+    private static func sourceNAT(_ detour: Detour?) -> [String] {
+        var rules: [String] = []
+        if let detour {
+            // Out to the other namespace with an address that it can answer, whichever the client has bound to, and from
+            // there to the tasks with one that they can.
+            rules.append("oifname \"\(detour.interface)\" masquerade")
+            if detour.scope == .loopback { rules.append("meta mark @published ip saddr \(detour.address) masquerade") }
+        }
+        return rules + [
+            "meta mark . ip daddr @masquerade4 masquerade", "meta mark . ip6 daddr @masquerade6 masquerade",
+            "meta mark @published ip saddr . ip daddr @hairpin4 masquerade",
+            "meta mark @published ip6 saddr . ip6 daddr @hairpin6 masquerade",
+        ]
+    }
+
+    /// As `nft` lists the table.
+    var text: String {
+        let blocks = sets.map(\.declaration) + chains.map(\.lines)
+        return "table \(Self.table) {\n" + blocks.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
+            + "}\n"
+    }
+}

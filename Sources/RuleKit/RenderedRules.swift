@@ -1,0 +1,13 @@
+/// A ``RuleSet`` in the terms of a backend: constant rules for the role, and what is in the sets they look up.
+public struct RenderedRules: Hashable, Sendable {
+    /// Nil where a namespace needs no rules.
+    public var role: RuleRole?
+    /// What varies.
+    public var elements: Set<SetElement>
+    /// The sets in the order in which a packet meets what is in them, the last first.
+    public var order: [String]
+    /// The sets that hold each port of a range for itself.
+    public var expanded: Set<String>
+    /// The sets that a packet meets only after IPVS has sent it on.
+    public var behind: Set<String>
+}

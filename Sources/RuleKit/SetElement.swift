@@ -1,0 +1,103 @@
+public import IPVSKit
+
+/// An element of a set or map that a backend's rules look things up in: what varies while the rules stay.
+///
+/// Which of the parts make up the key, and in which order, the set says.
+public struct SetElement: Hashable, Sendable {
+    /// What a map gives for a key.
+    public enum Value: Hashable, Sendable {
+        /// A firewall mark.
+        case mark(FirewallMark)
+        /// A port; for a range the first one.
+        case port(UInt16)
+        /// A named counter.
+        case counter(String)
+    }
+
+    /// The set or map.
+    public var set: String
+    /// The mark, where it is part of the key.
+    public var mark: FirewallMark?
+    /// The protocol, where it is part of the key.
+    public var transport: TransportProtocol?
+    /// The ports, where they are part of the key.
+    public var ports: ClosedRange<UInt16>?
+    /// The address, where it is part of the key.
+    public var address: IPAddress?
+    /// The network, where it is part of the key.
+    public var prefix: IPPrefix?
+    /// The last address of what was found where a network should be and is none; no element of ours has it.
+    public var lastAddress: IPAddress?
+    /// What it maps to; nil in a set.
+    public var value: Value?
+
+    init(
+        _ set: String, mark: FirewallMark? = nil, transport: TransportProtocol? = nil,
+        ports: ClosedRange<UInt16>? = nil, address: IPAddress? = nil, prefix: IPPrefix? = nil, value: Value? = nil
+    ) {
+        self.set = set
+        self.mark = mark
+        self.transport = transport
+        self.ports = ports
+        self.address = address
+        self.prefix = prefix
+        self.value = value
+    }
+
+    /// The same with other ports.
+    func with(ports: ClosedRange<UInt16>?) -> Self {
+        var other = self
+        other.ports = ports
+        return other
+    }
+
+    /// The key but for its ports: what decides with which others it can overlap.
+    var keyWithoutPorts: Self {
+        var other = self
+        other.ports = nil
+        other.value = nil
+        return other
+    }
+}
+
+extension SetElement: CustomStringConvertible, Comparable {
+    private var key: String {
+        var parts: [String] = []
+        if let mark { parts.append("\(mark)") }
+        if let address { parts.append("\(address)") }
+        if let transport { parts.append("\(transport)") }
+        if let ports { parts.append(PortBinding.text(of: ports)) }
+        if let prefix { parts.append(lastAddress.map { "\(prefix.address)-\($0)" } ?? "\(prefix)") }
+        return parts.joined(separator: " . ")
+    }
+
+    /// `marks 1080 : 0x102`.
+    public var description: String {
+        switch value {
+        case nil: "\(set) \(key)"
+        case .mark(let mark): "\(set) \(key) : \(mark)"
+        case .port(let port): "\(set) \(key) : \(port)"
+        case .counter(let name): "\(set) \(key) : \(name)"
+        }
+    }
+
+    /// By set, then by the parts of the key.
+    public static func < (lhs: Self, rhs: Self) -> Bool {
+        if lhs.set != rhs.set { return lhs.set < rhs.set }
+        if lhs.mark != rhs.mark { return before(lhs.mark, rhs.mark) }
+        if lhs.address != rhs.address { return before(lhs.address, rhs.address) }
+        if lhs.transport != rhs.transport { return before(lhs.transport, rhs.transport) }
+        if lhs.ports != rhs.ports {
+            return before(lhs.ports?.lowerBound, rhs.ports?.lowerBound)
+                || (lhs.ports?.lowerBound == rhs.ports?.lowerBound
+                    && before(lhs.ports?.upperBound, rhs.ports?.upperBound))
+        }
+        if lhs.prefix != rhs.prefix { return before(lhs.prefix, rhs.prefix) }
+        return lhs.value != rhs.value && lhs.description < rhs.description
+    }
+
+    private static func before<Part: Comparable>(_ left: Part?, _ right: Part?) -> Bool {
+        guard let right else { return false }
+        return left.map { $0 < right } ?? true
+    }
+}

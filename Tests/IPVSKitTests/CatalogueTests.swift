@@ -1,0 +1,69 @@
+import IPVSKit
+import SystemPackage
+import TestSupport
+import Testing
+
+/// The snippets of the articles in IPVSKit's catalogue, which are compiled here and never run: what they show must be
+/// there. Those of the article on testing are run, by `ArticleTests`.
+@Suite struct CatalogueTests {
+    private func overview() async throws {
+        let ipvs = try IPVS()
+        let web = VirtualService.ID.address("192.168.5.1", port: 80, protocol: .tcp)
+        try await ipvs.perform([
+            .createService(VirtualService(id: web, scheduler: .roundRobin)),
+            .createDestination(Destination("10.0.0.11", port: 8080), of: web),
+            .createDestination(Destination("10.0.0.12", port: 8080), of: web),
+        ]).get()
+    }
+
+    private func gettingStarted() async throws {
+        let ipvs = try IPVS()
+        let web = VirtualService.ID.address("192.168.5.1", port: 80, protocol: .tcp)
+
+        let found = try await ipvs.table()
+        var wanted = found
+        wanted[web] = Table.Entry(
+            VirtualService(id: web, scheduler: .weightedRoundRobin),
+            destinations: [Destination("10.0.0.11", port: 8080), Destination("10.0.0.12", port: 8080, weight: 2)])
+
+        try await ipvs.perform(Table.changes(from: found, to: wanted)).get()
+
+        try await ipvs.modify(Destination.ID("10.0.0.11", port: 8080), of: web) { $0.weight = 0 }
+        try await ipvs.update(web, setting: .hashFallback)
+        let isGone = try await ipvs.drain(.init("10.0.0.11", port: 8080), of: web, within: .seconds(60))
+        _ = isGone
+    }
+
+    private func networkNamespaces() throws {
+        let host = try IPVS()  // the calling thread's
+        let sandbox = try IPVS(in: .named("ingress_sbox"))  // made by `ip netns add`
+        let container = try IPVS(in: .pid(4211))
+        let mounted = try IPVS(in: .path("/run/docker/netns/1-abc"))
+        _ = (host, sandbox, container, mounted)
+    }
+
+    private func errors(_ ipvs: IPVS, _ web: VirtualService.ID) async throws {
+        do {
+            try await ipvs.delete(web)
+        } catch let error where error.code == .serviceNotFound {
+            // It is gone: as it should be.
+        }
+    }
+
+    @Test(arguments: [("IPVSKit", 1), ("GettingStarted", 4), ("NetworkNamespaces", 1), ("Errors", 1)])
+    func articlesShowWhatIsCompiled(article: String, count: Int) throws {
+        let own = FilePath(#filePath)
+        let root = own.removingLastComponent().removingLastComponent().removingLastComponent()
+        // Line by line, but for the indentation.
+        func trimmed(_ text: some StringProtocol) -> String {
+            text.split(separator: "\n").map { $0.drop { $0 == " " } }.joined(separator: "\n")
+        }
+        let compiled = trimmed(try own.text())
+        let text = try root.appending("Sources/IPVSKit/IPVSKit.docc/\(article).md").text()
+        let snippets = text.split(separator: "```swift\n").dropFirst().compactMap { $0.split(separator: "```").first }
+            // A manifest's.
+            .filter { !$0.hasPrefix(".package") }
+        #expect(snippets.count == count)
+        for snippet in snippets { #expect(compiled.contains(trimmed(snippet)), "\(snippet)") }
+    }
+}

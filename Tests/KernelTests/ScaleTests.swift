@@ -1,0 +1,117 @@
+import IPVSKit
+import MeshKit
+import RuleKit
+import SystemPackage
+import TestSupport
+import Testing
+
+extension KernelTests {
+    /// Thousands of published ports.
+    @Suite struct ScaleTests {
+        @Test(arguments: RuleTool.tested) func publishedPortsCostNoRule(tool: RuleTool) async throws {
+            try await MeshHost.with(rules: tool) { host in
+                try await host.addTasks()
+                try await host.meshctl("publish", "1000:80", "nginx")
+                let withOne = try await host.ruleCount()
+                try #require(withOne > 10)
+                try await host.publish(4999, from: 1001)
+                #expect(try await host.meshctl(["plan"]).status == 0)
+
+                #expect(try await host.ruleCount() == withOne)
+                #expect(try await host.markCount() == 5000)
+                let services = try await host.node.check("ipvsadm", "-Sn").split(separator: "\n")
+                #expect(services.count { $0.hasPrefix("-A") } == 10000, "one for each family")
+            }
+        }
+
+        /// As the kernel has no map of ranges for more than one protocol, each has one.
+        @Test(.enabled(if: RuleTool.tested.contains(.nftables), "this kernel has no nftables of the family inet"))
+        func aRangeIsOneElement() async throws {
+            try await MeshHost.with(rules: .nftables) { host in
+                try await host.addTasks()
+                try await host.meshctl("publish", "20000-29999:20000-29999/udp", "nginx")
+                let map = try await host.node.check("nft", "list", "map", "inet", "meshctl", "ranges_udp")
+                #expect(map.contains("elements = { 20000-29999 : 0x00000100 }"), "\(map)")
+                let marks = try await host.node.check("nft", "list", "map", "inet", "meshctl", "marks")
+                #expect(!marks.contains("elements"), "\(marks)")
+            }
+        }
+
+        /// A write must not read what others have: libnftables does, for every set with intervals.
+        @Test(.enabled(if: RuleTool.tested.contains(.nftables), "this kernel has no nftables of the family inet"))
+        func aWriteCostsTheSameBesideALargeForeignSet() async throws {
+            try await MeshHost.with(rules: .nftables) { host in
+                try await host.addTasks()
+                try await host.meshctl("publish", "1080:80", "nginx")
+                let alone = try await host.timeOfOneMorePort(from: 2000)
+                let elements = (0..<20000).map { "10.\(100 + $0 >> 14).\($0 >> 6 & 255).\(($0 & 63) << 2)/31" }
+                try await host.node.check(
+                    "nft", "-f", "-",
+                    input: """
+                        table inet others {
+                            set many { type ipv4_addr; flags interval; }
+                        }
+                        add element inet others many { \(elements.joined(separator: ", ")) }
+
+                        """)
+                let beside = try await host.timeOfOneMorePort(from: 3000)
+                let ratio = beside / alone
+                print("one more port: \(alone) alone, \(beside) beside 20,000 foreign elements, \(ratio) times")
+                #expect(ratio < 1.5)
+            }
+        }
+    }
+}
+
+extension MeshHost {
+    /// Publishes ports in one pass: as many commands would only take longer.
+    func publish(_ count: Int, from first: UInt16) async throws {
+        let store = FileStore(directory: stateDirectory)
+        var state = try store.load()
+        let marks = state.ownedMarks
+        // Past the marks that there are, and clear of others' bits.
+        let numbers = (0x100...UInt32(0x3FFF)).compactMap(FirewallMark.init).filter { !marks.contains($0) }
+        for (offset, mark) in zip(0..<UInt16(count), numbers) {
+            state.services["nginx"]?.ports.append(
+                PublishedPort(listening: PortBinding(first + offset, .tcp), target: 80, mark: mark))
+        }
+        state.generation += 1
+        try store.save(state)
+        try await meshctl("reconcile")
+    }
+
+    fileprivate func ruleCount() async throws -> Int {
+        switch tool {
+        case .nftables:
+            let listing = try await node.check("nft", "-a", "list", "table", "inet", "meshctl")
+            return listing.split(separator: "\n").count {
+                $0.hasPrefix("\t\t") && $0.contains(" # handle ") && !$0.contains("{ # handle")
+            }
+        case .iptables:
+            let rules = try await node.check("iptables-save") + (try await node.check("ip6tables-save"))
+            return rules.split(separator: "\n").count { $0.hasPrefix("-A") }
+        }
+    }
+
+    fileprivate func markCount() async throws -> Int {
+        switch tool {
+        case .nftables:
+            try await node.check("nft", "list", "map", "inet", "meshctl", "marks").split(separator: "tcp . ").count - 1
+        case .iptables:
+            try await node.check("ipset", "save", "mesh-mark-tcp").split(separator: "\n").count - 1
+        }
+    }
+
+    /// The median of several writes by the backend, each of one port.
+    fileprivate func timeOfOneMorePort(from first: UInt16) async throws -> Duration {
+        let backend = NFTablesBackend(in: .named(node.name))
+        var times: [Duration] = []
+        for port in first..<first + 31 {
+            var rules = RuleSet()
+            rules.ports[PortBinding(port, .tcp)] = PortRule(mark: FirewallMark(rawValue: UInt32(port))!)
+            let changes = backend.render(rules).changes(from: ObservedRules(skeleton: .intact)).additions
+            times.append(try await ContinuousClock().measure { try await backend.apply(changes) })
+        }
+        return times.sorted()[times.count / 2]
+    }
+}

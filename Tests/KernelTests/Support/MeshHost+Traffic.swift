@@ -1,0 +1,130 @@
+import IPVSKit
+import MeshKit
+import RuleKit
+import SystemPackage
+import TestSupport
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// How much is done: all of it in a soak (`make soak`), else a tenth.
+func soaked(_ count: Int) -> Int { getenv("MESHCTL_SOAK") != nil ? count : count / 10 }
+
+/// The transport protocols that can be published. SCTP is a module, which nothing loads by itself in each kernel: where
+/// there is none, the test fails.
+func publishableTransports() async throws -> [TransportProtocol] {
+    try await Shell.check("modprobe", "sctp")
+    return [.tcp, .udp, .sctp]
+}
+
+/// The servers of a test.
+struct Responders: Sendable {
+    var all: [Responder] = []
+    func stop() { for responder in all { responder.stop() } }
+}
+
+extension MeshHost {
+    /// Servers in each task, on the same ports.
+    func serve(_ ports: [Responder.Port]) async throws -> Responders {
+        var responders = Responders()
+        for task in tasks { responders.all.append(try await Responder(task.name, in: task.namespace, on: ports)) }
+        return responders
+    }
+
+    func serve(_ port: UInt16, _ transports: [TransportProtocol]) async throws -> Responders {
+        try await serve(transports.map { Responder.Port(transport: $0, number: port) })
+    }
+
+    /// Changes what is asked for, and has meshctl make it so: one start of the program, however many changes.
+    func configure(_ edit: (inout MeshState) throws -> Void) async throws {
+        mkdir(stateDirectory.string, 0o700)
+        let store = FileStore(directory: stateDirectory)
+        var state = try store.load()
+        try edit(&state)
+        state.generation += 1
+        try store.save(state)
+        try await meshctl("reconcile")
+    }
+
+    /// Each address of the node that the client is next to, with the client's own, in each family.
+    var places: [(near: IPAddress, far: IPAddress)] {
+        [(clientLink.near4, clientLink.far4), (clientLink.near6, clientLink.far6)]
+    }
+
+    /// More addresses for the client, from `10.1.0.101` and `fd01::65` on, and for each the node's of its family.
+    func addClientAddresses(_ count: Int) async throws -> [(client: IPAddress, node: IPAddress)] {
+        var addresses: [(client: IPAddress, node: IPAddress)] = []
+        for number in 101..<101 + count {
+            addresses.append((IPAddress(ipv4: 0x0A01_0000 + UInt32(number)), clientLink.near4))
+            addresses.append((IPAddress(ipv6: 0xFD01 << 112 + UInt128(number)), clientLink.near6))
+        }
+        try await client.ip(
+            addresses.map { address, _ in
+                address.family == .ipv4 ? "addr add \(address)/24 dev eth0" : "addr add \(address)/64 dev eth0 nodad"
+            })
+        return addresses
+    }
+}
+
+extension MeshState {
+    /// The tasks of a host, by both their addresses.
+    mutating func addTasks(
+        of host: MeshHost, isLocal: Bool = true, weights: [UInt32] = [], service: String = "nginx"
+    ) throws {
+        for (index, task) in host.tasks.enumerated() {
+            for address in [task.link.far4, task.link.far6] {
+                try addTask(
+                    MeshTask(
+                        address: address, weight: index < weights.count ? weights[index] : 1, isLocal: isLocal),
+                    service: service)
+            }
+        }
+    }
+}
+
+/// Tasks on a bridge of the node's, whose address is their way out: as containers have it.
+///
+///     node 10.20.0.1 ── bridge ── 10.20.0.2 task 1
+///                              └─ 10.20.0.3 task 2
+struct BridgedTasks {
+    struct Member {
+        var name: String
+        var namespace: TestNamespace
+        var addresses: [IPAddress]
+    }
+
+    static let gateways: [IPAddress] = ["10.20.0.1", "fd20::1"]
+    var members: [Member] = []
+
+    init(_ count: Int, on host: MeshHost) async throws {
+        try await host.node.ip([
+            "link add br0 type bridge", "addr add 10.20.0.1/24 dev br0", "addr add fd20::1/64 dev br0 nodad",
+            "link set br0 up",
+        ])
+        for number in 1...count {
+            let namespace = try await host.topology.namespace("b\(number)")
+            try await Shell.check(
+                "ip", "link", "add", "p\(number)", "netns", host.node.name, "type", "veth", "peer", "name", "eth0",
+                "netns", namespace.name)
+            try await host.node.ip(["link set p\(number) master br0 up"])
+            let addresses = [
+                IPAddress(ipv4: 0x0A14_0000 + UInt32(number + 1)), IPAddress(ipv6: 0xFD20 << 112 + UInt128(number + 1)),
+            ]
+            try await namespace.ip([
+                "addr add \(addresses[0])/24 dev eth0", "addr add \(addresses[1])/64 dev eth0 nodad",
+                "link set eth0 up", "route add default via \(Self.gateways[0])",
+            ])
+            try await namespace.ip(["route add default via \(Self.gateways[1])"], options: "-6")
+            members.append(Member(name: "task\(number)", namespace: namespace, addresses: addresses))
+        }
+    }
+
+    func serve(_ ports: [Responder.Port]) async throws -> Responders {
+        var responders = Responders()
+        for member in members {
+            responders.all.append(try await Responder(member.name, in: member.namespace, on: ports))
+        }
+        return responders
+    }
+}

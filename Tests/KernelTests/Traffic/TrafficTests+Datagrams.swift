@@ -1,0 +1,61 @@
+import IPVSKit
+import MeshKit
+import RuleKit
+import TestSupport
+import Testing
+
+extension KernelTests.TrafficTests {
+    private static let clientPort: UInt16 = 40000
+
+    /// A UDP client keeps its port, and conntrack what became of its last datagram. Whatever is changed, the next one
+    /// reaches a task that is there.
+    @Test(arguments: RuleTool.tested) func theNextDatagramFollowsTheChange(tool: RuleTool) async throws {
+        try await MeshHost.with(rules: tool) { host in
+            let servers = try await host.serve(53, [.udp])
+            defer { servers.stop() }
+            // That conntrack is at work before the port is published.
+            try await host.configure { state in
+                try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
+                try state.addTasks(of: host)
+            }
+            let clients: [(namespace: TestNamespace, address: IPAddress)] =
+                host.places.map { (host.client, $0.near) } + [
+                    (host.node, host.clientLink.near4), (host.node, host.clientLink.near6), (host.node, "127.0.0.1"),
+                ]
+            /// By the task that answered, or what there was instead; one datagram from each client, from the port that
+            /// it always has.
+            func next() async throws -> [String] {
+                var answers: [String] = []
+                for (namespace, address) in clients {
+                    let answer = try await namespace.ask(.udp, address, 5353, fromPort: Self.clientPort)
+                    answers.append(answer.keys.first.map { $0.hasPrefix("task") ? String($0.prefix(5)) : $0 } ?? "")
+                }
+                return answers
+            }
+
+            #expect(try await next() == clients.map { _ in "Connection refused" }, "not published yet")
+            try await host.meshctl("publish", "5353:53/udp", "nginx")
+            let published = try await next()
+            #expect(published.allSatisfy { $0.hasPrefix("task") }, "published: \(published)")
+            // Nobody changes its task without reason.
+            #expect(try await next() == published)
+
+            let task = host.tasks[0]
+            for address in [task.link.far4, task.link.far6] {
+                try await host.meshctl("task", "rm", "nginx", "\(address)")
+            }
+            #expect(try await next() == clients.map { _ in "task2" }, "after task1 has gone; before: \(published)")
+
+            try await host.meshctl("unpublish", "5353/udp")
+            #expect(try await next() == clients.map { _ in "Connection refused" }, "not published any more")
+            try await host.meshctl("publish", "5353:53/udp", "nginx")
+            #expect(try await next() == clients.map { _ in "task2" }, "published again")
+
+            // Another port in the tasks, where nobody is, and back.
+            try await host.meshctl("publish", "5353:54/udp", "nginx")
+            #expect(try await next().allSatisfy { !$0.hasPrefix("task") }, "leads to another port")
+            try await host.meshctl("publish", "5353:53/udp", "nginx")
+            #expect(try await next() == clients.map { _ in "task2" }, "and back")
+        }
+    }
+}

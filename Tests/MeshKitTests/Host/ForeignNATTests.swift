@@ -1,0 +1,123 @@
+import IPVSKit
+import RuleKit
+import TestSupport
+import Testing
+
+@testable import MeshKit
+
+@Suite struct ForeignNATTests {
+    private static let node: Set<IPAddress> = ["127.0.0.1", "::1", "10.0.1.10", "fd00::10"]
+
+    private static func find(
+        _ port: PortBinding, at addresses: Set<IPAddress> = node, in rules: HostRules, last: UInt16? = nil
+    ) -> [ForeignNAT] {
+        ForeignNAT.find(
+            publishing: port.transport, ports: port.ports.lowerBound...(last ?? port.ports.upperBound), at: addresses,
+            in: rules)
+    }
+
+    @Test func dockersPublishedPort() throws {
+        let found = Self.find(PortBinding(1080, .tcp), in: HostRules(iptables: HostTexts.docker))
+        let rule = "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 1080 -j DNAT --to-destination 172.17.0.2:80"
+        #expect(
+            found == [
+                ForeignNAT(
+                    rule: HostRuleSite(tool: .iptables, table: "nat", baseChain: "PREROUTING", text: rule),
+                    leadsTo: "172.17.0.2:80", condition: rule)
+            ])
+        #expect(found.map(\.description) == ["iptables nat PREROUTING: \(rule)"])
+    }
+
+    /// Docker's ports by address: whether they take a port that is published on all addresses, on 10.0.1.10 or
+    /// on 192.168.7.7, which is the node's in this case alone.
+    @Test(
+        arguments: [
+            (1080, .udp, node, []),
+            (1079, .tcp, node, []),
+            (1081, .tcp, node, ["172.17.0.2:81"]),
+            (1081, .tcp, ["10.0.1.10"], []),
+            (1082, .tcp, node, []),
+            (1082, .tcp, ["192.168.7.7"], ["172.17.0.2:82"]),
+            (1082, .tcp, node.union(["192.168.7.7"]), ["172.17.0.2:82"]),
+            (1080, .tcp, ["fd00::10"], []),
+        ] as [(UInt16, TransportProtocol, Set<IPAddress>, [String])])
+    func dockersPortsByAddress(
+        port: UInt16, transport: TransportProtocol, addresses: Set<IPAddress>, targets: [String]
+    ) {
+        let found = Self.find(
+            PortBinding(port, transport), at: addresses, in: HostRules(iptables: HostTexts.docker))
+        #expect(found.map(\.leadsTo) == targets)
+    }
+
+    @Test func aRangeFindsAllThatTakesPartOfIt() {
+        let rules = HostRules(iptables: HostTexts.docker)
+        #expect(
+            Self.find(PortBinding(1000, .tcp), in: rules, last: 2000).map(\.leadsTo)
+                == ["172.17.0.2:80", "172.17.0.2:81"])
+        #expect(Self.find(PortBinding(1000, .tcp), in: rules, last: 1079).isEmpty)
+    }
+
+    private static func nat(_ rules: String...) -> String {
+        "*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n:KUBE - [0:0]\n:MESH-DNAT - [0:0]\n"
+            + rules.map { "-A \($0)\n" }.joined() + "COMMIT\n"
+    }
+
+    /// Rules, and where 443/tcp leads.
+    @Test(
+        arguments: [
+            (nat("PREROUTING -p tcp -m tcp --dport 443 -j REDIRECT --to-ports 8443"), ["port 8443 of this node"]),
+            (nat("PREROUTING -p tcp -m multiport --dports 80,443 -j DNAT --to-destination 10.9.0.1"), ["10.9.0.1"]),
+            (nat("PREROUTING -p tcp -m multiport ! --dports 80,443 -j DNAT --to-destination 10.9.0.1"), []),
+            (nat("PREROUTING -p tcp -m tcp ! --dport 22 -j DNAT --to-destination 10.9.0.1"), ["10.9.0.1"]),
+            // What is let alone before the rule is not taken by it.
+            (nat("PREROUTING -p tcp -m tcp --dport 443 -j ACCEPT", "PREROUTING -p tcp -j REDIRECT"), []),
+            (nat("PREROUTING -i eth0 -j ACCEPT", "PREROUTING -p tcp -j REDIRECT"), ["this node"]),
+            // A service's address of Kubernetes is not the node's.
+            (
+                nat(
+                    "PREROUTING -j KUBE",
+                    "KUBE -d 10.96.0.1/32 -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.9.0.1"), []
+            ),
+            (
+                nat("PREROUTING ! -d 10.0.1.0/24 -p tcp -j DNAT --to-destination 10.9.0.1"),
+                // Loopback is not in that network.
+                ["10.9.0.1"]
+            ),
+            (nat("OUTPUT -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.9.0.1"), []),
+            (nat("PREROUTING -j MESH-DNAT", "MESH-DNAT -p tcp -j DNAT --to-destination 10.9.0.1"), []),
+        ] as [(String, [String])])
+    func iptables(text: String, targets: [String]) {
+        #expect(Self.find(PortBinding(443, .tcp), in: HostRules(iptables: text)).map(\.leadsTo) == targets)
+    }
+
+    @Test(
+        arguments: [
+            (1080, .tcp, ["10.0.0.2:80"]),
+            (1080, .udp, []),
+            (53, .udp, ["port 5353 of this node"]),
+            (8080, .tcp, ["this node"]),
+            (7000, .tcp, ["tcp dport map @portmap"]),
+            (7001, .tcp, ["tcp dport map @portmap2"]),
+            (7002, .tcp, []),
+            (7100, .tcp, ["tcp dport map { 7100 : 10.0.0.8 }"]),
+            (3005, .tcp, ["10.0.0.9:4000-4010"]),
+        ] as [(UInt16, TransportProtocol, [String])])
+    func nft(port: UInt16, transport: TransportProtocol, targets: [String]) {
+        let found = Self.find(PortBinding(port, transport), in: HostRules(nft: HostTexts.handwritten))
+        #expect(found.map(\.leadsTo) == targets)
+        #expect(found.allSatisfy { $0.rule.table == "ip nat" && $0.rule.baseChain == "pre" && $0.condition == nil })
+    }
+
+    @Test func aPortThatFirewalldForwards() {
+        let found = Self.find(PortBinding(8080, .tcp), in: HostRules(nft: HostTexts.firewalld))
+        #expect(
+            found.map(\.description)
+                == ["nft inet firewalld nat_PREROUTING: meta nfproto ipv4 tcp dport 8080 redirect to :80"])
+        #expect(
+            Self.find(PortBinding(8080, .tcp), at: ["fd00::10"], in: HostRules(nft: HostTexts.firewalld)).isEmpty)
+    }
+
+    @Test func whereNothingWasReadNothingIsFound() {
+        #expect(Self.find(PortBinding(1080, .tcp), in: HostRules()).isEmpty)
+    }
+}
