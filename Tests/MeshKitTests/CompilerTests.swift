@@ -19,7 +19,7 @@ import Testing
         ]
         for (listening, target, service, _) in ports { try state.publish(listening, target: target, service: service) }
         let rules = Compiler.compile(state, on: NodeFacts()).rules
-        for (listening, _, _, translated) in ports { #expect(rules.ports[listening]?.target == translated) }
+        for (listening, _, _, translated) in ports { #expect(rules.ports[listening]?.twin == translated) }
     }
 
     /// Also tasks from which the client's address is hidden are sent back to by the bridge that they came by.

@@ -197,21 +197,6 @@ import Testing
         #expect(datapath.rules.ports[binding]?.target == translated)
     }
 
-    /// IPVS cannot tell two connections from one port of a client to one port of a task apart.
-    @Test func portsThatLeadToTheSameAreOneToIPVS() throws {
-        var state = MeshState()
-        try state.addTask(MeshTask(address: "10.0.0.2"), service: "a")
-        try state.addTask(MeshTask(address: "10.0.0.2"), service: "b")
-        for port in [1082, 1080, 1081] as [UInt16] {
-            try state.publish(PortBinding(port, .tcp), target: 80, service: "a")
-        }
-        try state.publish(PortBinding(1080, .udp), target: 80, service: "a")
-        try state.publish(PortBinding(1079, .tcp), target: 81, service: "a")
-        try state.publish(PortBinding(1000, .tcp), target: 80, service: "b")
-        let twins = Self.compile(state).rules.ports.compactMapValues(\.twin)
-        #expect(twins == [PortBinding(1081, .tcp): 1080, PortBinding(1082, .tcp): 1080])
-    }
-
     @Test func aPortAtOneAddressIsOfItsFamily() throws {
         var state = MeshState()
         for address in ["10.0.0.2", "fd00::2"] as [IPAddress] {
