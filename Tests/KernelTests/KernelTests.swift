@@ -10,5 +10,5 @@ import Testing
 /// One at a time: namespaces are a test's own, but modules and processor are not.
 @Suite(
     .serialized, .enabled(if: getenv("MESHCTL_KERNEL_LANE") != nil, "takes a kernel with IPVS: run `make test`"),
-    .timeLimit(.minutes(10)))
+    .timeLimit(.minutes(getenv("MESHCTL_SOAK") == nil ? 10 : 180)))
 enum KernelTests {}
