@@ -137,7 +137,7 @@ public struct Mesh: Sendable {
         let applied = new
         new.retiringMarks = []
         new.reservedPorts = Self.reservation(datapath, found, old).ours
-        new.promiscuousBridges.formIntersection(datapath.promiscuousBridges)
+        new.hairpinPorts.formIntersection(datapath.hairpinPorts)
         try save(&new, over: applied)
         return MeshChange(state: new, plan: plan)
     }
@@ -152,7 +152,7 @@ public struct Mesh: Sendable {
                 if state.originalSysctls[change.sysctl] == nil { state.originalSysctls[change.sysctl] = change.old }
             case .tcpTimeout(let old, _):
                 state.originalTCPTimeoutSeconds = state.originalTCPTimeoutSeconds ?? old
-            case .bridge(let name, promiscuous: true): state.promiscuousBridges.insert(name)
+            case .hairpin(let port, true): state.hairpinPorts.insert(port)
             default: break
             }
         }
@@ -198,7 +198,7 @@ public struct Mesh: Sendable {
         back.originalSysctls = new.originalSysctls
         back.originalTCPTimeoutSeconds = new.originalTCPTimeoutSeconds
         back.reservedPorts = new.reservedPorts
-        back.promiscuousBridges = new.promiscuousBridges
+        back.hairpinPorts = new.hairpinPorts
         do {
             try save(&back, over: new)
             // Where another tool was to take the rules over, it is that one's that have to go.
@@ -212,7 +212,7 @@ public struct Mesh: Sendable {
             var settled = back
             settled.retiringMarks = []
             settled.reservedPorts = Self.reservation(datapath, found, back).ours
-            settled.promiscuousBridges.formIntersection(datapath.promiscuousBridges)
+            settled.hairpinPorts.formIntersection(datapath.hairpinPorts)
             try save(&settled, over: back)
         } catch {
             throw UndoError(reason: reason, second: error)

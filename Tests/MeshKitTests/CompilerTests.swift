@@ -23,16 +23,17 @@ import Testing
     }
 
     /// Also tasks from which the client's address is hidden are sent back to by the bridge that they came by.
-    @Test(arguments: [true, false]) func filteredBridgesOfTasksArePromiscuous(isLocal: Bool) throws {
+    @Test(arguments: [true, false]) func filteredBridgesOfTasksTurnPacketsBack(isLocal: Bool) throws {
         var state = MeshState()
         try state.addTask(MeshTask(address: "10.20.0.2", isLocal: isLocal), service: "nginx")
         try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
         var node = NodeFacts()
         node.addresses = [InterfaceAddress(address: "10.20.0.1", prefixLength: 24, interface: "br0")]
-        #expect(Compiler.compile(state, on: node).promiscuousBridges.isEmpty)
-        node.filteredBridges = ["br0": false]
+        node.bridgePorts = ["br0": ["veth1": false, "veth2": true], "br1": ["veth3": false]]
+        #expect(Compiler.compile(state, on: node).hairpinPorts.isEmpty)
+        node.filtersBridges = true
         let datapath = Compiler.compile(state, on: node)
-        #expect(datapath.promiscuousBridges == ["br0"])
+        #expect(datapath.hairpinPorts == ["veth1", "veth2"])
         #expect(datapath.rules.hairpins == (isLocal ? ["10.20.0.0/24"] : []))
     }
 }

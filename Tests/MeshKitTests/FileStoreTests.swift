@@ -89,7 +89,7 @@ import Testing
             state.generation = 1
             state.rules = .nftables
             state.reservedPorts = [1000...1010]
-            state.promiscuousBridges = ["docker0"]
+            state.hairpinPorts = ["veth1"]
             state.originalTCPTimeoutSeconds = 900
             state.hasLoopback = false
             try FileStore(directory: directory).save(state)

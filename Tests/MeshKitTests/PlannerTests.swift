@@ -141,23 +141,29 @@ import Testing
         #expect(Self.compile(state, on: node).rules.hairpins == [])
     }
 
-    /// Where iptables sees what a bridge passes on, a task on it reaches itself only if the bridge is promiscuous.
-    @Test func bridgesOfLocalTasksAreMadePromiscuousAndLeftAsTheyWere() throws {
+    /// Where the rules see what a bridge passes on, a task reaches itself only by a port that turns packets back.
+    @Test func portsOfBridgesWithTasksTurnPacketsBackAndAreLeftAsTheyWere() throws {
         var state = try Self.state(tasks: [MeshTask(address: "172.17.0.2", isLocal: true)])
         var found = Self.kernel(Self.compile(state))
         found.node.addresses = [InterfaceAddress(address: "172.17.0.1", prefixLength: 16, interface: "docker0")]
-        #expect(!lines(Self.plan(from: found, to: state)).contains { $0.contains("docker0") })
-        found.node.filteredBridges = ["docker0": false]
+        found.node.bridgePorts = ["docker0": ["veth1": true, "veth2": false]]
+        func steps() throws -> [String] {
+            lines(Self.plan(from: found, to: state)).filter { $0.hasPrefix("links") }
+        }
+        #expect(try steps() == [])
+        found.node.filtersBridges = true
         #expect(
-            lines(Self.plan(from: found, to: state)).contains(
-                "links   make bridge docker0 promiscuous, so that tasks on it reach themselves"))
-        found.node.filteredBridges = ["docker0": true]
-        #expect(!lines(Self.plan(from: found, to: state)).contains { $0.contains("docker0") })
+            try steps() == ["links   hairpin on for bridge port veth2, so that a task behind it reaches itself"])
+        found.node.bridgePorts = ["docker0": ["veth1": true, "veth2": true]]
+        #expect(try steps() == [])
         // Ours to take back, and not what somebody else has set.
         try state.unpublish(Self.web)
-        #expect(!lines(Self.plan(from: found, to: state)).contains { $0.contains("docker0") })
-        state.promiscuousBridges = ["docker0"]
-        #expect(lines(Self.plan(from: found, to: state)).contains("links   make bridge docker0 promiscuous no longer"))
+        #expect(try steps() == [])
+        state.hairpinPorts = ["veth2", "veth3"]
+        #expect(try steps() == ["links   hairpin off for bridge port veth2"])
+        // Also when the rules see bridges no longer.
+        found.node.filtersBridges = false
+        #expect(try steps() == ["links   hairpin off for bridge port veth2"])
     }
 
     @Test func aServiceThatIsNotPublishedCostsNothing() throws {

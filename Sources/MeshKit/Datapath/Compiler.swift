@@ -121,7 +121,8 @@ package enum Compiler {
                 if !hidden.contains(task) { datapath.rules.hairpins.insert(prefix) }
                 // Where the bridge's packets go through the rules, too, the answer of a task to itself is turned back
                 // to it within the bridge, which gives no packet back to the port that it came by.
-                if node.filteredBridges[interface] != nil { datapath.promiscuousBridges.insert(interface) }
+                guard node.filtersBridges, let ports = node.bridgePorts[interface] else { continue }
+                datapath.hairpinPorts.formUnion(ports.keys)
             }
         }
     }

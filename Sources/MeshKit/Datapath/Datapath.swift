@@ -15,8 +15,8 @@ public struct Datapath: Equatable, Sendable {
     public var tcpTimeoutSeconds: UInt32?
     /// Published ports that the node is not to take for connections of its own.
     public var reservedPorts: [ClosedRange<UInt16>] = []
-    /// Bridges that must be promiscuous for a task to reach itself.
-    public var promiscuousBridges: Set<String> = []
+    /// Ports of bridges that must turn packets back for a task to reach itself.
+    public var hairpinPorts: Set<String> = []
 }
 
 /// What one node's kernel does hold, as far as it concerns the mesh.

@@ -5,8 +5,10 @@ import RuleKit
 package struct NodeFacts: Equatable, Sendable {
     /// The node's own addresses, with the networks they are in.
     package var addresses: [InterfaceAddress] = []
-    /// Bridges whose packets iptables and nftables see (br_netfilter), and whether each is promiscuous.
-    package var filteredBridges: [String: Bool] = [:]
+    /// By bridge its ports that lead into containers, and whether each turns packets back.
+    package var bridgePorts: [String: [String: Bool]] = [:]
+    /// Whether what a bridge passes on goes through the rules (br_netfilter).
+    package var filtersBridges = false
     /// The ports that the node takes for connections of its own.
     package var localPorts: ClosedRange<UInt16> = 32768...60999
     /// The kernel's version: 6 and 12.

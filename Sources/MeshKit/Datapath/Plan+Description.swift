@@ -20,7 +20,7 @@ extension Plan.Step: CustomStringConvertible {
     public var part: Part {
         switch self {
         case .sysctl: .sysctl
-        case .bridge, .raiseDetour, .dropDetour: .links
+        case .hairpin, .raiseDetour, .dropDetour: .links
         case .ipvs, .tcpTimeout: .ipvs
         case .rules: .rules
         case .flows: .flows
@@ -33,8 +33,8 @@ extension Plan.Step: CustomStringConvertible {
         case .sysctl(let change): "\(change.sysctl) = \(shown(change.new)) (is \(shown(change.old)))"
         case .tcpTimeout(let old, let new):
             "timeout of idle TCP connections = \(new) s (is \(old.map { "\($0) s" } ?? "not set"))"
-        case .bridge(let name, true): "make bridge \(name) promiscuous, so that tasks on it reach themselves"
-        case .bridge(let name, false): "make bridge \(name) promiscuous no longer"
+        case .hairpin(let port, true): "hairpin on for bridge port \(port), so that a task behind it reaches itself"
+        case .hairpin(let port, false): "hairpin off for bridge port \(port)"
         case .raiseDetour: "make the detour for 127.0.0.1: \(LoopbackDetour.interface) and a namespace"
         case .dropDetour: "remove the detour for 127.0.0.1"
         case .ipvs(let change): change.summary

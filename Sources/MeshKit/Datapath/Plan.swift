@@ -9,8 +9,8 @@ public struct Plan: Hashable, Sendable {
         case sysctl(SysctlChange)
         /// Sets how long IPVS remembers an established TCP connection that is idle, in seconds.
         case tcpTimeout(old: UInt32?, new: UInt32)
-        /// Makes a bridge promiscuous, or no longer.
-        case bridge(String, promiscuous: Bool)
+        /// Makes a bridge give packets back to the port that they came by, or no longer.
+        case hairpin(port: String, Bool)
         /// Puts up the way to the namespace of the detour, or right; the faults say why.
         case raiseDetour(faults: [String])
         /// Takes it down.

@@ -23,7 +23,7 @@ package enum Planner {
         steps += sysctls(from: found, to: wanted, owning: state).map(Plan.Step.sysctl)
         steps += timeouts(from: found, to: wanted, ours: ours)
         steps += raisingDetour(from: found, to: wanted, backend, detour)
-        steps += bridges(from: found, to: wanted, owning: state)
+        steps += hairpins(from: found, to: wanted, owning: state)
         steps += ipvs.filter { !$0.isRemoval }.map(Plan.Step.ipvs)
         steps += rules.additions.map { .rules($0, balancer) }
         steps += rules.removals.filter { !rendered.isBehind($0) }.map { .rules($0, balancer) }
@@ -54,8 +54,8 @@ package enum Planner {
         package var formerTool: RuleTool?
         /// What of `ip_local_reserved_ports` is ours.
         package var reservedPorts: [ClosedRange<UInt16>]
-        /// The bridges that we made promiscuous.
-        package var promiscuousBridges: Set<String>
+        /// The ports of bridges that we made turn packets back.
+        package var hairpinPorts: Set<String>
 
         /// What a state says is ours, with a tool that may be another than the one it used.
         package init(_ state: MeshState, tool: RuleTool) {
@@ -63,7 +63,7 @@ package enum Planner {
             self.tool = tool
             formerTool = state.rules == tool ? nil : state.rules
             reservedPorts = state.reservedPorts
-            promiscuousBridges = state.promiscuousBridges
+            hairpinPorts = state.hairpinPorts
         }
     }
 
@@ -114,13 +114,13 @@ package enum Planner {
         return steps + backend.render(rules).changes(from: there).additions.map { .rules($0, place) }
     }
 
-    private static func bridges(
+    private static func hairpins(
         from found: ObservedDatapath, to wanted: Datapath, owning state: Ownership
     ) -> [Plan.Step] {
-        let promiscuous = found.node.filteredBridges.filter(\.value).keys
-        let raised = wanted.promiscuousBridges.subtracting(promiscuous).sorted()
-        let lowered = state.promiscuousBridges.subtracting(wanted.promiscuousBridges).intersection(promiscuous).sorted()
-        return raised.map { .bridge($0, promiscuous: true) } + lowered.map { .bridge($0, promiscuous: false) }
+        let on = Set(found.node.bridgePorts.values.joined().filter(\.value).map(\.key))
+        let raised = wanted.hairpinPorts.subtracting(on).sorted()
+        let lowered = state.hairpinPorts.subtracting(wanted.hairpinPorts).intersection(on).sorted()
+        return raised.map { .hairpin(port: $0, true) } + lowered.map { .hairpin(port: $0, false) }
     }
 }
 

@@ -27,6 +27,11 @@ public struct Sysctl: Hashable, Sendable, Comparable, CustomStringConvertible, R
     /// What `uname -r` prints.
     static let kernelRelease = Self(rawValue: "kernel/osrelease")
 
+    /// Whether iptables and nftables see what bridges pass on; with br_netfilter alone.
+    static let bridgesThroughIPTables = Self(rawValue: "net/bridge/bridge-nf-call-iptables")
+    /// The same for IPv6.
+    static let bridgesThroughIP6Tables = Self(rawValue: "net/bridge/bridge-nf-call-ip6tables")
+
     /// Whether an interface takes router advertisements: 2, even while forwarding.
     public static func acceptRouterAdvertisements(_ interface: String) -> Self {
         Self(rawValue: "net/ipv6/conf/\(interface)/accept_ra")

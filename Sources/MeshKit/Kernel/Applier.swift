@@ -28,8 +28,8 @@ struct Applier: Sendable {
             case .tcpTimeout(_, let seconds):
                 try await kernel.ipvs.set(Timeouts(tcpSeconds: seconds))
                 rest.removeFirst()
-            case .bridge(let name, let isPromiscuous):
-                try await kernel.links.setPromiscuous(isPromiscuous, of: name)
+            case .hairpin(let port, let isOn):
+                try await kernel.bridges.setHairpin(isOn, of: port)
                 rest.removeFirst()
             case .raiseDetour:
                 try await kernel.detour.install()

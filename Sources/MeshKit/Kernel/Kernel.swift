@@ -6,7 +6,7 @@ import RuleKit
 struct Kernel: Sendable {
     let ipvs: IPVS
     let sysctls = SysctlFiles()
-    let links = LinkFlags()
+    let bridges = Bridges()
     let detour = DetourLinks()
     let conntrack: Conntrack
     /// One of each for as long as this lives: what a backend has read it need not read again to write.

@@ -63,11 +63,9 @@ struct Observer: Sendable {
             facts.kernel = version
         }
         facts.interfacesWithRouterAdvertisements = kernel.sysctls.interfacesWithRouterAdvertisements()
-        if try await kernel.links.iptablesSeesBridges() {
-            for interface in Set(facts.addresses.map(\.interface)) {
-                guard let state = try await kernel.links.state(of: interface), state.isBridge else { continue }
-                facts.filteredBridges[interface] = state.isPromiscuous
-            }
+        facts.bridgePorts = try await kernel.bridges.ports(among: Set(facts.addresses.map(\.interface)))
+        facts.filtersBridges = [.bridgesThroughIPTables, .bridgesThroughIP6Tables].contains {
+            kernel.sysctls.read($0) == "1"
         }
         return facts
     }

@@ -3,7 +3,7 @@ import IPVSKit
 extension MeshState {
     private enum CodingKeys: String, CodingKey {
         case schema, generation, services, retiringMarks, originalSysctls, originalTCPTimeoutSeconds, reservedPorts
-        case promiscuousBridges, hasLoopback = "loopback", rules
+        case hairpinPorts, hasLoopback = "loopback", rules
     }
 
     /// Reads a document of this layout or an older one; what an older one does not say is as it was then.
@@ -15,7 +15,7 @@ extension MeshState {
         originalSysctls = try container.decode([Sysctl: String].self, forKey: .originalSysctls)
         originalTCPTimeoutSeconds = try container.decodeIfPresent(UInt32.self, forKey: .originalTCPTimeoutSeconds)
         reservedPorts = try container.decodeIfPresent([ClosedRange<UInt16>].self, forKey: .reservedPorts) ?? []
-        promiscuousBridges = try container.decodeIfPresent(Set<String>.self, forKey: .promiscuousBridges) ?? []
+        hairpinPorts = try container.decodeIfPresent(Set<String>.self, forKey: .hairpinPorts) ?? []
         hasLoopback = try container.decodeIfPresent(Bool.self, forKey: .hasLoopback) ?? true
         rules = try container.decodeIfPresent(RuleTool.self, forKey: .rules)
         // The first layout knew iptables alone.
@@ -32,9 +32,7 @@ extension MeshState {
         try container.encode(originalSysctls, forKey: .originalSysctls)
         try container.encodeIfPresent(originalTCPTimeoutSeconds, forKey: .originalTCPTimeoutSeconds)
         if !reservedPorts.isEmpty { try container.encode(reservedPorts, forKey: .reservedPorts) }
-        if !promiscuousBridges.isEmpty {
-            try container.encode(promiscuousBridges.sorted(), forKey: .promiscuousBridges)
-        }
+        if !hairpinPorts.isEmpty { try container.encode(hairpinPorts.sorted(), forKey: .hairpinPorts) }
         if !hasLoopback { try container.encode(hasLoopback, forKey: .hasLoopback) }
         try container.encodeIfPresent(rules, forKey: .rules)
     }

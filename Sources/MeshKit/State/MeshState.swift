@@ -25,8 +25,8 @@ public struct MeshState: Equatable, Sendable, Codable {
     /// The ports that we put among those that the node does not take for its own connections
     /// (`ip_local_reserved_ports`), which others write, too.
     public var reservedPorts: [ClosedRange<UInt16>] = []
-    /// Bridges that we made promiscuous.
-    public var promiscuousBridges: Set<String> = []
+    /// Ports of bridges that we made turn packets back.
+    public var hairpinPorts: Set<String> = []
     /// Connections to 127.0.0.1 are balanced; false where this host does not let us make what that takes.
     public var hasLoopback = true
     /// What carries the rules; nil before there were any.

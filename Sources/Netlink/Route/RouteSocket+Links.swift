@@ -8,6 +8,7 @@ package import SystemPackage
 /// A network interface, as far as anybody here asks.
 package struct NetworkLink: Hashable, Sendable {
     package var index: Int32
+    package var name = ""
     package var flags: Flags
     /// `veth`, `bridge`; nil for what has no kind, as hardware.
     package var kind: String?
@@ -17,6 +18,10 @@ package struct NetworkLink: Hashable, Sendable {
     package var peer: Int32?
     /// Where that is in another namespace: that one's number in this namespace.
     package var peerNamespace: Int32?
+    /// `bridge` for a port of one; nil for what belongs to no other interface.
+    package var masterKind: String?
+    /// Whether a bridge gives packets back to this port that came by it.
+    package var turnsBack = false
 
     /// The kernel's `IFF_UP` and its like.
     package struct Flags: OptionSet, Hashable, Sendable {
@@ -24,7 +29,6 @@ package struct NetworkLink: Hashable, Sendable {
         package init(rawValue: UInt32) { self.rawValue = rawValue }
 
         package static let up = Self(rawValue: UInt32(IFF_UP))
-        package static let promiscuous = Self(rawValue: UInt32(IFF_PROMISC))
     }
 
     fileprivate init?(_ message: UnsafeRawBufferPointer) {
@@ -35,11 +39,23 @@ package struct NetworkLink: Hashable, Sendable {
         flags = Flags(rawValue: header.ifi_flags)
         for attribute in Attributes(UnsafeRawBufferPointer(rebasing: message[size...])) {
             switch Int(attribute.type) {
+            case Int(IFLA_IFNAME): name = attribute.string
             case Int(IFLA_IFALIAS): alias = attribute.string
             case Int(IFLA_LINK): peer = attribute.uint32.map(Int32.init(bitPattern:))
             case Int(IFLA_LINK_NETNSID): peerNamespace = attribute.uint32.map(Int32.init(bitPattern:))
-            case Int(IFLA_LINKINFO):
-                kind = attribute.nested.first { Int($0.type) == Int(IFLA_INFO_KIND) }?.string
+            case Int(IFLA_LINKINFO): read(info: attribute.nested)
+            default: break
+            }
+        }
+    }
+
+    private mutating func read(info: Attributes) {
+        for attribute in info {
+            switch Int(attribute.type) {
+            case Int(IFLA_INFO_KIND): kind = attribute.string
+            case Int(IFLA_INFO_SLAVE_KIND): masterKind = attribute.string
+            case Int(IFLA_INFO_SLAVE_DATA) where masterKind == "bridge":
+                turnsBack = attribute.nested.first { Int($0.type) == Int(IFLA_BRPORT_MODE) }?.uint8 == 1
             default: break
             }
         }
@@ -60,6 +76,29 @@ extension RouteSocket {
             guard error == Errno(rawValue: ENODEV) else { throw error }
         }
         return link
+    }
+
+    /// The interfaces that belong to a bridge.
+    package mutating func ports(of bridge: Int32) throws(Errno) -> [NetworkLink] {
+        var ports: [NetworkLink] = []
+        try perform(Int(RTM_GETLINK), flags: Int(NLM_F_DUMP), header: ifinfomsg()) {
+            $0.put(Int(IFLA_MASTER), UInt32(bridge))
+        } answer: {
+            if let link = NetworkLink($0) { ports.append(link) }
+        }
+        return ports
+    }
+
+    /// Whether a bridge is to give packets back to a port that came by it.
+    package mutating func set(hairpin: Bool, of port: Int32) throws(Errno) {
+        var header = ifinfomsg()
+        header.ifi_index = port
+        try perform(Int(RTM_NEWLINK), header: header) {
+            $0.nest(Int(IFLA_LINKINFO)) { info in
+                info.put(Int(IFLA_INFO_SLAVE_KIND), string: "bridge")
+                info.nest(Int(IFLA_INFO_SLAVE_DATA)) { $0.put(Int(IFLA_BRPORT_MODE), UInt8(hairpin ? 1 : 0)) }
+            }
+        }
     }
 
     /// One end of a veth pair that is to be.

@@ -74,7 +74,8 @@ package struct RouteSocket: ~Copyable {
             rest = UnsafeRawBufferPointer(rebasing: rest[Swift.min(aligned(header.length), rest.count)...])
             // The late answer to a question that was given up.
             guard header.sequence == sequence else { continue }
-            guard header.type == ControlMessage.error else {
+            // A list ends with a message of its own, which holds an error, too.
+            guard header.type == ControlMessage.error || header.type == ControlMessage.done else {
                 answer(payload)
                 continue
             }
