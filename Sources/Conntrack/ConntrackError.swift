@@ -78,7 +78,7 @@ extension ConntrackError {
         case .interrupted(.cancelled): self.init(code: .cancelled, operation: operation)
         case .socket(let errno), .interrupted(.socket(let errno)), .refused(let errno):
             self.init(code: .communication, errno: errno, operation: operation)
-        case .familyNotFound, .malformedReply, .interrupted(.repliesLost):
+        case .familyNotFound, .interrupted:
             self.init(code: .communication, operation: operation)
         }
     }

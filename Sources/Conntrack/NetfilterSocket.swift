@@ -1,5 +1,6 @@
 import CConntrack
 import Synchronization
+import Netlink
 import SystemPackage
 
 #if canImport(Glibc)
@@ -136,12 +137,14 @@ struct NetfilterSocket: ~Copyable {
         var reply = CConntrackReply()
         while true {
             try waitUntilReadable()
-            let count = recv(descriptor, buffer.baseAddress, buffer.count, CInt(MSG_DONTWAIT) | CInt(MSG_TRUNC))
-            if count < 0 {
-                if errno == EINTR || errno == EAGAIN { continue }
-                throw .socket(Errno(rawValue: errno))
+            let count: Int
+            switch receiveFromKernel(
+                descriptor, into: UnsafeMutableRawBufferPointer(buffer), flags: CInt(MSG_DONTWAIT))
+            {
+            case .success(let received): count = received
+            case .failure(.resourceTemporarilyUnavailable): continue
+            case .failure(let error): throw .socket(error)
             }
-            guard count <= buffer.count else { throw .socket(.messageTooLong) }
             var offset = 0
             while offset < count {
                 let length = CConntrack_read(buffer.baseAddress! + offset, count - offset, &reply)

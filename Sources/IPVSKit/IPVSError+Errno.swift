@@ -54,18 +54,12 @@ extension IPVSError {
     /// An exchange that came to nothing as a whole.
     init(_ error: NetlinkError, operation: String, meaning: [Errno: Code] = [:]) {
         switch error {
-        case .familyNotFound:
-            self.init(
-                .unavailable, operation: operation,
-                hint: "the kernel module ip_vs is missing: load it with `modprobe ip_vs`, or install a kernel built "
-                    + "with CONFIG_IP_VS (Debian and Ubuntu: linux-image-amd64, linux-modules-extra)")
+        case .familyNotFound: self.init(interruptedBy: .familyNotFound, operation: operation)
         case .socket(let errno): self.init(.communication, errno: errno, operation: operation)
         case .namespace(let errno):
             self.init(
                 .namespace, errno: errno, operation: operation,
                 hint: errno == .notPermitted ? "to enter another network namespace takes CAP_SYS_ADMIN" : nil)
-        case .malformedReply:
-            self.init(.communication, operation: operation, hint: "what the kernel sent is not netlink")
         case .interrupted(let interruption): self.init(interruptedBy: interruption, operation: operation)
         case .refused(let errno): self.init(errno, operation: operation, meaning: meaning)
         }
@@ -76,6 +70,13 @@ extension IPVSError {
         case .deadlineExceeded: self.init(.deadlineExceeded, operation: operation)
         case .cancelled: self.init(.cancelled, operation: operation)
         case .repliesLost: self.init(.outcomeUnknown, errno: .noBufferSpace, operation: operation)
+        case .malformedReply:
+            self.init(.communication, operation: operation, hint: "what the kernel sent is not netlink")
+        case .familyNotFound:
+            self.init(
+                .unavailable, operation: operation,
+                hint: "the kernel module ip_vs is missing: load it with `modprobe ip_vs`, or install a kernel built "
+                    + "with CONFIG_IP_VS (Debian and Ubuntu: linux-image-amd64, linux-modules-extra)")
         case .socket(let errno): self.init(.communication, errno: errno, operation: operation)
         }
     }

@@ -11,7 +11,7 @@ import SystemPackage
 /// not meet the next exchange.
 final class Connection: Sendable {
     private struct State {
-        var queue: [Exchange] = []
+        var queue: [Exchange]
         var isRetired = false
     }
 
@@ -25,11 +25,16 @@ final class Connection: Sendable {
     /// The kernel builds dumps of up to 32 KiB when the reader's buffer is that large.
     private static let bufferSize = 64 * 1024
 
-    private let state = Locked(State())
+    private let state: Locked<State>
     private let wakeUp: WakeUp
 
     /// Starts the thread, which opens the transport there: in its namespace, and without blocking the caller.
-    init(open: @escaping @Sendable () -> Result<TransportBox, NetlinkError>) throws(NetlinkError) {
+    ///
+    /// - Parameter first: posted before the thread can fail to open, and with it all that waits.
+    init(
+        serving first: Exchange, open: @escaping @Sendable () -> Result<TransportBox, NetlinkError>
+    ) throws(NetlinkError) {
+        state = Locked(State(queue: [first]))
         do {
             wakeUp = try WakeUp()
             try DetachedThread.start { [self] in run(open) }
@@ -108,7 +113,7 @@ final class Connection: Sendable {
         var index = 0
         var mayResolveAgain = true
         while index < count {
-            let window = ReplyWindow(
+            var window = ReplyWindow(
                 range: index..<min(index + exchange.window, count), firstSequence: firstSequence &+ UInt32(index))
             writer.empty(family: transport.family, sequence: window.firstSequence)
             exchange.messages.write(window.range, &writer)
@@ -121,57 +126,68 @@ final class Connection: Sendable {
                 return .reopen
             }
 
-            switch receive(window, of: exchange, over: &transport, buffer: buffer) {
-            case .failure(let stop): return stop.verdict
-            case .success(let failures):
-                // Every message unknown: that is also what a family id says that is no longer valid, because the
-                // module was loaded anew.
-                if mayResolveAgain, failures.count == window.range.count,
-                    failures.allSatisfy({ $0.errno == .noSuchFileOrDirectory })
-                {
-                    mayResolveAgain = false
-                    if transport.resolveFamilyAgain() { continue }
-                }
-                let goesOn = exchange.progress { outcome in
-                    outcome.confirmed = window.range.upperBound
-                    outcome.failures += failures
-                }
-                guard goesOn else { return .abandoned }
-                index = window.range.upperBound
+            let interruption: Interruption?
+            switch receive(&window, of: exchange, over: &transport, buffer: buffer) {
+            case .abandoned: return .abandoned
+            case .answered: interruption = nil
+            case .interrupted(let reason): interruption = reason
             }
+            if interruption == nil, mayResolveAgain, window.saysUnknownFamily {
+                mayResolveAgain = false
+                switch transport.resolveFamilyAgain() {
+                case .unchanged: break
+                case .changed: continue
+                case .gone:
+                    // Of this window nothing was done.
+                    _ = exchange.progress { $0.sent = index }
+                    index == 0 ? exchange.fail(.interrupted(.familyNotFound)) : exchange.finish(.familyNotFound)
+                    return .reopen
+                }
+            }
+            let goesOn = exchange.progress { outcome in
+                outcome.failures += window.failures
+                if interruption == nil { outcome.confirmed = window.range.upperBound }
+            }
+            guard goesOn else { return .abandoned }
+            if let interruption {
+                exchange.finish(interruption)
+                return .reopen
+            }
+            index = window.range.upperBound
         }
         exchange.finish()
         return .served
     }
 
-    private struct Stop: Error { var verdict: Verdict }
+    private enum Ending {
+        case answered
+        case interrupted(Interruption)
+        case abandoned
+    }
 
     /// Receives until the window's last message is answered.
     private func receive(
-        _ window: ReplyWindow, of exchange: Exchange, over transport: inout Transport,
+        _ window: inout ReplyWindow, of exchange: Exchange, over transport: inout Transport,
         buffer: UnsafeMutableRawBufferPointer
-    ) -> Result<[BatchOutcome.Failure], Stop> {
-        var window = window
+    ) -> Ending {
+        var hasLost = false
         while true {
             switch transport.receive(into: buffer) {
             case .success(let count):
                 let datagram = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
                 switch window.take(datagram, port: transport.port, handler: exchange.handler) {
                 case .more: continue
-                case .complete: return .success(window.failures)
-                case .malformed:
-                    exchange.fail(.malformedReply)
-                    return .failure(Stop(verdict: .reopen))
+                case .complete: return hasLost ? .interrupted(.repliesLost) : .answered
+                case .malformed: return .interrupted(.malformedReply)
                 }
             case .failure(.resourceTemporarilyUnavailable):
+                if hasLost { return .interrupted(.repliesLost) }
                 wakeUp.wait(orReadable: transport.descriptor)
-                if exchange.isFinished { return .failure(Stop(verdict: .abandoned)) }
+                if exchange.isFinished { return .abandoned }
             case .failure(.noBufferSpace):
-                exchange.finish(.repliesLost)
-                return .failure(Stop(verdict: .reopen))
-            case .failure(let error):
-                exchange.finish(.socket(error))
-                return .failure(Stop(verdict: .reopen))
+                // The kernel says so before it hands over what did arrive, which is known.
+                hasLost = true
+            case .failure(let error): return .interrupted(.socket(error))
             }
         }
     }

@@ -85,28 +85,27 @@ final class Exchange: @unchecked Sendable {
 
     /// The connection is done with it.
     func finish(_ interruption: Interruption? = nil) {
-        complete { outcome in
-            outcome.interruption = interruption
-            return .success(outcome)
-        }
+        complete { $0.ended(by: interruption) }
     }
 
     /// The caller goes away. True where a connection is at work on the exchange, and must be given up with its
     /// late replies.
     func abandon(_ reason: Interruption) -> Bool {
-        let wasRunning = state.withLock { $0.isRunning && $0.result == nil }
-        finish(reason)
-        return wasRunning
+        complete { $0.ended(by: reason) }
     }
 
-    private func complete(_ result: (inout BatchOutcome) -> Result<BatchOutcome, NetlinkError>) {
-        let caller = state.withLock { state -> Caller? in
-            guard state.result == nil else { return nil }
+    /// True where this ended it, and a connection had begun it. Both are found out at once: a connection that begins
+    /// in between would end its thread, as for every exchange that was abandoned, and nobody would give it up.
+    @discardableResult
+    private func complete(_ result: (inout BatchOutcome) -> Result<BatchOutcome, NetlinkError>) -> Bool {
+        let (caller, wasRunning) = state.withLock { state -> (Caller?, Bool) in
+            guard state.result == nil else { return (nil, false) }
             state.result = result(&state.outcome)
             defer { state.caller = nil }
-            return state.caller
+            return (state.caller, state.isRunning)
         }
         caller?.resume()
+        return wasRunning
     }
 
     /// What came of it, once the caller was resumed. Under the lock, which is also what makes visible to the caller
@@ -114,5 +113,12 @@ final class Exchange: @unchecked Sendable {
     func get() throws(NetlinkError) -> BatchOutcome {
         guard let result = state.withLock({ $0.result }) else { preconditionFailure("the exchange is not over") }
         return try result.get()
+    }
+}
+
+extension BatchOutcome {
+    fileprivate mutating func ended(by interruption: Interruption?) -> Result<BatchOutcome, NetlinkError> {
+        self.interruption = interruption
+        return .success(self)
     }
 }

@@ -11,15 +11,19 @@ extension NamespaceHandle {
     ///
     /// Its loopback is up. Until a namespace has an address its kernel has no table to look addresses up in, takes
     /// every one for a broadcast address, and IPVS refuses all destinations.
-    package static func scratch() async throws -> NamespaceHandle {
-        try await DetachedThread.run { () throws(Errno) -> NamespaceHandle in
-            try DetachedThread.inside {
-                Result { () throws(Errno) in
-                    guard CNetlink_unshare_network_namespace() == 0 else { throw Errno(rawValue: errno) }
-                    guard CNetlink_raise_loopback() == 0 else { throw Errno(rawValue: errno) }
-                    return try NamespaceHandle(path: "/proc/thread-self/ns/net")
-                }
-            }.get()
-        }
+    ///
+    /// - Throws: ``NetlinkError/namespace(_:)`` where the kernel makes none.
+    package static func scratch(deadline: Duration = .seconds(30)) async throws(NetlinkError) -> NamespaceHandle {
+        try await DetachedThread.run(in: nil, deadline: deadline) {
+            Result { () throws(Errno) in
+                try DetachedThread.inside {
+                    Result { () throws(Errno) in
+                        guard CNetlink_unshare_network_namespace() == 0 else { throw Errno(rawValue: errno) }
+                        guard CNetlink_raise_loopback() == 0 else { throw Errno(rawValue: errno) }
+                        return try NamespaceHandle(path: "/proc/thread-self/ns/net")
+                    }
+                }.get()
+            }.mapError(NetlinkError.namespace)
+        }.get()
     }
 }

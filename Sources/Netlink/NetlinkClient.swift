@@ -76,17 +76,18 @@ package final class NetlinkClient: Sendable {
     }
 
     private func post(_ exchanges: [Exchange]) {
-        connection.withLock { connection in
+        let failed = connection.withLock { connection in
+            var failed: [(Exchange, NetlinkError)] = []
             for exchange in exchanges where connection?.post(exchange) != true {
                 do throws(NetlinkError) {
-                    let fresh = try Connection { [peer] in Self.open(peer) }
-                    connection = fresh
-                    _ = fresh.post(exchange)
+                    connection = try Connection(serving: exchange) { [peer] in Self.open(peer) }
                 } catch {
-                    exchange.fail(error)
+                    failed.append((exchange, error))
                 }
             }
+            return failed
         }
+        for (exchange, error) in failed { exchange.fail(error) }
     }
 
     /// Runs on the connection's thread, which must not hold the client: the client's end is what ends the thread.

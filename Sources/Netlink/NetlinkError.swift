@@ -9,11 +9,21 @@ package enum NetlinkError: Error, Equatable {
     case namespace(Errno)
     /// No such generic netlink family, and the kernel could not load it.
     case familyNotFound(String)
-    /// The kernel sent what is not netlink.
-    case malformedReply
     case interrupted(Interruption)
     /// The kernel answered a read with an errno.
     case refused(Errno)
+}
+
+extension NetlinkError {
+    /// What the kernel said, where it is that.
+    package var errno: Errno? {
+        switch self {
+        case .socket(let errno), .namespace(let errno), .refused(let errno), .interrupted(.socket(let errno)): errno
+        case .interrupted(.deadlineExceeded): .timedOut
+        case .interrupted(.cancelled): .canceled
+        case .familyNotFound, .interrupted: nil
+        }
+    }
 }
 
 /// What cut an exchange short.
@@ -22,5 +32,9 @@ package enum Interruption: Equatable, Sendable {
     case cancelled
     /// The kernel dropped replies because the socket's buffer was full (`ENOBUFS`).
     case repliesLost
+    /// The kernel sent what is not netlink.
+    case malformedReply
+    /// The family was there when the socket was opened, and is no longer: its module was unloaded.
+    case familyNotFound
     case socket(Errno)
 }

@@ -49,12 +49,13 @@ struct NetlinkSocket: ~Copyable {
 
     deinit { nl_socket_free(handle) }
 
-    /// Asks again for the family's id, which changes when its module is loaded anew. True where it did.
-    mutating func resolveFamilyAgain() -> Bool {
+    /// Asks again for the family's id, which changes when its module is loaded anew.
+    mutating func resolveFamilyAgain() -> FamilyChange {
         let resolved = genl_ctrl_resolve(handle, familyName)
-        guard resolved >= Int32(ControlMessage.firstFamily), UInt16(resolved) != family else { return false }
+        guard resolved >= Int32(ControlMessage.firstFamily) else { return .gone }
+        guard UInt16(resolved) != family else { return .unchanged }
         family = UInt16(resolved)
-        return true
+        return .changed
     }
 
     func send(_ bytes: UnsafeRawBufferPointer) -> Errno? {
@@ -64,17 +65,17 @@ struct NetlinkSocket: ~Copyable {
         }
     }
 
-    /// One datagram, or the errno; `EAGAIN` where there is none yet. A datagram larger than the buffer is
-    /// reported as EMSGSIZE: its end would be missing.
+    /// One datagram, or the errno; `EAGAIN` where there is none yet.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> Result<Int, Errno> {
-        let flags = CInt(MSG_DONTWAIT) | CInt(MSG_TRUNC)
-        while true {
-            let count = recv(descriptor, buffer.baseAddress, buffer.count, flags)
-            if count > buffer.count { return .failure(Errno(rawValue: EMSGSIZE)) }
-            if count >= 0 { return .success(count) }
-            if errno != EINTR { return .failure(Errno(rawValue: errno)) }
-        }
+        receiveFromKernel(descriptor, into: buffer, flags: CInt(MSG_DONTWAIT))
     }
+}
+
+/// What has become of a family's id.
+enum FamilyChange {
+    case unchanged
+    case changed
+    case gone
 }
 
 private let CNetlink_SOL_NETLINK_Int32 = CInt(CNetlink_SOL_NETLINK)

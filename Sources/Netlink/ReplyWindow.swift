@@ -19,6 +19,12 @@ package struct ReplyWindow {
         self.firstSequence = firstSequence
     }
 
+    /// Every message unknown: that is also what the kernel says to a family id that is no longer valid, because the
+    /// module was loaded anew or unloaded.
+    var saysUnknownFamily: Bool {
+        failures.count == range.count && failures.allSatisfy { $0.errno == .noSuchFileOrDirectory }
+    }
+
     package mutating func take(
         _ datagram: UnsafeRawBufferPointer, port: UInt32, handler: (Int, GenericMessage) -> Void
     ) -> Verdict {

@@ -37,15 +37,15 @@ enum Transport: ~Copyable {
         }
     }
 
-    mutating func resolveFamilyAgain() -> Bool {
+    mutating func resolveFamilyAgain() -> FamilyChange {
         switch consume self {
         case .socket(var socket):
-            let changed = socket.resolveFamilyAgain()
+            let change = socket.resolveFamilyAgain()
             self = .socket(socket)
-            return changed
+            return change
         case .simulated(let kernel, let pending):
             self = .simulated(kernel, pending: pending)
-            return false
+            return .unchanged
         }
     }
 

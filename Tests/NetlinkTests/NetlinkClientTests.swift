@@ -186,10 +186,61 @@ import Testing
                 return wrong ? [[1, 2, 3]] : Self.obedient(request)
             }
         }
-        await #expect(throws: NetlinkError.malformedReply) {
-            try await client.send(Self.messages(1), deadline: .seconds(10))
-        }
+        let outcome = try await client.send(Self.messages(1), deadline: .seconds(10))
+        #expect(outcome.interruption == .malformedReply)
+        #expect(outcome.confirmed == 0 && outcome.sent == 1)
         #expect(try await client.send(Self.messages(1), deadline: .seconds(10)).confirmed == 1)
+    }
+
+    /// What was answered before stays known.
+    @Test func whatIsNotNetlinkLeavesKnownWhatIsKnown() async throws {
+        let client = NetlinkClient { request in
+            let sequence = Self.header(request).sequence
+            if sequence == 100 { return [[1, 2, 3]] }
+            if sequence == 10 || sequence == 70 { return [.error(.fileExists, of: sequence, port: 0)] }
+            return Self.obedient(request)
+        }
+        let outcome = try await client.send(Self.messages(200), deadline: .seconds(10))
+        #expect(outcome.interruption == .malformedReply)
+        #expect(outcome.confirmed == 64 && outcome.sent == 128)
+        #expect(outcome.failures.map(\.index) == [9, 69])
+    }
+
+    /// Calls end while a connection begins them, by their deadline or their cancellation; whichever way it goes, those
+    /// behind them and the next are served.
+    @Test func callsThatEndAsTheyBeginLeaveTheClientWorking() async throws {
+        let client = NetlinkClient { request in
+            // Some are answered, some never.
+            Self.header(request).sequence % 3 == 0 ? [] : Self.obedient(request)
+        }
+        for round in 0..<20 {
+            await withTaskGroup(of: Void.self) { group in
+                for call in 0..<100 {
+                    group.addTask {
+                        let deadline = Duration.microseconds(200 * (1 + (call * 7 + round) % 50))
+                        _ = try? await client.send(Self.messages(1), deadline: deadline)
+                    }
+                }
+                if round % 2 == 0 { group.cancelAll() }
+            }
+            // One of three in a row is answered, whatever the sequence stands at.
+            var confirmed = 0
+            for _ in 0..<3 where confirmed == 0 {
+                confirmed += try await client.send(Self.messages(1), deadline: .seconds(1)).confirmed
+            }
+            #expect(confirmed == 1, "in round \(round)")
+        }
+    }
+
+    /// A connection that cannot be opened says why, however soon it fails.
+    @Test func whatCannotBeOpenedSaysWhy() async throws {
+        let namespace = try NamespaceHandle(path: "/proc/self/ns/net")
+        for _ in 0..<200 {
+            let client = NetlinkClient(family: "no such family", namespace: namespace)
+            await #expect(throws: NetlinkError.self) {
+                try await client.send(Self.messages(1), deadline: .seconds(5))
+            }
+        }
     }
 
     /// The thread and its socket end with the client: a namespace that nobody uses any more can go.

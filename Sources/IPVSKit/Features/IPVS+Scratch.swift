@@ -8,10 +8,11 @@ extension IPVS {
         guard namespace != nil else {
             throw IPVSError(.unavailable, operation: operation, hint: "a simulated kernel has no namespaces")
         }
-        do {
-            return IPVS(holding: try await NamespaceHandle.scratch(), deadline: deadline, logger: logger)
+        do throws(NetlinkError) {
+            return IPVS(
+                holding: try await NamespaceHandle.scratch(deadline: deadline), deadline: deadline, logger: logger)
         } catch {
-            let errno = error as? Errno
+            guard case .namespace(let errno) = error else { throw report(IPVSError(error, operation: operation)) }
             throw report(
                 IPVSError(
                     errno == .notPermitted ? .notPermitted : .namespace, errno: errno, operation: operation,

@@ -85,10 +85,10 @@ package struct DetourLinks: Sendable {
     /// this process dies, what is on the node is known for ours, and what is not there yet goes with the helper.
     private func build(_ place: Place) async throws {
         let helper: NamespaceHandle
-        do {
+        do throws(NetlinkError) {
             helper = try await .scratch()
-        } catch let error as Errno {
-            throw DetourError("make a network namespace", error)
+        } catch {
+            throw DetourError("make a network namespace", error.errno ?? .ioError)
         }
         try await DetachedThread.run(in: helper) {
             var socket = try DetourError.attempt("open a route socket", { () throws(Errno) in try RouteSocket() })

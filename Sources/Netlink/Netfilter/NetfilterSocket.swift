@@ -117,13 +117,13 @@ package struct NetfilterSocket: ~Copyable {
 
     /// Nil where there is nothing and nobody waits.
     private func receive(waiting: Bool) throws(Errno) -> UnsafeRawBufferPointer? {
-        let flags = CInt(MSG_TRUNC) | (waiting ? 0 : CInt(MSG_DONTWAIT))
-        while true {
-            let count = recv(descriptor, buffer.baseAddress, buffer.count, flags)
-            if count > buffer.count { throw Errno(rawValue: EMSGSIZE) }
-            if count >= 0 { return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count]) }
-            if errno == EAGAIN { return nil }
-            if errno != EINTR { throw Errno(rawValue: errno) }
+        do {
+            let flags = waiting ? 0 : CInt(MSG_DONTWAIT)
+            let count = try receiveFromKernel(descriptor, into: buffer, flags: flags).get()
+            return UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
+        } catch {
+            guard error == .resourceTemporarilyUnavailable else { throw error }
+            return nil
         }
     }
 

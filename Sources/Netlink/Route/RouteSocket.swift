@@ -62,12 +62,12 @@ package struct RouteSocket: ~Copyable {
     private func receive(
         into buffer: UnsafeMutableRawBufferPointer, _ answer: (UnsafeRawBufferPointer) -> Void
     ) throws(Errno) -> Bool {
-        let count = recv(descriptor, buffer.baseAddress, buffer.count, CInt(MSG_TRUNC))
-        guard count >= 0 else {
-            if errno == EINTR { return false }
-            throw errno == EAGAIN ? .timedOut : Errno(rawValue: errno)
+        let count: Int
+        do {
+            count = try receiveFromKernel(descriptor, into: buffer).get()
+        } catch {
+            throw error == .resourceTemporarilyUnavailable ? .timedOut : error
         }
-        guard count <= buffer.count else { throw Errno(rawValue: EMSGSIZE) }
         var rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
         while let header = NetlinkHeader(rest) {
             let payload = UnsafeRawBufferPointer(rebasing: rest[NetlinkHeader.size..<header.length])
