@@ -92,21 +92,21 @@ public struct Conntrack: Sendable {
     ///   refuses to delete a flow (``ConntrackError/Code/other``), all others were deleted.
     @discardableResult
     public func delete(
-        matching filters: some Collection<FlowFilter>
+        matching filters: some Collection<FlowFilter>, where isMeant: @escaping @Sendable (Flow) -> Bool = { _ in true }
     ) async throws(ConntrackError) -> Int {
-        try await deleteMeasured(matching: filters).deleted
+        try await deleteMeasured(matching: filters, where: isMeant).deleted
     }
 
     /// As ``delete(matching:)``, and what it took.
     package func deleteMeasured(
-        matching filters: some Collection<FlowFilter>
+        matching filters: some Collection<FlowFilter>, where isMeant: @escaping @Sendable (Flow) -> Bool = { _ in true }
     ) async throws(ConntrackError) -> (deleted: Int, figures: ConntrackFigures) {
         let filters = Array(filters)
         guard !filters.isEmpty else { return (0, ConntrackFigures()) }
         return try await run("delete tracked flows") { [filtersInKernel] socket throws(NetfilterSocket.Failure) in
             var entries: [CConntrackEntry] = []
-            try socket.entries(matching: filters, filtersInKernel: filtersInKernel) { entry, _ in
-                entries.append(entry)
+            try socket.entries(matching: filters, filtersInKernel: filtersInKernel) { entry, flow in
+                if isMeant(flow) { entries.append(entry) }
             }
             let deleted = try socket.delete(entries)
             return (deleted, socket.figures)

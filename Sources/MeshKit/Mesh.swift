@@ -61,8 +61,8 @@ public struct Mesh: Sendable {
 
     /// One pass: makes the kernel hold what the state asks for.
     @discardableResult
-    public func reconcile() async throws -> Plan {
-        try await change { _, _ in }.plan
+    public func reconcile() async throws -> MeshChange {
+        try await change { _, _ in }
     }
 
     /// Changes what is asked for, and the kernel with it. Where either fails, both are as they were.
@@ -106,11 +106,17 @@ public struct Mesh: Sendable {
         do {
             return try await pass(from: old, to: new, tool, found)
         } catch let error as DetourError where new.hasLoopback && error.isOfThisHost {
-            // Better all but 127.0.0.1 than nothing; and not to be tried again at each pass.
-            new.hasLoopback = false
+            // Better all but 127.0.0.1 than nothing; and not to be tried again at each pass. What there was of it goes,
+            // so that what failed has not to be made once more where all is put back.
             let current = try store.load()
-            new.generation = current.generation
-            var change = try await pass(from: current, to: new, tool, observer.observe(new, tool: tool))
+            var before = old
+            before.takeOver(from: current)
+            before.hasLoopback = false
+            try save(&before, over: current)
+            new.takeOver(from: current)
+            new.hasLoopback = false
+            new.generation = before.generation
+            var change = try await pass(from: before, to: new, tool, observer.observe(new, tool: tool))
             change.loopbackRefusal = "\(error)"
             return change
         }
@@ -131,13 +137,15 @@ public struct Mesh: Sendable {
         try save(&new, over: old)
         do {
             try await applier.apply(plan)
+        } catch let error as DetourError where new.hasLoopback && error.isOfThisHost {
+            // Gone on with, without.
+            throw error
         } catch {
             try await undo(new, to: old, tool, because: error)
         }
         let applied = new
-        new.retiringMarks = []
+        new.settle(datapath)
         new.reservedPorts = Self.reservation(datapath, found, old).ours
-        new.hairpinPorts.formIntersection(datapath.hairpinPorts)
         try save(&new, over: applied)
         return MeshChange(state: new, plan: plan)
     }
@@ -153,11 +161,13 @@ public struct Mesh: Sendable {
             case .tcpTimeout(let old, _):
                 state.originalTCPTimeoutSeconds = state.originalTCPTimeoutSeconds ?? old
             case .hairpin(let port, true): state.hairpinPorts.insert(port)
+            case .flows(let flows): state.staleFlows.insert(flows.binding)
             default: break
             }
         }
         let reserved = Self.reservation(datapath, found, state).ours
         state.reservedPorts += reserved.filter { !state.reservedPorts.contains($0) }
+        state.formerRules = state.formerRules(besides: tool)
         if !datapath.rules.isEmpty { state.rules = tool }
     }
 
@@ -194,25 +204,19 @@ public struct Mesh: Sendable {
     ) async throws -> Never {
         var back = old
         // What the failed pass may have put up is ours, too, until it is gone.
-        back.retiringMarks = new.ownedMarks.subtracting(old.services.values.flatMap { $0.ports.map(\.mark) })
-        back.originalSysctls = new.originalSysctls
-        back.originalTCPTimeoutSeconds = new.originalTCPTimeoutSeconds
-        back.reservedPorts = new.reservedPorts
-        back.hairpinPorts = new.hairpinPorts
+        back.takeOver(from: new)
         do {
             try save(&back, over: new)
             // Where another tool was to take the rules over, it is that one's that have to go.
-            let (before, failed) = (old.rules ?? tool, tool)
-            let found = try await observer.observe(back, tool: before, former: failed)
+            let before = old.rules ?? tool
+            let found = try await observer.observe(back, tool: before)
             let datapath = Compiler.compile(back, on: found.node)
-            var ownership = Planner.Ownership(back, tool: before)
-            ownership.formerTool = failed == before ? nil : failed
-            let plan = Planner.plan(from: found, to: datapath, owning: ownership)
+            let plan = Planner.plan(
+                from: found, to: datapath, owning: Planner.Ownership(back, tool: before))
             try await applier.apply(plan)
             var settled = back
-            settled.retiringMarks = []
+            settled.settle(datapath)
             settled.reservedPorts = Self.reservation(datapath, found, back).ours
-            settled.hairpinPorts.formIntersection(datapath.hairpinPorts)
             try save(&settled, over: back)
         } catch {
             throw UndoError(reason: reason, second: error)

@@ -2,7 +2,7 @@ public import IPVSKit
 
 /// Where a published port is answered: a port or a range of ports of a transport protocol, at every local address or
 /// at one. `1080/tcp`, `192.168.5.1:1000-1010/udp`.
-public struct PortBinding: Hashable, Sendable {
+public struct PortBinding: Hashable, Sendable, Codable {
     /// The protocol.
     public let transport: TransportProtocol
     /// The ports; 0 is none of them.

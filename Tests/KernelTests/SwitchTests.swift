@@ -2,6 +2,7 @@ import IPVSKit
 import MeshKit
 import Netlink
 import RuleKit
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -54,6 +55,34 @@ extension KernelTests {
                 let (answers, failures) = seen.withLock { $0 }
                 print("\(answers) connections while the rules were changed twice, \(failures.count) failed")
                 #expect(failures == [])
+            }
+        }
+
+        /// Whatever point a change of tools dies at, the next pass finds what the other one has left.
+        @Test func aChangeThatIsKilledIsFinishedByTheNext() async throws {
+            try await MeshHost.with(rules: .nftables) { host in
+                try await host.addTasks("--local")
+                try await host.meshctl("publish", "1080:80", "nginx")
+                let whole = try await ContinuousClock().measure {
+                    try await host.meshctl("reconcile", "--rules", "iptables")
+                }
+                var generator = SeededGenerator.announced()
+                for wanted in [RuleTool.nftables, .iptables, .nftables, .iptables] {
+                    let delay = Double.random(in: 0.2...1, using: &generator) * (whole / .seconds(1))
+                    _ = try await host.node.run(
+                        [
+                            "timeout", "-s", "KILL", "\(delay)", try BuiltProducts.path("meshctl"), "reconcile",
+                            "--rules", wanted.rawValue,
+                        ], environment: ["MESHCTL_STATE_DIR": host.stateDirectory.string])
+                    let auto = ["MESHCTL_RULES": "auto"]
+                    #expect(try await host.meshctl(["reconcile"], environment: auto).status == 0)
+                    #expect(try await host.meshctl(["plan"], environment: auto).status == 0)
+                    var used: [RuleTool] = []
+                    for tool in RuleTool.allCases where try await host.node.rules(of: tool) != "" { used.append(tool) }
+                    #expect(used.count == 1, "killed after \(delay) s on the way to \(wanted): \(used)")
+                }
+                #expect(try await host.meshctl(["reset"], environment: ["MESHCTL_RULES": "auto"]).status == 0)
+                for tool in RuleTool.allCases { #expect(try await host.node.rules(of: tool) == "") }
             }
         }
     }

@@ -88,6 +88,8 @@ import Testing
                 options: .init(stickySeconds: 600, allowed: ["fd00::/8"], sourceIP: .keep))
             state.generation = 1
             state.rules = .nftables
+            state.formerRules = .iptables
+            state.staleFlows = [PortBinding(53, .udp), PortBinding(1000...1010, .udp, at: "fd00::1")]
             state.reservedPorts = [1000...1010]
             state.hairpinPorts = ["veth1"]
             state.originalTCPTimeoutSeconds = 900

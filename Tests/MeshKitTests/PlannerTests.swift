@@ -308,13 +308,59 @@ import Testing
         without = state
         try without.unpublish(dns)
         #expect(flows(Self.plan(from: kernel, to: without, before: state)) == ["flows   forget flows to 53/udp"])
+        // What an earlier pass may have left undone.
+        var unfinished = state
+        unfinished.staleFlows = [dns, PortBinding(54, .udp)]
+        #expect(
+            flows(Self.plan(from: kernel, to: unfinished)) == [
+                "flows   forget flows to 53/udp", "flows   forget flows to 54/udp",
+            ])
+        // Whoever sent before the first task came, or after the last had gone.
+        var emptied = state
+        for address in ["10.0.0.2", "10.0.0.3"] as [IPAddress] { try emptied.removeTask(address, service: "dns") }
+        #expect(flows(Self.plan(from: kernel, to: emptied, before: state)) == ["flows   forget flows to 53/udp"])
+        #expect(
+            flows(Self.plan(from: Self.kernel(Self.compile(emptied)), to: state, before: emptied)) == [
+                "flows   forget flows to 53/udp"
+            ])
         // Somebody took the element out: what was sent meanwhile went nowhere.
         var damaged = kernel
         damaged.rules.elements = damaged.rules.elements.filter { $0.transport != .udp }
         #expect(flows(Self.plan(from: damaged, to: state, before: state)) == ["flows   forget flows to 53/udp"])
     }
 
+    // MARK: The detour
+
+    /// Without CAP_SYS_ADMIN nobody can look: what was put up is taken for being there, and nothing else is.
+    @Test func aDetourThatCannotBeSeenIsNoDrift() throws {
+        let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        var found = Self.kernel(Self.compile(state))
+        found.detour = .hidden
+        found.detourRules = ObservedRules()
+        #expect(Self.plan(from: found, to: state).isEmpty)
+        var without = state
+        without.hasLoopback = false
+        #expect(lines(Self.plan(from: found, to: without)).allSatisfy { !$0.hasPrefix("links") })
+        found = Self.kernel(Datapath())
+        found.detour = .hidden
+        #expect(
+            lines(Self.plan(from: found, to: state, before: MeshState())).contains {
+                $0.hasPrefix("links   make the detour")
+            })
+    }
+
     // MARK: Another tool
+
+    /// Killed in between, a change of tools is finished by whoever comes next.
+    @Test func theOtherToolIsRememberedUntilItsRulesAreGone() throws {
+        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        state.rules = .nftables
+        state.formerRules = .iptables
+        #expect(Planner.Ownership(state, tool: .nftables).formerTool == .iptables)
+        #expect(Planner.Ownership(state, tool: .iptables).formerTool == .nftables)
+        state.formerRules = nil
+        #expect(Planner.Ownership(state, tool: .nftables).formerTool == nil)
+    }
 
     @Test func theOtherToolsRulesGoLast() throws {
         var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])

@@ -1,16 +1,21 @@
 package import IPVSKit
-import RuleKit
+package import RuleKit
 
 /// Finds the steps from what the kernel holds to what it should hold. Pure: no input or output, no clock.
 package enum Planner {
     /// What a packet meets last is put up first and taken down last, so that no packet meets half a path.
     ///
     /// - Parameters:
-    ///   - before: what the kernel should have held so far; its UDP ports that are none any more leave flows behind.
+    ///   - before: what the kernel should have held so far, if it is not what it should hold now; its UDP ports that
+    ///     are none any more leave flows behind.
     ///   - state: whose marks, tool and settings are ours; all else is left alone.
     package static func plan(
         from found: ObservedDatapath, to wanted: Datapath, before: Datapath? = nil, owning state: Ownership
     ) -> Plan {
+        let before = before ?? wanted
+        var found = found
+        // Where nobody may look at it, it is as it was to be; but one that was not to be is none.
+        if found.detour == .hidden, before.detour == nil { found.detour = .absent }
         let ours = found.table.filter { id in id.firewallMark.map(state.marks.contains) ?? false }
         let ipvs = Table.changes(from: ours, to: wanted.ipvs)
         let backend = state.tool.backend()
@@ -40,7 +45,9 @@ package enum Planner {
                 steps.append(.rules(.uninstall, RulePlace(namespace: place, tool: former)))
             }
         }
-        steps += StaleFlows.all(from: before, to: wanted, rules: rules.additions, ipvs: ipvs).map(Plan.Step.flows)
+        steps += StaleFlows.all(
+            from: before, to: wanted, rules: rules.additions, ipvs: ipvs, pending: state.staleFlows
+        ).map(Plan.Step.flows)
         return Plan(steps: steps)
     }
 
@@ -56,14 +63,17 @@ package enum Planner {
         package var reservedPorts: [ClosedRange<UInt16>]
         /// The ports of bridges that we made turn packets back.
         package var hairpinPorts: Set<String>
+        /// The ports whose flows were to be forgotten, and may not have been.
+        package var staleFlows: Set<PortBinding>
 
         /// What a state says is ours, with a tool that may be another than the one it used.
         package init(_ state: MeshState, tool: RuleTool) {
             marks = state.ownedMarks
             self.tool = tool
-            formerTool = state.rules == tool ? nil : state.rules
+            formerTool = state.formerRules(besides: tool)
             reservedPorts = state.reservedPorts
             hairpinPorts = state.hairpinPorts
+            staleFlows = state.staleFlows
         }
     }
 
@@ -106,6 +116,7 @@ package enum Planner {
         var steps: [Plan.Step] = []
         switch found.detour {
         case .intact: break
+        case .hidden: return []
         case .absent: steps.append(.raiseDetour(faults: []))
         case .damaged(let faults): steps.append(.raiseDetour(faults: faults))
         }

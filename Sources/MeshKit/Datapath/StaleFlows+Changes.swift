@@ -5,26 +5,37 @@ extension StaleFlows {
     /// What conntrack knows of UDP clients that is no longer so, in the order of the ports.
     ///
     /// Of a port that is published now, and of one that no longer is, all: what a client sent before went elsewhere, and
-    /// conntrack would send what follows after it. Of a task that leaves, its own.
+    /// conntrack would send what follows after it. So it is with the first task of a family, whose service is made, and
+    /// with the last. Of another task that leaves, its own.
+    ///
+    /// - Parameter pending: ports of which an earlier pass may have left some.
     static func all(
-        from before: Datapath?, to wanted: Datapath, rules: [RuleChange], ipvs: [Change]
+        from before: Datapath, to wanted: Datapath, rules: [RuleChange], ipvs: [Change], pending: Set<PortBinding> = []
     ) -> [StaleFlows] {
-        var flows: [PortBinding: StaleFlows] = [:]
+        var flows = Dictionary(
+            uniqueKeysWithValues: pending.map { ($0, StaleFlows(binding: $0, tasks: nil)) })
         let marked = marks(in: rules)
         for (binding, rule) in wanted.rules.ports where binding.transport == .udp {
             if marked?.contains(rule.mark) ?? true { flows[binding] = StaleFlows(binding: binding, tasks: nil) }
         }
-        for binding in before?.rules.ports.keys ?? [:].keys
+        for binding in before.rules.ports.keys
         where binding.transport == .udp && wanted.rules.ports[binding] == nil {
             flows[binding] = StaleFlows(binding: binding, tasks: nil)
         }
         let bindings = Dictionary(wanted.rules.ports.map { ($1.mark, $0) }) { first, _ in first }
-        for case .deleteDestination(let destination, let service) in ipvs {
+        for change in ipvs {
+            let (service, task): (VirtualService.ID, IPAddress?)
+            switch change {
+            case .createService(let created): (service, task) = (created.id, nil)
+            case .deleteService(let id): (service, task) = (id, nil)
+            case .deleteDestination(let destination, let id): (service, task) = (id, destination.address)
+            case .updateService, .createDestination, .updateDestination: continue
+            }
             guard let binding = service.firewallMark.flatMap({ bindings[$0] }), binding.transport == .udp else {
                 continue
             }
             var stale = flows[binding] ?? StaleFlows(binding: binding, tasks: [])
-            stale.tasks?.insert(destination.address)
+            if let task { stale.tasks?.insert(task) } else { stale.tasks = nil }
             flows[binding] = stale
         }
         return flows.values.sorted { $0.binding < $1.binding }

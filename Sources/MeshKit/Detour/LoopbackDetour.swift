@@ -56,4 +56,6 @@ package enum ObservedDetour: Hashable, Sendable {
     case intact
     /// Some of it, or something wrong: what, in words.
     case damaged([String])
+    /// Nobody here may look, without CAP_SYS_ADMIN.
+    case hidden
 }

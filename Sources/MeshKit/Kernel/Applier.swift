@@ -21,7 +21,12 @@ struct Applier: Sendable {
                 try await kernel.backend(place).apply(changes)
             case .flows:
                 let flows = take(from: &rest) { if case .flows(let flows) = $0 { flows } else { nil } }
-                _ = try await kernel.conntrack.delete(matching: flows.flatMap(\.filters))
+                let own = Set(NodeAddresses.read().map(\.address))
+                _ = try await kernel.conntrack.delete(matching: flows.flatMap(\.filters)) { flow in
+                    // What others send past this node to such a port is nothing of ours.
+                    let destination = flow.original.destination.address
+                    return destination.isLoopback || own.contains(destination)
+                }
             case .sysctl(let change):
                 try write(change)
                 rest.removeFirst()

@@ -8,10 +8,9 @@ struct Observer: Sendable {
     /// - Parameters:
     ///   - state: says which tool's rules and which detour are ours.
     ///   - tool: what carries the rules.
-    ///   - former: what may have carried them before; what the state says, unless it is said otherwise.
     ///   - withCounters: also reads what IPVS counts, which takes several times as long.
     func observe(
-        _ state: MeshState, tool: RuleTool, former: RuleTool? = nil, withCounters: Bool = false
+        _ state: MeshState, tool: RuleTool, withCounters: Bool = false
     ) async throws -> ObservedDatapath {
         var found = ObservedDatapath()
         // IPVS first: its settings exist once its module is loaded, and reading the table loads it.
@@ -27,7 +26,7 @@ struct Observer: Sendable {
 
         let role = RuleRole.balancer(detour: state.hasLoopback ? LoopbackDetour.detour : nil)
         found.rules = try await kernel.backend(RulePlace(namespace: .balancer, tool: tool)).read(expecting: role)
-        let former = [former ?? state.rules].compactMap(\.self).first { $0 != tool }
+        let former = state.formerRules(besides: tool)
         if let former {
             found.formerRules = try await kernel.backend(RulePlace(namespace: .balancer, tool: former))
                 .read(expecting: role)
@@ -45,11 +44,12 @@ struct Observer: Sendable {
         return found
     }
 
-    /// Where it cannot even be looked at, as without CAP_SYS_ADMIN, there is none of ours: making it says why.
     private func detour(_ state: MeshState) async throws -> ObservedDetour {
         do {
             return try await kernel.detour.observe()
-        } catch let error as DetourError where error.code == .notPermitted || !state.hasLoopback {
+        } catch let error as DetourError where error.code == .notPermitted {
+            return .hidden
+        } catch is DetourError where !state.hasLoopback {
             return .absent
         }
     }

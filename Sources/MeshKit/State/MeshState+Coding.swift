@@ -1,9 +1,10 @@
 import IPVSKit
+import RuleKit
 
 extension MeshState {
     private enum CodingKeys: String, CodingKey {
         case schema, generation, services, retiringMarks, originalSysctls, originalTCPTimeoutSeconds, reservedPorts
-        case hairpinPorts, hasLoopback = "loopback", rules
+        case hairpinPorts, hasLoopback = "loopback", rules, formerRules, staleFlows
     }
 
     /// Reads a document of this layout or an older one; what an older one does not say is as it was then.
@@ -18,6 +19,8 @@ extension MeshState {
         hairpinPorts = try container.decodeIfPresent(Set<String>.self, forKey: .hairpinPorts) ?? []
         hasLoopback = try container.decodeIfPresent(Bool.self, forKey: .hasLoopback) ?? true
         rules = try container.decodeIfPresent(RuleTool.self, forKey: .rules)
+        formerRules = try container.decodeIfPresent(RuleTool.self, forKey: .formerRules)
+        staleFlows = try container.decodeIfPresent(Set<PortBinding>.self, forKey: .staleFlows) ?? []
         // The first layout knew iptables alone.
         if try container.decode(Int.self, forKey: .schema) == 1, !ownedMarks.isEmpty { rules = .iptables }
     }
@@ -35,5 +38,7 @@ extension MeshState {
         if !hairpinPorts.isEmpty { try container.encode(hairpinPorts.sorted(), forKey: .hairpinPorts) }
         if !hasLoopback { try container.encode(hasLoopback, forKey: .hasLoopback) }
         try container.encodeIfPresent(rules, forKey: .rules)
+        try container.encodeIfPresent(formerRules, forKey: .formerRules)
+        if !staleFlows.isEmpty { try container.encode(staleFlows.sorted(), forKey: .staleFlows) }
     }
 }

@@ -31,6 +31,10 @@ public struct MeshState: Equatable, Sendable, Codable {
     public var hasLoopback = true
     /// What carries the rules; nil before there were any.
     public var rules: RuleTool?
+    /// What carried them before, until its own are gone.
+    public var formerRules: RuleTool?
+    /// Ports whose flows conntrack was to forget, until it has.
+    public var staleFlows: Set<PortBinding> = []
 
     /// Nothing published.
     public init() {}
@@ -48,6 +52,31 @@ public struct MeshState: Equatable, Sendable, Codable {
     /// The marks that are ours, whether wanted or on their way out.
     public var ownedMarks: Set<FirewallMark> {
         retiringMarks.union(services.values.flatMap { $0.ports.map(\.mark) })
+    }
+
+    /// What may have left rules in the kernel that another tool than this does not see.
+    func formerRules(besides tool: RuleTool) -> RuleTool? {
+        [rules, formerRules].compactMap(\.self).first { $0 != tool }
+    }
+
+    /// Notes as ours what another state of this node notes of the kernel; what is asked for stays.
+    mutating func takeOver(from other: MeshState) {
+        retiringMarks = other.ownedMarks.subtracting(services.values.flatMap { $0.ports.map(\.mark) })
+        originalSysctls = other.originalSysctls
+        originalTCPTimeoutSeconds = other.originalTCPTimeoutSeconds
+        reservedPorts = other.reservedPorts
+        hairpinPorts = other.hairpinPorts
+        staleFlows = other.staleFlows
+        // Of two, what is not the one is the other.
+        if let tool = rules ?? other.rules { formerRules = other.formerRules(besides: tool) }
+    }
+
+    /// Strikes out what is ours no longer, the kernel holding what it should.
+    mutating func settle(_ datapath: Datapath) {
+        retiringMarks = []
+        hairpinPorts.formIntersection(datapath.hairpinPorts)
+        staleFlows = []
+        formerRules = nil
     }
 
     /// Addresses behind this node. One task that says so speaks for all that have its address: an address is

@@ -69,12 +69,21 @@ struct GlobalOptions: ParsableArguments {
     func change(_ edit: @Sendable (inout MeshState, ObservedDatapath) async throws -> Void) async throws -> MeshState {
         let change = try await mesh().change(edit)
         report(change.plan)
+        change.sayRefusal()
         return change.state
     }
 
     func report(_ plan: Plan) {
         guard verbose else { return }
         for step in plan.steps { StandardError.write("~ \(step)") }
+    }
+}
+
+extension MeshChange {
+    /// Says on standard error what this host does not let us do.
+    func sayRefusal() {
+        guard let loopbackRefusal else { return }
+        StandardError.write("meshctl: 127.0.0.1 is not answered on this host: \(loopbackRefusal)")
     }
 }
 

@@ -75,9 +75,7 @@ struct Publish: AsyncParsableCommand {
                 sourceIP: sourceIP),
             force: force)
         options.report(published.change.plan)
-        if let reason = published.change.loopbackRefusal {
-            StandardError.write("meshctl: 127.0.0.1 is not answered on this host: \(reason)")
-        }
+        published.change.sayRefusal()
         for warning in published.warnings { StandardError.write("meshctl: \(warning)") }
         let state = published.change.state
         guard let tasks = state.services[service]?.tasks, let port = state.publisher(of: ports.listening)?.port else {

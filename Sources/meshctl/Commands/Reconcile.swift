@@ -53,8 +53,10 @@ struct Reconcile: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let plan = try await options.mesh().reconcile()
+        let change = try await options.mesh().reconcile()
+        let plan = change.plan
         for step in plan.steps { print("~ \(step)") }
+        change.sayRefusal()
         print(plan.isEmpty ? "Nothing to do: the kernel holds what it should." : "\(plan.steps.count) done.")
     }
 }

@@ -1,3 +1,4 @@
+import Conntrack
 import IPVSKit
 import MeshKit
 import RuleKit
@@ -56,6 +57,57 @@ extension KernelTests.TrafficTests {
             #expect(try await next().allSatisfy { !$0.hasPrefix("task") }, "leads to another port")
             try await host.meshctl("publish", "5353:53/udp", "nginx")
             #expect(try await next() == clients.map { _ in "task2" }, "and back")
+        }
+    }
+
+    /// The first task of a port comes when clients have sent already, and the only one is replaced.
+    @Test(arguments: RuleTool.tested) func theNextDatagramReachesTheFirstTask(tool: RuleTool) async throws {
+        try await MeshHost.with(rules: tool) { host in
+            let servers = try await host.serve(53, [.udp])
+            defer { servers.stop() }
+            try await host.meshctl("publish", "5353:53/udp", "dns")
+            func next() async throws -> [String] {
+                var answers: [String] = []
+                for (near, _) in host.places {
+                    let answer = try await host.client.ask(.udp, near, 5353, fromPort: Self.clientPort)
+                    answers += answer.keys.map { String($0) }
+                }
+                return answers
+            }
+            #expect(try await next().allSatisfy { !$0.hasPrefix("task") }, "no task yet")
+            for (number, task) in host.tasks.enumerated() {
+                // Not local, so that it sees the node's address, and answers to that.
+                for address in [task.link.far4, task.link.far6] {
+                    try await host.meshctl("task", "add", "dns", "\(address)")
+                }
+                let answers = try await next()
+                #expect(answers == [task.link.near4, task.link.near6].map { "task\(number + 1) \($0) 53" })
+                for address in [task.link.far4, task.link.far6] {
+                    try await host.meshctl("task", "rm", "dns", "\(address)")
+                }
+            }
+        }
+    }
+
+    /// What others send past this node, to a port of that number somewhere else, goes on undisturbed.
+    @Test(arguments: RuleTool.tested) func flowsThatAreForwardedStay(tool: RuleTool) async throws {
+        try await MeshHost.with(rules: tool) { host in
+            let servers = try await host.serve(53, [.udp])
+            defer { servers.stop() }
+            try await host.configure { state in
+                try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
+                try state.addTasks(of: host)
+            }
+            let task = host.tasks[0].link.far4
+            try await host.client.ip(["route add \(task)/32 via \(host.clientLink.near4)"])
+            let answer = try await host.client.ask(.udp, task, 53, fromPort: Self.clientPort)
+            #expect(answer.keys.first?.hasPrefix("task1 \(host.clientLink.far4)") == true, "\(answer)")
+            let conntrack = try Conntrack(in: .named(host.node.name))
+            let theirs = FlowFilter(protocol: .udp, originalDestination: task, originalDestinationPorts: 53...53)
+            #expect(try await conntrack.count(matching: theirs) == 1)
+            try await host.meshctl("publish", "53:53/udp", "nginx")
+            try await host.meshctl("unpublish", "53/udp")
+            #expect(try await conntrack.count(matching: theirs) == 1)
         }
     }
 }
