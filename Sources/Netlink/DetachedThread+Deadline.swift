@@ -18,32 +18,30 @@ extension DetachedThread {
             throw .socket(error)
         }
         defer { Deadlines.shared.remove(entry) }
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { caller in
-                guard race.begin(caller) else { return }
-                do throws(Errno) {
-                    try start {
-                        guard let namespace else {
-                            race.finish(.success(body()))
-                            return
-                        }
-                        do throws(Errno) {
-                            race.finish(
-                                try inside {
-                                    do throws(Errno) {
-                                        try namespace.enter()
-                                    } catch {
-                                        return .failure(.namespace(error))
-                                    }
-                                    return .success(body())
-                                })
-                        } catch {
-                            race.finish(.failure(.socket(error)))
-                        }
+        let result = await withCancellableContinuation { caller in
+            guard race.begin(caller) else { return }
+            do throws(Errno) {
+                try start {
+                    guard let namespace else {
+                        race.finish(.success(body()))
+                        return
                     }
-                } catch {
-                    race.finish(.failure(.socket(error)))
+                    do throws(Errno) {
+                        race.finish(
+                            try inside {
+                                do throws(Errno) {
+                                    try namespace.enter()
+                                } catch {
+                                    return .failure(.namespace(error))
+                                }
+                                return .success(body())
+                            })
+                    } catch {
+                        race.finish(.failure(.socket(error)))
+                    }
                 }
+            } catch {
+                race.finish(.failure(.socket(error)))
             }
         } onCancel: {
             race.finish(.failure(.interrupted(.cancelled)))

@@ -56,10 +56,8 @@ package final class NetlinkClient: Sendable {
             throw .socket(error)
         }
         defer { Deadlines.shared.remove(entry) }
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { caller in
-                if exchange.setCaller(caller) { post([exchange]) }
-            }
+        await withCancellableContinuation { caller in
+            if exchange.setCaller(caller) { post([exchange]) }
         } onCancel: {
             abandon(exchange, .cancelled)
         }

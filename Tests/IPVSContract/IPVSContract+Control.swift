@@ -144,14 +144,20 @@ extension IPVSContract {
     /// While another task changes it, the table is one that there was at some moment, or an error that says why
     /// not: never half of two.
     static func aTableThatChangesIsReadWholeOrNotAtAll(_ ipvs: IPVS) async throws {
+        // What the older interface tells all of, and what takes both.
+        try await isReadWholeOrNotAtAll([mark4, .firewallMark(0x103, .ipv4)], of: ipvs)
+        try await ipvs.flush()
+        try await isReadWholeOrNotAtAll([mark4, .firewallMark(0x103, .ipv6)], of: ipvs)
+    }
+
+    private static func isReadWholeOrNotAtAll(_ ids: [VirtualService.ID], of ipvs: IPVS) async throws {
         // Each pass adds a destination to both services, then removes it from both.
-        let ids = [mark4, VirtualService.ID.firewallMark(0x103, .ipv4)]
-        let destination = Destination("10.3.0.1", port: 80)
+        let destinations = ids.map { Destination($0.family == .ipv4 ? "10.3.0.1" : "fd03::1", port: 80) }
         for id in ids { try await ipvs.create(VirtualService(id: id)) }
         let changing = Task {
             while !Task.isCancelled {
-                try await ipvs.perform(ids.map { .createDestination(destination, of: $0) }).get()
-                try await ipvs.perform(ids.map { .deleteDestination(destination.id, of: $0) }).get()
+                try await ipvs.perform(zip(destinations, ids).map { .createDestination($0, of: $1) }).get()
+                try await ipvs.perform(zip(destinations, ids).map { .deleteDestination($0.id, of: $1) }).get()
                 try await Task.sleep(for: .milliseconds(5))
             }
         }

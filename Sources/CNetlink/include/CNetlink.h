@@ -20,11 +20,13 @@
 /* SOL_NETLINK comes from a header that clashes with Swift's Glibc module. */
 enum { CNetlink_SOL_NETLINK = 270 };
 
-/* Where the entries of IPVS's older interface begin: Swift drops flexible array members. Its commands are sums, which
- * Swift does not import. */
+/* Where the entries of IPVS's older interface begin, since Swift drops flexible array members, and how much of an entry
+ * stands before its counters. Its commands are sums, which Swift does not import. */
 enum {
     CNetlink_IPVS_SERVICES_OFFSET = offsetof(struct ip_vs_get_services, entrytable),
+    CNetlink_IPVS_SERVICE_BEFORE_COUNTERS = offsetof(struct ip_vs_service_entry, stats),
     CNetlink_IPVS_DESTS_OFFSET = offsetof(struct ip_vs_get_dests, entrytable),
+    CNetlink_IPVS_DEST_BEFORE_COUNTERS = offsetof(struct ip_vs_dest_entry, activeconns),
     CNetlink_IP_VS_SO_GET_INFO = IP_VS_SO_GET_INFO,
     CNetlink_IP_VS_SO_GET_SERVICES = IP_VS_SO_GET_SERVICES,
     CNetlink_IP_VS_SO_GET_DESTS = IP_VS_SO_GET_DESTS,

@@ -15,8 +15,15 @@ public struct Table: Hashable, Sendable {
 
         /// Of two destinations with one id the later counts.
         public init(_ service: VirtualService, destinations: some Sequence<Destination> = EmptyCollection()) {
+            self.init(service, [:])
+            self.destinations.reserveCapacity(destinations.underestimatedCount)
+            for destination in destinations { self.destinations[destination.id] = destination }
+        }
+
+        /// - Parameter destinations: by their ids.
+        init(_ service: VirtualService, _ destinations: [Destination.ID: Destination]) {
             self.service = service
-            self.destinations = Dictionary(destinations.map { ($0.id, $0) }) { _, later in later }
+            self.destinations = destinations
         }
     }
 
@@ -28,7 +35,9 @@ public struct Table: Hashable, Sendable {
 
     /// Of two entries with one id the later counts.
     public init(_ entries: some Sequence<Entry>) {
-        self.entries = Dictionary(entries.map { ($0.service.id, $0) }) { _, later in later }
+        self.init()
+        self.entries.reserveCapacity(entries.underestimatedCount)
+        for entry in entries { self.entries[entry.service.id] = entry }
     }
 
     /// What the kernel has, without its counters.

@@ -1,3 +1,5 @@
+import CNetlink
+
 extension ReceivePath {
     /// Reads what is in `/proc/net/ip_vs_conn`, or is not: line by line, as the stream of connections does.
     ///
@@ -26,8 +28,11 @@ extension ReceivePath {
     public static func parseSocketOptions(
         _ reply: UnsafeRawBufferPointer, service: (VirtualService.ID, Int) -> Void
     ) -> [Destination]? {
-        for (id, count) in SocketOptions.destinationCounts(reply) { service(id, count) }
+        var reading = SocketReading()
+        reading.take(services: reply)
+        for entry in reading.services { service(VirtualService.ID(entry), Int(entry.num_dests)) }
+        reading.take(destinations: reply)
         let count = reply.count >= 4 ? Int(reply.loadUnaligned(as: UInt32.self)) : 0
-        return SocketOptions.destinations(reply, count: count)
+        return reading.destinations(from: 0, count: count).map { Array($0.values) }
     }
 }

@@ -57,16 +57,29 @@ extension VirtualServiceStatus {
         } else {
             return nil
         }
-        var persistence: VirtualService.Persistence?
-        if flags.contains(.persistent) {
-            let mask = family == .ipv4 ? netmask?.bigEndianUInt32 : netmask?.uint32
-            let whole: UInt32 = family == .ipv4 ? .max : 128
-            persistence = .init(timeoutSeconds: timeout, netmask: mask == whole ? nil : mask)
-        }
+        let mask = family == .ipv4 ? netmask?.bigEndianUInt32 : netmask?.uint32
         service = VirtualService(
+            id: id, scheduler: scheduler, kernelFlags: flags, timeout: timeout, netmask: mask, engine: engine)
+        self.statistics = statistics.result
+    }
+}
+
+extension VirtualService {
+    /// A service as the kernel has it: persistence is one of its flags, and two numbers beside.
+    ///
+    /// - Parameter netmask: in the host's byte order; for IPv6 the length of the prefix.
+    init(
+        id: ID, scheduler: Scheduler, kernelFlags flags: Flags, timeout: UInt32, netmask: UInt32?,
+        engine: String? = nil
+    ) {
+        var persistence: Persistence?
+        if flags.contains(.persistent) {
+            let whole: UInt32 = id.family == .ipv4 ? .max : 128
+            persistence = .init(timeoutSeconds: timeout, netmask: netmask == whole ? nil : netmask)
+        }
+        self.init(
             id: id, scheduler: scheduler, flags: flags.subtracting(.withheld), persistence: persistence,
             persistenceEngine: engine)
-        self.statistics = statistics.result
     }
 }
 
