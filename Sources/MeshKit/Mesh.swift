@@ -81,9 +81,12 @@ public struct Mesh: Sendable {
                 for name in state.services.keys { try state.removeService(name) }
             }
             var (state, plan) = (change.state, change.plan)
-            let settings = try await putBack(state)
-            try await applier.apply(Plan(steps: settings))
-            plan.steps += settings
+            // Twice, since to write one makes the kernel write others.
+            for _ in 1...2 {
+                let settings = try await putBack(state)
+                try await applier.apply(Plan(steps: settings))
+                plan.steps += settings
+            }
             let old = state
             state.originalSysctls = [:]
             state.originalTCPTimeoutSeconds = nil
@@ -157,7 +160,9 @@ public struct Mesh: Sendable {
         for step in plan.steps {
             switch step {
             case .sysctl(let change) where change.sysctl != .reservedPorts:
-                if state.originalSysctls[change.sysctl] == nil { state.originalSysctls[change.sysctl] = change.old }
+                guard state.originalSysctls[change.sysctl] == nil else { continue }
+                state.originalSysctls[change.sysctl] = change.old
+                for other in change.sysctl.dependents { state.originalSysctls[other] = found.sysctls[other] }
             case .tcpTimeout(let old, _):
                 state.originalTCPTimeoutSeconds = state.originalTCPTimeoutSeconds ?? old
             case .hairpin(let port, true): state.hairpinPorts.insert(port)

@@ -69,6 +69,8 @@ extension KernelTests {
                 // Settings are there once their modules are.
                 for tool in ["iptables-save", "ip6tables-save"] { try await host.node.check([tool]) }
                 try await host.node.check("ipvsadm", "-Ln")
+                // As a host that is hardened has it; the kernel writes it along with ip_forward.
+                try await host.node.check("sysctl", "-qw", "net.ipv4.conf.all.accept_redirects=0")
                 let settings = try await host.settings()
                 try await host.addTasks()
                 try await host.publishSome()

@@ -84,6 +84,34 @@ import Testing
             state.services["nginx"]?.tasks == [MeshTask(address: "10.0.0.1"), MeshTask(address: "10.0.0.2", weight: 5)])
     }
 
+    /// Bound to an address, a port is of one family.
+    @Test func portsThatNobodyCouldReachAreRefused() throws {
+        var state = MeshState()
+        for (address, allowed): (IPAddress, IPPrefix) in [("10.0.0.1", "fd00::/8"), ("fd00::1", "10.0.0.0/8")] {
+            #expect(throws: InputError.self) {
+                try state.publish(
+                    PortBinding(1080, .tcp, at: address), target: 80, service: "nginx",
+                    options: .init(allowed: [allowed]))
+            }
+        }
+        #expect(throws: InputError.self) {
+            try state.publish(PortBinding(1080, .tcp, at: "fe80::1"), target: 80, service: "nginx")
+        }
+        #expect(state == MeshState())
+    }
+
+    /// The client's address stays where replies come back by the node, as they do from its own addresses.
+    @Test func whoseAddressATaskSees() {
+        let (local, own): (Set<IPAddress>, Set<IPAddress>) = (["10.0.0.2"], ["10.0.0.1"])
+        func hidden(_ sourceIP: SourceIP) -> [Bool] {
+            let port = PublishedPort(listening: Self.web, target: 80, mark: 0x100, sourceIP: sourceIP)
+            return ["10.0.0.1", "10.0.0.2", "10.0.0.3"].map { port.hidesClient(from: $0, local: local, own: own) }
+        }
+        #expect(hidden(.auto) == [false, false, true])
+        #expect(hidden(.keep) == [false, false, false])
+        #expect(hidden(.nat) == [false, true, true])
+    }
+
     @Test func whatIsNotThereCannotBeRemoved() {
         var state = MeshState()
         #expect(throws: InputError.self) { try state.unpublish(Self.web) }

@@ -8,6 +8,7 @@ package enum Compiler {
         var datapath = Datapath()
         var entries: [Table.Entry] = []
         let local = state.localAddresses
+        let own = Set(node.addresses.map(\.address))
         let detour = state.hasLoopback ? LoopbackDetour.detour : nil
         datapath.rules = RuleSet(role: .balancer(detour: detour))
         for service in state.services.values {
@@ -17,13 +18,7 @@ package enum Compiler {
                 let tasks = service.tasks.filter { families.contains($0.address.family) }
                 datapath.rules.ports[port.listening] = rule(port, twins)
                 entries += families.compactMap { entry(service, port, $0) }
-                let hidden = tasks.map(\.address).filter { address in
-                    switch port.sourceIP {
-                    case .auto: !local.contains(address) && !node.isOwn(address)
-                    case .keep: false
-                    case .nat: !node.isOwn(address)
-                    }
-                }
+                let hidden = tasks.map(\.address).filter { port.hidesClient(from: $0, local: local, own: own) }
                 datapath.rules.masqueraded.formUnion(hidden.map { BalancedPath(port.mark, to: $0) })
                 datapath.rules.tasks.formUnion(tasks.map(\.address))
                 addHairpins(for: Set(tasks.map(\.address)), hidden: Set(hidden), on: node, to: &datapath)

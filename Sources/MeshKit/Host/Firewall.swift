@@ -74,6 +74,17 @@ package struct Firewall: Sendable {
         }
     }
 
+    /// Whether a connection from one other host to another, of whatever kind, comes through: the node forwards for
+    /// everybody then, once it forwards at all. True where it cannot be told.
+    package func forwardsForOthers(_ family: AddressFamily) -> Bool {
+        let answer = answer([family]) { family, _ in
+            [Packet(hook: .forward, family: family, transport: .tcp, state: .new)]
+        } advice: { _ in
+            []
+        }
+        return answer?.verdict.dropping == nil
+    }
+
     private func answer(
         _ families: Set<AddressFamily>, _ packets: (AddressFamily, RuleTable) -> [Packet],
         advice: (HostRuleSite) -> [String]

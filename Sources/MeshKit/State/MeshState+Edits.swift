@@ -21,6 +21,11 @@ extension MeshState {
     ) throws(InputError) {
         try Self.validate(serviceName: name)
         try Self.validate(listening, target: target)
+        if let family = listening.address?.family,
+            let other = options.allowed?.first(where: { $0.address.family != family })
+        {
+            throw InputError("\(listening) is of another family than \(other): nobody from there can reach it")
+        }
         if let (owner, port) = publisher(where: { $0.listening.overlaps(listening) }),
             owner != name || port.listening != listening
         {
@@ -130,6 +135,8 @@ extension MeshState {
                 "stands for all addresses: leave it out"
             } else if address.isMulticast || address.isReserved || address.isIPv4Mapped {
                 "is no address of a node"
+            } else if address.family == .ipv6, address.isLinkLocal {
+                "is of one link only, which a port cannot say"
             } else {
                 nil
             }

@@ -30,6 +30,24 @@ public struct PublishedPort: Hashable, Sendable {
         self.sourceIP = sourceIP
     }
 
+    /// Whether a task can have connections to it: of the family of the address that it is bound to, if it is.
+    public func isFor(_ task: MeshTask) -> Bool {
+        listening.address.map { $0.family == task.address.family } ?? true
+    }
+
+    /// Whether a task sees an address of the node instead of the client's.
+    ///
+    /// - Parameters:
+    ///   - local: the addresses behind this node.
+    ///   - own: the node's own addresses. What is sent to those does not leave it.
+    public func hidesClient(from task: IPAddress, local: Set<IPAddress>, own: Set<IPAddress>) -> Bool {
+        switch sourceIP {
+        case .auto: !local.contains(task) && !own.contains(task)
+        case .keep: false
+        case .nat: !own.contains(task)
+        }
+    }
+
     /// The ports in the task.
     public var targets: ClosedRange<UInt16> { target...(target + UInt16(listening.ports.count - 1)) }
 

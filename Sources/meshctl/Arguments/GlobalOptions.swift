@@ -73,6 +73,12 @@ struct GlobalOptions: ParsableArguments {
         return change.state
     }
 
+    func report(_ publication: Publication) {
+        report(publication.change.plan)
+        publication.change.sayRefusal()
+        for warning in publication.warnings { StandardError.write("meshctl: \(warning)") }
+    }
+
     func report(_ plan: Plan) {
         guard verbose else { return }
         for step in plan.steps { StandardError.write("~ \(step)") }

@@ -74,18 +74,16 @@ struct Publish: AsyncParsableCommand {
                 scheduler: scheduler, stickySeconds: sticky, allowed: try AllowArgument.networks(allow),
                 sourceIP: sourceIP),
             force: force)
-        options.report(published.change.plan)
-        published.change.sayRefusal()
-        for warning in published.warnings { StandardError.write("meshctl: \(warning)") }
+        options.report(published)
         let state = published.change.state
-        guard let tasks = state.services[service]?.tasks, let port = state.publisher(of: ports.listening)?.port else {
-            return
-        }
+        guard let port = state.publisher(of: ports.listening)?.port,
+            let tasks = state.services[service]?.tasks.filter(port.isFor)
+        else { return }
         let client =
-            switch ClientAddress(port, tasks, in: state) {
+            switch ClientAddress([port], tasks, in: state) {
             case .kept: "   client address kept"
             case .hidden: "   client address hidden (see `meshctl task add --help`, --local)"
-            case .mixed: "   client address kept for tasks that are --local"
+            case .mixed: "   client address kept for some tasks (see `meshctl task ls \(service)`)"
             case nil: ""
             }
         print(

@@ -39,9 +39,9 @@ struct TaskCommand: AsyncParsableCommand {
 
         func run() async throws {
             let task = MeshTask(address: address, weight: weight, isLocal: local)
-            let state = try await options.change { state, _ in
-                try state.addTask(task, service: service)
-            }
+            let added = try await options.mesh().addTask(task, service: service)
+            options.report(added)
+            let state = added.change.state
             print("\(service): \(counted(state.services[service]?.tasks.count ?? 0, "task")), \(address) among them")
         }
     }

@@ -2,22 +2,24 @@ import IPVSKit
 import MeshKit
 import RuleKit
 
-/// Whose address tasks see, for the clients of a service.
+/// Whether tasks see the addresses of clients.
 enum ClientAddress: String, Encodable {
     case kept, hidden, mixed
 
     /// Nil where there is no task.
-    init?(_ port: PublishedPort, _ tasks: [MeshTask], in state: MeshState) {
-        let local =
-            switch port.sourceIP {
-            case .auto: tasks.filter { state.localAddresses.contains($0.address) }.count
-            case .keep: tasks.count
-            case .nat: 0
-            }
-        switch (local, tasks.count - local) {
-        case (0, 0): return nil
-        case (_, 0): self = .kept
-        case (0, _): self = .hidden
+    init?(
+        _ ports: [PublishedPort], _ tasks: [MeshTask], in state: MeshState,
+        own: Set<IPAddress> = Set(NodeAddresses.read().map(\.address))
+    ) {
+        let local = state.localAddresses
+        let isHidden = Set(
+            ports.flatMap { port in
+                tasks.filter(port.isFor).map { port.hidesClient(from: $0.address, local: local, own: own) }
+            })
+        switch isHidden {
+        case []: return nil
+        case [false]: self = .kept
+        case [true]: self = .hidden
         default: self = .mixed
         }
     }
@@ -70,21 +72,20 @@ struct StatusReport: Display {
         drift = plan.steps.count
         // By mark first: with thousands of ports, a search for each would take longer than all else.
         let services = Dictionary(grouping: observed.services) { $0.id.firewallMark }
+        let own = Set(NodeAddresses.read().map(\.address))
         ports = state.services.flatMap { name, service in
             service.ports.map { port in
                 let found = services[port.mark] ?? []
                 let destinations = found.flatMap(\.destinations)
                 let present = Set(destinations.map(\.id.address))
-                let tasks = service.tasks.filter { task in
-                    port.listening.address.map { $0.family == task.address.family } ?? true
-                }
+                let tasks = service.tasks.filter(port.isFor)
                 return Port(
                     published: port, service: name, scheduler: service.scheduler, tasks: tasks.count,
                     tasksInKernel: tasks.filter { present.contains($0.address) }.count,
                     connectionsPerSecond: found.reduce(0) { $0 + $1.statistics.connectionRate },
                     connections: found.reduce(0) { $0 + $1.statistics.connections },
                     activeConnections: destinations.reduce(0) { $0 + UInt64($1.activeConnections) },
-                    clientAddress: ClientAddress(port, tasks, in: state))
+                    clientAddress: ClientAddress([port], tasks, in: state, own: own))
             }
         }
         .sorted { $0.published.listening < $1.published.listening }
@@ -125,6 +126,8 @@ struct TaskReport: Display {
         var address: IPAddress
         var weight: UInt32
         var local: Bool
+        /// Nil where no port of the service is for it.
+        var clientAddress: ClientAddress?
     }
 
     var tasks: [Row]
@@ -132,13 +135,15 @@ struct TaskReport: Display {
     /// - Parameter service: nil for the tasks of all services.
     init(_ state: MeshState, service: String?) throws {
         if let service { _ = try state.service(service) }
+        let own = Set(NodeAddresses.read().map(\.address))
         tasks = state.services.sorted { $0.key < $1.key }
             .filter { service == nil || $0.key == service }
             .flatMap { name, service in
                 service.tasks.map {
                     Row(
                         service: name, address: $0.address, weight: $0.weight,
-                        local: state.localAddresses.contains($0.address))
+                        local: state.localAddresses.contains($0.address),
+                        clientAddress: ClientAddress(service.ports, [$0], in: state, own: own))
                 }
             }
     }
@@ -149,7 +154,7 @@ struct TaskReport: Display {
                 .init(title: "SERVICE"), .init(title: "ADDRESS"), .init(title: "WEIGHT", isNumeric: true),
                 .init(title: "CLIENT IP"),
             ],
-            rows: tasks.map { [$0.service, "\($0.address)", "\($0.weight)", $0.local ? "kept" : "hidden"] }
+            rows: tasks.map { [$0.service, "\($0.address)", "\($0.weight)", $0.clientAddress?.rawValue ?? "-"] }
         ).render()
     }
 }

@@ -75,6 +75,30 @@ extension KernelTests.TrafficTests {
             }
             let loopback = try await host.node.ask(.tcp, "127.0.0.1", 1080, times: 2)
             #expect(loopback == ["task1 10.11.0.1 80": 1, "task2 10.12.0.1 80": 1], "after \(lines)")
+
+            // The firewall sees what our rules have translated: a second port with the same target is the first to it,
+            // which is open; a sticky one is that of the tasks, which is not.
+            let second = try await host.meshctl(["publish", "1081:80", "nginx"])
+            #expect(second.status == 0 && !second.error.contains("cannot reach"), "\(second)")
+            #expect(
+                try await host.client.ask(.tcp, host.clientLink.near4, 1081).keys.allSatisfy { $0.hasPrefix("task") })
+            let sticky = try await host.meshctl(["publish", "1090:80", "nginx", "--sticky", "10m"])
+            #expect(sticky.error.contains("other hosts cannot reach 1090/tcp"), "\(sticky)")
+            for line in sticky.error.matches(of: /type:  (.*)/).map({ String($0.1) }) {
+                try await host.node.check(line.split(separator: " ").map(String.init))
+            }
+            for (near, _) in host.places {
+                let answers = try await host.client.ask(.tcp, near, 1090)
+                #expect(answers.keys.allSatisfy { $0.hasPrefix("task") }, "\(answers) after \(sticky)")
+            }
+
+            // Also where the tasks come later.
+            let early = try await host.meshctl(["publish", "1100:81", "early"])
+            #expect(early.error.contains("other hosts cannot reach 1100/tcp"), "\(early)")
+            let added = try await host.meshctl(["task", "add", "early", "\(host.tasks[0].link.far4)"])
+            #expect(added.error.contains("other hosts cannot reach 1100/tcp"), "\(added)")
+            let more = try await host.meshctl(["task", "add", "early", "\(host.tasks[1].link.far4)"])
+            #expect(more.error == "", "\(more)")
         }
     }
 

@@ -145,6 +145,24 @@ import Testing
     }
 
     /// Its chains stay until the next boot, and say nothing any more.
+    /// Nobody's own address is asked for: what is dropped is what is dropped whoever sends it.
+    @Test func forwardsForOthersUnlessItIsDropped() {
+        for (policy, isForwarding) in [("ACCEPT", true), ("DROP", false)] {
+            let rules = HostRules(
+                iptables: """
+                    *filter
+                    :INPUT ACCEPT [0:0]
+                    :FORWARD \(policy) [0:0]
+                    -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+                    -A FORWARD -i docker0 -j ACCEPT
+                    COMMIT
+
+                    """)
+            #expect(Firewall(rules).forwardsForOthers(.ipv4) == isForwarding)
+        }
+        #expect(Firewall(HostRules()).forwardsForOthers(.ipv4))
+    }
+
     @Test func ufwSwitchedOffIsNotAdvised() {
         let text = "*filter\n:INPUT DROP [0:0]\n:ufw-user-input - [0:0]\nCOMMIT\n"
         #expect(
