@@ -8,11 +8,27 @@ extension IPVSContract {
         #expect(Table(try await ipvs.status()) == table)
     }
 
+    /// Values that say more than the kernel keeps, or the same in other words, differ from it no more once they are
+    /// written, whichever way the table is read.
+    static func whatIsWrittenIsWrittenOnce(_ ipvs: IPVS) async throws {
+        let wanted = Table([
+            .init(
+                VirtualService(id: mark4, flags: .init(rawValue: 7)),
+                destinations: [
+                    Destination("10.2.0.1", port: 80, tunnel: .init(type: 1, port: 6080, flags: 1)),
+                    Destination("10.2.0.2", port: 80, forwarding: .init(rawValue: 0x103), tunnel: .init(type: 1)),
+                ])
+        ])
+        try await ipvs.perform(Table.changes(from: Table(), to: wanted)).get()
+        #expect(Table.changes(from: try await ipvs.table(), to: wanted) == [])
+        #expect(Table.changes(from: Table(try await ipvs.status()), to: wanted) == [])
+    }
+
     static func differencesAreWrittenAndNothingElse(_ ipvs: IPVS) async throws {
         try await ipvs.perform(Table.changes(from: Table(), to: table)).get()
         var wanted = table
         wanted[sctp] = nil
-        wanted[mark4]?.destinations[.init("10.2.0.1", port: 0)]?.weight = 9
+        wanted[mark4]?[.init("10.2.0.1", port: 0)]?.weight = 9
         wanted[mark6]?.service.scheduler = .leastConnection
         let changes = Table.changes(from: Table(try await ipvs.status()), to: wanted)
         #expect(changes.count == 3)

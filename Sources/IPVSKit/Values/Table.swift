@@ -10,13 +10,22 @@ public struct Table: Hashable, Sendable {
     public struct Entry: Hashable, Sendable {
         /// The service.
         public var service: VirtualService
-        /// Its destinations.
-        public var destinations: [Destination.ID: Destination]
+        /// Its destinations by what the kernel knows them by.
+        public private(set) var destinations: [Destination.ID: Destination]
 
         /// Of two destinations with one id the later counts.
         public init(_ service: VirtualService, destinations: some Sequence<Destination> = EmptyCollection()) {
             self.service = service
             self.destinations = Dictionary(destinations.map { ($0.id, $0) }) { _, later in later }
+        }
+
+        /// A destination; setting nil removes it.
+        public subscript(id: Destination.ID) -> Destination? {
+            get { destinations[id] }
+            set {
+                precondition(newValue == nil || newValue?.id == id, "a destination stands under its own id")
+                destinations[id] = newValue
+            }
         }
     }
 
