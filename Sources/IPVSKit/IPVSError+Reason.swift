@@ -35,7 +35,9 @@ extension Destination {
                 ? "no sync daemon may run while a destination is of another family than its service"
                 : "only a tunnel leads to a destination of another family than its service"
         }
-        if tunnel.type == UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE), tunnel.port == 0 { return "a GUE tunnel takes a port" }
+        if forwarding == .tunnel, tunnel.type == UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE), tunnel.port == 0 {
+            return "a GUE tunnel takes a port"
+        }
         return nil
     }
 

@@ -186,7 +186,7 @@ struct ServiceSpecification: Sendable {
         }
         return VirtualService(
             id: id, scheduler: Scheduler(rawValue: scheduler),
-            flags: .init(rawValue: flags & ~UInt32(IP_VS_SVC_F_PERSISTENT | IP_VS_SVC_F_HASHED)),
+            flags: .init(rawValue: flags),
             persistence: persistence, persistenceEngine: engine)
     }
 }
@@ -231,8 +231,7 @@ struct DestinationFields {
         return id(serviceFamily: serviceFamily).map { id in
             Destination(
                 id.address, port: id.port, weight: weight,
-                forwarding: .init(rawValue: method & UInt32(IP_VS_CONN_F_FWD_MASK)), upperThreshold: upper,
-                lowerThreshold: lower,
+                forwarding: .init(rawValue: method), upperThreshold: upper, lowerThreshold: lower,
                 tunnel: .init(
                     type: fields.number(IPVS_DEST_ATTR_TUN_TYPE) ?? 0,
                     port: UInt16(bigEndian: fields.number(IPVS_DEST_ATTR_TUN_PORT) ?? 0),

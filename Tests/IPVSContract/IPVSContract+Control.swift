@@ -128,6 +128,10 @@ extension IPVSContract {
                 Destination("10.3.0.1", port: 0, forwarding: .tunnel, tunnel: .init(type: 1, port: 99)),
                 Destination("10.3.0.2", port: 0),
             ])
+        let plain = VirtualService.ID.firewallMark(0x104, .ipv4)
+        table[plain] = .init(
+            VirtualService(id: plain),
+            destinations: [Destination("10.3.0.1", port: 0, tunnel: .init(type: 1, port: 99, flags: 1))])
         let mixed = VirtualService.ID.firewallMark(0x103, .ipv4)
         table[mixed] = .init(
             VirtualService(id: mixed),

@@ -114,10 +114,6 @@ extension IPVSContract {
             try await ipvs.create(
                 Destination("10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: 1)), of: mark4)
         }
-        // Looked at whether or not there is a tunnel.
-        await expect(.invalid, .invalidArgument) {
-            try await ipvs.create(Destination("10.2.0.1", port: 80, tunnel: .init(type: 1)), of: mark4)
-        }
         for method: Destination.ForwardingMethod in [.masquerade, .directRoute, .local] {
             await expect(.invalid, .invalidArgument) {
                 try await ipvs.create(Destination("fd02::1", port: 80, forwarding: method), of: mark4)

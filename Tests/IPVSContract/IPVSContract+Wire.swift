@@ -97,6 +97,14 @@ extension IPVSContract {
         #expect(
             try await errno(ipvs, IPVS_CMD_DEL_DEST, service: mark, destination: destination())
                 == .noSuchFileOrDirectory)
+        // A tunnel is looked at whether or not there is one.
+        #expect(
+            try await errno(
+                ipvs, IPVS_CMD_NEW_DEST, service: mark,
+                destination: {
+                    destination()(&$0)
+                    $0.put(IPVS_DEST_ATTR_TUN_TYPE, UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE))
+                }) == .invalidArgument)
         // Without a family it has the service's.
         #expect(try await errno(ipvs, IPVS_CMD_NEW_DEST, service: mark, destination: destination()) == nil)
         let found = try await ipvs.service(mark4)

@@ -18,7 +18,7 @@ extension IPVS {
         let change = Change.updateService(service)
         do throws(IPVSError) { try Change.validate([change]) } catch { throw report(error) }
         // That a service is persistent is a flag, too, and goes with the timeout: it is always meant.
-        let written = mask.subtracting(.withheld).union(.persistent)
+        let written = mask.rawValue | VirtualService.Flags.persistent
         let message = Messages { $0.writeUpdate(service, flags: written) }
 
         let failure: Errno?

@@ -3,7 +3,7 @@ import CNetlink
 /// A real server behind a virtual service.
 ///
 /// The kernel's counterpart is `struct ip_vs_dest_user`, `IPVS_CMD_ATTR_DEST` on the wire.
-public struct Destination: Hashable, Sendable, Identifiable {
+public struct Destination: Sendable, Identifiable {
     /// What the kernel knows a destination by, within its service.
     public struct ID: Hashable, Sendable {
         /// Where packets are sent.
@@ -25,8 +25,8 @@ public struct Destination: Hashable, Sendable, Identifiable {
         /// The kernel's number.
         public let rawValue: UInt32
 
-        /// A method by the kernel's number.
-        public init(rawValue: UInt32) { self.rawValue = rawValue }
+        /// A method by the kernel's number, of which it keeps the three lowest bits.
+        public init(rawValue: UInt32) { self.rawValue = rawValue & UInt32(IP_VS_CONN_F_FWD_MASK) }
 
         /// `IP_VS_CONN_F_MASQ`: address and port are rewritten, and back in the reply.
         public static let masquerade = Self(rawValue: UInt32(IP_VS_CONN_F_MASQ))
@@ -71,7 +71,8 @@ public struct Destination: Hashable, Sendable, Identifiable {
     /// New connections again below this number; 0 for three quarters of the upper one, above which it must not be
     /// (``IPVSError/Code/outOfRange``). `IPVS_DEST_ATTR_L_THRESH`.
     public var lowerThreshold: UInt32
-    /// The wrapping, where the method is ``ForwardingMethod/tunnel``.
+    /// The wrapping, where the method is ``ForwardingMethod/tunnel``. With any other it means nothing: it is neither
+    /// written nor read nor compared.
     public var tunnel: Tunnel
 
     /// Masqueraded and of weight 1, unless said otherwise.
@@ -94,6 +95,28 @@ public struct Destination: Hashable, Sendable, Identifiable {
         self.upperThreshold = upperThreshold
         self.lowerThreshold = lowerThreshold
         self.tunnel = tunnel
+    }
+}
+
+extension Destination: Hashable {
+    /// What tells it from others; a tunnel only where there is one.
+    private var wrapping: Tunnel? { forwarding == .tunnel ? tunnel : nil }
+
+    /// Whether the kernel could not tell them apart.
+    public static func == (lhs: Self, rhs: Self) -> Bool {
+        lhs.id == rhs.id && lhs.weight == rhs.weight && lhs.forwarding == rhs.forwarding
+            && lhs.upperThreshold == rhs.upperThreshold && lhs.lowerThreshold == rhs.lowerThreshold
+            && lhs.wrapping == rhs.wrapping
+    }
+
+    /// Feeds all that is compared.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(id)
+        hasher.combine(weight)
+        hasher.combine(forwarding)
+        hasher.combine(upperThreshold)
+        hasher.combine(lowerThreshold)
+        hasher.combine(wrapping)
     }
 }
 

@@ -51,8 +51,8 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
         /// The kernel's bits.
         public let rawValue: UInt32
 
-        /// Flags from the kernel's bits.
-        public init(rawValue: UInt32) { self.rawValue = rawValue }
+        /// Flags from the kernel's bits, of which those two are left out.
+        public init(rawValue: UInt32) { self.rawValue = rawValue & ~Self.withheld }
 
         /// `IP_VS_SVC_F_ONEPACKET`: every UDP datagram is scheduled anew.
         public static let onePacket = Self(rawValue: UInt32(IP_VS_SVC_F_ONEPACKET))
@@ -62,11 +62,10 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
         /// `IP_VS_SVC_F_SCHED_SH_PORT`, `…_MH_PORT`: sh and mh hash the source port too.
         public static let hashPort = Self(rawValue: UInt32(IP_VS_SVC_F_SCHED2))
 
-        static let persistent = Self(rawValue: UInt32(IP_VS_SVC_F_PERSISTENT))
-        static let hashed = Self(rawValue: UInt32(IP_VS_SVC_F_HASHED))
+        /// The kernel's bit for ``VirtualService/persistence``.
+        static let persistent = UInt32(IP_VS_SVC_F_PERSISTENT)
         /// What a service as the kernel has it says elsewhere or not at all.
-        static let withheld: Self = [.persistent, .hashed]
-        static let all = Self(rawValue: .max)
+        private static let withheld = persistent | UInt32(IP_VS_SVC_F_HASHED)
     }
 
     /// What the kernel knows it by.

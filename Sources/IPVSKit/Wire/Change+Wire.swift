@@ -40,7 +40,7 @@ extension MessageWriter {
     }
 
     /// - Parameter mask: which flags are meant; the others stay as the kernel has them.
-    mutating func writeUpdate(_ service: VirtualService, flags mask: VirtualService.Flags = .all) {
+    mutating func writeUpdate(_ service: VirtualService, flags mask: UInt32 = .max) {
         message(IPVS_CMD_SET_SERVICE) { $0.writeService(service, flags: mask) }
     }
 
@@ -121,7 +121,7 @@ extension MessageWriter {
     }
 
     @inline(__always) private mutating func writeService(
-        _ service: VirtualService, flags mask: VirtualService.Flags = .all
+        _ service: VirtualService, flags mask: UInt32 = .max
     ) {
         nest(IPVS_CMD_ATTR_SERVICE) { writer in
             writer.writeKey(service.id)
@@ -129,8 +129,8 @@ extension MessageWriter {
             if let engine = service.persistenceEngine { writer.put(IPVS_SVC_ATTR_PE_NAME, string: engine) }
 
             // struct ip_vs_flags: the flags, and which of them are meant.
-            let flags = service.persistence == nil ? service.flags : service.flags.union(.persistent)
-            writer.put(IPVS_SVC_ATTR_FLAGS, UInt64(flags.rawValue) | UInt64(mask.rawValue) << 32)
+            let persistent = service.persistence == nil ? 0 : VirtualService.Flags.persistent
+            writer.put(IPVS_SVC_ATTR_FLAGS, UInt64(service.flags.rawValue | persistent) | UInt64(mask) << 32)
 
             // The kernel wants both for every service, persistent or not.
             writer.put(IPVS_SVC_ATTR_TIMEOUT, service.persistence?.timeoutSeconds ?? 0)
@@ -154,9 +154,9 @@ extension MessageWriter {
             writer.put(IPVS_DEST_ATTR_WEIGHT, destination.weight)
             writer.put(IPVS_DEST_ATTR_U_THRESH, destination.upperThreshold)
             writer.put(IPVS_DEST_ATTR_L_THRESH, destination.lowerThreshold)
-            // Sent always with a tunnel: the kernel's SET replaces the whole destination, and takes what is not
-            // named for zero.
-            if destination.tunnel != Destination.Tunnel() || destination.forwarding == .tunnel {
+            // The kernel's SET replaces the whole destination and takes what is not named for zero; what is named it
+            // keeps with whatever method.
+            if destination.forwarding == .tunnel {
                 writer.put(IPVS_DEST_ATTR_TUN_TYPE, destination.tunnel.type)
                 writer.put(IPVS_DEST_ATTR_TUN_PORT, bigEndian: destination.tunnel.port)
                 writer.put(IPVS_DEST_ATTR_TUN_FLAGS, destination.tunnel.flags)

@@ -25,7 +25,7 @@ extension VirtualServiceStatus {
         var port: UInt16 = 0
         var mark: FirewallMark?
         var scheduler: Scheduler?
-        var flags = VirtualService.Flags()
+        var flags: UInt32 = 0
         var timeout: UInt32 = 0
         var netmask: Attribute?
         var engine: String?
@@ -38,7 +38,7 @@ extension VirtualServiceStatus {
             case IPVS_SVC_ATTR_PORT: port = attribute.bigEndianUInt16 ?? 0
             case IPVS_SVC_ATTR_FWMARK: mark = attribute.uint32.flatMap(FirewallMark.init)
             case IPVS_SVC_ATTR_SCHED_NAME: scheduler = Scheduler(rawValue: attribute.string)
-            case IPVS_SVC_ATTR_FLAGS: flags = VirtualService.Flags(rawValue: attribute.uint32 ?? 0)
+            case IPVS_SVC_ATTR_FLAGS: flags = attribute.uint32 ?? 0
             case IPVS_SVC_ATTR_TIMEOUT: timeout = attribute.uint32 ?? 0
             case IPVS_SVC_ATTR_NETMASK: netmask = attribute
             case IPVS_SVC_ATTR_PE_NAME: engine = attribute.string
@@ -58,13 +58,13 @@ extension VirtualServiceStatus {
             return nil
         }
         var persistence: VirtualService.Persistence?
-        if flags.contains(.persistent) {
+        if flags & VirtualService.Flags.persistent != 0 {
             let mask = family == .ipv4 ? netmask?.bigEndianUInt32 : netmask?.uint32
             let whole: UInt32 = family == .ipv4 ? .max : 128
             persistence = .init(timeoutSeconds: timeout, netmask: mask == whole ? nil : mask)
         }
         service = VirtualService(
-            id: id, scheduler: scheduler, flags: flags.subtracting(.withheld), persistence: persistence,
+            id: id, scheduler: scheduler, flags: .init(rawValue: flags), persistence: persistence,
             persistenceEngine: engine)
         self.statistics = statistics.result
     }
@@ -92,7 +92,7 @@ extension DestinationStatus {
             case IPVS_DEST_ATTR_ADDR: address = attribute
             case IPVS_DEST_ATTR_PORT: port = attribute.bigEndianUInt16 ?? 0
             case IPVS_DEST_ATTR_FWD_METHOD:
-                forwarding = .init(rawValue: (attribute.uint32 ?? 0) & UInt32(IP_VS_CONN_F_FWD_MASK))
+                forwarding = .init(rawValue: attribute.uint32 ?? 0)
             case IPVS_DEST_ATTR_WEIGHT: weight = attribute.uint32 ?? 0
             case IPVS_DEST_ATTR_U_THRESH: upper = attribute.uint32 ?? 0
             case IPVS_DEST_ATTR_L_THRESH: lower = attribute.uint32 ?? 0
@@ -115,7 +115,7 @@ extension DestinationStatus {
         }
         destination = Destination(
             address, port: port, weight: weight, forwarding: forwarding, upperThreshold: upper, lowerThreshold: lower,
-            tunnel: tunnel)
+            tunnel: forwarding == .tunnel ? tunnel : .init())
         self.statistics = statistics.result
         activeConnections = active
         inactiveConnections = inactive
