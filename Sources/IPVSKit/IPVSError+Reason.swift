@@ -7,7 +7,6 @@ extension Change {
     func reason(for code: IPVSError.Code) -> String? {
         switch (code, self) {
         case (.familyNotSupported, _): "IPv6 is off, or the kernel was built without CONFIG_IP_VS_IPV6"
-        case (.invalid, .createService(let service)), (.invalid, .updateService(let service)): service.reasonForInvalid
         case (.invalid, .createDestination(let destination, let id)):
             destination.reasonForInvalid(family: id.family)
                 ?? destination.id.address.reasonForInvalid
@@ -17,13 +16,6 @@ extension Change {
             destination.reasonForRange
         default: nil
         }
-    }
-}
-
-extension VirtualService {
-    fileprivate var reasonForInvalid: String? {
-        guard id.family == .ipv6, let length = persistence?.netmask, !(1...128).contains(length) else { return nil }
-        return "the netmask of IPv6 is the length of a prefix, 1 to 128"
     }
 }
 

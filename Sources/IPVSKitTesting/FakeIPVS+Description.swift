@@ -30,7 +30,8 @@ extension FakeIPVS.State {
         if let persistence = service.persistence {
             text += " -p \(persistence.timeoutSeconds)"
             if let netmask = persistence.netmask {
-                text += " -M \(service.id.family == .ipv4 ? IPAddress(ipv4: netmask).description : String(netmask))"
+                let dotted = service.id.family == .ipv4 ? netmask.mask.map { IPAddress(ipv4: $0).description } : nil
+                text += " -M \(dotted ?? netmask.description)"
             }
         }
         if let engine = service.persistenceEngine { text += " --pe \(engine)" }

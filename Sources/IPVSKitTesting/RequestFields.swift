@@ -168,21 +168,21 @@ struct ServiceSpecification: Sendable {
     }
 
     init(_ service: VirtualService) {
-        let netmask = service.persistence?.netmask
+        let family = service.id.family
+        let netmask = service.persistence?.netmask?.number(family) ?? VirtualService.Persistence.Netmask.whole(family)
         self.init(
             scheduler: service.scheduler.rawValue, engine: service.persistenceEngine,
             flags: service.flags.rawValue | UInt32(IP_VS_SVC_F_HASHED)
                 | (service.persistence == nil ? 0 : UInt32(IP_VS_SVC_F_PERSISTENT)),
             timeoutSeconds: service.persistence?.timeoutSeconds ?? 0,
-            netmask: service.id.family == .ipv4 ? (netmask ?? .max).bigEndian : netmask ?? 128)
+            netmask: family == .ipv4 ? netmask.bigEndian : netmask)
     }
 
     func value(_ id: VirtualService.ID) -> VirtualService {
         var persistence: VirtualService.Persistence?
         if flags & UInt32(IP_VS_SVC_F_PERSISTENT) != 0 {
-            let mask = id.family == .ipv4 ? UInt32(bigEndian: netmask) : netmask
-            let whole: UInt32 = id.family == .ipv4 ? .max : 128
-            persistence = .init(timeoutSeconds: timeoutSeconds, netmask: mask == whole ? nil : mask)
+            let number = id.family == .ipv4 ? UInt32(bigEndian: netmask) : netmask
+            persistence = .init(timeoutSeconds: timeoutSeconds, netmask: .init(number: number, id.family))
         }
         return VirtualService(
             id: id, scheduler: Scheduler(rawValue: scheduler),

@@ -13,11 +13,16 @@ extension IPVSContract {
     static func whatIsWrittenIsWrittenOnce(_ ipvs: IPVS) async throws {
         let wanted = Table([
             .init(
-                VirtualService(id: mark4, flags: .init(rawValue: 7)),
+                VirtualService(
+                    id: mark4, flags: .init(rawValue: 7), persistence: .init(netmask: .prefix(32))),
                 destinations: [
                     Destination("10.2.0.1", port: 80, tunnel: .init(type: 1, port: 6080, flags: 1)),
                     Destination("10.2.0.2", port: 80, forwarding: .init(rawValue: 0x103), tunnel: .init(type: 1)),
-                ])
+                ]),
+            .init(VirtualService(id: mark6, persistence: .init(netmask: .prefix(128)))),
+            .init(VirtualService(id: tcp, persistence: .init(netmask: .mask(0xFF00_FF00)))),
+            .init(VirtualService(id: sctp, persistence: .init(netmask: .mask(0xFFFE_0000)))),
+            .init(VirtualService(id: .firewallMark(1, .ipv4), persistence: .init(netmask: .prefix(0)))),
         ])
         try await ipvs.perform(Table.changes(from: Table(), to: wanted)).get()
         #expect(Table.changes(from: try await ipvs.table(), to: wanted) == [])
@@ -63,8 +68,6 @@ extension IPVSContract {
         let ids: [VirtualService.ID] = [
             mark4, mark6, tcp, sctp, .address("10.1.0.1", port: 443, protocol: .udp),
             .address("10.1.0.1", port: 444, protocol: .tcp), .address("fd00::1", port: 443, protocol: .tcp),
-            // The kernel takes any number, and never matches most.
-            .address("10.1.0.1", port: 443, protocol: .init(rawValue: 1)),
         ]
         for id in ids { try await ipvs.create(VirtualService(id: id)) }
         let listed = try await ipvs.services().map(\.id)
@@ -94,7 +97,7 @@ extension IPVSContract {
     static func aPartialChangeKeepsWhatItDoesNotName(_ ipvs: IPVS) async throws {
         let service = VirtualService(
             id: mark4, scheduler: .sourceHashing, flags: [.hashFallback, .hashPort],
-            persistence: .init(timeoutSeconds: 77, netmask: 0xFFFF_0000))
+            persistence: .init(timeoutSeconds: 77, netmask: .prefix(16)))
         let tunnelled = Destination(
             "10.2.0.1", port: 80, weight: 4, forwarding: .tunnel, upperThreshold: 9, lowerThreshold: 3,
             tunnel: .init(type: 1, port: 6080, flags: 1))

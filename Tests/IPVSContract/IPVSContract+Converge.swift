@@ -75,10 +75,6 @@ extension IPVSContract {
                 .createDestination(Destination("10.2.0.1", port: 80, upperThreshold: 1, lowerThreshold: 2), of: mark4),
                 .outOfRange, "above the upper one"
             ),
-            (
-                .updateService(VirtualService(id: mark6, persistence: .init(netmask: 129))), .invalid,
-                "length of a prefix"
-            ),
         ]
         let result = try await ipvs.perform(refusals.map(\.0))
         #expect(result.failures.count == refusals.count)

@@ -31,6 +31,25 @@ import Testing
         #expect(after.destinations.map(\.activeConnections) == [3], "connections are no counter")
     }
 
+    /// What it was asked to change would stay, and another be written.
+    @Test func whatIsModifiedStaysTheSameObject() async {
+        await #expect(processExitsWith: .failure) {
+            let fake = FakeIPVS()
+            let ids = (VirtualService.ID.firewallMark(1, .ipv4), VirtualService.ID.firewallMark(2, .ipv4))
+            try await fake.client.create(VirtualService(id: ids.0))
+            try await fake.client.modify(ids.0) { $0 = VirtualService(id: ids.1) }
+        }
+        await #expect(processExitsWith: .failure) {
+            let fake = FakeIPVS()
+            let web = VirtualService.ID.firewallMark(1, .ipv4)
+            try await fake.client.create(VirtualService(id: web))
+            try await fake.client.create(Destination("10.0.0.1", port: 80), of: web)
+            try await fake.client.modify(.init("10.0.0.1", port: 80), of: web) {
+                $0 = Destination("10.0.0.2", port: 80)
+            }
+        }
+    }
+
     @Test func whatHasConnectionsIsDrainedWhenTheyEnd() async throws {
         let fake = FakeIPVS()
         let destination = Destination("10.0.0.1", port: 80, weight: 3)

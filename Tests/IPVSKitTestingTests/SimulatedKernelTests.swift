@@ -1,5 +1,6 @@
 import IPVSKit
 @testable import IPVSKitTesting
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
     @Test func aRequestIsDecoded() async throws {
         let service = VirtualService(
             id: Self.web, scheduler: "sh", flags: .hashPort,
-            persistence: .init(timeoutSeconds: 9, netmask: 0xFFFF_0000),
+            persistence: .init(timeoutSeconds: 9, netmask: .prefix(16)),
             persistenceEngine: "sip")
         let destination = Destination(
             "fd00::1", port: 8443, weight: 3, forwarding: .tunnel, upperThreshold: 5, lowerThreshold: 4,
@@ -107,14 +108,23 @@ import Testing
     }
 
     /// A kernel of tomorrow: a scheduler, a protocol, flags, a way to forward, a kind of tunnel and attributes that
-    /// nobody has heard of. All of it is kept, and written back.
+    /// nobody has heard of. All of it is kept, and what changes a part of it writes it back.
     @Test func whatIsUnknownIsKept() async throws {
         let id = VirtualService.ID.address("10.0.0.1", port: 1, protocol: .init(rawValue: 0xFFFE))
         let service = VirtualService(id: id, scheduler: "tomorrow", flags: .init(rawValue: 0xFFFF_FF00))
         let destination = Destination(
             "10.0.0.2", port: 1, forwarding: .init(rawValue: 7), tunnel: .init(type: 0xEE, port: 2, flags: 0xFFFF))
+        let unknown = [UnknownAttribute(type: 99, bytes: [1, 2, 3]), UnknownAttribute(type: 16383, bytes: [])]
+        let written = Written()
         let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
-            switch request.command {
+            if request.command == .setService || request.command == .setDestination {
+                let nest = request.attributes.last?.nested ?? []
+                let rest = nest.map { UnknownAttribute(type: $0.type, bytes: $0.bytes) }.filter { $0.type >= 99 }
+                written.nests.withLock { $0.append(rest) }
+            }
+            return switch request.command {
+            case .getService where !request.isDump:
+                [Self.extended(.service(VirtualServiceStatus(service: service))), .acknowledgement]
             case .getService:
                 [Self.extended(.service(VirtualServiceStatus(service: service))), .done]
             case .getDestination:
@@ -129,11 +139,21 @@ import Testing
         let found = try await ipvs.status()
         #expect(found.map(\.service) == [service])
         #expect(found[0].destinations.map(\.destination) == [destination])
-        let unknown = [UnknownAttribute(type: 99, bytes: [1, 2, 3]), UnknownAttribute(type: 16383, bytes: [])]
         #expect(found[0].unknownAttributes == unknown)
         #expect(found[0].destinations[0].unknownAttributes == unknown)
         try await ipvs.update(found[0].service)
         try await ipvs.update(found[0].destinations[0].destination, of: id)
+        #expect(written.nests.withLock { $0 } == [[], []], "whoever writes a whole one says what is in it")
+
+        // The kernel above takes nothing but what was there.
+        await #expect(throws: IPVSError.self) { try await ipvs.modify(id) { $0.scheduler = .roundRobin } }
+        await #expect(throws: IPVSError.self) { try await ipvs.modify(destination.id, of: id) { $0.weight = 0 } }
+        await #expect(throws: IPVSError.self) { try await ipvs.update(id, setting: .onePacket) }
+        #expect(written.nests.withLock { $0 }.dropFirst(2) == [unknown, unknown, unknown])
+    }
+
+    private final class Written: Sendable {
+        let nests = Mutex<[[UnknownAttribute]]>([])
     }
 
     /// The reply with two attributes more in its nest and one behind it.

@@ -16,6 +16,30 @@ import Testing
         #expect(VirtualService.Flags(rawValue: 0x27) == [.onePacket, .init(rawValue: 0x20)])
     }
 
+    @Test func aNetmaskIsOneThingInWhicheverWords() {
+        typealias Netmask = VirtualService.Persistence.Netmask
+        for (length, mask) in [(0, 0), (1, 0x8000_0000), (24, 0xFFFF_FF00), (32, .max)] as [(UInt8, UInt32)] {
+            #expect(Netmask.mask(mask) == .prefix(length))
+            #expect(Netmask.prefix(length).mask == mask && Netmask.mask(mask).prefixLength == length)
+        }
+        let gaps = Netmask.mask(0xFF00_FF00)
+        #expect(gaps.mask == 0xFF00_FF00 && gaps.prefixLength == nil && gaps.description == "255.0.255.0")
+        #expect(gaps.number(.ipv6) == nil && Netmask.prefix(0).number(.ipv6) == nil)
+        #expect(Netmask.prefix(33).mask == nil && Netmask.prefix(33).number(.ipv6) == 33)
+        #expect(Netmask.prefix(129).number(.ipv6) == nil && Netmask.prefix(64).description == "64")
+    }
+
+    /// As the kernel's answer is read.
+    @Test func aMaskOfTheWholeAddressIsNone() {
+        let service = VirtualService(id: Self.web, persistence: .init(netmask: .prefix(32)))
+        #expect(service == VirtualService(id: Self.web, persistence: .init()))
+        let six = VirtualService.ID.firewallMark(1, .ipv6)
+        var other = VirtualService(id: six, persistence: .init(netmask: .prefix(32)))
+        #expect(other.persistence?.netmask == .prefix(32))
+        other.persistence?.netmask = .prefix(128)
+        #expect(other == VirtualService(id: six, persistence: .init()))
+    }
+
     /// The kernel keeps three bits.
     @Test func aForwardingMethodIsOneThatTheKernelKeeps() {
         #expect(Destination.ForwardingMethod(rawValue: 9).rawValue == 1)

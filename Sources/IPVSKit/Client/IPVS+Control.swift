@@ -60,19 +60,23 @@ extension IPVS {
     /// Starts a sync daemon. `IPVS_CMD_NEW_DAEMON`.
     ///
     /// - Throws: ``IPVSError/Code/daemonRunning``, ``IPVSError/Code/interfaceNotFound``, and
-    ///   ``IPVSError/Code/invalid`` for a group that is no multicast address, or while a destination is of another
-    ///   family than its service.
+    ///   ``IPVSError/Code/invalid`` for a group that is no multicast address, while a destination is of another family than
+    ///   its service, and for a sync id above 255, which the kernel would cut off.
     public func start(_ daemon: SyncDaemon) async throws(IPVSError) {
+        let operation = "start the \(daemon.role) sync daemon on \(daemon.interface)"
         do throws(IPVSError) {
-            try IPVSError.checkName(
-                daemon.interface, "an interface's name", limit: 15, operation: "start a sync daemon")
+            try IPVSError.checkName(daemon.interface, "an interface's name", limit: 15, operation: operation)
+            guard daemon.syncID <= UInt8.max else {
+                throw IPVSError(
+                    .invalid, operation: operation, hint: "a sync id is 255 at most: a message has a byte for it")
+            }
         } catch {
             throw report(error)
         }
         let request = Messages { $0.writeStart(daemon) }
         do throws(IPVSError) {
             try await read(
-                "start the \(daemon.role) sync daemon on \(daemon.interface)", request,
+                operation, request,
                 meaning: [.fileExists: .daemonRunning, Errno(rawValue: ENODEV): .interfaceNotFound])
         } catch {
             guard error.code == .invalid else { throw error }

@@ -7,7 +7,9 @@ extension IPVS {
     /// Not a transaction: the kernel knows none. The result tells what became of each change.
     ///
     /// - Throws: where nothing was done at all: ``IPVSError/Code/unavailable``, ``IPVSError/Code/namespace``,
-    ///   ``IPVSError/Code/communication``, and ``IPVSError/Code/invalid`` for a name that the kernel has no room for.
+    ///   ``IPVSError/Code/communication``, and ``IPVSError/Code/invalid`` for what the kernel would take without a word and
+    ///   not do: a name that it has no room for, a timeout that wraps in its ticks, a netmask that its family has not, a
+    ///   new service for a protocol that IPVS does not balance.
     public func perform(_ changes: some Collection<Change> & Sendable) async throws(IPVSError) -> PerformResult {
         guard !changes.isEmpty else { return PerformResult(count: 0) }
         // An array, which is walked in place; one that was given is not copied.

@@ -1,4 +1,7 @@
-/// An attribute that this version of the library does not know: a newer kernel's, kept as it came.
+/// An attribute of a service or a destination that this version of the library does not know: a newer kernel's, kept as
+/// it came. ``IPVS/modify(_:_:)`` and its like write it back.
+///
+/// Those of counters, timeouts, sync daemons and what IPVS says of itself are not kept.
 public struct UnknownAttribute: Hashable, Sendable {
     /// The kernel's number, without the bits for nesting and byte order.
     public var type: UInt16
@@ -20,7 +23,7 @@ public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
     public var statistics: Statistics
     /// Its destinations, in the kernel's order, newest first.
     public var destinations: [DestinationStatus] = []
-    /// What the kernel sent and this library has no name for. Empty up to Linux 6.12.
+    /// What the kernel sent of it and this library has no name for, but for counters. Empty up to Linux 6.12.
     public var unknownAttributes: [UnknownAttribute] = []
 
     /// The id of the service.
@@ -49,7 +52,7 @@ public struct DestinationStatus: Hashable, Sendable, Identifiable {
     public var inactiveConnections: UInt32 = 0
     /// Clients remembered for persistence: `IPVS_DEST_ATTR_PERSIST_CONNS`.
     public var persistentConnections: UInt32 = 0
-    /// What the kernel sent and this library has no name for. Empty up to Linux 6.12.
+    /// What the kernel sent of it and this library has no name for, but for counters. Empty up to Linux 6.12.
     public var unknownAttributes: [UnknownAttribute] = []
 
     /// The id of the destination.

@@ -3,7 +3,8 @@ public struct TransportProtocol: RawRepresentable, Hashable, Sendable {
     /// `IPPROTO_TCP` and its like.
     public let rawValue: UInt16
 
-    /// A protocol by number. IPVS balances TCP, UDP and SCTP; it takes other numbers and never matches them.
+    /// A protocol by number. IPVS balances TCP, UDP and SCTP; the kernel takes other numbers and never matches them, and
+    /// ``IPVS/perform(_:)`` makes no service with one.
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// `IPPROTO_TCP`, 6.
@@ -12,6 +13,9 @@ public struct TransportProtocol: RawRepresentable, Hashable, Sendable {
     public static let udp = Self(rawValue: 17)
     /// `IPPROTO_SCTP`, 132.
     public static let sctp = Self(rawValue: 132)
+
+    /// Those of which there can be connections.
+    package static let balanced: Set<Self> = [.tcp, .udp, .sctp]
 }
 
 extension TransportProtocol: CustomStringConvertible, Comparable {

@@ -28,20 +28,25 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
     /// Sends a client back to the destination it had.
     public struct Persistence: Hashable, Sendable {
         /// How long after its last connection a client is remembered, in whole seconds: `IPVS_SVC_ATTR_TIMEOUT`. The kernel
-        /// counts in ticks, in 32 bits, and does not look whether they wrap: 49 days at most where its clock ticks 1000
-        /// times a second.
+        /// counts in ticks, in 32 bits, and does not look whether they wrap. So ``IPVS/perform(_:)`` refuses more than
+        /// 4294967, 49 days, which is where they do if its clock ticks 1000 times a second, the most that it can.
         public var timeoutSeconds: UInt32
-        /// Clients that are equal under the mask count as one. IPv4: the mask as a number, 0xFFFFFF00 for a /24.
-        /// IPv6: the length of the prefix, 1 to 128, or else ``IPVSError/Code/invalid``. Nil: each address by itself.
-        /// `IPVS_SVC_ATTR_NETMASK`.
-        public var netmask: UInt32?
+        /// Clients that are equal under the mask count as one. Nil: each address by itself, as under a mask of the whole
+        /// address. `IPVS_SVC_ATTR_NETMASK`.
+        public var netmask: Netmask?
 
         /// - Parameters:
         ///   - timeoutSeconds: how long a client is remembered; ipvsadm's default is 300.
         ///   - netmask: see ``netmask``.
-        public init(timeoutSeconds: UInt32 = 300, netmask: UInt32? = nil) {
+        public init(timeoutSeconds: UInt32 = 300, netmask: Netmask? = nil) {
             self.timeoutSeconds = timeoutSeconds
             self.netmask = netmask
+        }
+
+        /// In the words that the kernel's answer is read in: a mask of the whole address is none.
+        fileprivate func normalized(_ family: AddressFamily) -> Self {
+            guard netmask?.number(family) == Netmask.whole(family) else { return self }
+            return Self(timeoutSeconds: timeoutSeconds)
         }
     }
 
@@ -75,7 +80,9 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
     /// Flags of the service and its scheduler: `IPVS_SVC_ATTR_FLAGS`.
     public var flags: Flags
     /// Nil: every connection is scheduled by itself. `IP_VS_SVC_F_PERSISTENT`.
-    public var persistence: Persistence?
+    public var persistence: Persistence? {
+        didSet { persistence = persistence?.normalized(id.family) }
+    }
     /// The module (`ip_vs_pe_NAME`) that finds a persistent client in the payload: `sip`. Nil: by address. 16 bytes at
     /// most. `IPVS_SVC_ATTR_PE_NAME`.
     public var persistenceEngine: String?
@@ -93,7 +100,7 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
         self.id = id
         self.scheduler = scheduler
         self.flags = flags
-        self.persistence = persistence
+        self.persistence = persistence?.normalized(id.family)
         self.persistenceEngine = persistenceEngine
     }
 }

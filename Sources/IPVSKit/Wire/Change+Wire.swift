@@ -39,9 +39,23 @@ extension MessageWriter {
         }
     }
 
-    /// - Parameter mask: which flags are meant; the others stay as the kernel has them.
-    mutating func writeUpdate(_ service: VirtualService, flags mask: UInt32 = .max) {
-        message(IPVS_CMD_SET_SERVICE) { $0.writeService(service, flags: mask) }
+    /// - Parameters:
+    ///   - mask: which flags are meant; the others stay as the kernel has them.
+    ///   - unknown: what the service has beside, and is to keep.
+    mutating func writeUpdate(
+        _ service: VirtualService, flags mask: UInt32 = .max, keeping unknown: [UnknownAttribute] = []
+    ) {
+        message(IPVS_CMD_SET_SERVICE) { $0.writeService(service, flags: mask, keeping: unknown) }
+    }
+
+    /// - Parameter unknown: what the destination has beside, and is to keep.
+    mutating func writeUpdate(
+        _ destination: Destination, of id: VirtualService.ID, keeping unknown: [UnknownAttribute]
+    ) {
+        message(IPVS_CMD_SET_DEST) {
+            $0.writeIdentity(id)
+            $0.writeDestination(destination, keeping: unknown)
+        }
     }
 
     /// A request for services (`IPVS_CMD_GET_SERVICE`) or for one, or for the destinations of one.
@@ -121,7 +135,7 @@ extension MessageWriter {
     }
 
     @inline(__always) private mutating func writeService(
-        _ service: VirtualService, flags mask: UInt32 = .max
+        _ service: VirtualService, flags mask: UInt32 = .max, keeping unknown: [UnknownAttribute] = []
     ) {
         nest(IPVS_CMD_ATTR_SERVICE) { writer in
             writer.writeKey(service.id)
@@ -134,10 +148,11 @@ extension MessageWriter {
 
             // The kernel wants both for every service, persistent or not.
             writer.put(IPVS_SVC_ATTR_TIMEOUT, service.persistence?.timeoutSeconds ?? 0)
-            switch service.id.family {
-            case .ipv4: writer.put(IPVS_SVC_ATTR_NETMASK, bigEndian: service.persistence?.netmask ?? .max)
-            case .ipv6: writer.put(IPVS_SVC_ATTR_NETMASK, service.persistence?.netmask ?? 128)
-            }
+            let family = service.id.family
+            let netmask =
+                service.persistence?.netmask?.number(family) ?? VirtualService.Persistence.Netmask.whole(family)
+            writer.put(IPVS_SVC_ATTR_NETMASK, family == .ipv4 ? netmask.bigEndian : netmask)
+            writer.put(unknown)
         }
     }
 
@@ -147,7 +162,9 @@ extension MessageWriter {
         put(IPVS_DEST_ATTR_PORT, bigEndian: id.port)
     }
 
-    @inline(__always) private mutating func writeDestination(_ destination: Destination) {
+    @inline(__always) private mutating func writeDestination(
+        _ destination: Destination, keeping unknown: [UnknownAttribute] = []
+    ) {
         nest(IPVS_CMD_ATTR_DEST) { writer in
             writer.writeKey(destination.id)
             writer.put(IPVS_DEST_ATTR_FWD_METHOD, destination.forwarding.rawValue)
@@ -161,6 +178,14 @@ extension MessageWriter {
                 writer.put(IPVS_DEST_ATTR_TUN_PORT, bigEndian: destination.tunnel.port)
                 writer.put(IPVS_DEST_ATTR_TUN_FLAGS, destination.tunnel.flags)
             }
+            writer.put(unknown)
+        }
+    }
+
+    /// As they came. A kernel ignores those that it does not know either.
+    @inline(__always) private mutating func put(_ attributes: [UnknownAttribute]) {
+        for attribute in attributes {
+            attribute.bytes.withUnsafeBytes { put(Int(attribute.type), bytes: $0) }
         }
     }
 

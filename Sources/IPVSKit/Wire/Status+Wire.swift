@@ -59,9 +59,8 @@ extension VirtualServiceStatus {
         }
         var persistence: VirtualService.Persistence?
         if flags & VirtualService.Flags.persistent != 0 {
-            let mask = family == .ipv4 ? netmask?.bigEndianUInt32 : netmask?.uint32
-            let whole: UInt32 = family == .ipv4 ? .max : 128
-            persistence = .init(timeoutSeconds: timeout, netmask: mask == whole ? nil : mask)
+            let number = family == .ipv4 ? netmask?.bigEndianUInt32 : netmask?.uint32
+            persistence = .init(timeoutSeconds: timeout, netmask: number.flatMap { .init(number: $0, family) })
         }
         service = VirtualService(
             id: id, scheduler: scheduler, flags: .init(rawValue: flags), persistence: persistence,
