@@ -1,5 +1,3 @@
-import CNetlink
-
 /// The kernel gives an errno and no words: what was wrong stands in its log at best. What the change itself shows is
 /// told here.
 extension Change {
@@ -27,9 +25,7 @@ extension Destination {
                 ? "no sync daemon may run while a destination is of another family than its service"
                 : "only a tunnel leads to a destination of another family than its service"
         }
-        if forwarding == .tunnel, tunnel.type == UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE), tunnel.port == 0 {
-            return "a GUE tunnel takes a port"
-        }
+        if forwarding == .tunnel, tunnel.type == .gue, tunnel.port == 0 { return "a GUE tunnel takes a port" }
         return nil
     }
 

@@ -233,9 +233,9 @@ struct DestinationFields {
                 id.address, port: id.port, weight: weight,
                 forwarding: .init(rawValue: method), upperThreshold: upper, lowerThreshold: lower,
                 tunnel: .init(
-                    type: fields.number(IPVS_DEST_ATTR_TUN_TYPE) ?? 0,
+                    type: .init(rawValue: fields.number(IPVS_DEST_ATTR_TUN_TYPE) ?? 0),
                     port: UInt16(bigEndian: fields.number(IPVS_DEST_ATTR_TUN_PORT) ?? 0),
-                    flags: fields.number(IPVS_DEST_ATTR_TUN_FLAGS) ?? 0))
+                    flags: .init(rawValue: fields.number(IPVS_DEST_ATTR_TUN_FLAGS) ?? 0)))
         }
     }
 }

@@ -16,8 +16,8 @@ extension IPVSContract {
                 VirtualService(
                     id: mark4, flags: .init(rawValue: 7), persistence: .init(netmask: .prefix(32))),
                 destinations: [
-                    Destination("10.2.0.1", port: 80, tunnel: .init(type: 1, port: 6080, flags: 1)),
-                    Destination("10.2.0.2", port: 80, forwarding: .init(rawValue: 0x103), tunnel: .init(type: 1)),
+                    Destination("10.2.0.1", port: 80, tunnel: .init(type: .gue, port: 6080, flags: .checksum)),
+                    Destination("10.2.0.2", port: 80, forwarding: .init(rawValue: 0x103), tunnel: .init(type: .gue)),
                 ]),
             .init(VirtualService(id: mark6, persistence: .init(netmask: .prefix(128)))),
             .init(VirtualService(id: tcp, persistence: .init(netmask: .mask(0xFF00_FF00)))),
@@ -100,7 +100,7 @@ extension IPVSContract {
             persistence: .init(timeoutSeconds: 77, netmask: .prefix(16)))
         let tunnelled = Destination(
             "10.2.0.1", port: 80, weight: 4, forwarding: .tunnel, upperThreshold: 9, lowerThreshold: 3,
-            tunnel: .init(type: 1, port: 6080, flags: 1))
+            tunnel: .init(type: .gue, port: 6080, flags: .checksum))
         try await ipvs.create(service)
         try await ipvs.create(tunnelled, of: mark4)
 

@@ -64,7 +64,7 @@ extension IPVSContract {
             (.createDestination(Destination("fd02::1", port: 80), of: mark4), .invalid, "only a tunnel"),
             (
                 .createDestination(
-                    Destination("10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: 1)), of: mark4),
+                    Destination("10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: .gue)), of: mark4),
                 .invalid, "takes a port"
             ),
             (

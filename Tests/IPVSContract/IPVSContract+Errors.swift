@@ -115,7 +115,7 @@ extension IPVSContract {
         try await ipvs.create(VirtualService(id: mark4))
         await expect(.invalid, .invalidArgument) {
             try await ipvs.create(
-                Destination("10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: 1)), of: mark4)
+                Destination("10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: .gue)), of: mark4)
         }
         for method: Destination.ForwardingMethod in [.masquerade, .directRoute, .local] {
             await expect(.invalid, .invalidArgument) {
@@ -127,7 +127,7 @@ extension IPVSContract {
         try await ipvs.create(other, of: mark4)
         // A tunnel that is not sent is reset.
         let tunnelled = Destination(
-            "10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: 2, port: 9, flags: 1))
+            "10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: .gre, port: 9, flags: .checksum))
         try await ipvs.create(tunnelled, of: mark4)
         #expect(try await ipvs.service(mark4).destinations.map(\.destination) == [tunnelled, other])
         let plain = Destination("10.2.0.1", port: 80)

@@ -25,7 +25,7 @@ extension IPVSContract {
             VirtualService(id: mark4, scheduler: .sourceHashing, flags: .hashFallback),
             destinations: [
                 Destination("10.2.0.1", port: 0),
-                Destination("10.2.0.3", port: 0, forwarding: .tunnel, tunnel: .init(type: 1, port: 6080, flags: 0)),
+                Destination("10.2.0.3", port: 0, forwarding: .tunnel, tunnel: .init(type: .gue, port: 6080)),
             ]),
         .init(
             VirtualService(

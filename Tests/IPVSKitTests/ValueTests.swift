@@ -51,7 +51,7 @@ import Testing
     @Test func aTunnelCountsWhereThereIsOne() {
         let plain = Destination("10.0.0.1", port: 80)
         var other = plain
-        other.tunnel = .init(type: 1, port: 6080)
+        other.tunnel = .init(type: .gue, port: 6080)
         #expect(other == plain && other.hashValue == plain.hashValue)
         other.forwarding = .tunnel
         #expect(other.tunnel.port == 6080, "whichever of the two is set first")

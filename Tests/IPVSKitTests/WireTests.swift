@@ -95,7 +95,7 @@ import Testing
     @Test func aTunnelIsSentWhereThereIsOne() async throws {
         func types(_ method: Destination.ForwardingMethod) async throws -> [UInt8] {
             let destination = Destination(
-                "10.0.0.2", port: 80, forwarding: method, tunnel: .init(type: 1, port: 6080, flags: 1))
+                "10.0.0.2", port: 80, forwarding: method, tunnel: .init(type: .gue, port: 6080, flags: .checksum))
             let sent = try await request(.updateDestination(destination, of: .firewallMark(0x100, .ipv4)))
             // Each attribute of the nest has eight bytes.
             return stride(from: 28, to: sent.count, by: 8).map { sent[$0 + 2] }

@@ -69,7 +69,8 @@ extension Change {
         let (type, tunnelPort): (UInt8, UInt16) = one(of: (0, 0), (0, 9), (1, 6080), (1, 0), (2, 0), (3, 1))
         let destination = Destination(
             address, port: port, weight: weight, forwarding: method, upperThreshold: upper, lowerThreshold: lower,
-            tunnel: .init(type: type, port: tunnelPort, flags: one(of: 0, 1, 2)))
+            tunnel: .init(
+                type: .init(rawValue: type), port: tunnelPort, flags: one(of: [], .checksum, .remoteChecksum)))
         return one(
             of: .createService(service), .createService(service), .updateService(service), .deleteService(id),
             .createDestination(destination, of: id), .createDestination(destination, of: id),

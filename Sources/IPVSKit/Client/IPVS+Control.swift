@@ -42,9 +42,12 @@ extension IPVS {
     }
 
     /// What IPVS says of itself. `IPVS_CMD_GET_INFO`.
-    public func info() async throws(IPVSError) -> Info {
+    public func info() async throws(IPVSError) -> Info { try await info("read the version") }
+
+    /// - Parameter operation: what it is read for, which an error names.
+    func info(_ operation: String) async throws(IPVSError) -> Info {
         let request = Messages { $0.writeInfoRequest() }
-        return try await readOne("read the version", request) { Info($0) }
+        return try await readOne(operation, request) { Info($0) }
     }
 
     /// The sync daemons of the namespace: none, one, or one of each role. `IPVS_CMD_GET_DAEMON`.
@@ -54,7 +57,7 @@ extension IPVS {
         try await read("list the sync daemons", dump: true, request) { _, message in
             daemons.take(SyncDaemon(message))
         }
-        return try daemons.get("list the sync daemons")
+        return try whole(daemons, "list the sync daemons")
     }
 
     /// Starts a sync daemon. `IPVS_CMD_NEW_DAEMON`.
@@ -84,7 +87,7 @@ extension IPVS {
             explained.hint =
                 daemon.group.map(\.isMulticast) == false
                 ? "\(daemon.group!) is no multicast address"
-                : "no daemon starts while a destination is of another family than its service"
+                : "perhaps a destination is of another family than its service: no daemon starts then"
             throw explained
         }
     }
@@ -96,17 +99,5 @@ extension IPVS {
         // The kernel wants the id to be named, and does not look at it.
         let request = Messages { $0.writeStop(role, syncID: 0) }
         try await read("stop the \(role) sync daemon", request, meaning: [.noSuchProcess: .daemonNotRunning])
-    }
-
-    /// One message that is answered by one.
-    private func readOne<Value: Sendable>(
-        _ operation: String, _ request: Messages, parse: @escaping (GenericMessage) -> Value?
-    ) async throws(IPVSError) -> Value {
-        let values = Gathered<Value>()
-        try await read(operation, request) { _, message in values.take(parse(message)) }
-        guard let value = try values.get(operation).first else {
-            throw IPVSError(.communication, operation: operation, hint: "the kernel sent nothing")
-        }
-        return value
     }
 }

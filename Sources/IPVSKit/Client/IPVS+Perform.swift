@@ -55,6 +55,14 @@ public struct PerformResult: Hashable, Sendable {
         public let index: Int
         /// Why.
         public let error: IPVSError
+
+        /// - Parameters:
+        ///   - index: the place of the change in what was given.
+        ///   - error: why it was refused.
+        public init(index: Int, error: IPVSError) {
+            self.index = index
+            self.error = error
+        }
     }
 
     /// What is known of one change.
@@ -78,10 +86,35 @@ public struct PerformResult: Hashable, Sendable {
     var confirmed: Int
     var sent: Int
 
-    init(count: Int) {
+    init(count: Int) { self.init(count: count, failures: []) }
+
+    /// A result as a call that ran to its end could give it, for tests of what reads one.
+    ///
+    /// - Parameters:
+    ///   - count: how many changes there were.
+    ///   - failures: the refused ones, by their place; the others are done.
+    public init(count: Int, failures: [Failure]) {
         self.count = count
+        self.failures = failures
         confirmed = count
         sent = count
+    }
+
+    /// A result as a call that was cut short could give it, for tests of what reads one.
+    ///
+    /// - Parameters:
+    ///   - count: how many changes there were.
+    ///   - failures: those that are known to have been refused, by their place.
+    ///   - interruption: what cut it short.
+    ///   - confirmed: of how many, from the first on, it is known what became of them.
+    ///   - sent: how many, from the first on, were handed to the kernel.
+    public init(count: Int, failures: [Failure], interruption: IPVSError, confirmed: Int, sent: Int) {
+        precondition(0 <= confirmed && confirmed <= sent && sent <= count, "what is known was sent")
+        self.count = count
+        self.failures = failures
+        self.interruption = interruption
+        self.confirmed = confirmed
+        self.sent = sent
     }
 
     /// What became of the change at a place.

@@ -8,7 +8,7 @@ public struct Destination: Sendable, Identifiable {
     public struct ID: Hashable, Sendable {
         /// Where packets are sent.
         public let address: IPAddress
-        /// 0: the port that the client used, which only services by firewall mark may have.
+        /// 0: the port that the client used.
         public let port: UInt16
 
         /// - Parameters:
@@ -40,19 +40,53 @@ public struct Destination: Sendable, Identifiable {
         public static let bypass = Self(rawValue: UInt32(IP_VS_CONN_F_BYPASS))
     }
 
-    /// The wrapping of ``ForwardingMethod/tunnel``: `IP_VS_CONN_F_TUNNEL_TYPE_…`.
+    /// The wrapping of ``ForwardingMethod/tunnel``.
     public struct Tunnel: Hashable, Sendable {
-        /// 0 IPIP, 1 GUE, 2 GRE: `IPVS_DEST_ATTR_TUN_TYPE`. An old kernel silently takes all for IPIP, see
+        /// What packets are wrapped in: `IP_VS_CONN_F_TUNNEL_TYPE_…`. Open: a number without a name here is kept.
+        public struct Kind: RawRepresentable, Hashable, Sendable {
+            /// The kernel's number.
+            public let rawValue: UInt8
+
+            /// A kind by the kernel's number.
+            public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+            /// `IP_VS_CONN_F_TUNNEL_TYPE_IPIP`: another IP header, and nothing between.
+            public static let ipip = Self(rawValue: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_IPIP))
+            /// `IP_VS_CONN_F_TUNNEL_TYPE_GUE`: generic UDP encapsulation; takes a port.
+            public static let gue = Self(rawValue: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE))
+            /// `IP_VS_CONN_F_TUNNEL_TYPE_GRE`: generic routing encapsulation.
+            public static let gre = Self(rawValue: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GRE))
+        }
+
+        /// `IP_VS_TUNNEL_ENCAP_FLAG_…`. Unknown flags are kept.
+        public struct Flags: OptionSet, Hashable, Sendable {
+            /// The kernel's bits.
+            public let rawValue: UInt16
+
+            /// Flags from the kernel's bits.
+            public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+            /// `IP_VS_TUNNEL_ENCAP_FLAG_CSUM`: with a checksum of GUE's UDP or of GRE.
+            public static let checksum = Self(rawValue: UInt16(IP_VS_TUNNEL_ENCAP_FLAG_CSUM))
+            /// `IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM`: GUE's remote checksum offload.
+            public static let remoteChecksum = Self(rawValue: UInt16(IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM))
+        }
+
+        /// What packets are wrapped in: `IPVS_DEST_ATTR_TUN_TYPE`. An old kernel silently takes all for IPIP, see
         /// ``Features/tunnelTypes``.
-        public var type: UInt8
+        public var type: Kind
         /// The UDP port of GUE, which must not be 0 there: `IPVS_DEST_ATTR_TUN_PORT`.
         public var port: UInt16
-        /// `IPVS_DEST_ATTR_TUN_FLAGS`: 0 for no checksum, 1 for one (`IP_VS_TUNNEL_ENCAP_FLAG_CSUM`), 2 for a remote one
-        /// (`…_REMCSUM`, GUE only).
-        public var flags: UInt16
+        /// Checksums: `IPVS_DEST_ATTR_TUN_FLAGS`.
+        public var flags: Flags
 
         /// IPIP without flags, unless said otherwise.
-        public init(type: UInt8 = 0, port: UInt16 = 0, flags: UInt16 = 0) {
+        ///
+        /// - Parameters:
+        ///   - type: what packets are wrapped in.
+        ///   - port: the UDP port of GUE.
+        ///   - flags: checksums.
+        public init(type: Kind = .ipip, port: UInt16 = 0, flags: Flags = []) {
             self.type = type
             self.port = port
             self.flags = flags

@@ -3,46 +3,38 @@ extension VirtualService.Persistence {
     ///
     /// `IPVS_SVC_ATTR_NETMASK`, which is a mask for IPv4 and the length of a prefix for IPv6.
     public struct Netmask: Hashable, Sendable {
-        private enum Storage: Hashable, Sendable {
-            case prefix(UInt8)
-            /// One with gaps.
-            case mask(UInt32)
+        /// The length of a prefix, or a mask with gaps.
+        private let number: UInt32
+        private let hasGaps: Bool
+
+        private init(_ number: UInt32, hasGaps: Bool) {
+            self.number = number
+            self.hasGaps = hasGaps
         }
 
-        private let storage: Storage
-
         /// The first bits: 0 to 32 for IPv4, 1 to 128 for IPv6. ``IPVS/perform(_:)`` refuses any other number.
-        public static func prefix(_ length: UInt8) -> Self { Self(storage: .prefix(length)) }
+        public static func prefix(_ length: UInt8) -> Self { Self(UInt32(length), hasGaps: false) }
 
         /// The bits that are set in a mask for IPv4, gaps or not: 0xFFFFFF00 is the same as a prefix of 24.
         public static func mask(_ mask: UInt32) -> Self {
             let length = (~mask).leadingZeroBitCount
-            return Self(storage: mask << length == 0 ? .prefix(UInt8(length)) : .mask(mask))
+            return mask << length == 0 ? .prefix(UInt8(length)) : Self(mask, hasGaps: true)
         }
 
         /// How many first bits count; nil for a mask with gaps.
-        public var prefixLength: UInt8? {
-            if case .prefix(let length) = storage { length } else { nil }
-        }
+        public var prefixLength: UInt8? { hasGaps ? nil : UInt8(number) }
 
         /// The mask for IPv4, as a number; nil for a prefix that is longer than 32.
         public var mask: UInt32? {
-            switch storage {
-            case .mask(let mask): mask
-            case .prefix(let length): length <= 32 ? UInt32.max << (32 - UInt32(length)) : nil
-            }
+            if hasGaps { return number }
+            return number <= 32 ? UInt32.max << (32 - number) : nil
         }
     }
 }
 
 extension VirtualService.Persistence.Netmask: CustomStringConvertible {
     /// The length of the prefix, or the mask in the dotted form.
-    public var description: String {
-        switch storage {
-        case .prefix(let length): "\(length)"
-        case .mask(let mask): "\(IPAddress(ipv4: mask))"
-        }
-    }
+    public var description: String { hasGaps ? "\(IPAddress(ipv4: number))" : "\(number)" }
 }
 
 extension VirtualService.Persistence.Netmask {

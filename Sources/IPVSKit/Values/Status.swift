@@ -15,7 +15,7 @@ public struct UnknownAttribute: Hashable, Sendable {
     }
 }
 
-/// A service as the kernel has it: the answer to `IPVS_CMD_GET_SERVICE`.
+/// A service as the kernel has it, with its destinations: the answers to `IPVS_CMD_GET_SERVICE` and `IPVS_CMD_GET_DEST`.
 public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
     /// What was asked for.
     public var service: VirtualService
@@ -36,6 +36,19 @@ public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
         self.service = service
         self.statistics = statistics
         self.destinations = destinations
+    }
+
+    /// A service and its destinations, which are asked for one by one.
+    public init(_ summary: VirtualServiceSummary, destinations: [DestinationStatus]) {
+        self.init(service: summary.service, statistics: summary.statistics, destinations: destinations)
+        unknownAttributes = summary.unknownAttributes
+    }
+
+    /// What there is but the destinations.
+    public var summary: VirtualServiceSummary {
+        var summary = VirtualServiceSummary(service: service, statistics: statistics)
+        summary.unknownAttributes = unknownAttributes
+        return summary
     }
 }
 

@@ -21,7 +21,9 @@ public struct Table: Hashable, Sendable {
 
         /// A destination; setting nil removes it.
         public subscript(id: Destination.ID) -> Destination? {
-            get { destinations[id] }
+            // Not `destinations[id]`: Swift 6.3 without optimisation spills a parameter of this layout to where a UInt128
+            // may not lie, and reads it from there as if it might.
+            get { Optional(id).flatMap { destinations[$0] } }
             set {
                 precondition(newValue == nil || newValue?.id == id, "a destination stands under its own id")
                 destinations[id] = newValue

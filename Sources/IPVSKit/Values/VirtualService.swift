@@ -8,7 +8,8 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
     public enum ID: Hashable, Sendable {
         /// Packets of a family that carry a mark. The mark is the key: no address, port or protocol.
         case firewallMark(FirewallMark, AddressFamily)
-        /// Packets to an address and port.
+        /// Packets to an address and port. Port 0: to all ports of the address that have no service of their own; the
+        /// kernel takes new connections there only where the service is persistent.
         case address(IPAddress, port: UInt16, protocol: TransportProtocol)
 
         /// The family of the clients' addresses.

@@ -174,9 +174,9 @@ extension MessageWriter {
             // The kernel's SET replaces the whole destination and takes what is not named for zero; what is named it
             // keeps with whatever method.
             if destination.forwarding == .tunnel {
-                writer.put(IPVS_DEST_ATTR_TUN_TYPE, destination.tunnel.type)
+                writer.put(IPVS_DEST_ATTR_TUN_TYPE, destination.tunnel.type.rawValue)
                 writer.put(IPVS_DEST_ATTR_TUN_PORT, bigEndian: destination.tunnel.port)
-                writer.put(IPVS_DEST_ATTR_TUN_FLAGS, destination.tunnel.flags)
+                writer.put(IPVS_DEST_ATTR_TUN_FLAGS, destination.tunnel.flags.rawValue)
             }
             writer.put(unknown)
         }

@@ -15,7 +15,7 @@ extension IPAddress {
     }
 }
 
-extension VirtualServiceStatus {
+extension VirtualServiceSummary {
     /// From an `IPVS_CMD_NEW_SERVICE` message; nil where what makes a service is missing.
     init?(_ message: GenericMessage) {
         guard var attributes = message.attributes.first(IPVS_CMD_ATTR_SERVICE)?.nested else { return nil }
@@ -99,9 +99,9 @@ extension DestinationStatus {
             case IPVS_DEST_ATTR_INACT_CONNS: inactive = attribute.uint32 ?? 0
             case IPVS_DEST_ATTR_PERSIST_CONNS: persistent = attribute.uint32 ?? 0
             case IPVS_DEST_ATTR_ADDR_FAMILY: family = attribute.uint16.flatMap(AddressFamily.init) ?? family
-            case IPVS_DEST_ATTR_TUN_TYPE: tunnel.type = attribute.uint8 ?? 0
+            case IPVS_DEST_ATTR_TUN_TYPE: tunnel.type = .init(rawValue: attribute.uint8 ?? 0)
             case IPVS_DEST_ATTR_TUN_PORT: tunnel.port = attribute.bigEndianUInt16 ?? 0
-            case IPVS_DEST_ATTR_TUN_FLAGS: tunnel.flags = attribute.uint16 ?? 0
+            case IPVS_DEST_ATTR_TUN_FLAGS: tunnel.flags = .init(rawValue: attribute.uint16 ?? 0)
             case IPVS_DEST_ATTR_STATS: statistics.read(narrow: attribute.nested)
             case IPVS_DEST_ATTR_STATS64: statistics.read(wide: attribute.nested)
             default: unknownAttributes.append(UnknownAttribute(attribute))
