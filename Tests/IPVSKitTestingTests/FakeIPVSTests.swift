@@ -50,6 +50,42 @@ import Testing
         }
     }
 
+    /// It stands for traffic, which changes no more than that.
+    @Test func aStatusThatIsSetChangesNothingThatWasAskedFor() async throws {
+        let fake = FakeIPVS()
+        let destination = Destination("10.0.0.1", port: 80, weight: 3)
+        try await fake.client.create(VirtualService(id: Self.web))
+        try await fake.client.create(destination, of: Self.web)
+        var status = DestinationStatus(
+            destination: Destination("10.0.0.1", port: 80, weight: .max, upperThreshold: 1, lowerThreshold: 2))
+        status.activeConnections = 4
+        fake.setStatus(status, of: Self.web)
+        let found = try await fake.client.destinations(of: Self.web)
+        status.destination = destination
+        #expect(found == [status])
+    }
+
+    /// A wait of nothing is none: the kernel would be asked as fast as it answers.
+    @Test func drainingLooksNoMoreOftenThanItIsWorth() async throws {
+        let requests = Tally()
+        let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
+            switch request.command {
+            case .getService:
+                return [.service(VirtualServiceSummary(service: VirtualService(id: Self.web))), .acknowledgement]
+            case .getDestination:
+                requests.count.add(1, ordering: .relaxed)
+                var status = DestinationStatus(destination: Destination("10.0.0.1", port: 80, weight: 0))
+                status.activeConnections = 1
+                return [.destination(status), .done]
+            default: return [.acknowledgement]
+            }
+        })
+        let isGone = try await ipvs.drain(
+            .init("10.0.0.1", port: 80), of: Self.web, within: .milliseconds(100), every: .zero)
+        #expect(!isGone)
+        #expect(requests.count.load(ordering: .relaxed) <= 13)
+    }
+
     @Test func whatHasConnectionsIsDrainedWhenTheyEnd() async throws {
         let fake = FakeIPVS()
         let destination = Destination("10.0.0.1", port: 80, weight: 3)
