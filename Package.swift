@@ -134,7 +134,8 @@ let package = Package(
         .testTarget(
             name: "IPVSKitTests",
             dependencies: [
-                "IPVSKit", "Netlink", "AllocationProbe", "TestSupport",
+                "IPVSKit", "Netlink", "AllocationProbe", "balance-port", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),

@@ -10,11 +10,14 @@ import IPVSKit
 struct BalancePort {
     static func main() async throws {
         let arguments = CommandLine.arguments.dropFirst()
-        guard arguments.count >= 2, let address = IPAddress(arguments[1]), let port = UInt16(arguments[2]) else {
+        let servers = arguments.dropFirst(2).compactMap(server)
+        // A server that is mistyped is none that is to go.
+        guard arguments.count >= 2, let address = IPAddress(arguments[1]), let port = UInt16(arguments[2]),
+            servers.count == arguments.count - 2
+        else {
             print("usage: balance-port ADDRESS PORT [SERVER:PORT]...")
             return
         }
-        let servers = arguments.dropFirst(2).compactMap(server)
 
         let ipvs = try IPVS()
         let web = VirtualService.ID.address(address, port: port, protocol: .tcp)

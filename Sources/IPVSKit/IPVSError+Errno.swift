@@ -12,11 +12,10 @@ extension IPVSError {
                 service.persistenceEngine == nil
                 ? "the kernel has no module ip_vs_\(service.scheduler)"
                 : "the kernel has no module ip_vs_\(service.scheduler), or none for its persistence engine"
-        case (.notPermitted, _):
-            hint = Self.permissionHint
         default:
             hint = change.reason(for: code)
         }
+        explainPermission()
     }
 
     /// An errno that answers anything but a change of the table.
@@ -24,8 +23,8 @@ extension IPVSError {
     /// - Parameter meaning: what errno values mean for this command and no other.
     init(_ errno: Errno, operation: String, meaning: [Errno: Code]) {
         let code = meaning[errno] ?? Self.code(errno)
-        self.init(
-            code, errno: errno, operation: operation, hint: code == .notPermitted ? Self.permissionHint : nil)
+        self.init(code, errno: errno, operation: operation)
+        explainPermission()
     }
 
     private static func code(_ errno: Errno, _ change: Change) -> Code {
@@ -83,20 +82,30 @@ extension IPVSError {
 
     /// Every command of IPVS, reading included, wants CAP_NET_ADMIN of the first user namespace: root in a
     /// rootless container does not have it.
-    private static var permissionHint: String {
-        isInFirstUserNamespace
-            ? "it takes CAP_NET_ADMIN: run it as root"
-            : "IPVS takes CAP_NET_ADMIN of the host's own user namespace, and this process is in another one"
+    private mutating func explainPermission() {
+        guard code == .notPermitted else { return }
+        isInUserNamespace = !Self.isFirstUserNamespace(uidMap: Self.uidMap)
+        hint =
+            isInUserNamespace
+            ? "IPVS takes CAP_NET_ADMIN of the host's own user namespace, and this process is in another one"
+            : "it takes CAP_NET_ADMIN: run it as root"
     }
 
-    private static var isInFirstUserNamespace: Bool {
+    /// Only there every id stands for itself.
+    ///
+    /// - Parameter text: `/proc/self/uid_map`; nil where there is none.
+    static func isFirstUserNamespace(uidMap text: String?) -> Bool {
+        guard let text else { return true }
+        return text.split(whereSeparator: { $0 == " " || $0 == "\n" }) == ["0", "0", "4294967295"]
+    }
+
+    private static var uidMap: String? {
         guard let file = try? FileDescriptor.open("/proc/self/uid_map", .readOnly, options: .closeOnExec) else {
-            return true
+            return nil
         }
         defer { try? file.close() }
-        let text = withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
+        return withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
             String(decoding: buffer[..<((try? file.read(into: buffer)) ?? 0)], as: UTF8.self)
         }
-        return text.split(whereSeparator: { $0 == " " || $0 == "\n" }) == ["0", "0", "4294967295"]
     }
 }

@@ -1,5 +1,3 @@
-import CNetlink
-
 /// The kernel gives an errno and no words: what was wrong stands in its log at best. What the change itself shows is
 /// told here.
 extension Change {
@@ -7,7 +5,6 @@ extension Change {
     func reason(for code: IPVSError.Code) -> String? {
         switch (code, self) {
         case (.familyNotSupported, _): "IPv6 is off, or the kernel was built without CONFIG_IP_VS_IPV6"
-        case (.invalid, .createService(let service)), (.invalid, .updateService(let service)): service.reasonForInvalid
         case (.invalid, .createDestination(let destination, let id)):
             destination.reasonForInvalid(family: id.family)
                 ?? destination.id.address.reasonForInvalid
@@ -20,13 +17,6 @@ extension Change {
     }
 }
 
-extension VirtualService {
-    fileprivate var reasonForInvalid: String? {
-        guard id.family == .ipv6, let length = persistence?.netmask, !(1...128).contains(length) else { return nil }
-        return "the netmask of IPv6 is the length of a prefix, 1 to 128"
-    }
-}
-
 extension Destination {
     /// What the kernel looks at whenever a destination is written: `ip_vs_genl_set_cmd`, `__ip_vs_update_dest`.
     fileprivate func reasonForInvalid(family: AddressFamily) -> String? {
@@ -35,7 +25,7 @@ extension Destination {
                 ? "no sync daemon may run while a destination is of another family than its service"
                 : "only a tunnel leads to a destination of another family than its service"
         }
-        if tunnel.type == UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE), tunnel.port == 0 { return "a GUE tunnel takes a port" }
+        if forwarding == .tunnel, tunnel.type == .gue, tunnel.port == 0 { return "a GUE tunnel takes a port" }
         return nil
     }
 

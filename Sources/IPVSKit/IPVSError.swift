@@ -43,7 +43,8 @@ public struct IPVSError: Error, Hashable, Sendable {
         public static let destinationNotFound = Self(.destinationNotFound)
         /// `EEXIST` for a destination.
         public static let destinationExists = Self(.destinationExists)
-        /// `ENOENT` for a service that is created or changed: no module `ip_vs_NAME`.
+        /// `ENOENT` for a service that is created or changed: no module `ip_vs_NAME`. Or, where it has a persistence engine,
+        /// none `ip_vs_pe_NAME`: the kernel does not say which of the two it missed.
         public static let schedulerNotFound = Self(.schedulerNotFound)
         /// `EEXIST` for a sync daemon.
         public static let daemonRunning = Self(.daemonRunning)
@@ -53,7 +54,8 @@ public struct IPVSError: Error, Hashable, Sendable {
         public static let interfaceNotFound = Self(.interfaceNotFound)
         /// A setting (``Setting``) was to be written that this kernel, or this build of it, has not got.
         public static let settingNotFound = Self(.settingNotFound)
-        /// `EPERM`: no CAP_NET_ADMIN, or one that holds in a user namespace only.
+        /// `EPERM`: no CAP_NET_ADMIN, or one that holds in a user namespace only, see
+        /// ``IPVSError/isInUserNamespace``.
         public static let notPermitted = Self(.notPermitted)
         /// `EINVAL`.
         public static let invalid = Self(.invalid)
@@ -86,12 +88,17 @@ public struct IPVSError: Error, Hashable, Sendable {
     public var code: Code
     /// What the kernel answered, exactly; nil where it was not the kernel that answered.
     public var errno: Errno?
+    /// Whether IPVS answered ``Code/notPermitted`` to a process in another user namespace than the host's. Whatever
+    /// capabilities it has there, IPVS does not count them: root in a rootless container is refused, and to be root is
+    /// no cure.
+    public var isInUserNamespace = false
     /// What was asked, in words: `add destination 10.0.0.2:80 to FWM 258`.
     public var operation: String
     /// The cause or the cure, where one is known.
     public var hint: String?
 
-    init(_ code: Code, errno: Errno? = nil, operation: String, hint: String? = nil) {
+    /// An error as a call could throw it, for tests of what catches one.
+    public init(_ code: Code, errno: Errno? = nil, operation: String, hint: String? = nil) {
         self.code = code
         self.errno = errno
         self.operation = operation

@@ -1,3 +1,4 @@
+import CNetlink
 package import Netlink
 public import SystemPackage
 
@@ -31,7 +32,8 @@ public struct NetworkNamespace: Sendable, CustomStringConvertible {
         .init(source: .path(FilePath("/proc/\(pid)/ns/net")), description: "pid \(pid)")
     }
 
-    /// A namespace by an open descriptor, which is duplicated and stays the caller's.
+    /// A namespace by an open descriptor. It stays the caller's, who keeps it open until a client is made: that has a
+    /// duplicate of its own.
     public static func descriptor(_ descriptor: FileDescriptor) -> Self {
         .init(source: .descriptor(descriptor), description: "descriptor \(descriptor.rawValue)")
     }
@@ -42,13 +44,22 @@ public struct NetworkNamespace: Sendable, CustomStringConvertible {
     }
 
     package func open() throws(IPVSError) -> NamespaceHandle {
-        do {
-            return switch source {
-            case .path(let path): try NamespaceHandle(path: path)
-            case .descriptor(let descriptor): try NamespaceHandle(duplicating: descriptor)
+        let operation = "open network namespace \(self)"
+        let handle: NamespaceHandle
+        do throws(Errno) {
+            switch source {
+            case .path(let path): handle = try NamespaceHandle(path: path)
+            case .descriptor(let descriptor): handle = try NamespaceHandle(duplicating: descriptor)
             }
         } catch {
-            throw IPVSError(.namespace, errno: error, operation: "open network namespace \(self)")
+            throw IPVSError(.namespace, errno: error, operation: operation)
         }
+        // Of a name whose bind mount is gone an empty file is left, which opens like any other.
+        guard CNetlink_is_network_namespace(handle.descriptor.rawValue) == 1 else {
+            throw IPVSError(
+                .namespace, errno: .invalidArgument, operation: operation,
+                hint: "what is there is no network namespace, or not any more")
+        }
+        return handle
     }
 }

@@ -30,7 +30,8 @@ extension FakeIPVS.State {
         if let persistence = service.persistence {
             text += " -p \(persistence.timeoutSeconds)"
             if let netmask = persistence.netmask {
-                text += " -M \(service.id.family == .ipv4 ? IPAddress(ipv4: netmask).description : String(netmask))"
+                let dotted = service.id.family == .ipv4 ? netmask.mask.map { IPAddress(ipv4: $0).description } : nil
+                text += " -M \(dotted ?? netmask.description)"
             }
         }
         if let engine = service.persistenceEngine { text += " --pe \(engine)" }
@@ -55,15 +56,15 @@ extension FakeIPVS.State {
         let text = "\(method) -w \(destination.weight)"
         guard destination.forwarding == .tunnel else { return text }
         let checksum =
-            switch Int32(destination.tunnel.flags) {
-            case IP_VS_TUNNEL_ENCAP_FLAG_CSUM: " --tun-csum"
-            case IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM: " --tun-remcsum"
+            switch destination.tunnel.flags {
+            case .checksum: " --tun-csum"
+            case .remoteChecksum: " --tun-remcsum"
             default: " --tun-nocsum"
             }
-        return switch Int(destination.tunnel.type) {
-        case IP_VS_CONN_F_TUNNEL_TYPE_IPIP: text + " --tun-type ipip"
-        case IP_VS_CONN_F_TUNNEL_TYPE_GUE: text + " --tun-type gue --tun-port \(destination.tunnel.port)" + checksum
-        case IP_VS_CONN_F_TUNNEL_TYPE_GRE: text + " --tun-type gre" + checksum
+        return switch destination.tunnel.type {
+        case .ipip: text + " --tun-type ipip"
+        case .gue: text + " --tun-type gue --tun-port \(destination.tunnel.port)" + checksum
+        case .gre: text + " --tun-type gre" + checksum
         default: text
         }
     }

@@ -209,7 +209,7 @@ extension FakeIPVS.State {
             guard daemons.isEmpty, wanted.forwarding == .tunnel else { throw .invalidArgument }
         }
         guard wanted.weight <= Int32.max, wanted.lowerThreshold <= wanted.upperThreshold else { throw .outOfRange }
-        if wanted.tunnel.type == UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE), wanted.tunnel.port == 0 {
+        if wanted.tunnel.type == .gue, wanted.tunnel.port == 0 {
             throw .invalidArgument
         }
         let exists = services[serviceID]?.destinations[wanted.id] != nil

@@ -94,12 +94,17 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Gives a destination counters and connections, as if it had had traffic.
+    /// Gives a destination counters and connections, as if it had had traffic, and attributes that no kernel has yet.
+    /// Weight, method and the rest of the destination itself stay as they were asked for by a client.
     ///
     /// - Precondition: the destination exists.
     public func setStatus(_ status: DestinationStatus, of id: VirtualService.ID) {
         state.withLock { state in
-            precondition(state.services[id]?.destinations[status.id] != nil, "no destination \(status.id) of \(id)")
+            guard let asked = state.services[id]?.destinations[status.id]?.status.destination else {
+                preconditionFailure("no destination \(status.id) of \(id)")
+            }
+            var status = status
+            status.destination = asked
             state.services[id]?.destinations[status.id]?.status = status
         }
     }

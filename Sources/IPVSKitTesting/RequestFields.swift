@@ -168,25 +168,25 @@ struct ServiceSpecification: Sendable {
     }
 
     init(_ service: VirtualService) {
-        let netmask = service.persistence?.netmask
+        let family = service.id.family
+        let netmask = service.persistence?.netmask?.number(family) ?? VirtualService.Persistence.Netmask.whole(family)
         self.init(
             scheduler: service.scheduler.rawValue, engine: service.persistenceEngine,
             flags: service.flags.rawValue | UInt32(IP_VS_SVC_F_HASHED)
                 | (service.persistence == nil ? 0 : UInt32(IP_VS_SVC_F_PERSISTENT)),
             timeoutSeconds: service.persistence?.timeoutSeconds ?? 0,
-            netmask: service.id.family == .ipv4 ? (netmask ?? .max).bigEndian : netmask ?? 128)
+            netmask: family == .ipv4 ? netmask.bigEndian : netmask)
     }
 
     func value(_ id: VirtualService.ID) -> VirtualService {
         var persistence: VirtualService.Persistence?
         if flags & UInt32(IP_VS_SVC_F_PERSISTENT) != 0 {
-            let mask = id.family == .ipv4 ? UInt32(bigEndian: netmask) : netmask
-            let whole: UInt32 = id.family == .ipv4 ? .max : 128
-            persistence = .init(timeoutSeconds: timeoutSeconds, netmask: mask == whole ? nil : mask)
+            let number = id.family == .ipv4 ? UInt32(bigEndian: netmask) : netmask
+            persistence = .init(timeoutSeconds: timeoutSeconds, netmask: .init(number: number, id.family))
         }
         return VirtualService(
             id: id, scheduler: Scheduler(rawValue: scheduler),
-            flags: .init(rawValue: flags & ~UInt32(IP_VS_SVC_F_PERSISTENT | IP_VS_SVC_F_HASHED)),
+            flags: .init(rawValue: flags),
             persistence: persistence, persistenceEngine: engine)
     }
 }
@@ -231,12 +231,11 @@ struct DestinationFields {
         return id(serviceFamily: serviceFamily).map { id in
             Destination(
                 id.address, port: id.port, weight: weight,
-                forwarding: .init(rawValue: method & UInt32(IP_VS_CONN_F_FWD_MASK)), upperThreshold: upper,
-                lowerThreshold: lower,
+                forwarding: .init(rawValue: method), upperThreshold: upper, lowerThreshold: lower,
                 tunnel: .init(
-                    type: fields.number(IPVS_DEST_ATTR_TUN_TYPE) ?? 0,
+                    type: .init(rawValue: fields.number(IPVS_DEST_ATTR_TUN_TYPE) ?? 0),
                     port: UInt16(bigEndian: fields.number(IPVS_DEST_ATTR_TUN_PORT) ?? 0),
-                    flags: fields.number(IPVS_DEST_ATTR_TUN_FLAGS) ?? 0))
+                    flags: .init(rawValue: fields.number(IPVS_DEST_ATTR_TUN_FLAGS) ?? 0)))
         }
     }
 }

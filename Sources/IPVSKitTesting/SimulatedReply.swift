@@ -43,8 +43,9 @@ public struct SimulatedReply: Sendable {
     public static func datagram(_ bytes: [UInt8]) -> Self { Self(content: .datagram(bytes)) }
 
     /// A service with its counters. Its destinations are not in this message: they are asked for by another.
-    public static func service(_ status: VirtualServiceStatus) -> Self {
-        service(status.id, ServiceSpecification(status.service), status.statistics)
+    public static func service(_ summary: VirtualServiceSummary) -> Self {
+        service(
+            summary.id, ServiceSpecification(summary.service), summary.statistics, unknown: summary.unknownAttributes)
     }
 
     /// A destination with its counters.
@@ -64,11 +65,12 @@ public struct SimulatedReply: Sendable {
                     nest.put(IPVS_DEST_ATTR_INACT_CONNS, status.inactiveConnections)
                     nest.put(IPVS_DEST_ATTR_PERSIST_CONNS, status.persistentConnections)
                     nest.put(IPVS_DEST_ATTR_ADDR_FAMILY, destination.id.address.family.rawValue)
-                    nest.put(IPVS_DEST_ATTR_TUN_TYPE, destination.tunnel.type)
+                    nest.put(IPVS_DEST_ATTR_TUN_TYPE, destination.tunnel.type.rawValue)
                     nest.put(IPVS_DEST_ATTR_TUN_PORT, destination.tunnel.port.bigEndian)
-                    nest.put(IPVS_DEST_ATTR_TUN_FLAGS, destination.tunnel.flags)
+                    nest.put(IPVS_DEST_ATTR_TUN_FLAGS, destination.tunnel.flags.rawValue)
                     nest.put(
                         narrow: IPVS_DEST_ATTR_STATS, wide: IPVS_DEST_ATTR_STATS64, status.statistics)
+                    nest.put(status.unknownAttributes)
                 }
             })
     }
@@ -120,7 +122,8 @@ public struct SimulatedReply: Sendable {
     }
 
     static func service(
-        _ id: VirtualService.ID, _ specification: ServiceSpecification, _ statistics: Statistics
+        _ id: VirtualService.ID, _ specification: ServiceSpecification, _ statistics: Statistics,
+        unknown: [UnknownAttribute] = []
     ) -> Self {
         payload(
             .newService,
@@ -141,6 +144,7 @@ public struct SimulatedReply: Sendable {
                     nest.put(IPVS_SVC_ATTR_TIMEOUT, specification.timeoutSeconds)
                     nest.put(IPVS_SVC_ATTR_NETMASK, specification.netmask)
                     nest.put(narrow: IPVS_SVC_ATTR_STATS, wide: IPVS_SVC_ATTR_STATS64, statistics)
+                    nest.put(unknown)
                 }
             })
     }
@@ -153,6 +157,10 @@ extension [UInt8] {
 }
 
 extension AttributeWriter {
+    fileprivate mutating func put(_ attributes: [UnknownAttribute]) {
+        for attribute in attributes { put(Int(attribute.type), bytes: attribute.bytes) }
+    }
+
     /// The counters twice, as the kernel sends them: in 32 bits, which wrap, and in 64.
     fileprivate mutating func put(narrow: Int, wide: Int, _ statistics: Statistics) {
         let counters: [(type: Int, value: UInt64)] = [

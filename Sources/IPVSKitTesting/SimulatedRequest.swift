@@ -93,7 +93,8 @@ public struct SimulatedRequest: Sendable {
     public var serviceID: VirtualService.ID? { try? decodedService()?.id.get() }
 
     /// Which flags of the service are meant (`struct ip_vs_flags`): the others stay as they are, and are not in
-    /// ``service``. All, but by `IPVS.update(_:flags:)` and its like. Nil where no flags are sent.
+    /// ``service``. All, but by `IPVS.update(_:flags:)` and its like. Nil where no flags are sent. Whether the service
+    /// is persistent is a flag on the wire, too, and always meant.
     public var flagsMask: VirtualService.Flags? {
         guard let mask = try? decodedService()?.flagsMask else { return nil }
         return VirtualService.Flags(rawValue: mask)

@@ -125,9 +125,13 @@ extension IPVSContract {
         table[mark4] = .init(
             VirtualService(id: mark4, persistence: .init(timeoutSeconds: 5)),
             destinations: [
-                Destination("10.3.0.1", port: 0, forwarding: .tunnel, tunnel: .init(type: 1, port: 99)),
+                Destination("10.3.0.1", port: 0, forwarding: .tunnel, tunnel: .init(type: .gue, port: 99)),
                 Destination("10.3.0.2", port: 0),
             ])
+        let plain = VirtualService.ID.firewallMark(0x104, .ipv4)
+        table[plain] = .init(
+            VirtualService(id: plain),
+            destinations: [Destination("10.3.0.1", port: 0, tunnel: .init(type: .gue, port: 99, flags: .checksum))])
         let mixed = VirtualService.ID.firewallMark(0x103, .ipv4)
         table[mixed] = .init(
             VirtualService(id: mixed),

@@ -63,8 +63,9 @@ extension IPVSContract {
             (.createDestination(Destination("::ffff:10.0.0.1", port: 80), of: mark6), .invalid, "is an IPv4 address"),
             (.createDestination(Destination("fd02::1", port: 80), of: mark4), .invalid, "only a tunnel"),
             (
-                .createDestination(Destination("10.2.0.1", port: 80, tunnel: .init(type: 1)), of: mark4), .invalid,
-                "takes a port"
+                .createDestination(
+                    Destination("10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: .gue)), of: mark4),
+                .invalid, "takes a port"
             ),
             (
                 .createDestination(Destination("10.2.0.1", port: 80, weight: .max), of: mark4), .outOfRange,
@@ -73,10 +74,6 @@ extension IPVSContract {
             (
                 .createDestination(Destination("10.2.0.1", port: 80, upperThreshold: 1, lowerThreshold: 2), of: mark4),
                 .outOfRange, "above the upper one"
-            ),
-            (
-                .updateService(VirtualService(id: mark6, persistence: .init(netmask: 129))), .invalid,
-                "length of a prefix"
             ),
         ]
         let result = try await ipvs.perform(refusals.map(\.0))

@@ -8,7 +8,7 @@ extension IPVSContract {
         let nameless = VirtualService.Flags(rawValue: 0x20)
         var service = VirtualService(
             id: mark6, scheduler: .sourceHashing, flags: [.hashFallback, nameless],
-            persistence: .init(timeoutSeconds: 77, netmask: 64), persistenceEngine: "sip")
+            persistence: .init(timeoutSeconds: 77, netmask: .prefix(64)), persistenceEngine: "sip")
         try await ipvs.create(service)
         try await ipvs.create(Destination("fd02::1", port: 80), of: mark6)
         func expect(_ flags: VirtualService.Flags, sourceLocation: SourceLocation = #_sourceLocation) async throws {
@@ -30,7 +30,8 @@ extension IPVSContract {
         // All but the flags is replaced, and what of the flags the mask leaves out is not looked at.
         try await ipvs.update(mark6, setting: [.onePacket, .hashPort])
         service = VirtualService(
-            id: mark6, scheduler: .maglevHashing, flags: [.hashFallback, nameless], persistence: .init(netmask: 48))
+            id: mark6, scheduler: .maglevHashing, flags: [.hashFallback, nameless],
+            persistence: .init(netmask: .prefix(48)))
         try await ipvs.update(service, flags: [.hashFallback, .hashPort])
         try await expect([.onePacket, .hashFallback])
         service.persistence = nil

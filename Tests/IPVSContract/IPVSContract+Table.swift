@@ -12,7 +12,7 @@ extension IPVSContract {
         .init(
             VirtualService(
                 id: tcp, scheduler: .weightedLeastConnection,
-                persistence: .init(timeoutSeconds: 600, netmask: 0xFFFF_FF00)),
+                persistence: .init(timeoutSeconds: 600, netmask: .mask(0xFFFF_FF00))),
             destinations: [
                 Destination("10.2.0.1", port: 8443, weight: 70_000, upperThreshold: 100, lowerThreshold: 50),
                 Destination("10.2.0.2", port: 443, weight: 0, forwarding: .directRoute),
@@ -25,10 +25,11 @@ extension IPVSContract {
             VirtualService(id: mark4, scheduler: .sourceHashing, flags: .hashFallback),
             destinations: [
                 Destination("10.2.0.1", port: 0),
-                Destination("10.2.0.3", port: 0, forwarding: .tunnel, tunnel: .init(type: 1, port: 6080, flags: 0)),
+                Destination("10.2.0.3", port: 0, forwarding: .tunnel, tunnel: .init(type: .gue, port: 6080)),
             ]),
         .init(
-            VirtualService(id: mark6, scheduler: .roundRobin, persistence: .init(timeoutSeconds: 300, netmask: 64)),
+            VirtualService(
+                id: mark6, scheduler: .roundRobin, persistence: .init(timeoutSeconds: 300, netmask: .prefix(64))),
             destinations: [Destination("fd02::2", port: 80, weight: 2)]),
     ])
 

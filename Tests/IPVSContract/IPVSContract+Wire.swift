@@ -97,6 +97,14 @@ extension IPVSContract {
         #expect(
             try await errno(ipvs, IPVS_CMD_DEL_DEST, service: mark, destination: destination())
                 == .noSuchFileOrDirectory)
+        // A tunnel is looked at whether or not there is one.
+        #expect(
+            try await errno(
+                ipvs, IPVS_CMD_NEW_DEST, service: mark,
+                destination: {
+                    destination()(&$0)
+                    $0.put(IPVS_DEST_ATTR_TUN_TYPE, UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE))
+                }) == .invalidArgument)
         // Without a family it has the service's.
         #expect(try await errno(ipvs, IPVS_CMD_NEW_DEST, service: mark, destination: destination()) == nil)
         let found = try await ipvs.service(mark4)
@@ -147,6 +155,36 @@ extension IPVSContract {
         #expect(try await changed { $0.put(IPVS_SVC_ATTR_SCHED_NAME, string: "sixteen-letters-") } == .invalidArgument)
         #expect(try await changed { $0.put(IPVS_SVC_ATTR_PE_NAME, string: "") } == nil)
         #expect(try await changed { $0.put(999, UInt32(1)) } == nil)
+
+        // The length of a prefix, for IPv6.
+        for length: UInt32 in [0, 129] {
+            #expect(
+                try await errno(
+                    ipvs, IPVS_CMD_NEW_SERVICE,
+                    service: {
+                        service(without: IPVS_SVC_ATTR_NETMASK)(&$0)
+                        $0.put(IPVS_SVC_ATTR_AF, UInt16(10))
+                        $0.put(IPVS_SVC_ATTR_NETMASK, length)
+                    }) == .invalidArgument)
+        }
+        // A protocol that no packet is looked at for. What somebody has made can be changed.
+        #expect(
+            try await errno(
+                ipvs, IPVS_CMD_NEW_SERVICE,
+                service: {
+                    $0.put(IPVS_SVC_ATTR_AF, UInt16(2))
+                    $0.put(IPVS_SVC_ATTR_PROTOCOL, UInt16(1))
+                    $0.put(IPVS_SVC_ATTR_ADDR, UInt32(0x0100_000A))
+                    $0.put(IPVS_SVC_ATTR_PORT, UInt16(0))
+                    $0.put(IPVS_SVC_ATTR_SCHED_NAME, string: "rr")
+                    $0.put(IPVS_SVC_ATTR_FLAGS, UInt64(UInt32.max) << 32)
+                    $0.put(IPVS_SVC_ATTR_TIMEOUT, UInt32(0))
+                    $0.put(IPVS_SVC_ATTR_NETMASK, UInt32.max)
+                }) == nil)
+        let icmp = VirtualService.ID.address("10.0.0.1", port: 0, protocol: .init(rawValue: 1))
+        try await ipvs.modify(icmp) { $0.scheduler = .weightedRoundRobin }
+        #expect(try await ipvs.service(icmp).service.scheduler == .weightedRoundRobin)
+        try await ipvs.delete(icmp)
 
         // A mark of 0 is none, and neither is an address then.
         #expect(

@@ -50,6 +50,7 @@ package enum IPVSContract {
     /// The whole contract.
     package static let all: [Clause] = [
         Clause("what is written is read back equal", whatIsWrittenIsReadBackEqual),
+        Clause("what is written is written once", whatIsWrittenIsWrittenOnce),
         Clause("differences are written and nothing else", differencesAreWrittenAndNothingElse),
         Clause("errors", errors),
         Clause("errors of updates", errorsOfUpdates),

@@ -47,7 +47,7 @@ import Testing
             switch request.command {
             case .getService where request.isDump:
                 let service = VirtualService(id: .firewallMark(0x102, .ipv4))
-                return [.service(VirtualServiceStatus(service: service)), .done]
+                return [.service(VirtualServiceSummary(service: service)), .done]
             case .newDestination:
                 #expect(request.destination?.weight == 3)
                 return [.acknowledgement]

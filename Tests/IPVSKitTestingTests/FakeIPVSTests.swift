@@ -31,6 +31,61 @@ import Testing
         #expect(after.destinations.map(\.activeConnections) == [3], "connections are no counter")
     }
 
+    /// What it was asked to change would stay, and another be written.
+    @Test func whatIsModifiedStaysTheSameObject() async {
+        await #expect(processExitsWith: .failure) {
+            let fake = FakeIPVS()
+            let ids = (VirtualService.ID.firewallMark(1, .ipv4), VirtualService.ID.firewallMark(2, .ipv4))
+            try await fake.client.create(VirtualService(id: ids.0))
+            try await fake.client.modify(ids.0) { $0 = VirtualService(id: ids.1) }
+        }
+        await #expect(processExitsWith: .failure) {
+            let fake = FakeIPVS()
+            let web = VirtualService.ID.firewallMark(1, .ipv4)
+            try await fake.client.create(VirtualService(id: web))
+            try await fake.client.create(Destination("10.0.0.1", port: 80), of: web)
+            try await fake.client.modify(.init("10.0.0.1", port: 80), of: web) {
+                $0 = Destination("10.0.0.2", port: 80)
+            }
+        }
+    }
+
+    /// It stands for traffic, which changes no more than that.
+    @Test func aStatusThatIsSetChangesNothingThatWasAskedFor() async throws {
+        let fake = FakeIPVS()
+        let destination = Destination("10.0.0.1", port: 80, weight: 3)
+        try await fake.client.create(VirtualService(id: Self.web))
+        try await fake.client.create(destination, of: Self.web)
+        var status = DestinationStatus(
+            destination: Destination("10.0.0.1", port: 80, weight: .max, upperThreshold: 1, lowerThreshold: 2))
+        status.activeConnections = 4
+        fake.setStatus(status, of: Self.web)
+        let found = try await fake.client.destinations(of: Self.web)
+        status.destination = destination
+        #expect(found == [status])
+    }
+
+    /// A wait of nothing is none: the kernel would be asked as fast as it answers.
+    @Test func drainingLooksNoMoreOftenThanItIsWorth() async throws {
+        let requests = Tally()
+        let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
+            switch request.command {
+            case .getService:
+                return [.service(VirtualServiceSummary(service: VirtualService(id: Self.web))), .acknowledgement]
+            case .getDestination:
+                requests.count.add(1, ordering: .relaxed)
+                var status = DestinationStatus(destination: Destination("10.0.0.1", port: 80, weight: 0))
+                status.activeConnections = 1
+                return [.destination(status), .done]
+            default: return [.acknowledgement]
+            }
+        })
+        let isGone = try await ipvs.drain(
+            .init("10.0.0.1", port: 80), of: Self.web, within: .milliseconds(100), every: .zero)
+        #expect(!isGone)
+        #expect(requests.count.load(ordering: .relaxed) <= 13)
+    }
+
     @Test func whatHasConnectionsIsDrainedWhenTheyEnd() async throws {
         let fake = FakeIPVS()
         let destination = Destination("10.0.0.1", port: 80, weight: 3)

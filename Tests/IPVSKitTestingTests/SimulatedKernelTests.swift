@@ -1,5 +1,6 @@
 import IPVSKit
 @testable import IPVSKitTesting
+import Synchronization
 import SystemPackage
 import Testing
 
@@ -11,11 +12,11 @@ import Testing
     @Test func aRequestIsDecoded() async throws {
         let service = VirtualService(
             id: Self.web, scheduler: "sh", flags: .hashPort,
-            persistence: .init(timeoutSeconds: 9, netmask: 0xFFFF_0000),
+            persistence: .init(timeoutSeconds: 9, netmask: .prefix(16)),
             persistenceEngine: "sip")
         let destination = Destination(
             "fd00::1", port: 8443, weight: 3, forwarding: .tunnel, upperThreshold: 5, lowerThreshold: 4,
-            tunnel: .init(type: 1, port: 6080, flags: 1))
+            tunnel: .init(type: .gue, port: 6080, flags: .checksum))
         let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
             #expect(request.serviceID == Self.web)
             #expect(!request.isDump)
@@ -49,18 +50,18 @@ import Testing
         ]).get()
     }
 
-    /// Flags outside the mask are not sent, and persistence is always meant.
+    /// Flags outside the mask are not sent.
     @Test func theMaskOfFlagsIsDecoded() async throws {
         let service = VirtualService(id: Self.web, flags: .init(rawValue: .max))
         let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
             switch request.command {
             case .getService:
                 #expect(request.flagsMask == nil)
-                return [.service(VirtualServiceStatus(service: service)), .acknowledgement]
+                return [.service(VirtualServiceSummary(service: service)), .acknowledgement]
             case .newService:
-                #expect(request.flagsMask?.rawValue == .max)
+                #expect(request.flagsMask == .init(rawValue: .max))
             case .setService:
-                #expect(request.flagsMask?.rawValue == 0x0D)
+                #expect(request.flagsMask == [.onePacket, .hashFallback])
                 #expect(request.service?.flags == .onePacket)
             default:
                 Issue.record("unexpected \(request.command)")
@@ -87,7 +88,7 @@ import Testing
             role: .backup, interface: "eth0", syncID: 7, maximumLength: 1400, group: "ff02::1", port: 99, timeToLive: 3)
         let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
             switch request.command {
-            case .getService: [.service(service), .done]
+            case .getService: [.service(service.summary), .done]
             case .getDestination: destinations.map { .destination($0) } + [.done]
             case .getDaemon: [.daemon(daemon), .done]
             case .getConfiguration: [.timeouts(Timeouts(tcpSeconds: 1, udpSeconds: 3)), .acknowledgement]
@@ -106,17 +107,43 @@ import Testing
         #expect(error?.code == .notPermitted)
     }
 
+    @Test func whatHasNoNameIsRepliedToo() async throws {
+        let unknown = [UnknownAttribute(type: 99, bytes: [1, 2, 3]), UnknownAttribute(type: 98, bytes: [])]
+        var service = VirtualServiceStatus(service: VirtualService(id: Self.web))
+        service.unknownAttributes = unknown
+        var destination = DestinationStatus(destination: Destination("10.0.0.2", port: 1))
+        destination.unknownAttributes = unknown
+        let replies = (service, destination)
+        let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
+            request.command == .getService
+                ? [.service(replies.0.summary), .done] : [.destination(replies.1), .done]
+        })
+        let found = try await ipvs.status()
+        #expect(found.map(\.unknownAttributes) == [unknown])
+        #expect(found.first?.destinations.map(\.unknownAttributes) == [unknown])
+    }
+
     /// A kernel of tomorrow: a scheduler, a protocol, flags, a way to forward, a kind of tunnel and attributes that
-    /// nobody has heard of. All of it is kept, and written back.
+    /// nobody has heard of. All of it is kept, and what changes a part of it writes it back.
     @Test func whatIsUnknownIsKept() async throws {
         let id = VirtualService.ID.address("10.0.0.1", port: 1, protocol: .init(rawValue: 0xFFFE))
         let service = VirtualService(id: id, scheduler: "tomorrow", flags: .init(rawValue: 0xFFFF_FF00))
         let destination = Destination(
-            "10.0.0.2", port: 1, forwarding: .init(rawValue: 7), tunnel: .init(type: 0xEE, port: 2, flags: 0xFFFF))
+            "10.0.0.2", port: 1, forwarding: .init(rawValue: 7),
+            tunnel: .init(type: .init(rawValue: 0xEE), port: 2, flags: .init(rawValue: 0xFFFF)))
+        let unknown = [UnknownAttribute(type: 99, bytes: [1, 2, 3]), UnknownAttribute(type: 16383, bytes: [])]
+        let written = Written()
         let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
-            switch request.command {
+            if request.command == .setService || request.command == .setDestination {
+                let nest = request.attributes.last?.nested ?? []
+                let rest = nest.map { UnknownAttribute(type: $0.type, bytes: $0.bytes) }.filter { $0.type >= 99 }
+                written.nests.withLock { $0.append(rest) }
+            }
+            return switch request.command {
+            case .getService where !request.isDump:
+                [Self.extended(.service(VirtualServiceSummary(service: service))), .acknowledgement]
             case .getService:
-                [Self.extended(.service(VirtualServiceStatus(service: service))), .done]
+                [Self.extended(.service(VirtualServiceSummary(service: service))), .done]
             case .getDestination:
                 [Self.extended(.destination(DestinationStatus(destination: destination))), .done]
             case .setService:
@@ -129,11 +156,21 @@ import Testing
         let found = try await ipvs.status()
         #expect(found.map(\.service) == [service])
         #expect(found[0].destinations.map(\.destination) == [destination])
-        let unknown = [UnknownAttribute(type: 99, bytes: [1, 2, 3]), UnknownAttribute(type: 16383, bytes: [])]
         #expect(found[0].unknownAttributes == unknown)
         #expect(found[0].destinations[0].unknownAttributes == unknown)
         try await ipvs.update(found[0].service)
         try await ipvs.update(found[0].destinations[0].destination, of: id)
+        #expect(written.nests.withLock { $0 } == [[], []], "whoever writes a whole one says what is in it")
+
+        // The kernel above takes nothing but what was there.
+        await #expect(throws: IPVSError.self) { try await ipvs.modify(id) { $0.scheduler = .roundRobin } }
+        await #expect(throws: IPVSError.self) { try await ipvs.modify(destination.id, of: id) { $0.weight = 0 } }
+        await #expect(throws: IPVSError.self) { try await ipvs.update(id, setting: .onePacket) }
+        #expect(written.nests.withLock { $0 }.dropFirst(2) == [unknown, unknown, unknown])
+    }
+
+    private final class Written: Sendable {
+        let nests = Mutex<[[UnknownAttribute]]>([])
     }
 
     /// The reply with two attributes more in its nest and one behind it.

@@ -84,6 +84,13 @@ import Testing
         #expect(parse("SCTP 0A010002 0001 0A010001 0050 0A0B0002 1F90 COOKIE 1")?.protocol == .sctp)
     }
 
+    /// The kernel subtracts clocks without a sign and divides: what is due shows as a number of 64 bits.
+    @Test(arguments: ["18446744073709551", "73786976294838206", "4294967296"])
+    func aTimerThatIsDueIsNoError(seconds: String) throws {
+        let connection = try #require(parse("TCP 0A010002 AFA4 0A010001 0050 0A0B0002 1F90 CLOSE \(seconds)"))
+        #expect(connection.expiresInSeconds == 0)
+    }
+
     @Test(
         arguments: [
             "TCP", "TCP 0A010002", "tcp 0A010002 AFA4 0A010001 0050 0A0B0002 1F90 CLOSE_WAIT 58",
@@ -92,7 +99,7 @@ import Testing
             "TCP 0A010002 AFA45 0A010001 0050 0A0B0002 1F90 CLOSE_WAIT 58",
             "TCP 0A010002 AFA4 0A010001 0050 0A0B0002 1F90 CLOSE_WAIT",
             "TCP 0A010002 AFA4 0A010001 0050 0A0B0002 1F90 CLOSE_WAIT 5A",
-            "TCP 0A010002 AFA4 0A010001 0050 0A0B0002 1F90 CLOSE_WAIT 4294967296",
+            "TCP 0A010002 AFA4 0A010001 0050 0A0B0002 1F90 CLOSE_WAIT 18446744073709551616",
             "TCP 0A010002 AFA4 0fd1:0000:0000:0000:0000:0000:0000:0001 0050 0A0B0002 1F90 CLOSE_WAIT 58",
             "TCP 0fd1-0000:0000:0000:0000:0000:0000:0002 AFA4 0fd1:0000:0000:0000:0000:0000:0000:0001 0050 0A0B0002 "
                 + "1F90 CLOSE_WAIT 58",

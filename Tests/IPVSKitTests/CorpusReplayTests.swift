@@ -72,8 +72,8 @@ import Testing
         #expect(services.contains { $0.id == .address("10.1.0.1", port: 443, protocol: .tcp) })
         #expect(services.contains { $0.id == .address("fd00::1", port: 53, protocol: .udp) })
         #expect(services.contains { $0.id == .firewallMark(0x102, .ipv4) })
-        #expect(services.contains { $0.id.family == .ipv6 && $0.persistence?.netmask == 64 })
+        #expect(services.contains { $0.id.family == .ipv6 && $0.persistence?.netmask == .prefix(64) })
         #expect(destinations.contains { $0.id == .init("fd02::1", port: 53) })
-        #expect(destinations.contains { $0.tunnel == .init(type: 1, port: 6080, flags: 0) })
+        #expect(destinations.contains { $0.tunnel == .init(type: .gue, port: 6080) })
     }
 }

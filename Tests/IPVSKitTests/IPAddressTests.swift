@@ -17,7 +17,7 @@ import Testing
         arguments: [
             "", "10.0.0", "10.0.0.1.1", "999.1.1.1", "10.0.0.1:80", "10.0.0.0/8", "010.0.0.1x", "localhost",
             "fe80::1%eth0",
-            "[::1]", " 10.0.0.1", "10.0.0.1 ", "١٠.0.0.1", "1:2:3:4:5:6:7:8:9", ":::",
+            "[::1]", "10.0.0.1\0x", "::1\0", " 10.0.0.1", "10.0.0.1 ", "١٠.0.0.1", "1:2:3:4:5:6:7:8:9", ":::",
         ])
     func refusesWhatIsNoAddress(text: String) {
         let address: IPAddress? = .init(text)
@@ -33,6 +33,11 @@ import Testing
             IPAddress("fe80::1").isLinkLocal && IPAddress("febf::1").isLinkLocal && !IPAddress("fec0::1").isLinkLocal)
         #expect(IPAddress("::ffff:10.0.0.1").isIPv4Mapped && !IPAddress("::10.0.0.1").isIPv4Mapped)
         #expect(IPAddress("255.255.255.255").isReserved && IPAddress("240.0.0.1").isReserved)
+    }
+
+    @Test func givesItsNumberBack() {
+        #expect(IPAddress(ipv4: 0x7F00_0001).ipv4 == 0x7F00_0001 && IPAddress(ipv4: 1).ipv6 == nil)
+        #expect(IPAddress("::1").ipv6 == 1 && IPAddress("::1").ipv4 == nil)
     }
 
     @Test func sortsByNumberAndNotByText() {

@@ -28,6 +28,36 @@ import Testing
         #expect(codes(.noMemory) == Array(repeating: .other, count: 6))
     }
 
+    @Test func aUserNamespaceShowsInItsIDs() {
+        #expect(IPVSError.isFirstUserNamespace(uidMap: "         0          0 4294967295\n"))
+        #expect(IPVSError.isFirstUserNamespace(uidMap: nil))
+        for map in ["         0       1000          1\n", "0 0 1\n0 1 4294967294\n", ""] {
+            #expect(!IPVSError.isFirstUserNamespace(uidMap: map))
+        }
+    }
+
+    @Test func aRefusalSaysWhetherAUserNamespaceIsWhy() {
+        let refusals =
+            Self.changes.map { IPVSError(.notPermitted, answering: $0) }
+            + [IPVSError(.notPermitted, operation: "look", meaning: [:])]
+        for refusal in refusals {
+            #expect(refusal.hint?.contains("user namespace") == refusal.isInUserNamespace)
+        }
+        #expect(!IPVSError(.noSuchProcess, answering: Self.changes[0]).isInUserNamespace)
+    }
+
+    /// For tests of what uses the library.
+    @Test func resultsAndErrorsCanBeMade() throws {
+        let refusal = IPVSError(.invalid, errno: .invalidArgument, operation: "test", hint: "because")
+        let result = PerformResult(count: 3, failures: [.init(index: 1, error: refusal)])
+        #expect(result[0] == .done && result[1] == .failed(refusal) && result[2] == .done)
+        #expect(throws: refusal) { try result.get() }
+        let late = IPVSError(.deadlineExceeded, operation: "test")
+        let short = PerformResult(count: 4, failures: [], interruption: late, confirmed: 1, sent: 3)
+        #expect((0..<4).map { short[$0] } == [.done, .unknown, .unknown, .notSent])
+        #expect(throws: late) { try short.get() }
+    }
+
     @Test func saysWhatWasAskedAndWhatItMeans() {
         #expect(
             IPVSError(.noSuchProcess, answering: .createDestination(Self.destination, of: Self.id)).description

@@ -37,6 +37,22 @@ import Testing
         #expect(Int32(-20).settingText == "-20")
     }
 
+    /// Whatever is missing here: the kernel's IPVS, or the right to ask it.
+    @Test func anErrorNamesWhatWasAsked() async throws {
+        let ipvs = try IPVS()
+        for (operation, call) in [
+            ("read the global statistics", { @Sendable in _ = try await ipvs.globalStatistics() }),
+            ("list connections", { for try await _ in ipvs.connections() {} }),
+            ("read the settings net.ipv4.vs", { _ = try await ipvs.settings() }),
+        ] as [(String, @Sendable () async throws -> Void)] {
+            do {
+                try await call()
+            } catch let error as IPVSError {
+                #expect(error.operation == operation)
+            }
+        }
+    }
+
     @Test func aSimulatedKernelHasNoFiles() async throws {
         let ipvs = IPVS(simulating: { _ in [] })
         for call in [

@@ -42,7 +42,7 @@ import Testing
         let values = Self.reading(Self.services(destinations: 2), Self.destinations()).values()
         let service = VirtualService(
             id: .firewallMark(5, .ipv4), scheduler: .weightedLeastConnection,
-            persistence: .init(timeoutSeconds: 60, netmask: 0xFFFF_FF00))
+            persistence: .init(timeoutSeconds: 60, netmask: .mask(0xFFFF_FF00)))
         let destinations = [
             Destination("10.0.0.1", port: 80, weight: 7), Destination("10.0.0.2", port: 80, weight: 14),
         ]

@@ -35,7 +35,7 @@ import Testing
     @Test func createIPv6ServiceSendsAPrefixAndNotAMask() async throws {
         let service = VirtualService(
             id: .address("fd00::1", port: 443, protocol: .udp), scheduler: .maglevHashing, flags: .hashFallback,
-            persistence: .init(timeoutSeconds: 300, netmask: 64))
+            persistence: .init(timeoutSeconds: 300, netmask: .prefix(64)))
         #expect(
             try await request(.createService(service)) == [
                 1, 1, 0, 0,
@@ -91,6 +91,19 @@ import Testing
             ])
     }
 
+    /// The kernel would keep it, and getsockopt not tell it: a difference for ever.
+    @Test func aTunnelIsSentWhereThereIsOne() async throws {
+        func types(_ method: Destination.ForwardingMethod) async throws -> [UInt8] {
+            let destination = Destination(
+                "10.0.0.2", port: 80, forwarding: method, tunnel: .init(type: .gue, port: 6080, flags: .checksum))
+            let sent = try await request(.updateDestination(destination, of: .firewallMark(0x100, .ipv4)))
+            // Each attribute of the nest has eight bytes.
+            return stride(from: 28, to: sent.count, by: 8).map { sent[$0 + 2] }
+        }
+        #expect(try await types(.masquerade) == [11, 1, 2, 3, 4, 5, 6])
+        #expect(try await types(.tunnel) == [11, 1, 2, 3, 4, 5, 6, 13, 14, 15])
+    }
+
     @Test func deletionsCarryTheKeyOnly() async throws {
         let id = VirtualService.ID.firewallMark(0x100, .ipv6)
         #expect(
@@ -137,6 +150,32 @@ import Testing
         let daemon = SyncDaemon(role: .master, interface: name)
         let byInterface = await #expect(throws: IPVSError.self) { try await ipvs.start(daemon) }
         #expect(byInterface?.code == .invalid)
+    }
+
+    /// What the kernel takes without a word, and what is then not what was asked for.
+    @Test func whatTheKernelWouldSilentlyMistakeIsRefusedBeforeAnythingIsSent() async throws {
+        let ipvs = IPVS { _ in
+            Issue.record("something was sent")
+            return []
+        }
+        let mark = VirtualService.ID.firewallMark(1, .ipv4)
+        func hint(_ body: () async throws -> Void) async -> String? {
+            do {
+                try await body()
+                return nil
+            } catch {
+                #expect((error as? IPVSError)?.code == .invalid)
+                return (error as? IPVSError)?.hint
+            }
+        }
+        let forever = VirtualService(id: mark, persistence: .init(timeoutSeconds: 4_294_968))
+        #expect(await hint { try await ipvs.create(forever) }?.contains("4294967 seconds") == true)
+        #expect(await hint { try await ipvs.update(forever) }?.contains("4294967 seconds") == true)
+        #expect(await hint { try await ipvs.update(forever, flags: []) }?.contains("4294967 seconds") == true)
+        let icmp = VirtualService(id: .address("10.0.0.1", port: 1, protocol: .init(rawValue: 1)))
+        #expect(await hint { try await ipvs.create(icmp) }?.contains("TCP, UDP and SCTP") == true)
+        let daemon = SyncDaemon(role: .master, interface: "eth0", syncID: 256)
+        #expect(await hint { try await ipvs.start(daemon) }?.contains("255 at most") == true)
     }
 
     @Test func anEntryWithoutWhatMakesItOneIsAnError() async throws {

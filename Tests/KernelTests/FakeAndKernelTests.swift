@@ -52,7 +52,8 @@ extension Change {
             .address("fd00::1", port: 80, protocol: .tcp))
         let scheduler: Scheduler = one(of: .roundRobin, .weightedLeastConnection, .sourceHashing, "none", "nosuch")
         let flags: VirtualService.Flags = one(of: [], .onePacket, [.hashFallback, .hashPort])
-        let netmask: UInt32? = one(of: nil, 0, 64, 0xFFFF_FF00)
+        let netmask: VirtualService.Persistence.Netmask? =
+            id.family == .ipv4 ? one(of: nil, .prefix(0), .prefix(24), .mask(0xFF00_FF00)) : one(of: nil, .prefix(64))
         let timeout: UInt32 = one(of: 0, 1, 300, 1_000_000)
         let service = VirtualService(
             id: id, scheduler: scheduler, flags: flags,
@@ -68,7 +69,8 @@ extension Change {
         let (type, tunnelPort): (UInt8, UInt16) = one(of: (0, 0), (0, 9), (1, 6080), (1, 0), (2, 0), (3, 1))
         let destination = Destination(
             address, port: port, weight: weight, forwarding: method, upperThreshold: upper, lowerThreshold: lower,
-            tunnel: .init(type: type, port: tunnelPort, flags: one(of: 0, 1, 2)))
+            tunnel: .init(
+                type: .init(rawValue: type), port: tunnelPort, flags: one(of: [], .checksum, .remoteChecksum)))
         return one(
             of: .createService(service), .createService(service), .updateService(service), .deleteService(id),
             .createDestination(destination, of: id), .createDestination(destination, of: id),

@@ -54,6 +54,23 @@ extension KernelTests.SideTests {
         }
     }
 
+    @Test func whetherCountersAreBroughtUpToDate() async throws {
+        try await Topology.with { topology in
+            let ipvs = try IPVS(in: .named(try await topology.namespace("ipvs").name))
+            #expect(try await ipvs.estimationRuns())
+            // Since Linux 5.17 or so, and since 6.2.
+            if try await ipvs.setting(.runEstimation) != nil {
+                try await ipvs.set(.runEstimation, to: false)
+                #expect(try await !ipvs.estimationRuns())
+                try await ipvs.set(.runEstimation, to: true)
+            }
+            if try await ipvs.setting(.estCpulist) != nil {
+                try await ipvs.set(.estCpulist, to: .none)
+                #expect(try await !ipvs.estimationRuns())
+            }
+        }
+    }
+
     @Test func settingsAreANamespacesOwnAndTheKernelRefusesNonsense() async throws {
         try await Topology.with { topology in
             let (here, there) = (try await topology.namespace("here"), try await topology.namespace("there"))

@@ -148,6 +148,10 @@ import Testing
                 #"{"schema":1,"generation":1,"retiringMarks":[],"originalSysctls":{},"services":{"a":{"scheduler":"rr","tasks":[],"ports":[{"port":0,"target":80,"transport":"tcp","mark":256}]}}}"#,
                 .corrupt
             ),
+            (
+                #"{"schema":1,"generation":1,"retiringMarks":[],"originalSysctls":{},"services":{"a":{"scheduler":"rr","tasks":[],"ports":[{"port":80,"target":80,"transport":"47","mark":256}]}}}"#,
+                .corrupt
+            ),
         ])
     func whatIsNotOursIsRefused(text: String, code: StoreError.Code) throws {
         try TemporaryDirectory.with { directory in

@@ -42,9 +42,12 @@ extension IPVS {
     }
 
     /// What IPVS says of itself. `IPVS_CMD_GET_INFO`.
-    public func info() async throws(IPVSError) -> Info {
+    public func info() async throws(IPVSError) -> Info { try await info("read the version") }
+
+    /// - Parameter operation: what it is read for, which an error names.
+    func info(_ operation: String) async throws(IPVSError) -> Info {
         let request = Messages { $0.writeInfoRequest() }
-        return try await readOne("read the version", request) { Info($0) }
+        return try await readOne(operation, request) { Info($0) }
     }
 
     /// The sync daemons of the namespace: none, one, or one of each role. `IPVS_CMD_GET_DAEMON`.
@@ -54,25 +57,29 @@ extension IPVS {
         try await read("list the sync daemons", dump: true, request) { _, message in
             daemons.take(SyncDaemon(message))
         }
-        return try daemons.get("list the sync daemons")
+        return try whole(daemons, "list the sync daemons")
     }
 
     /// Starts a sync daemon. `IPVS_CMD_NEW_DAEMON`.
     ///
     /// - Throws: ``IPVSError/Code/daemonRunning``, ``IPVSError/Code/interfaceNotFound``, and
-    ///   ``IPVSError/Code/invalid`` for a group that is no multicast address, or while a destination is of another
-    ///   family than its service.
+    ///   ``IPVSError/Code/invalid`` for a group that is no multicast address, while a destination is of another family than
+    ///   its service, and for a sync id above 255, which the kernel would cut off.
     public func start(_ daemon: SyncDaemon) async throws(IPVSError) {
+        let operation = "start the \(daemon.role) sync daemon on \(daemon.interface)"
         do throws(IPVSError) {
-            try IPVSError.checkName(
-                daemon.interface, "an interface's name", limit: 15, operation: "start a sync daemon")
+            try IPVSError.checkName(daemon.interface, "an interface's name", limit: 15, operation: operation)
+            guard daemon.syncID <= UInt8.max else {
+                throw IPVSError(
+                    .invalid, operation: operation, hint: "a sync id is 255 at most: a message has a byte for it")
+            }
         } catch {
             throw report(error)
         }
         let request = Messages { $0.writeStart(daemon) }
         do throws(IPVSError) {
             try await read(
-                "start the \(daemon.role) sync daemon on \(daemon.interface)", request,
+                operation, request,
                 meaning: [.fileExists: .daemonRunning, Errno(rawValue: ENODEV): .interfaceNotFound])
         } catch {
             guard error.code == .invalid else { throw error }
@@ -80,7 +87,7 @@ extension IPVS {
             explained.hint =
                 daemon.group.map(\.isMulticast) == false
                 ? "\(daemon.group!) is no multicast address"
-                : "no daemon starts while a destination is of another family than its service"
+                : "perhaps a destination is of another family than its service: no daemon starts then"
             throw explained
         }
     }
@@ -92,17 +99,5 @@ extension IPVS {
         // The kernel wants the id to be named, and does not look at it.
         let request = Messages { $0.writeStop(role, syncID: 0) }
         try await read("stop the \(role) sync daemon", request, meaning: [.noSuchProcess: .daemonNotRunning])
-    }
-
-    /// One message that is answered by one.
-    private func readOne<Value: Sendable>(
-        _ operation: String, _ request: Messages, parse: @escaping (GenericMessage) -> Value?
-    ) async throws(IPVSError) -> Value {
-        let values = Gathered<Value>()
-        try await read(operation, request) { _, message in values.take(parse(message)) }
-        guard let value = try values.get(operation).first else {
-            throw IPVSError(.communication, operation: operation, hint: "the kernel sent nothing")
-        }
-        return value
     }
 }

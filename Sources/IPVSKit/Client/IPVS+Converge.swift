@@ -1,3 +1,8 @@
+extension IPVS {
+    /// Whoever looks more often than this only keeps the kernel busy.
+    static var shortestInterval: Duration { .milliseconds(10) }
+}
+
 /// Verbs that do not ask what there was before: each leads to the same end from wherever it begins.
 extension IPVS {
     /// Makes a service be so: creates it, or replaces scheduler, flags and persistence of the one that there is. Its
@@ -48,7 +53,7 @@ extension IPVS {
     ///   - destination: which one.
     ///   - service: of which service.
     ///   - limit: how long to wait at most.
-    ///   - interval: how often to look, in the meantime.
+    ///   - interval: how long to wait between two looks; ten milliseconds at least.
     /// - Returns: whether it is gone. Where connections are left when the time is over, it stays with weight 0; whoever
     ///   wants to cut them off calls ``delete(_:of:)``.
     /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/destinationNotFound``,
@@ -61,6 +66,7 @@ extension IPVS {
         let operation = "drain destination \(destination) of \(service)"
         let clock = ContinuousClock()
         let end = clock.now + limit
+        let interval = max(interval, Self.shortestInterval)
         while true {
             guard let found = try await self.service(service).destinations.first(where: { $0.id == destination }) else {
                 throw report(IPVSError(.destinationNotFound, operation: operation))

@@ -11,7 +11,7 @@ extension IPVS {
         _ operation: String, _ body: @escaping @Sendable () -> Result<Value, Errno>
     ) async throws(IPVSError) -> Result<Value, Errno> {
         guard let namespace else {
-            throw IPVSError(.unavailable, operation: operation, hint: "a simulated kernel has no files")
+            throw report(IPVSError(.unavailable, operation: operation, hint: "a simulated kernel has no files"))
         }
         return try await onThread(operation, in: namespace, body)
     }
@@ -23,7 +23,7 @@ extension IPVS {
     ) async throws(IPVSError) -> Result<Value, Errno> {
         let result = try await inNamespace(operation, body)
         guard case .failure(.noSuchFileOrDirectory) = result else { return result }
-        _ = try await info()
+        _ = try await info(operation)
         return try await inNamespace(operation, body)
     }
 

@@ -1,6 +1,3 @@
-import Netlink
-import SystemPackage
-
 extension IPVS {
     /// Changes a service, but of its flags those in the mask alone: the others stay as the kernel has them.
     ///
@@ -15,21 +12,7 @@ extension IPVS {
     public func update(
         _ service: VirtualService, flags mask: VirtualService.Flags
     ) async throws(IPVSError) {
-        let change = Change.updateService(service)
-        do throws(IPVSError) { try Change.validate([change]) } catch { throw report(error) }
-        // That a service is persistent is a flag, too, and goes with the timeout: it is always meant.
-        let written = mask.subtracting(.withheld).union(.persistent)
-        let message = Messages { $0.writeUpdate(service, flags: written) }
-
-        let failure: Errno?
-        do throws(NetlinkError) {
-            let outcome = try await client.send(message, deadline: deadline)
-            if let interruption = outcome.interruption { throw .interrupted(interruption) }
-            failure = outcome.failures.first?.errno
-        } catch {
-            throw report(IPVSError(error, operation: change.description))
-        }
-        if let failure { throw report(IPVSError(failure, answering: change)) }
+        try await rewrite(service, flags: mask, keeping: [])
     }
 
     /// Sets flags of a service and clears others. Those that are named in neither stay as the kernel has them, even
@@ -52,8 +35,9 @@ extension IPVS {
         _ id: VirtualService.ID, setting set: VirtualService.Flags = [], clearing cleared: VirtualService.Flags = []
     ) async throws(IPVSError) {
         precondition(set.isDisjoint(with: cleared), "a flag is set or cleared, not both")
-        var service = try await serviceAlone(id).service
+        let found = try await serviceAlone(id)
+        var service = found.service
         service.flags = set
-        try await update(service, flags: set.union(cleared))
+        try await rewrite(service, flags: set.union(cleared), keeping: found.unknownAttributes)
     }
 }

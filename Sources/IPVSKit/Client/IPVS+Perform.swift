@@ -7,7 +7,9 @@ extension IPVS {
     /// Not a transaction: the kernel knows none. The result tells what became of each change.
     ///
     /// - Throws: where nothing was done at all: ``IPVSError/Code/unavailable``, ``IPVSError/Code/namespace``,
-    ///   ``IPVSError/Code/communication``, and ``IPVSError/Code/invalid`` for a name that the kernel has no room for.
+    ///   ``IPVSError/Code/communication``, and ``IPVSError/Code/invalid`` for what the kernel would take without a word and
+    ///   not do: a name that it has no room for, a timeout that wraps in its ticks, a netmask that its family has not, a
+    ///   new service for a protocol that IPVS does not balance.
     public func perform(_ changes: some Collection<Change> & Sendable) async throws(IPVSError) -> PerformResult {
         guard !changes.isEmpty else { return PerformResult(count: 0) }
         // An array, which is walked in place; one that was given is not copied.
@@ -53,6 +55,14 @@ public struct PerformResult: Hashable, Sendable {
         public let index: Int
         /// Why.
         public let error: IPVSError
+
+        /// - Parameters:
+        ///   - index: the place of the change in what was given.
+        ///   - error: why it was refused.
+        public init(index: Int, error: IPVSError) {
+            self.index = index
+            self.error = error
+        }
     }
 
     /// What is known of one change.
@@ -76,10 +86,35 @@ public struct PerformResult: Hashable, Sendable {
     var confirmed: Int
     var sent: Int
 
-    init(count: Int) {
+    init(count: Int) { self.init(count: count, failures: []) }
+
+    /// A result as a call that ran to its end could give it, for tests of what reads one.
+    ///
+    /// - Parameters:
+    ///   - count: how many changes there were.
+    ///   - failures: the refused ones, by their place; the others are done.
+    public init(count: Int, failures: [Failure]) {
         self.count = count
+        self.failures = failures
         confirmed = count
         sent = count
+    }
+
+    /// A result as a call that was cut short could give it, for tests of what reads one.
+    ///
+    /// - Parameters:
+    ///   - count: how many changes there were.
+    ///   - failures: those that are known to have been refused, by their place.
+    ///   - interruption: what cut it short.
+    ///   - confirmed: of how many, from the first on, it is known what became of them.
+    ///   - sent: how many, from the first on, were handed to the kernel.
+    public init(count: Int, failures: [Failure], interruption: IPVSError, confirmed: Int, sent: Int) {
+        precondition(0 <= confirmed && confirmed <= sent && sent <= count, "what is known was sent")
+        self.count = count
+        self.failures = failures
+        self.interruption = interruption
+        self.confirmed = confirmed
+        self.sent = sent
     }
 
     /// What became of the change at a place.

@@ -7,35 +7,27 @@ extension IPVS {
     ///
     /// - Throws: ``IPVSError/Code/notPermitted``, ``IPVSError/Code/unavailable``, ``IPVSError/Code/deadlineExceeded``,
     ///   ``IPVSError/Code/cancelled``, ``IPVSError/Code/outcomeUnknown``, ``IPVSError/Code/communication``.
-    public func services() async throws(IPVSError) -> [VirtualServiceStatus] {
-        let services = Gathered<VirtualServiceStatus>()
+    public func services() async throws(IPVSError) -> [VirtualServiceSummary] {
+        let services = Gathered<VirtualServiceSummary>()
         let request = Messages { $0.writeServiceDump() }
         try await read("list services", dump: true, request) { _, message in
-            services.take(VirtualServiceStatus(message))
+            services.take(VirtualServiceSummary(message))
         }
-        return try services.get("list services")
+        return try whole(services, "list services")
     }
 
     /// One service, with its destinations: `IPVS_CMD_GET_SERVICE`, and `IPVS_CMD_GET_DEST` behind it.
     ///
     /// - Throws: ``IPVSError/Code/serviceNotFound`` and what ``services()`` does.
     public func service(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceStatus {
-        var service = try await serviceAlone(id)
-        service.destinations = try await destinations(of: [id])[0]
-        return service
+        let service = try await serviceAlone(id)
+        return VirtualServiceStatus(service, destinations: try await destinations(of: id))
     }
 
     /// One service, without its destinations.
-    func serviceAlone(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceStatus {
-        let services = Gathered<VirtualServiceStatus>()
+    func serviceAlone(_ id: VirtualService.ID) async throws(IPVSError) -> VirtualServiceSummary {
         let request = Messages { $0.writeServiceRequest(id) }
-        try await read("read service \(id)", request) { _, message in
-            services.take(VirtualServiceStatus(message))
-        }
-        guard let service = try services.get("read service \(id)").first else {
-            throw IPVSError(.communication, operation: "read service \(id)", hint: "the kernel sent none")
-        }
-        return service
+        return try await readOne("read service \(id)", request) { VirtualServiceSummary($0) }
     }
 
     /// The destinations of a service, with their counters: a dump of `IPVS_CMD_GET_DEST`. Empty where there is no such
@@ -54,10 +46,9 @@ extension IPVS {
     ///
     /// - Throws: what ``services()`` does.
     public func status() async throws(IPVSError) -> [VirtualServiceStatus] {
-        var services = try await services()
+        let services = try await services()
         let destinations = try await destinations(of: services.map(\.id))
-        for index in services.indices { services[index].destinations = destinations[index] }
-        return services
+        return zip(services, destinations).map { VirtualServiceStatus($0, destinations: $1) }
     }
 
     func destinations(of ids: [VirtualService.ID]) async throws(IPVSError) -> [[DestinationStatus]] {
@@ -71,8 +62,27 @@ extension IPVS {
         }
         var result: [[DestinationStatus]] = []
         result.reserveCapacity(ids.count)
-        for list in lists { result.append(try list.get("list destinations")) }
+        for list in lists { result.append(try whole(list, "list destinations")) }
         return result
+    }
+
+    /// One message that is answered by one.
+    func readOne<Value: Sendable>(
+        _ operation: String, _ request: Messages, parse: @escaping (GenericMessage) -> Value?
+    ) async throws(IPVSError) -> Value {
+        let values = Gathered<Value>()
+        try await read(operation, request) { _, message in values.take(parse(message)) }
+        guard let value = try whole(values, operation).first else {
+            throw report(IPVSError(.communication, operation: operation, hint: "the kernel sent nothing"))
+        }
+        return value
+    }
+
+    /// What was gathered, all of it or an error.
+    func whole<Element>(_ gathered: Gathered<Element>, _ operation: String) throws(IPVSError) -> [Element] {
+        if let elements = gathered.elements { return elements }
+        throw report(
+            IPVSError(.communication, operation: operation, hint: "an entry that the kernel sent is incomplete"))
     }
 
     /// Sends requests that change no part of the table, and hands what they are answered with to the handler.
@@ -100,17 +110,10 @@ extension IPVS {
 
 /// What the connection's thread gathers for a caller, who looks only once that thread is done.
 final class Gathered<Element> {
-    private var elements: [Element] = []
-    private var hasMalformed = false
+    /// Nil once one was no whole one.
+    private(set) var elements: [Element]? = []
 
     func take(_ element: Element?) {
-        if let element { elements.append(element) } else { hasMalformed = true }
-    }
-
-    func get(_ operation: String) throws(IPVSError) -> [Element] {
-        if hasMalformed {
-            throw IPVSError(.communication, operation: operation, hint: "an entry that the kernel sent is incomplete")
-        }
-        return elements
+        if let element { elements?.append(element) } else { elements = nil }
     }
 }

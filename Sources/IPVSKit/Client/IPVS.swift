@@ -28,12 +28,18 @@ public final class IPVS: Sendable {
     ///   - deadline: how long a call waits for the kernel before it fails with
     ///     ``IPVSError/Code/deadlineExceeded``. A deadline is for a kernel that hangs, not for one that is slow.
     ///   - logger: told at level debug of every call that fails.
-    /// - Throws: ``IPVSError/Code/namespace`` where the namespace does not exist.
+    /// - Throws: ``IPVSError/Code/namespace`` where there is no such namespace, or something else in its place.
     public init(
         in namespace: NetworkNamespace = .current, deadline: Duration = .seconds(30),
         logger: Logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
     ) throws(IPVSError) {
-        let handle = try namespace.open()
+        let handle: NamespaceHandle
+        do throws(IPVSError) {
+            handle = try namespace.open()
+        } catch {
+            logger.debug("\(error)")
+            throw error
+        }
         client = NetlinkClient(family: Family.name, namespace: handle)
         self.namespace = handle
         self.deadline = deadline
@@ -49,10 +55,13 @@ public final class IPVS: Sendable {
     }
 
     /// A kernel that is a closure, for tests: the bytes of a request in, the datagrams that answer it out.
-    package init(simulating kernel: @escaping SimulatedKernel, deadline: Duration = .seconds(30)) {
+    package init(
+        simulating kernel: @escaping SimulatedKernel, deadline: Duration = .seconds(30),
+        logger: Logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
+    ) {
         client = NetlinkClient(simulating: kernel)
         namespace = nil
         self.deadline = deadline
-        logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
+        self.logger = logger
     }
 }

@@ -12,12 +12,15 @@ extension Connection {
             client.address.family == virtual.address.family,
             let destination = Endpoint(address: fields.next(), port: fields.next()),
             case let state = fields.next(), !state.isEmpty,
-            let seconds = UInt32(decimal: fields.next())
+            let seconds = UInt64(decimal: fields.next())
         else { return nil }
         self.init(
             protocol: transport, client: client, virtual: virtual,
             destination: .init(destination.address, port: destination.port),
-            state: State(rawValue: String(decoding: state, as: UTF8.self)), expiresInSeconds: seconds)
+            state: State(rawValue: String(decoding: state, as: UTF8.self)),
+            // The kernel subtracts two clocks without a sign: below zero, which is a timer that is due, it prints a
+            // number that no timer can have.
+            expiresInSeconds: UInt32(exactly: seconds) ?? 0)
         let engine = fields.next()
         if !engine.isEmpty {
             // The data is whatever the client sent, spaces and all.

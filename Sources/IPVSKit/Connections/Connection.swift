@@ -88,7 +88,7 @@ public struct Connection: Hashable, Sendable {
     public var destination: Destination.ID
     /// Where it stands.
     public var state: State
-    /// Until the kernel forgets it, in whole seconds, unless a packet comes.
+    /// Until the kernel forgets it, in whole seconds, unless a packet comes. 0 where that is due.
     public var expiresInSeconds: UInt32
     /// Nil unless the service has a persistence engine.
     public var persistenceKey: PersistenceKey?

@@ -9,7 +9,15 @@ final class ConnectionReader {
     private var lineNumber = 0
     private var isAtEnd = false
 
-    init(read: @escaping () async throws(IPVSError) -> [UInt8]) { self.read = read }
+    /// Told of a line that is none; gives the error to be thrown.
+    private let report: (IPVSError) -> IPVSError
+
+    init(
+        report: @escaping (IPVSError) -> IPVSError = { $0 }, read: @escaping () async throws(IPVSError) -> [UInt8]
+    ) {
+        self.report = report
+        self.read = read
+    }
 
     /// The next connection; nil at the end. After an error there is no next.
     func next(isolation actor: isolated (any Actor)? = #isolation) async throws(IPVSError) -> Connection? {
@@ -52,9 +60,10 @@ final class ConnectionReader {
         let text = String(decoding: buffer[range], as: UTF8.self)
         let number = lineNumber
         stop()
-        throw IPVSError(
-            .communication, operation: IPVS.connectionsOperation,
-            hint: "line \(number) of /proc/net/ip_vs_conn is no connection: \(text.debugDescription)")
+        throw report(
+            IPVSError(
+                .communication, operation: IPVS.connectionsOperation,
+                hint: "line \(number) of /proc/net/ip_vs_conn is no connection: \(text.debugDescription)"))
     }
 
     private func stop() {

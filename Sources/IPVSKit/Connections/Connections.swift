@@ -36,7 +36,7 @@ public struct Connections: AsyncSequence, Sendable {
     public func makeAsyncIterator() -> AsyncIterator {
         var file: KernelFile?
         return AsyncIterator(
-            reader: ConnectionReader { [ipvs] () async throws(IPVSError) in
+            reader: ConnectionReader(report: ipvs.report) { [ipvs] () async throws(IPVSError) in
                 let chunk: [UInt8]
                 (file, chunk) = try await ipvs.readConnections(file)
                 return chunk

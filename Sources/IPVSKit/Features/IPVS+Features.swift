@@ -21,7 +21,7 @@ extension IPVS {
     /// Writes into this client's table.
     private func probe() async throws(IPVSError) -> Features {
         let id = VirtualService.ID.firewallMark(1, .ipv4)
-        let tunnel = Destination.Tunnel(type: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE), port: 6080)
+        let tunnel = Destination.Tunnel(type: .gue, port: 6080)
         let scheduler = try await anyScheduler()
         try await perform([
             .createService(VirtualService(id: id, scheduler: scheduler)),

@@ -6,7 +6,8 @@ extension IPVS {
     /// the client.
     func scratch(_ operation: String) async throws(IPVSError) -> IPVS {
         guard namespace != nil else {
-            throw IPVSError(.unavailable, operation: operation, hint: "a simulated kernel has no namespaces")
+            throw report(
+                IPVSError(.unavailable, operation: operation, hint: "a simulated kernel has no namespaces"))
         }
         do throws(NetlinkError) {
             return IPVS(

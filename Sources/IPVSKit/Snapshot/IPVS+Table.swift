@@ -84,12 +84,12 @@ extension IPVS {
     /// - Parameter known: what the older interface tells; nil where it tells nothing.
     private func remainder(besides known: [SocketReading.Value]?) async throws(IPVSError) -> Remainder {
         let operation = "list services"
-        let listed = Gathered<VirtualServiceStatus>()
+        let listed = Gathered<VirtualServiceSummary>()
         try await read(operation, dump: true, Messages { $0.writeServiceDump() }) { _, message in
-            if known == nil || !message.isOfWhatSocketOptionsTell { listed.take(VirtualServiceStatus(message)) }
+            if known == nil || !message.isOfWhatSocketOptionsTell { listed.take(VirtualServiceSummary(message)) }
         }
         var remainder = Remainder()
-        for status in try listed.get(operation) {
+        for status in try whole(listed, operation) {
             if known != nil, status.id.family == .ipv4 {
                 remainder.engines[status.id] = status.service.persistenceEngine
             } else {

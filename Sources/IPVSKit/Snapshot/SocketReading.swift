@@ -134,7 +134,7 @@ extension VirtualService {
     fileprivate init(_ entry: ip_vs_service_entry) {
         let scheduler = withUnsafeBytes(of: entry.sched_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         self.init(
-            id: ID(entry), scheduler: Scheduler(rawValue: scheduler), kernelFlags: Flags(rawValue: entry.flags),
+            id: ID(entry), scheduler: Scheduler(rawValue: scheduler), kernelFlags: entry.flags,
             timeout: entry.timeout, netmask: UInt32(bigEndian: entry.netmask))
     }
 }

@@ -1,21 +1,50 @@
 extension Change {
-    /// What the kernel could not even be asked: a name that does not fit its field. Everything else is the kernel's to
-    /// judge.
+    /// What is not to be sent: what the kernel has no room for, and what it would take without a word and then not do.
+    /// Everything else is the kernel's to judge.
     static func validate(_ changes: [Change]) throws(IPVSError) {
         for index in changes.indices {
             switch changes[index] {
-            case .createService(let service), .updateService(let service): try changes[index].validate(names: service)
+            case .createService(let service), .updateService(let service): try changes[index].validate(service)
             case .deleteService, .createDestination, .updateDestination, .deleteDestination: break
             }
         }
     }
 
-    private func validate(names service: VirtualService) throws(IPVSError) {
+    private func validate(_ service: VirtualService) throws(IPVSError) {
         try IPVSError.checkName(
             service.scheduler.rawValue, "the scheduler's name", limit: Scheduler.nameLimit, operation: description)
         if let engine = service.persistenceEngine {
             try IPVSError.checkName(engine, "the persistence engine's name", limit: 16, operation: description)
         }
+        if let objection = service.persistence?.objection(service.id.family) ?? objection(to: service.id) {
+            throw IPVSError(.invalid, operation: description, hint: objection)
+        }
+    }
+
+    /// Of a new service: one that is there is somebody's, and may be changed.
+    private func objection(to id: VirtualService.ID) -> String? {
+        guard case .createService = self, case .address(_, _, let transport) = id,
+            !TransportProtocol.balanced.contains(transport)
+        else { return nil }
+        return "IPVS balances TCP, UDP and SCTP, and would never use a service for protocol \(transport)"
+    }
+}
+
+extension VirtualService.Persistence {
+    /// Ticks are 32 bits, of which there are 1000 in a second at most.
+    private static let longestTimeoutSeconds = UInt32.max / 1000
+
+    fileprivate func objection(_ family: AddressFamily) -> String? {
+        if timeoutSeconds > Self.longestTimeoutSeconds {
+            return
+                "a client is remembered for \(Self.longestTimeoutSeconds) seconds at most: the kernel's ticks may wrap"
+        }
+        if let netmask, netmask.number(family) == nil {
+            return family == .ipv4
+                ? "the netmask of IPv4 is a mask, or the length of a prefix, 0 to 32"
+                : "the netmask of IPv6 is the length of a prefix, 1 to 128"
+        }
+        return nil
     }
 }
 

@@ -3,12 +3,12 @@ import CNetlink
 /// A real server behind a virtual service.
 ///
 /// The kernel's counterpart is `struct ip_vs_dest_user`, `IPVS_CMD_ATTR_DEST` on the wire.
-public struct Destination: Hashable, Sendable, Identifiable {
+public struct Destination: Sendable, Identifiable {
     /// What the kernel knows a destination by, within its service.
     public struct ID: Hashable, Sendable {
         /// Where packets are sent.
         public let address: IPAddress
-        /// 0: the port that the client used, which only services by firewall mark may have.
+        /// 0: the port that the client used.
         public let port: UInt16
 
         /// - Parameters:
@@ -25,8 +25,8 @@ public struct Destination: Hashable, Sendable, Identifiable {
         /// The kernel's number.
         public let rawValue: UInt32
 
-        /// A method by the kernel's number.
-        public init(rawValue: UInt32) { self.rawValue = rawValue }
+        /// A method by the kernel's number, of which it keeps the three lowest bits.
+        public init(rawValue: UInt32) { self.rawValue = rawValue & UInt32(IP_VS_CONN_F_FWD_MASK) }
 
         /// `IP_VS_CONN_F_MASQ`: address and port are rewritten, and back in the reply.
         public static let masquerade = Self(rawValue: UInt32(IP_VS_CONN_F_MASQ))
@@ -40,19 +40,53 @@ public struct Destination: Hashable, Sendable, Identifiable {
         public static let bypass = Self(rawValue: UInt32(IP_VS_CONN_F_BYPASS))
     }
 
-    /// The wrapping of ``ForwardingMethod/tunnel``: `IP_VS_CONN_F_TUNNEL_TYPE_…`.
+    /// The wrapping of ``ForwardingMethod/tunnel``.
     public struct Tunnel: Hashable, Sendable {
-        /// 0 IPIP, 1 GUE, 2 GRE: `IPVS_DEST_ATTR_TUN_TYPE`. An old kernel silently takes all for IPIP, see
+        /// What packets are wrapped in: `IP_VS_CONN_F_TUNNEL_TYPE_…`. Open: a number without a name here is kept.
+        public struct Kind: RawRepresentable, Hashable, Sendable {
+            /// The kernel's number.
+            public let rawValue: UInt8
+
+            /// A kind by the kernel's number.
+            public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+            /// `IP_VS_CONN_F_TUNNEL_TYPE_IPIP`: another IP header, and nothing between.
+            public static let ipip = Self(rawValue: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_IPIP))
+            /// `IP_VS_CONN_F_TUNNEL_TYPE_GUE`: generic UDP encapsulation; takes a port.
+            public static let gue = Self(rawValue: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE))
+            /// `IP_VS_CONN_F_TUNNEL_TYPE_GRE`: generic routing encapsulation.
+            public static let gre = Self(rawValue: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GRE))
+        }
+
+        /// `IP_VS_TUNNEL_ENCAP_FLAG_…`. Unknown flags are kept.
+        public struct Flags: OptionSet, Hashable, Sendable {
+            /// The kernel's bits.
+            public let rawValue: UInt16
+
+            /// Flags from the kernel's bits.
+            public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+            /// `IP_VS_TUNNEL_ENCAP_FLAG_CSUM`: with a checksum of GUE's UDP or of GRE.
+            public static let checksum = Self(rawValue: UInt16(IP_VS_TUNNEL_ENCAP_FLAG_CSUM))
+            /// `IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM`: GUE's remote checksum offload.
+            public static let remoteChecksum = Self(rawValue: UInt16(IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM))
+        }
+
+        /// What packets are wrapped in: `IPVS_DEST_ATTR_TUN_TYPE`. An old kernel silently takes all for IPIP, see
         /// ``Features/tunnelTypes``.
-        public var type: UInt8
+        public var type: Kind
         /// The UDP port of GUE, which must not be 0 there: `IPVS_DEST_ATTR_TUN_PORT`.
         public var port: UInt16
-        /// `IPVS_DEST_ATTR_TUN_FLAGS`: 0 for no checksum, 1 for one (`IP_VS_TUNNEL_ENCAP_FLAG_CSUM`), 2 for a remote one
-        /// (`…_REMCSUM`, GUE only).
-        public var flags: UInt16
+        /// Checksums: `IPVS_DEST_ATTR_TUN_FLAGS`.
+        public var flags: Flags
 
         /// IPIP without flags, unless said otherwise.
-        public init(type: UInt8 = 0, port: UInt16 = 0, flags: UInt16 = 0) {
+        ///
+        /// - Parameters:
+        ///   - type: what packets are wrapped in.
+        ///   - port: the UDP port of GUE.
+        ///   - flags: checksums.
+        public init(type: Kind = .ipip, port: UInt16 = 0, flags: Flags = []) {
             self.type = type
             self.port = port
             self.flags = flags
@@ -71,7 +105,8 @@ public struct Destination: Hashable, Sendable, Identifiable {
     /// New connections again below this number; 0 for three quarters of the upper one, above which it must not be
     /// (``IPVSError/Code/outOfRange``). `IPVS_DEST_ATTR_L_THRESH`.
     public var lowerThreshold: UInt32
-    /// The wrapping, where the method is ``ForwardingMethod/tunnel``.
+    /// The wrapping, where the method is ``ForwardingMethod/tunnel``. With any other it means nothing: it is neither
+    /// written nor read nor compared.
     public var tunnel: Tunnel
 
     /// Masqueraded and of weight 1, unless said otherwise.
@@ -94,6 +129,28 @@ public struct Destination: Hashable, Sendable, Identifiable {
         self.upperThreshold = upperThreshold
         self.lowerThreshold = lowerThreshold
         self.tunnel = tunnel
+    }
+}
+
+extension Destination: Hashable {
+    /// What tells it from others; a tunnel only where there is one.
+    private var wrapping: Tunnel? { forwarding == .tunnel ? tunnel : nil }
+
+    /// Whether the kernel could not tell them apart.
+    public static func == (lhs: Self, rhs: Self) -> Bool {
+        lhs.id == rhs.id && lhs.weight == rhs.weight && lhs.forwarding == rhs.forwarding
+            && lhs.upperThreshold == rhs.upperThreshold && lhs.lowerThreshold == rhs.lowerThreshold
+            && lhs.wrapping == rhs.wrapping
+    }
+
+    /// Feeds all that is compared.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(id)
+        hasher.combine(weight)
+        hasher.combine(forwarding)
+        hasher.combine(upperThreshold)
+        hasher.combine(lowerThreshold)
+        hasher.combine(wrapping)
     }
 }
 

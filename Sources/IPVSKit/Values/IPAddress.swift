@@ -23,6 +23,16 @@ public struct IPAddress: Hashable, Sendable {
     /// An IPv6 address from its number: 1 is ::1.
     public init(ipv6 number: UInt128) { storage = .ipv6(number) }
 
+    /// The number of an IPv4 address, as ``init(ipv4:)`` takes it; nil for IPv6.
+    public var ipv4: UInt32? {
+        if case .ipv4(let number) = storage { number } else { nil }
+    }
+
+    /// The number of an IPv6 address, as ``init(ipv6:)`` takes it; nil for IPv4.
+    public var ipv6: UInt128? {
+        if case .ipv6(let number) = storage { number } else { nil }
+    }
+
     /// `AF_INET` or `AF_INET6`.
     public var family: AddressFamily {
         switch storage {
@@ -36,6 +46,8 @@ extension IPAddress: LosslessStringConvertible {
     /// Reads the dotted form of IPv4 or any form of IPv6 that `inet_pton(3)` takes. Nil for anything else:
     /// names, ports, prefixes, zones and shortened IPv4 (`10.1`) included.
     public init?(_ description: String) {
+        // C would stop there, and take what is before it.
+        guard !description.utf8.contains(0) else { return nil }
         var ipv4 = in_addr()
         if inet_pton(AF_INET, description, &ipv4) == 1 {
             self.init(ipv4: UInt32(bigEndian: ipv4.s_addr))

@@ -1,10 +1,11 @@
 /// Counters and rates of a service or a destination: `IPVS_SVC_ATTR_STATS64`, `IPVS_DEST_ATTR_STATS64`.
 ///
-/// The kernel's estimator copies them together every two seconds: they lag by as much, and stand still where
-/// `net.ipv4.vs.run_estimation` is 0. Rates are its moving averages over about eight seconds.
+/// The kernel's estimator copies them together every two seconds: they lag by as much, and stand still where it does not
+/// run, see ``IPVS/estimationRuns()``. Rates are its moving averages over about eight seconds.
 ///
-/// Kernels before Linux 4.1 send counters of 32 bits, which wrap, but for bytes: see ``Features/wideCounters``. Counters
-/// also go back, see ``increase(since:)``; and a destination that is removed and added again may have those it had.
+/// Kernels before Linux 4.1 send counters of 32 bits, which wrap, but for bytes: see ``Features/wideCounters``. One
+/// that wrapped looks as if it had begun again. Counters also go back, see ``increase(since:)``; and a destination that is
+/// removed and added again may have those it had.
 public struct Statistics: Hashable, Sendable {
     /// Connections scheduled: `IPVS_STATS_ATTR_CONNS`.
     public var connections: UInt64 = 0

@@ -1,4 +1,7 @@
-/// An attribute that this version of the library does not know: a newer kernel's, kept as it came.
+/// An attribute of a service or a destination that this version of the library does not know: a newer kernel's, kept as
+/// it came. ``IPVS/modify(_:_:)`` and its like write it back.
+///
+/// Those of counters, timeouts, sync daemons and what IPVS says of itself are not kept.
 public struct UnknownAttribute: Hashable, Sendable {
     /// The kernel's number, without the bits for nesting and byte order.
     public var type: UInt16
@@ -12,7 +15,7 @@ public struct UnknownAttribute: Hashable, Sendable {
     }
 }
 
-/// A service as the kernel has it: the answer to `IPVS_CMD_GET_SERVICE`.
+/// A service as the kernel has it, with its destinations: the answers to `IPVS_CMD_GET_SERVICE` and `IPVS_CMD_GET_DEST`.
 public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
     /// What was asked for.
     public var service: VirtualService
@@ -20,7 +23,7 @@ public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
     public var statistics: Statistics
     /// Its destinations, in the kernel's order, newest first.
     public var destinations: [DestinationStatus] = []
-    /// What the kernel sent and this library has no name for. Empty up to Linux 6.12.
+    /// What the kernel sent of it and this library has no name for, but for counters. Empty up to Linux 6.12.
     public var unknownAttributes: [UnknownAttribute] = []
 
     /// The id of the service.
@@ -33,6 +36,19 @@ public struct VirtualServiceStatus: Hashable, Sendable, Identifiable {
         self.service = service
         self.statistics = statistics
         self.destinations = destinations
+    }
+
+    /// A service and its destinations, which are asked for one by one.
+    public init(_ summary: VirtualServiceSummary, destinations: [DestinationStatus]) {
+        self.init(service: summary.service, statistics: summary.statistics, destinations: destinations)
+        unknownAttributes = summary.unknownAttributes
+    }
+
+    /// What there is but the destinations.
+    public var summary: VirtualServiceSummary {
+        var summary = VirtualServiceSummary(service: service, statistics: statistics)
+        summary.unknownAttributes = unknownAttributes
+        return summary
     }
 }
 
@@ -49,7 +65,7 @@ public struct DestinationStatus: Hashable, Sendable, Identifiable {
     public var inactiveConnections: UInt32 = 0
     /// Clients remembered for persistence: `IPVS_DEST_ATTR_PERSIST_CONNS`.
     public var persistentConnections: UInt32 = 0
-    /// What the kernel sent and this library has no name for. Empty up to Linux 6.12.
+    /// What the kernel sent of it and this library has no name for, but for counters. Empty up to Linux 6.12.
     public var unknownAttributes: [UnknownAttribute] = []
 
     /// The id of the destination.

@@ -1,6 +1,7 @@
 extension Table {
-    /// The changes that turn one table into another, in an order in which no service that has destinations
-    /// before and after is ever without one: what is new is added first, what is gone is removed last.
+    /// The changes that turn one table into another, in an order in which no service that takes connections before
+    /// and after ever refuses them: what is to take connections comes first, then what is to take none any more
+    /// (weight 0), and what is gone is removed last.
     ///
     /// Pure. Services come in the order of their ids, so that equal tables give equal lists.
     public static func changes(from old: Table, to new: Table) -> [Change] {
@@ -27,7 +28,8 @@ extension Table.Entry {
             if existing != nil { kept += 1 }
             if existing != destination { changed.append(destination) }
         }
-        changed.sort { $0.id < $1.id }
+        // Those of weight 0 last, or a service could be drained before what replaces its destinations is there.
+        changed.sort { ($0.weight == 0) == ($1.weight == 0) ? $0.id < $1.id : $1.weight == 0 }
         // Sought only where there are any: each costs a look-up.
         let gone = kept == found.count ? [] : found.keys.filter { new.destinations[$0] == nil }.sorted()
 

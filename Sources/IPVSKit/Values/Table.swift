@@ -10,8 +10,8 @@ public struct Table: Hashable, Sendable {
     public struct Entry: Hashable, Sendable {
         /// The service.
         public var service: VirtualService
-        /// Its destinations.
-        public var destinations: [Destination.ID: Destination]
+        /// Its destinations by what the kernel knows them by.
+        public private(set) var destinations: [Destination.ID: Destination]
 
         /// Of two destinations with one id the later counts.
         public init(_ service: VirtualService, destinations: some Sequence<Destination> = EmptyCollection()) {
@@ -24,6 +24,17 @@ public struct Table: Hashable, Sendable {
         init(_ service: VirtualService, _ destinations: [Destination.ID: Destination]) {
             self.service = service
             self.destinations = destinations
+        }
+
+        /// A destination; setting nil removes it.
+        public subscript(id: Destination.ID) -> Destination? {
+            // Not `destinations[id]`: Swift 6.3 without optimisation spills a parameter of this layout to where a UInt128
+            // may not lie, and reads it from there as if it might.
+            get { Optional(id).flatMap { destinations[$0] } }
+            set {
+                precondition(newValue == nil || newValue?.id == id, "a destination stands under its own id")
+                destinations[id] = newValue
+            }
         }
     }
 

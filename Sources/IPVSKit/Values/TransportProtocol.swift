@@ -3,7 +3,8 @@ public struct TransportProtocol: RawRepresentable, Hashable, Sendable {
     /// `IPPROTO_TCP` and its like.
     public let rawValue: UInt16
 
-    /// A protocol by number. IPVS balances TCP, UDP and SCTP; it takes other numbers and never matches them.
+    /// A protocol by number. IPVS balances TCP, UDP and SCTP; the kernel takes other numbers and never matches them, and
+    /// ``IPVS/perform(_:)`` makes no service with one.
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// `IPPROTO_TCP`, 6.
@@ -12,14 +13,17 @@ public struct TransportProtocol: RawRepresentable, Hashable, Sendable {
     public static let udp = Self(rawValue: 17)
     /// `IPPROTO_SCTP`, 132.
     public static let sctp = Self(rawValue: 132)
+
+    /// Those of which there can be connections.
+    package static let balanced: Set<Self> = [.tcp, .udp, .sctp]
 }
 
-extension TransportProtocol: LosslessStringConvertible, Comparable {
+extension TransportProtocol: CustomStringConvertible, Comparable {
     private static let names: [(Self, String)] = [(.tcp, "tcp"), (.udp, "udp"), (.sctp, "sctp")]
 
-    /// `tcp`, `udp` or `sctp`, in any case; nil for anything else.
-    public init?(_ description: String) {
-        guard let known = Self.names.first(where: { $0.1 == description.lowercased() }) else { return nil }
+    /// `tcp`, `udp` or `sctp`, in any case; nil for anything else, numbers included.
+    public init?(_ name: String) {
+        guard let known = Self.names.first(where: { $0.1 == name.lowercased() }) else { return nil }
         self = known.0
     }
 
@@ -33,17 +37,17 @@ extension TransportProtocol: LosslessStringConvertible, Comparable {
 }
 
 extension TransportProtocol: Codable {
-    /// Reads the name.
+    /// Reads the name, or the number in decimal digits.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        let name = try container.decode(String.self)
-        guard let known = Self(name) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "\(name) is no transport protocol")
+        let text = try container.decode(String.self)
+        guard let value = Self(text) ?? RawValue(decimal: text.utf8).map(Self.init) else {
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "\(text) is no transport protocol")
         }
-        self = known
+        self = value
     }
 
-    /// Writes the name.
+    /// Writes ``description``.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.singleValueContainer()
         try container.encode(description)

@@ -8,7 +8,8 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
     public enum ID: Hashable, Sendable {
         /// Packets of a family that carry a mark. The mark is the key: no address, port or protocol.
         case firewallMark(FirewallMark, AddressFamily)
-        /// Packets to an address and port.
+        /// Packets to an address and port. Port 0: to all ports of the address that have no service of their own; the
+        /// kernel takes new connections there only where the service is persistent.
         case address(IPAddress, port: UInt16, protocol: TransportProtocol)
 
         /// The family of the clients' addresses.
@@ -28,20 +29,25 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
     /// Sends a client back to the destination it had.
     public struct Persistence: Hashable, Sendable {
         /// How long after its last connection a client is remembered, in whole seconds: `IPVS_SVC_ATTR_TIMEOUT`. The kernel
-        /// counts in ticks, in 32 bits, and does not look whether they wrap: 49 days at most where its clock ticks 1000
-        /// times a second.
+        /// counts in ticks, in 32 bits, and does not look whether they wrap. So ``IPVS/perform(_:)`` refuses more than
+        /// 4294967, 49 days, which is where they do if its clock ticks 1000 times a second, the most that it can.
         public var timeoutSeconds: UInt32
-        /// Clients that are equal under the mask count as one. IPv4: the mask as a number, 0xFFFFFF00 for a /24.
-        /// IPv6: the length of the prefix, 1 to 128, or else ``IPVSError/Code/invalid``. Nil: each address by itself.
-        /// `IPVS_SVC_ATTR_NETMASK`.
-        public var netmask: UInt32?
+        /// Clients that are equal under the mask count as one. Nil: each address by itself, as under a mask of the whole
+        /// address. `IPVS_SVC_ATTR_NETMASK`.
+        public var netmask: Netmask?
 
         /// - Parameters:
         ///   - timeoutSeconds: how long a client is remembered; ipvsadm's default is 300.
         ///   - netmask: see ``netmask``.
-        public init(timeoutSeconds: UInt32 = 300, netmask: UInt32? = nil) {
+        public init(timeoutSeconds: UInt32 = 300, netmask: Netmask? = nil) {
             self.timeoutSeconds = timeoutSeconds
             self.netmask = netmask
+        }
+
+        /// In the words that the kernel's answer is read in: a mask of the whole address is none.
+        fileprivate func normalized(_ family: AddressFamily) -> Self {
+            guard netmask?.number(family) == Netmask.whole(family) else { return self }
+            return Self(timeoutSeconds: timeoutSeconds)
         }
     }
 
@@ -51,8 +57,8 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
         /// The kernel's bits.
         public let rawValue: UInt32
 
-        /// Flags from the kernel's bits.
-        public init(rawValue: UInt32) { self.rawValue = rawValue }
+        /// Flags from the kernel's bits, of which those two are left out.
+        public init(rawValue: UInt32) { self.rawValue = rawValue & ~Self.withheld }
 
         /// `IP_VS_SVC_F_ONEPACKET`: every UDP datagram is scheduled anew.
         public static let onePacket = Self(rawValue: UInt32(IP_VS_SVC_F_ONEPACKET))
@@ -62,11 +68,10 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
         /// `IP_VS_SVC_F_SCHED_SH_PORT`, `…_MH_PORT`: sh and mh hash the source port too.
         public static let hashPort = Self(rawValue: UInt32(IP_VS_SVC_F_SCHED2))
 
-        static let persistent = Self(rawValue: UInt32(IP_VS_SVC_F_PERSISTENT))
-        static let hashed = Self(rawValue: UInt32(IP_VS_SVC_F_HASHED))
+        /// The kernel's bit for ``VirtualService/persistence``.
+        static let persistent = UInt32(IP_VS_SVC_F_PERSISTENT)
         /// What a service as the kernel has it says elsewhere or not at all.
-        static let withheld: Self = [.persistent, .hashed]
-        static let all = Self(rawValue: .max)
+        private static let withheld = persistent | UInt32(IP_VS_SVC_F_HASHED)
     }
 
     /// What the kernel knows it by.
@@ -76,7 +81,9 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
     /// Flags of the service and its scheduler: `IPVS_SVC_ATTR_FLAGS`.
     public var flags: Flags
     /// Nil: every connection is scheduled by itself. `IP_VS_SVC_F_PERSISTENT`.
-    public var persistence: Persistence?
+    public var persistence: Persistence? {
+        didSet { persistence = persistence?.normalized(id.family) }
+    }
     /// The module (`ip_vs_pe_NAME`) that finds a persistent client in the payload: `sip`. Nil: by address. 16 bytes at
     /// most. `IPVS_SVC_ATTR_PE_NAME`.
     public var persistenceEngine: String?
@@ -94,7 +101,7 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
         self.id = id
         self.scheduler = scheduler
         self.flags = flags
-        self.persistence = persistence
+        self.persistence = persistence?.normalized(id.family)
         self.persistenceEngine = persistenceEngine
     }
 }

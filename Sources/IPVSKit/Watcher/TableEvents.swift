@@ -20,7 +20,7 @@ extension IPVS {
     ///   - interval: how long to wait between the end of a look and the next one; ten milliseconds at least.
     ///   - counters: whether changes of counters are told, too. They change every two seconds at most.
     public func events(every interval: Duration = .seconds(1), counters: Bool = false) -> TableEvents {
-        TableEvents(interval: max(interval, .milliseconds(10)), counters: counters) {
+        TableEvents(interval: max(interval, Self.shortestInterval), counters: counters) {
             [self] () async throws(IPVSError) in
             try await status()
         }

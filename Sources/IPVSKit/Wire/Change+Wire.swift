@@ -39,9 +39,23 @@ extension MessageWriter {
         }
     }
 
-    /// - Parameter mask: which flags are meant; the others stay as the kernel has them.
-    mutating func writeUpdate(_ service: VirtualService, flags mask: VirtualService.Flags = .all) {
-        message(IPVS_CMD_SET_SERVICE) { $0.writeService(service, flags: mask) }
+    /// - Parameters:
+    ///   - mask: which flags are meant; the others stay as the kernel has them.
+    ///   - unknown: what the service has beside, and is to keep.
+    mutating func writeUpdate(
+        _ service: VirtualService, flags mask: UInt32 = .max, keeping unknown: [UnknownAttribute] = []
+    ) {
+        message(IPVS_CMD_SET_SERVICE) { $0.writeService(service, flags: mask, keeping: unknown) }
+    }
+
+    /// - Parameter unknown: what the destination has beside, and is to keep.
+    mutating func writeUpdate(
+        _ destination: Destination, of id: VirtualService.ID, keeping unknown: [UnknownAttribute]
+    ) {
+        message(IPVS_CMD_SET_DEST) {
+            $0.writeIdentity(id)
+            $0.writeDestination(destination, keeping: unknown)
+        }
     }
 
     /// A request for services (`IPVS_CMD_GET_SERVICE`) or for one, or for the destinations of one.
@@ -121,7 +135,7 @@ extension MessageWriter {
     }
 
     @inline(__always) private mutating func writeService(
-        _ service: VirtualService, flags mask: VirtualService.Flags = .all
+        _ service: VirtualService, flags mask: UInt32 = .max, keeping unknown: [UnknownAttribute] = []
     ) {
         nest(IPVS_CMD_ATTR_SERVICE) { writer in
             writer.writeKey(service.id)
@@ -129,15 +143,16 @@ extension MessageWriter {
             if let engine = service.persistenceEngine { writer.put(IPVS_SVC_ATTR_PE_NAME, string: engine) }
 
             // struct ip_vs_flags: the flags, and which of them are meant.
-            let flags = service.persistence == nil ? service.flags : service.flags.union(.persistent)
-            writer.put(IPVS_SVC_ATTR_FLAGS, UInt64(flags.rawValue) | UInt64(mask.rawValue) << 32)
+            let persistent = service.persistence == nil ? 0 : VirtualService.Flags.persistent
+            writer.put(IPVS_SVC_ATTR_FLAGS, UInt64(service.flags.rawValue | persistent) | UInt64(mask) << 32)
 
             // The kernel wants both for every service, persistent or not.
             writer.put(IPVS_SVC_ATTR_TIMEOUT, service.persistence?.timeoutSeconds ?? 0)
-            switch service.id.family {
-            case .ipv4: writer.put(IPVS_SVC_ATTR_NETMASK, bigEndian: service.persistence?.netmask ?? .max)
-            case .ipv6: writer.put(IPVS_SVC_ATTR_NETMASK, service.persistence?.netmask ?? 128)
-            }
+            let family = service.id.family
+            let netmask =
+                service.persistence?.netmask?.number(family) ?? VirtualService.Persistence.Netmask.whole(family)
+            writer.put(IPVS_SVC_ATTR_NETMASK, family == .ipv4 ? netmask.bigEndian : netmask)
+            writer.put(unknown)
         }
     }
 
@@ -147,20 +162,30 @@ extension MessageWriter {
         put(IPVS_DEST_ATTR_PORT, bigEndian: id.port)
     }
 
-    @inline(__always) private mutating func writeDestination(_ destination: Destination) {
+    @inline(__always) private mutating func writeDestination(
+        _ destination: Destination, keeping unknown: [UnknownAttribute] = []
+    ) {
         nest(IPVS_CMD_ATTR_DEST) { writer in
             writer.writeKey(destination.id)
             writer.put(IPVS_DEST_ATTR_FWD_METHOD, destination.forwarding.rawValue)
             writer.put(IPVS_DEST_ATTR_WEIGHT, destination.weight)
             writer.put(IPVS_DEST_ATTR_U_THRESH, destination.upperThreshold)
             writer.put(IPVS_DEST_ATTR_L_THRESH, destination.lowerThreshold)
-            // Sent always with a tunnel: the kernel's SET replaces the whole destination, and takes what is not
-            // named for zero.
-            if destination.tunnel != Destination.Tunnel() || destination.forwarding == .tunnel {
-                writer.put(IPVS_DEST_ATTR_TUN_TYPE, destination.tunnel.type)
+            // The kernel's SET replaces the whole destination and takes what is not named for zero; what is named it
+            // keeps with whatever method.
+            if destination.forwarding == .tunnel {
+                writer.put(IPVS_DEST_ATTR_TUN_TYPE, destination.tunnel.type.rawValue)
                 writer.put(IPVS_DEST_ATTR_TUN_PORT, bigEndian: destination.tunnel.port)
-                writer.put(IPVS_DEST_ATTR_TUN_FLAGS, destination.tunnel.flags)
+                writer.put(IPVS_DEST_ATTR_TUN_FLAGS, destination.tunnel.flags.rawValue)
             }
+            writer.put(unknown)
+        }
+    }
+
+    /// As they came. A kernel ignores those that it does not know either.
+    @inline(__always) private mutating func put(_ attributes: [UnknownAttribute]) {
+        for attribute in attributes {
+            attribute.bytes.withUnsafeBytes { put(Int(attribute.type), bytes: $0) }
         }
     }
 

@@ -32,7 +32,7 @@ import Netlink
     /// The kernel's answers do not say whether they are services or destinations; a client knows what it asked for.
     /// Here every message is read as both.
     public static func parse(
-        _ datagram: UnsafeRawBufferPointer, service: (VirtualServiceStatus) -> Void,
+        _ datagram: UnsafeRawBufferPointer, service: (VirtualServiceSummary) -> Void,
         destination: (DestinationStatus) -> Void, other: (Int) -> Void = { _ in }
     ) -> Tally {
         var tally = Tally()
@@ -43,7 +43,7 @@ import Netlink
         var window = ReplyWindow(range: 0..<size, firstSequence: sequence - sequence % UInt32(size))
         let verdict = window.take(datagram, port: port) { index, message in
             var isEntry = false
-            if let status = VirtualServiceStatus(message) {
+            if let status = VirtualServiceSummary(message) {
                 isEntry = true
                 tally.services += 1
                 service(status)

@@ -15,7 +15,7 @@ extension IPAddress {
     }
 }
 
-extension VirtualServiceStatus {
+extension VirtualServiceSummary {
     /// From an `IPVS_CMD_NEW_SERVICE` message; nil where what makes a service is missing.
     init?(_ message: GenericMessage) {
         guard var attributes = message.attributes.first(IPVS_CMD_ATTR_SERVICE)?.nested else { return nil }
@@ -25,7 +25,7 @@ extension VirtualServiceStatus {
         var port: UInt16 = 0
         var mark: FirewallMark?
         var scheduler: Scheduler?
-        var flags = VirtualService.Flags()
+        var flags: UInt32 = 0
         var timeout: UInt32 = 0
         var netmask: Attribute?
         var engine: String?
@@ -38,7 +38,7 @@ extension VirtualServiceStatus {
             case IPVS_SVC_ATTR_PORT: port = attribute.bigEndianUInt16 ?? 0
             case IPVS_SVC_ATTR_FWMARK: mark = attribute.uint32.flatMap(FirewallMark.init)
             case IPVS_SVC_ATTR_SCHED_NAME: scheduler = Scheduler(rawValue: attribute.string)
-            case IPVS_SVC_ATTR_FLAGS: flags = VirtualService.Flags(rawValue: attribute.uint32 ?? 0)
+            case IPVS_SVC_ATTR_FLAGS: flags = attribute.uint32 ?? 0
             case IPVS_SVC_ATTR_TIMEOUT: timeout = attribute.uint32 ?? 0
             case IPVS_SVC_ATTR_NETMASK: netmask = attribute
             case IPVS_SVC_ATTR_PE_NAME: engine = attribute.string
@@ -69,16 +69,15 @@ extension VirtualService {
     ///
     /// - Parameter netmask: in the host's byte order; for IPv6 the length of the prefix.
     init(
-        id: ID, scheduler: Scheduler, kernelFlags flags: Flags, timeout: UInt32, netmask: UInt32?,
+        id: ID, scheduler: Scheduler, kernelFlags flags: UInt32, timeout: UInt32, netmask: UInt32?,
         engine: String? = nil
     ) {
         var persistence: Persistence?
-        if flags.contains(.persistent) {
-            let whole: UInt32 = id.family == .ipv4 ? .max : 128
-            persistence = .init(timeoutSeconds: timeout, netmask: netmask == whole ? nil : netmask)
+        if flags & Flags.persistent != 0 {
+            persistence = .init(timeoutSeconds: timeout, netmask: netmask.flatMap { .init(number: $0, id.family) })
         }
         self.init(
-            id: id, scheduler: scheduler, flags: flags.subtracting(.withheld), persistence: persistence,
+            id: id, scheduler: scheduler, flags: .init(rawValue: flags), persistence: persistence,
             persistenceEngine: engine)
     }
 }
@@ -105,7 +104,7 @@ extension DestinationStatus {
             case IPVS_DEST_ATTR_ADDR: address = attribute
             case IPVS_DEST_ATTR_PORT: port = attribute.bigEndianUInt16 ?? 0
             case IPVS_DEST_ATTR_FWD_METHOD:
-                forwarding = .init(rawValue: (attribute.uint32 ?? 0) & UInt32(IP_VS_CONN_F_FWD_MASK))
+                forwarding = .init(rawValue: attribute.uint32 ?? 0)
             case IPVS_DEST_ATTR_WEIGHT: weight = attribute.uint32 ?? 0
             case IPVS_DEST_ATTR_U_THRESH: upper = attribute.uint32 ?? 0
             case IPVS_DEST_ATTR_L_THRESH: lower = attribute.uint32 ?? 0
@@ -113,9 +112,9 @@ extension DestinationStatus {
             case IPVS_DEST_ATTR_INACT_CONNS: inactive = attribute.uint32 ?? 0
             case IPVS_DEST_ATTR_PERSIST_CONNS: persistent = attribute.uint32 ?? 0
             case IPVS_DEST_ATTR_ADDR_FAMILY: family = attribute.uint16.flatMap(AddressFamily.init) ?? family
-            case IPVS_DEST_ATTR_TUN_TYPE: tunnel.type = attribute.uint8 ?? 0
+            case IPVS_DEST_ATTR_TUN_TYPE: tunnel.type = .init(rawValue: attribute.uint8 ?? 0)
             case IPVS_DEST_ATTR_TUN_PORT: tunnel.port = attribute.bigEndianUInt16 ?? 0
-            case IPVS_DEST_ATTR_TUN_FLAGS: tunnel.flags = attribute.uint16 ?? 0
+            case IPVS_DEST_ATTR_TUN_FLAGS: tunnel.flags = .init(rawValue: attribute.uint16 ?? 0)
             case IPVS_DEST_ATTR_STATS: statistics.read(narrow: attribute.nested)
             case IPVS_DEST_ATTR_STATS64: statistics.read(wide: attribute.nested)
             default: unknownAttributes.append(UnknownAttribute(attribute))
@@ -128,7 +127,7 @@ extension DestinationStatus {
         }
         destination = Destination(
             address, port: port, weight: weight, forwarding: forwarding, upperThreshold: upper, lowerThreshold: lower,
-            tunnel: tunnel)
+            tunnel: forwarding == .tunnel ? tunnel : .init())
         self.statistics = statistics.result
         activeConnections = active
         inactiveConnections = inactive

@@ -91,9 +91,13 @@ extension PublishedPort: Codable {
             throw DecodingError.dataCorruptedError(
                 forKey: .port, in: container, debugDescription: "\(port)-\(last) to \(target) are no ports")
         }
+        let transport = try container.decode(TransportProtocol.self, forKey: .transport)
+        guard TransportProtocol.balanced.contains(transport) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .transport, in: container, debugDescription: "\(transport) is no protocol of ports")
+        }
         listening = PortBinding(
-            port...last, try container.decode(TransportProtocol.self, forKey: .transport),
-            at: try container.decodeIfPresent(IPAddress.self, forKey: .address))
+            port...last, transport, at: try container.decodeIfPresent(IPAddress.self, forKey: .address))
         stickySeconds = try container.decodeIfPresent(UInt32.self, forKey: .stickySeconds)
         allowed = try container.decodeIfPresent([IPPrefix].self, forKey: .allowed) ?? []
         sourceIP = try container.decodeIfPresent(SourceIP.self, forKey: .sourceIP) ?? .auto

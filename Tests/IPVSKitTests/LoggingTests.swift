@@ -1,0 +1,82 @@
+import Logging
+import Netlink
+import Synchronization
+import SystemPackage
+import Testing
+
+@testable import IPVSKit
+
+/// Every call that fails is told to the logger, once.
+@Suite struct LoggingTests {
+    private final class Lines: Sendable {
+        let lines = Mutex<[String]>([])
+    }
+
+    private struct Handler: LogHandler {
+        let log: Lines
+        var logLevel = Logger.Level.debug
+        var metadata: Logger.Metadata = [:]
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) { log.lines.withLock { $0.append(event.message.description) } }
+    }
+
+    private static let web = VirtualService.ID.firewallMark(1, .ipv4)
+
+    /// Calls that fail, on a kernel that answers all by an entry that is none, or by success alone.
+    private static let calls: [(String, @Sendable (IPVS) async throws -> Void)] = [
+        ("list services", { _ = try await $0.services() }), ("one service", { _ = try await $0.service(web) }),
+        ("info", { _ = try await $0.info() }), ("a file", { _ = try await $0.globalStatistics() }),
+        ("connections", { for try await _ in $0.connections() {} }), ("scratch", { _ = try await $0.schedulers() }),
+        ("a name", { try await $0.create(VirtualService(id: web, scheduler: "")) }),
+        ("a sync id", { try await $0.start(SyncDaemon(role: .master, interface: "lo", syncID: 256)) }),
+    ]
+
+    @Test(arguments: [true, false]) func everyFailureIsLoggedOnce(sends: Bool) async {
+        for (name, call) in Self.calls where sends || name != "list services" {
+            let log = Lines()
+            let ipvs = IPVS(
+                simulating: { request in
+                    // The first attribute ends before what it should hold.
+                    let entry = reply(to: request, type: 0x1F, payload: [1, 1, 0, 0, 8, 0, 1, 0, 0, 0, 0, 0])
+                    let isDump = request[7] & 3 != 0
+                    let end = reply(to: request, type: isDump ? 3 : 2, payload: [0, 0, 0, 0])
+                    return sends ? [entry, end] : [end]
+                }, deadline: .seconds(5), logger: Logger(label: "test", factory: { _ in Handler(log: log) }))
+            do {
+                try await call(ipvs)
+                Issue.record("\(name) succeeded")
+            } catch {
+                #expect(log.lines.withLock { $0 } == ["\(error)"], "\(name)")
+            }
+        }
+    }
+
+    @Test func whatIsToBeModifiedAndIsNotThereIsLogged() async {
+        let log = Lines()
+        let ipvs = IPVS(
+            simulating: { request in
+                let nest: [UInt8] =
+                    [6, 0, 1, 0, 2, 0, 0, 0] + [8, 0, 5, 0, 1, 0, 0, 0] + [7, 0, 6, 0, 0x72, 0x72, 0, 0]
+                let service = reply(
+                    to: request, type: 0x1F, payload: [1, 1, 0, 0, UInt8(4 + nest.count), 0, 1, 0] + nest)
+                let isDump = request[7] & 3 != 0
+                let end = reply(to: request, type: isDump ? 3 : 2, payload: [0, 0, 0, 0])
+                return isDump ? [end] : [service, end]
+            }, logger: Logger(label: "test", factory: { _ in Handler(log: log) }))
+        let error = await #expect(throws: IPVSError.self) {
+            try await ipvs.modify(.init("10.0.0.1", port: 80), of: Self.web) { $0.weight = 0 }
+        }
+        #expect(error?.code == .destinationNotFound)
+        #expect(log.lines.withLock { $0.count } == 1)
+    }
+
+    @Test func aNamespaceThatIsNotThereIsLogged() throws {
+        let log = Lines()
+        let logger = Logger(label: "test", factory: { _ in Handler(log: log) })
+        #expect(throws: IPVSError.self) { try IPVS(in: .path("/nonexistent"), logger: logger) }
+        #expect(log.lines.withLock { $0.count } == 1)
+    }
+}

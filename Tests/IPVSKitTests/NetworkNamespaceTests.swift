@@ -1,0 +1,26 @@
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import IPVSKit
+
+@Suite struct NetworkNamespaceTests {
+    @Test func theOwnIsOpened() throws {
+        for namespace: NetworkNamespace in [.current, .pid(1), .path("/proc/self/ns/net")] {
+            // That of another process may be another user's.
+            do { _ = try IPVS(in: namespace) } catch { #expect(error.errno == .permissionDenied) }
+        }
+    }
+
+    /// As a name of `ip netns` is whose bind mount has gone: a file, and no namespace.
+    @Test func aFileThatIsNoNamespaceIsAnErrorAtOnce() throws {
+        try TemporaryDirectory.with { folder in
+            let stale = folder.appending("stale")
+            try stale.write([])
+            for path in [stale, "/proc/self/ns/mnt", folder.appending("absent")] {
+                let error = #expect(throws: IPVSError.self) { try IPVS(in: .path(path)) }
+                #expect(error?.code == .namespace)
+            }
+        }
+    }
+}
