@@ -149,13 +149,18 @@ extension IPVSContract {
     /// not: never half of two.
     static func aTableThatChangesIsReadWholeOrNotAtAll(_ ipvs: IPVS) async throws {
         // What the older interface tells all of, and what takes both.
-        try await isReadWholeOrNotAtAll([mark4, .firewallMark(0x103, .ipv4)], of: ipvs)
-        try await ipvs.flush()
-        try await isReadWholeOrNotAtAll([mark4, .firewallMark(0x103, .ipv6)], of: ipvs)
+        for families in [[AddressFamily.ipv4], AddressFamily.allCases] {
+            let marks = (0x200 as UInt32)..<0x204
+            let ids = marks.flatMap { mark in
+                families.map { VirtualService.ID.firewallMark(.init(rawValue: mark)!, $0) }
+            }
+            try await isReadWholeOrNotAtAll(ids, of: ipvs)
+            try await ipvs.flush()
+        }
     }
 
     private static func isReadWholeOrNotAtAll(_ ids: [VirtualService.ID], of ipvs: IPVS) async throws {
-        // Each pass adds a destination to both services, then removes it from both.
+        // Each pass adds a destination to one service after the other, then removes it in the same order.
         let destinations = ids.map { Destination($0.family == .ipv4 ? "10.3.0.1" : "fd03::1", port: 80) }
         for id in ids { try await ipvs.create(VirtualService(id: id)) }
         let changing = Task {
@@ -170,7 +175,10 @@ extension IPVSContract {
             do {
                 let table = try await ipvs.table()
                 let counts = ids.map { table[$0]?.destinations.count }
-                #expect(counts[0] == counts[1])
+                // The kernel may stop between any two changes, for as long as it likes: what there was at some moment
+                // is that the first so many services have it and the rest have not, or the other way round.
+                let steps = zip(counts, counts.dropFirst()).filter { $0 != $1 }
+                #expect(steps.count <= 1, "\(counts)")
                 seen += 1
             } catch {
                 #expect(error.code == .inconsistent)
