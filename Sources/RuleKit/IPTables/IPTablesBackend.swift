@@ -72,7 +72,7 @@ public struct IPTablesBackend: RuleBackend {
                 throw RuleError(
                     code: .refused, operation: "use ipset set \(set.name)",
                     reason: "it exists as \(found.definition), not as \(set.definition)",
-                    hint: "meshctl owns the sets whose names begin with \(IPSet.prefix): rename or destroy it")
+                    hint: "meshctl owns the sets whose names begin with \(OwnRules.setPrefix): rename or destroy it")
             }
             faults += found.strays.map { RuleFault("ipset \(set.name): element not ours: \($0)") }
             elements.formUnion(found.elements.coalesced())

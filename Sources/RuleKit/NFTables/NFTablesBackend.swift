@@ -46,7 +46,7 @@ public struct NFTablesBackend: RuleBackend {
                 case .uninstall:
                     // Made first where it has gone meanwhile.
                     _ = try NFTablesLibrary.run(
-                        "table \(NFTablesSkeleton.table)\ndelete table \(NFTablesSkeleton.table)\n",
+                        "table \(OwnRules.table)\ndelete table \(OwnRules.table)\n",
                         operation: "delete the nftables rules")
                     return
                 case .put(let element, let replaced):
@@ -67,7 +67,7 @@ public struct NFTablesBackend: RuleBackend {
         if found?.isDormant == true {
             // Not together with what follows: Linux refuses to wake a table whose chains change (EINVAL).
             _ = try NFTablesLibrary.run(
-                "add table \(NFTablesSkeleton.table)\n", operation: "wake the nftables table")
+                "add table \(OwnRules.table)\n", operation: "wake the nftables table")
         }
         let obstacles = found?.removing(allBut: NFTablesListing(wanted)) ?? []
         do throws(RuleError) {

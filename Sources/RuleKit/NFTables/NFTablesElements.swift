@@ -50,7 +50,7 @@ struct NFTablesElements: ~Copyable {
             } catch {
                 attempts += 1
                 if error == .interrupted, attempts < 20 { continue }
-                throw Self.refusal(error, operation: "read \(set.heading) of nft table \(NFTablesSkeleton.table)")
+                throw Self.refusal(error, operation: "read \(set.heading) of nft table \(OwnRules.table)")
             }
         }
     }
@@ -96,7 +96,7 @@ struct NFTablesElements: ~Copyable {
             }
         } catch {
             let subject = error.index.flatMap { $0 < subjects.count ? subjects[$0] : nil } ?? "write the elements"
-            throw Self.refusal(error.errno, operation: "\(subject) of nft table \(NFTablesSkeleton.table)")
+            throw Self.refusal(error.errno, operation: "\(subject) of nft table \(OwnRules.table)")
         }
     }
 
@@ -127,7 +127,7 @@ struct NFTablesElements: ~Copyable {
     private static func put(counter name: String, _ message: nf_tables_msg_types, to batch: inout MessageWriter) {
         let isRemoval = message == NFT_MSG_DELOBJ
         batch.netfilterMessage(type(message), family: family, flags: isRemoval ? 0 : NetlinkFlags.create) { writer in
-            writer.put(Int(NFTA_OBJ_TABLE.rawValue), string: table)
+            writer.put(Int(NFTA_OBJ_TABLE.rawValue), string: OwnRules.tableName)
             writer.put(Int(NFTA_OBJ_NAME.rawValue), string: name)
             writer.put(Int(NFTA_OBJ_TYPE.rawValue), bigEndian: UInt32(NFT_OBJECT_COUNTER))
             if !isRemoval { writer.nest(Int(NFTA_OBJ_DATA.rawValue)) { _ in } }
@@ -135,7 +135,7 @@ struct NFTablesElements: ~Copyable {
     }
 
     private static func name(_ set: NFTablesSet, in writer: inout MessageWriter) {
-        writer.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), string: table)
+        writer.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), string: OwnRules.tableName)
         writer.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), string: set.rawValue)
     }
 

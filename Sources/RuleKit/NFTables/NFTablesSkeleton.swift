@@ -124,7 +124,7 @@ struct NFTablesSkeleton: Equatable {
     /// As `nft` lists the table.
     var text: String {
         let blocks = sets.map(\.declaration) + chains.map(\.lines)
-        return "table \(Self.table) {\n" + blocks.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
+        return "table \(OwnRules.table) {\n" + blocks.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
             + "}\n"
     }
 }
