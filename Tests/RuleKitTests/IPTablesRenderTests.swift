@@ -82,6 +82,15 @@ import Testing
                 == ["mesh-mark-tcp 80-90 : 0x100"], "it is the same port")
     }
 
+    /// Each costs a program at every look.
+    @Test func theOtherEndOfADetourIsOfOneFamily() {
+        let backend = IPTablesBackend(in: .current, families: [.ipv4, .ipv6])
+        #expect(backend.families(of: .turnaround(node: "10.0.0.1")) == [.ipv4])
+        #expect(backend.families(of: .balancer(detour: nil)) == [.ipv4, .ipv6])
+        #expect(
+            IPTablesBackend(in: .current, families: [.ipv4]).families(of: .turnaround(node: "fd00::1")).isEmpty)
+    }
+
     @Test func theRestIsAddresses() {
         let found = elements([:]) {
             $0.tasks = ["10.0.0.2", "fd00::2"]

@@ -29,6 +29,14 @@ public struct IPTablesBackend: RuleBackend {
         self.families = families
     }
 
+    /// Those that a role has chains in: each costs a program at every look.
+    func families(of role: RuleRole) -> [AddressFamily] {
+        switch role {
+        case .balancer: families
+        case .turnaround(let node): families.filter { $0 == node.family }
+        }
+    }
+
     /// The sets there are, in the order of ``RenderedRules/order``.
     var sets: [IPSet] { IPSet.all(families) }
 
@@ -45,10 +53,11 @@ public struct IPTablesBackend: RuleBackend {
         }
     }
 
-    /// What is in the kernel of what is ours. One iptables-save for each family.
+    /// What is in the kernel of what is ours. One iptables-save for each family of the role.
     public func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules {
         let handle = try open()
-        let located = try await locate(in: handle)
+        let families = families(of: role)
+        let located = try await locate(families, in: handle)
         lastLook.withLock { $0 = located }
 
         var faults: [RuleFault] = []
