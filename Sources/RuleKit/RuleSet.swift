@@ -12,7 +12,7 @@ public struct RuleSet: Hashable, Sendable {
     /// replies would else not come back by the node.
     public var masqueraded: Set<BalancedPath> = []
     /// Balanced packets from one of these networks back into the same are masqueraded, too: the task would answer its
-    /// neighbour directly, and itself never.
+    /// neighbour directly, and itself never. One may lie in another.
     public var hairpins: Set<IPPrefix> = []
     /// Replies from here are let through the forward chain, whatever its policy, where rules can do that.
     public var tasks: Set<IPAddress> = []
@@ -66,7 +66,7 @@ public struct Detour: Hashable, Sendable {
 public struct PortRule: Hashable, Sendable {
     /// The mark it gets, by which IPVS finds the service.
     public var mark: FirewallMark
-    /// Where it may come from; nil for everywhere. Others are dropped, and counted.
+    /// Where it may come from; nil for everywhere. Others are dropped, and counted. One may lie in another.
     public var allowed: Set<IPPrefix>?
     /// The port it is translated to before IPVS sees it, for the first port of a range; the others follow in order. Nil
     /// where IPVS translates it.

@@ -6,15 +6,15 @@ extension IPTablesBackend {
 
     /// What the kernel should hold for rules. Pure.
     public func render(_ rules: RuleSet) -> RenderedRules {
-        guard !rules.isEmpty else { return RenderedRules(role: nil, elements: [], order: [], expanded: [], behind: []) }
+        guard !rules.isEmpty else { return RenderedRules(role: nil) }
         guard case .balancer(let detour) = rules.role else {
-            return RenderedRules(role: rules.role, elements: [], order: [], expanded: [], behind: [])
+            return RenderedRules(role: rules.role)
         }
         let sets = IPSet.all(families)
         let targets = families.map(TargetRule.set)
         let afterTargets = sets.firstIndex { $0.use == .allowed } ?? sets.endIndex
         var result = RenderedRules(
-            role: rules.role, elements: [],
+            role: rules.role,
             order: sets[..<afterTargets].map(\.name) + targets + sets[afterTargets...].map(\.name),
             expanded: Set(sets.filter(\.use.hasPorts).map(\.name)),
             behind: Set(sets.filter(\.use.isBehind).map(\.name)))
@@ -33,7 +33,7 @@ extension IPTablesBackend {
             for path in rules.masqueraded where path.task.family == family {
                 elements.insert(.sourceNAT, mark: path.mark, address: path.task)
             }
-            for prefix in rules.hairpins where prefix.family == family {
+            for prefix in rules.hairpins.outermost where prefix.family == family {
                 for prefix in prefix.ofHash { elements.insert(.hairpins, prefix: prefix) }
             }
             for task in rules.tasks where task.family == family { elements.insert(.tasks, address: task) }
@@ -69,7 +69,7 @@ private struct ElementList {
         insert(binding.address == nil ? marked : .markedAt, binding, value: .mark(rule.mark))
         if let networks = rule.allowed {
             insert(binding.address == nil ? restricted : .restrictedAt, binding)
-            for network in networks where network.family == family {
+            for network in networks.outermost where network.family == family {
                 for prefix in network.ofHash {
                     insert(
                         binding.address == nil ? .allowed : .allowedAt, transport: binding.transport,

@@ -68,6 +68,9 @@ enum NFTablesSet: String, CaseIterable {
     /// Those that hold each port of a range for itself.
     static let expanded: [NFTablesSet] = [.marksAt4, .marksAt6]
 
+    /// Those whose intervals are networks, none of which may overlap another: the kernel answers EEXIST.
+    static let disjoint: [NFTablesSet] = [.hairpin4, .hairpin6, .allowed4, .allowed6]
+
     /// Those that a packet meets only after IPVS has sent it on.
     static let behind: [NFTablesSet] = [.hairpin4, .hairpin6, .masquerade4, .masquerade6, .published]
 
