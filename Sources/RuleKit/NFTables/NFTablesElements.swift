@@ -100,14 +100,16 @@ struct NFTablesElements: ~Copyable {
         }
     }
 
-    /// By set, and at most as many as an attribute has room for: 64 KiB.
+    /// An attribute has room for 64 KiB, which no so many elements fill.
+    private static let batch = 400
+
+    /// By set, each as the kernel holds it, and no more at a time than an attribute has room for.
     private static func inBatches(_ elements: [SetElement]) -> [(NFTablesSet, ArraySlice<SetElement>)] {
         let bySet = Dictionary(grouping: elements, by: \.set)
         return NFTablesSet.allCases.flatMap { set in
-            let list = bySet[set.rawValue] ?? []
-            // Ports that stand one by one are as many elements as there are ports.
-            let size = list.contains { ($0.ports?.count ?? 1) > 1 && !set.isInterval } ? 1 : 400
-            return stride(from: 0, to: list.count, by: size).map { (set, list[$0..<min($0 + size, list.count)]) }
+            let elements = bySet[set.rawValue] ?? []
+            let list = set.isInterval ? elements : elements.flatMap(\.byPort)
+            return stride(from: 0, to: list.count, by: batch).map { (set, list[$0..<min($0 + batch, list.count)]) }
         }
     }
 
@@ -161,6 +163,12 @@ extension NFTablesWireElement {
 }
 
 extension SetElement {
+    /// One element for each of its ports.
+    fileprivate var byPort: [SetElement] {
+        guard let ports, ports.count > 1 else { return [self] }
+        return ports.map { with(ports: $0...$0) }
+    }
+
     fileprivate var counter: String? {
         if case .counter(let name) = value { name } else { nil }
     }
