@@ -28,7 +28,8 @@ public struct NFTablesBackend: RuleBackend {
             let sets = NFTablesSet.allCases.filter { set in
                 listing.blocks[set.heading] == NFTablesListing.of(set)
             }
-            return (listing, try NFTablesElements().read(sets))
+            var elements = try NFTablesElements()
+            return (listing, try elements.read(sets))
         }
         guard let (listing, elements) = found else { return ObservedRules() }
         let faults = try await faults(of: listing, role)
@@ -56,7 +57,8 @@ public struct NFTablesBackend: RuleBackend {
                 }
             }
             guard !(removed.isEmpty && added.isEmpty) else { return }
-            try NFTablesElements().commit(removing: removed, putting: added)
+            var elements = try NFTablesElements()
+            try elements.commit(removing: removed, putting: added)
         }
     }
 

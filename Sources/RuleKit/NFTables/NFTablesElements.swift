@@ -10,9 +10,8 @@ import SystemPackage
 struct NFTablesElements: ~Copyable {
     private static let subsystem = UInt16(10)  // NFNL_SUBSYS_NFTABLES
     private static let family = UInt8(1)  // NFPROTO_INET
-    private static let table = "meshctl"
 
-    private let socket: NetfilterSocket
+    private var socket: NetfilterSocket
 
     init() throws(RuleError) {
         do throws(Errno) {
@@ -25,13 +24,13 @@ struct NFTablesElements: ~Copyable {
     // MARK: Reading
 
     /// Everything that is in the sets.
-    func read(_ sets: [NFTablesSet]) throws(RuleError) -> Set<SetElement> {
+    mutating func read(_ sets: [NFTablesSet]) throws(RuleError) -> Set<SetElement> {
         var elements: Set<SetElement> = []
         for set in sets { elements.formUnion(try read(set)) }
         return elements
     }
 
-    private func read(_ set: NFTablesSet) throws(RuleError) -> [SetElement] {
+    private mutating func read(_ set: NFTablesSet) throws(RuleError) -> [SetElement] {
         // Read again where it changed meanwhile; who holds the mesh's lock is alone with it, so this ends.
         var attempts = 0
         while true {
@@ -71,7 +70,7 @@ struct NFTablesElements: ~Copyable {
     // MARK: Writing
 
     /// Takes elements out and puts others in, all or nothing. Counters come and go with the elements that name them.
-    func commit(removing removed: [SetElement], putting added: [SetElement]) throws(RuleError) {
+    mutating func commit(removing removed: [SetElement], putting added: [SetElement]) throws(RuleError) {
         // What each message of the batch is about, for the message of the one that is refused.
         var subjects: [String] = []
         do throws(NetfilterSocket.Refusal) {
