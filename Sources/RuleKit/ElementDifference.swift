@@ -20,7 +20,9 @@ struct ElementDifference: Equatable {
         Self.splitRanges(&added, &removed, in: expanded)
 
         // Few are left, and of those only what has the same key but for what is an interval can be in another's way.
+        // A stray is taken to be in the way of whatever comes into its set.
         func fixedKey(of element: SetElement) -> SetElement {
+            if element.stray != nil { return SetElement(element.set) }
             var key = element.keyWithoutPorts
             if disjoint.contains(element.set) { key.prefix = nil }
             return key
@@ -31,9 +33,13 @@ struct ElementDifference: Equatable {
             return
         }
         for element in added.sorted() {
-            let key = fixedKey(of: element)
-            let replaced = (candidates[key] ?? []).filter { $0.overlaps(element) }
-            for other in replaced { candidates[key]?.removeAll { $0 == other } }
+            var replaced: [SetElement] = []
+            for key in Set([fixedKey(of: element), SetElement(element.set)]) {
+                guard let others = candidates[key] else { continue }
+                let inItsWay = others.filter { $0.stray != nil || $0.overlaps(element) }
+                if !inItsWay.isEmpty { candidates[key] = others.filter { !inItsWay.contains($0) } }
+                replaced += inItsWay
+            }
             additions.append(Addition(element: element, replaced: replaced.sorted()))
         }
         removals = candidates.values.flatMap(\.self)

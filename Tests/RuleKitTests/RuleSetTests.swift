@@ -96,6 +96,23 @@ import Testing
         #expect(lines(removals) == ["- hairpin4 172.16.0.0/12"])
     }
 
+    /// Of a key that could not be ours nobody knows what it overlaps.
+    @Test func aStrayGoesBeforeWhatComesIntoItsSet() {
+        var found = Self.intact(Self.rules([Self.web: 0x100]))
+        let stray = StrayKey(description: "10.0.0.0/8 . 10.1.0.0/16", bytes: [])
+        found.elements.insert(SetElement("hairpin4", stray: stray))
+        let (additions, removals) = Self.rules([Self.web: 0x100], hairpins: ["10.1.0.0/16", "10.2.0.0/16"])
+            .changes(from: found)
+        #expect(
+            lines(additions) == [
+                "+ hairpin4 10.1.0.0/16 for hairpin4 10.0.0.0/8 . 10.1.0.0/16", "+ hairpin4 10.2.0.0/16",
+            ])
+        #expect(removals.isEmpty)
+        #expect(
+            lines(Self.rules([Self.web: 0x100]).changes(from: found).removals)
+                == ["- hairpin4 10.0.0.0/8 . 10.1.0.0/16"])
+    }
+
     /// One meaning for both backends, of which one could not hold both.
     @Test func aNetworkInsideAnotherIsNone() {
         let networks: Set<IPPrefix> = [

@@ -58,13 +58,16 @@ struct NFTablesElements: ~Copyable {
     private static func joined(_ found: [NFTablesWireElement], in set: NFTablesSet) -> [SetElement] {
         if NFTablesSet.expanded.contains(set) { return Array(found.map(\.element).coalesced()) }
         guard set.isInterval, set.key == [.port] else { return found.map(\.element) }
-        let sorted = found.sorted { ($0.port, $0.isEnd ? 0 : 1) < ($1.port, $1.isEnd ? 0 : 1) }
-        return sorted.indices.compactMap { index in
-            let begin = sorted[index]
-            guard !begin.isEnd else { return nil }
-            let next = index + 1 < sorted.count ? sorted[index + 1].port : nil
-            return begin.element.with(ports: begin.port...(next.map { max($0 - 1, begin.port) } ?? .max))
-        }
+        let sorted = found.filter { $0.element.stray == nil }
+            .sorted { ($0.port, $0.isEnd ? 0 : 1) < ($1.port, $1.isEnd ? 0 : 1) }
+        let strays = found.map(\.element).filter { $0.stray != nil }
+        return strays
+            + sorted.indices.compactMap { index in
+                let begin = sorted[index]
+                guard !begin.isEnd else { return nil }
+                let next = index + 1 < sorted.count ? sorted[index + 1].port : nil
+                return begin.element.with(ports: begin.port...(next.map { max($0 - 1, begin.port) } ?? .max))
+            }
     }
 
     // MARK: Writing

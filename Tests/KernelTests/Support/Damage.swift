@@ -126,6 +126,12 @@ struct Damage: Sendable, CustomStringConvertible {
         Damage("nft add element inet meshctl marks '{ tcp . 99 : 0x100 }'", "nftables: not marks tcp . 99 : 0x100"),
         Damage(
             """
+            nft delete element inet meshctl marks '{ tcp . 1080 }'
+            nft add element inet meshctl marks '{ tcp . 1080 : 0 }'
+            """, "nftables: marks tcp . 1080 : 0x100 (is tcp . 1080)"),
+        Damage("nft add element inet meshctl marks '{ * : 0x100 }'", "nftables: not marks * : 0x100"),
+        Damage(
+            """
             nft delete element inet meshctl ranges_udp '{ 40000-40009 }'
             nft add element inet meshctl ranges_udp '{ 40005-40020 : 0x101 }'
             """, "nftables: ranges_udp 40000-40009 : 0x101 (is 40005-40020 : 0x101)"),
