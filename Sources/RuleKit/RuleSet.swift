@@ -74,15 +74,20 @@ public struct PortRule: Hashable, Sendable {
     /// The port that IPVS is to see it as, because it leads to the same port of the same tasks: it takes two connections
     /// from one port of a client for one. A backend does this for as many ports as it can without getting slower.
     public var twin: UInt16?
+    /// The families that the mark has a service in. The port is translated in these alone: in another, IPVS leaves the
+    /// packet to the node, which may have a program of its own at the port it was translated to.
+    public var families: Set<AddressFamily>
 
-    /// A mark, for connections from everywhere, unless said otherwise.
+    /// A mark, for connections from everywhere, in both families, unless said otherwise.
     public init(
-        mark: FirewallMark, allowed: Set<IPPrefix>? = nil, target: UInt16? = nil, twin: UInt16? = nil
+        mark: FirewallMark, allowed: Set<IPPrefix>? = nil, target: UInt16? = nil, twin: UInt16? = nil,
+        families: Set<AddressFamily> = [.ipv4, .ipv6]
     ) {
         self.mark = mark
         self.allowed = allowed
         self.target = target
         self.twin = twin
+        self.families = families
     }
 }
 

@@ -75,6 +75,10 @@ import Testing
                 "mesh-target6 0x100 . tcp . 1081 : 80",
             ])
         #expect(
+            elements([PortBinding(1081, .tcp): PortRule(mark: 0x100, target: 80, families: [.ipv6])]) == [
+                "mesh-mark-tcp 1081 : 0x100", "mesh-target6 0x100 . tcp . 1081 : 80",
+            ], "in the other nobody balances it")
+        #expect(
             elements(rules) { $0.role = .balancer(detour: Detour(.everything, to: "10.99.0.2", by: "mesh0")) }
                 == ["mesh-mark-tcp 1081 : 0x100"], "the other namespace translates")
         #expect(

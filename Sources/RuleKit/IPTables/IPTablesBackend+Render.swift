@@ -25,7 +25,8 @@ extension IPTablesBackend {
             // What is balanced elsewhere is translated there.
             for (binding, rule) in rules.ports {
                 let target = rule.target ?? (hasTwins ? rule.twin : nil)
-                elements.add(binding, rule, target: detour?.scope == .everything ? nil : target)
+                let isTranslated = detour?.scope != .everything && rule.families.contains(family)
+                elements.add(binding, rule, target: isTranslated ? target : nil)
             }
             for (address, mark) in rules.virtualAddresses where address.family == family {
                 elements.insert(.virtualAddresses, address: address, value: .mark(mark))

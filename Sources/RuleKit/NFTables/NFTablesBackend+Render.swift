@@ -36,7 +36,9 @@ extension NFTablesBackend {
             guard let target = rule.target ?? rule.twin else { continue }
             for family in rule.families where family == binding.address?.family ?? family {
                 for (offset, port) in binding.ports.enumerated() {
-                    put(.targets, mark: mark, ports: port...port, value: .port(target + UInt16(offset)))
+                    put(
+                        .of(family, .targets4, .targets6), mark: mark, ports: port...port,
+                        value: .port(target + UInt16(offset)))
                 }
             }
         }
