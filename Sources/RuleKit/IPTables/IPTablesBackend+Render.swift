@@ -17,6 +17,7 @@ extension IPTablesBackend {
             role: rules.role,
             order: sets[..<afterTargets].map(\.name) + targets + sets[afterTargets...].map(\.name),
             expanded: Set(sets.filter(\.use.hasPorts).map(\.name)),
+            translating: Dictionary(uniqueKeysWithValues: families.map { (TargetRule.set($0), $0) }),
             behind: Set(sets.filter(\.use.isBehind).map(\.name)))
         // Each costs a rule that every new connection meets.
         let hasTwins = rules.ports.values.count { $0.twin != nil } <= Self.mostTwins
