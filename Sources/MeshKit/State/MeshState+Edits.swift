@@ -21,6 +21,7 @@ extension MeshState {
     ) throws(InputError) {
         try Self.validate(serviceName: name)
         try Self.validate(listening, target: target)
+        if let fault = options.scheduler?.unsuitability { throw InputError(fault) }
         if let (owner, port) = publisher(where: { $0.listening.overlaps(listening) }),
             owner != name || port.listening != listening
         {
