@@ -65,7 +65,7 @@ public struct Conntrack: Sendable {
     ///
     /// - Throws: ``ConntrackError/Code/notPermitted``, ``ConntrackError/Code/unavailable`` and others.
     public func flows(matching filter: FlowFilter) async throws(ConntrackError) -> [Flow] {
-        try await run("list tracked flows") { [filtersInKernel] socket throws(NetfilterSocket.Failure) in
+        try await run("list tracked flows") { [filtersInKernel] socket throws(FlowSocket.Failure) in
             var flows: [Flow] = []
             try socket.entries(matching: [filter], filtersInKernel: filtersInKernel) { _, flow in flows.append(flow) }
             return flows
@@ -74,7 +74,7 @@ public struct Conntrack: Sendable {
 
     /// How many flows match; what ``flows(matching:)`` says of snapshots holds here, too.
     public func count(matching filter: FlowFilter) async throws(ConntrackError) -> Int {
-        try await run("count tracked flows") { [filtersInKernel] socket throws(NetfilterSocket.Failure) in
+        try await run("count tracked flows") { [filtersInKernel] socket throws(FlowSocket.Failure) in
             var count = 0
             try socket.entries(matching: [filter], filtersInKernel: filtersInKernel) { _, _ in count += 1 }
             return count
@@ -103,7 +103,7 @@ public struct Conntrack: Sendable {
     ) async throws(ConntrackError) -> (deleted: Int, figures: ConntrackFigures) {
         let filters = Array(filters)
         guard !filters.isEmpty else { return (0, ConntrackFigures()) }
-        return try await run("delete tracked flows") { [filtersInKernel] socket throws(NetfilterSocket.Failure) in
+        return try await run("delete tracked flows") { [filtersInKernel] socket throws(FlowSocket.Failure) in
             var entries: [CConntrackEntry] = []
             try socket.entries(matching: filters, filtersInKernel: filtersInKernel) { entry, flow in
                 if isMeant(flow) { entries.append(entry) }
@@ -116,15 +116,15 @@ public struct Conntrack: Sendable {
     /// Runs the body with a socket of its own, on a thread of its own in the namespace.
     private func run<Value: Sendable>(
         _ operation: String,
-        _ body: @escaping @Sendable (inout NetfilterSocket) throws(NetfilterSocket.Failure) -> Value
+        _ body: @escaping @Sendable (inout FlowSocket) throws(FlowSocket.Failure) -> Value
     ) async throws(ConntrackError) -> Value {
         let stop = Stop(after: deadline)
         // A thread that is there already need not enter, which takes CAP_SYS_ADMIN.
         let elsewhere = isCurrent ? nil : namespace
         let outcome = await withTaskCancellationHandler {
             await Self.onThread(in: elsewhere, deadline: deadline) {
-                do throws(NetfilterSocket.Failure) {
-                    var socket = try NetfilterSocket(stop: stop)
+                do throws(FlowSocket.Failure) {
+                    var socket = try FlowSocket(stop: stop)
                     return .success(try body(&socket))
                 } catch {
                     return .failure(ConntrackError(error, operation: operation))
@@ -160,7 +160,7 @@ public struct Conntrack: Sendable {
     }
 }
 
-extension NetfilterSocket {
+extension FlowSocket {
     /// Gives what matches any of the filters, as it came and as a value. What the kernel filtered is filtered again: it
     /// may be an old one, and it cannot tell ports in a range.
     mutating func entries(

@@ -57,7 +57,7 @@ extension ConntrackError: CustomStringConvertible {
 
 extension ConntrackError {
     /// What stopped the thread that talks to the kernel.
-    init(_ failure: NetfilterSocket.Failure, operation: String) {
+    init(_ failure: FlowSocket.Failure, operation: String) {
         switch failure {
         case .open(let errno), .refused(let errno): self.init(errno, operation: operation)
         case .socket(let errno): self.init(code: .communication, errno: errno, operation: operation)

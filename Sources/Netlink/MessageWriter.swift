@@ -70,12 +70,13 @@ public struct MessageWriter: ~Copyable {
         base.storeBytes(of: UInt32(truncatingIfNeeded: count &- start), toByteOffset: start, as: UInt32.self)
     }
 
-    /// Appends an attribute that holds what `body` writes.
+    /// Appends an attribute that holds what `body` writes: less than 64 KiB.
     @inlinable @inline(__always) public mutating func nest(_ type: Int, _ body: (inout MessageWriter) -> Void) {
         let start = count
         header(type | 0x8000, payload: 0)  // NLA_F_NESTED
         body(&self)
-        base.storeBytes(of: UInt16(truncatingIfNeeded: count &- start), toByteOffset: start, as: UInt16.self)
+        // Traps where it is longer: the kernel would take its rest for other attributes.
+        base.storeBytes(of: UInt16(count &- start), toByteOffset: start, as: UInt16.self)
     }
 
     /// Appends a number in the host's byte order.

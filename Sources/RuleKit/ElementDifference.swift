@@ -2,24 +2,44 @@
 struct ElementDifference: Equatable {
     struct Addition: Equatable {
         var element: SetElement
-        /// What is in its way: the same key, or ports that overlap.
+        /// What is in its way: the same key, or ports or networks that overlap.
         var replaced: [SetElement]
     }
 
     var additions: [Addition] = []
     var removals: [SetElement] = []
 
-    init(from found: Set<SetElement>, to wanted: Set<SetElement>, expanded: Set<String>) {
+    /// - Parameters:
+    ///   - expanded: sets that hold each port of a range for itself.
+    ///   - disjoint: sets in which no network may overlap another.
+    init(
+        from found: Set<SetElement>, to wanted: Set<SetElement>, expanded: Set<String>, disjoint: Set<String> = []
+    ) {
         var added = wanted.subtracting(found)
         var removed = found.subtracting(wanted)
         Self.splitRanges(&added, &removed, in: expanded)
 
-        // Few are left, and of those only what has the same key but for the ports can be in another's way.
-        var candidates = Dictionary(grouping: removed, by: \.keyWithoutPorts)
-        for element in added {
-            let key = element.keyWithoutPorts
-            let replaced = (candidates[key] ?? []).filter { $0.overlapsPorts(of: element) }
-            for other in replaced { candidates[key]?.removeAll { $0 == other } }
+        // Few are left, and of those only what has the same key but for what is an interval can be in another's way.
+        // A stray is taken to be in the way of whatever comes into its set.
+        func fixedKey(of element: SetElement) -> SetElement {
+            if element.stray != nil { return SetElement(element.set) }
+            var key = element.keyWithoutPorts
+            if disjoint.contains(element.set) { key.prefix = nil }
+            return key
+        }
+        var candidates = Dictionary(grouping: removed, by: fixedKey)
+        guard !candidates.isEmpty else {
+            additions = added.map { Addition(element: $0, replaced: []) }
+            return
+        }
+        for element in added.sorted() {
+            var replaced: [SetElement] = []
+            for key in Set([fixedKey(of: element), SetElement(element.set)]) {
+                guard let others = candidates[key] else { continue }
+                let inItsWay = others.filter { $0.stray != nil || $0.overlaps(element) }
+                if !inItsWay.isEmpty { candidates[key] = others.filter { !inItsWay.contains($0) } }
+                replaced += inItsWay
+            }
             additions.append(Addition(element: element, replaced: replaced.sorted()))
         }
         removals = candidates.values.flatMap(\.self)
@@ -57,7 +77,8 @@ extension SetElement {
         ports.ranges.map { with(ports: UInt16($0.lowerBound)...UInt16($0.upperBound - 1)) }
     }
 
-    fileprivate func overlapsPorts(of other: SetElement) -> Bool {
+    fileprivate func overlaps(_ other: SetElement) -> Bool {
+        if let mine = prefix, let theirs = other.prefix, !mine.overlaps(theirs) { return false }
         guard let mine = ports, let theirs = other.ports else { return ports == other.ports }
         return mine.overlaps(theirs)
     }

@@ -53,6 +53,20 @@ public struct IPPrefix: Hashable, Sendable {
     public func contains(_ address: IPAddress) -> Bool {
         address.family == family && self.address <= address && address <= lastAddress
     }
+
+    /// Whether some address is in both: then one of the two lies in the other.
+    func overlaps(_ other: IPPrefix) -> Bool { contains(other.address) || other.contains(address) }
+}
+
+extension Set<IPPrefix> {
+    /// Those that lie in no other: the same addresses. The kernel's sets of intervals take no network inside another,
+    /// and its hashes are the slower the more lengths there are.
+    var outermost: Set<IPPrefix> {
+        var kept: [IPPrefix] = []
+        // What contains a network stands before it.
+        for prefix in sorted() where kept.last?.contains(prefix.address) != true { kept.append(prefix) }
+        return Set(kept)
+    }
 }
 
 extension IPPrefix: LosslessStringConvertible, Comparable {

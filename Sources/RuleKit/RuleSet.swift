@@ -12,7 +12,7 @@ public struct RuleSet: Hashable, Sendable {
     /// replies would else not come back by the node.
     public var masqueraded: Set<BalancedPath> = []
     /// Balanced packets from one of these networks back into the same are masqueraded, too: the task would answer its
-    /// neighbour directly, and itself never.
+    /// neighbour directly, and itself never. One may lie in another.
     public var hairpins: Set<IPPrefix> = []
     /// Replies from here are let through the forward chain, whatever its policy, where rules can do that.
     public var tasks: Set<IPAddress> = []
@@ -66,7 +66,7 @@ public struct Detour: Hashable, Sendable {
 public struct PortRule: Hashable, Sendable {
     /// The mark it gets, by which IPVS finds the service.
     public var mark: FirewallMark
-    /// Where it may come from; nil for everywhere. Others are dropped, and counted.
+    /// Where it may come from; nil for everywhere. Others are dropped, and counted. One may lie in another.
     public var allowed: Set<IPPrefix>?
     /// The port it is translated to before IPVS sees it, for the first port of a range; the others follow in order. Nil
     /// where IPVS translates it.
@@ -74,15 +74,20 @@ public struct PortRule: Hashable, Sendable {
     /// The port that IPVS is to see it as, because it leads to the same port of the same tasks: it takes two connections
     /// from one port of a client for one. A backend does this for as many ports as it can without getting slower.
     public var twin: UInt16?
+    /// The families that the mark has a service in. The port is translated in these alone: in another, IPVS leaves the
+    /// packet to the node, which may have a program of its own at the port it was translated to.
+    public var families: Set<AddressFamily>
 
-    /// A mark, for connections from everywhere, unless said otherwise.
+    /// A mark, for connections from everywhere, in both families, unless said otherwise.
     public init(
-        mark: FirewallMark, allowed: Set<IPPrefix>? = nil, target: UInt16? = nil, twin: UInt16? = nil
+        mark: FirewallMark, allowed: Set<IPPrefix>? = nil, target: UInt16? = nil, twin: UInt16? = nil,
+        families: Set<AddressFamily> = [.ipv4, .ipv6]
     ) {
         self.mark = mark
         self.allowed = allowed
         self.target = target
         self.twin = twin
+        self.families = families
     }
 }
 

@@ -26,9 +26,9 @@ public struct SetElement: Hashable, Sendable {
     public var address: IPAddress?
     /// The network, where it is part of the key.
     public var prefix: IPPrefix?
-    /// The last address of what was found where a network should be and is none; no element of ours has it.
-    public var lastAddress: IPAddress?
-    /// What it maps to; nil in a set.
+    /// The key, where it is one that no element of ours could have. Then the parts above are nil.
+    public var stray: StrayKey?
+    /// What it maps to; nil in a set, and in a map for what we would never have it map to.
     public var value: Value?
 
     init(
@@ -42,6 +42,12 @@ public struct SetElement: Hashable, Sendable {
         self.address = address
         self.prefix = prefix
         self.value = value
+    }
+
+    /// What was found and could not be ours.
+    init(_ set: String, stray: StrayKey) {
+        self.set = set
+        self.stray = stray
     }
 
     /// The same with other ports.
@@ -60,6 +66,14 @@ public struct SetElement: Hashable, Sendable {
     }
 }
 
+/// A key that was found and is none of ours: to be shown, and to be taken away.
+public struct StrayKey: Hashable, Sendable, CustomStringConvertible {
+    /// The key in words: `10.0.0.0/8 . 10.1.0.0/16`.
+    public let description: String
+    /// The key as the backend has it.
+    let bytes: [UInt8]
+}
+
 extension SetElement: CustomStringConvertible, Comparable {
     private var key: String {
         var parts: [String] = []
@@ -67,7 +81,8 @@ extension SetElement: CustomStringConvertible, Comparable {
         if let address { parts.append("\(address)") }
         if let transport { parts.append("\(transport)") }
         if let ports { parts.append(PortBinding.text(of: ports)) }
-        if let prefix { parts.append(lastAddress.map { "\(prefix.address)-\($0)" } ?? "\(prefix)") }
+        if let prefix { parts.append("\(prefix)") }
+        if let stray { parts.append("\(stray)") }
         return parts.joined(separator: " . ")
     }
 
@@ -93,7 +108,7 @@ extension SetElement: CustomStringConvertible, Comparable {
                     && before(lhs.ports?.upperBound, rhs.ports?.upperBound))
         }
         if lhs.prefix != rhs.prefix { return before(lhs.prefix, rhs.prefix) }
-        return lhs.value != rhs.value && lhs.description < rhs.description
+        return lhs != rhs && lhs.description < rhs.description
     }
 
     private static func before<Part: Comparable>(_ left: Part?, _ right: Part?) -> Bool {

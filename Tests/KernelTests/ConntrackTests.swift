@@ -175,7 +175,7 @@ extension KernelTests {
         private func whatIsGoneIsNoError(_ host: TrackedNode, _ filter: FlowFilter) async throws {
             try await host.send(to: host.link.near4, ports: 10001...15000)
             let entries = try await host.node.thread {
-                var socket = try NetfilterSocket(stop: Stop(after: .seconds(30)))
+                var socket = try FlowSocket(stop: Stop(after: .seconds(30)))
                 var entries: [CConntrackEntry] = []
                 try socket.entries(matching: [filter], filtersInKernel: true) { entry, _ in entries.append(entry) }
                 #expect(entries.count == 5000)
@@ -186,7 +186,7 @@ extension KernelTests {
             }
             try await host.send(to: host.link.near4, ports: 10001...15000)
             let deleted = try await host.node.thread {
-                var socket = try NetfilterSocket(stop: Stop(after: .seconds(30)))
+                var socket = try FlowSocket(stop: Stop(after: .seconds(30)))
                 return try socket.delete(entries)
             }
             // An id is made of where in memory a flow is: by chance one may have the id of the one before it.

@@ -39,6 +39,16 @@ import Testing
         try state.publish(PortBinding(1080, .udp), target: 80, service: "other")
     }
 
+    /// To the kernel they are schedulers like others; behind a mark all clients would go to one task.
+    @Test(arguments: ["dh", "lblc", "lblcr"] as [Scheduler]) func schedulersByDestination(scheduler: Scheduler) {
+        var state = MeshState()
+        #expect(throws: InputError.self) {
+            try state.publish(Self.web, target: 80, service: "nginx", options: .init(scheduler: scheduler))
+        }
+        #expect(state == MeshState())
+        #expect(Scheduler.known.contains(scheduler) && !Scheduler.publishable.contains(scheduler))
+    }
+
     @Test func marksOnTheirWayOutAreOursAndNotGivenAgain() throws {
         var state = MeshState()
         try state.publish(Self.web, target: 80, service: "nginx")

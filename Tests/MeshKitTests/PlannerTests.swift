@@ -75,6 +75,49 @@ import Testing
         #expect(lines(Self.plan(from: found, to: state, tool: tool)) == [])
     }
 
+    /// A persistent service looks at no destination's port: not translated, connections would go to the task's 1080.
+    @Test(arguments: RuleTool.allCases) func theTranslationOfALivePortComesBeforeStickiness(tool: RuleTool) throws {
+        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        let before = Self.kernel(Self.compile(state), tool: tool)
+        try state.publish(Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 60))
+        let target = tool == .nftables ? "targets4 0x100 . 1080 : 80" : "mesh-target4 0x100 . tcp . 1080 : 80"
+        let service = "IPVS    change service FWM 256: scheduler rr"
+        #expect(
+            lines(Self.plan(from: before, to: state, tool: tool)) == [
+                "rules   \(tool): \(target)", "\(service), sticky for 60 s",
+            ])
+        let sticky = Self.kernel(Self.compile(state), tool: tool)
+        try state.publish(Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 0))
+        #expect(lines(Self.plan(from: sticky, to: state, tool: tool)) == [service, "rules   \(tool): not \(target)"])
+    }
+
+    /// Not before: what nobody balances yet would reach a program of the node's own.
+    @Test func theTranslationForAFamilyComesAfterItsService() throws {
+        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        try state.publish(Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 60))
+        let before = Self.kernel(Self.compile(state))
+        try state.addTask(MeshTask(address: "fd00::2", isLocal: true), service: "nginx")
+        #expect(
+            lines(Self.plan(from: before, to: state)) == [
+                "sysctl  net/ipv6/conf/all/forwarding = 1 (is 0)",
+                "IPVS    create service FWM 256 IPv6: scheduler rr, sticky for 60 s",
+                "IPVS    add destination [fd00::2]:80 to FWM 256 IPv6: Masq, weight 1",
+                "rules   nftables: targets6 0x100 . 1080 : 80",
+            ])
+    }
+
+    /// A connection that is not masqueraded from its beginning never is.
+    @Test func whatIsBehindIPVSComesBeforeANewDestination() throws {
+        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        let before = Self.kernel(Self.compile(state))
+        try state.addTask(MeshTask(address: "10.0.0.3"), service: "nginx")
+        #expect(
+            lines(Self.plan(from: before, to: state)) == [
+                "rules   nftables: masquerade4 0x100 . 10.0.0.3",
+                "IPVS    add destination 10.0.0.3:80 to FWM 256: Masq, weight 1",
+            ])
+    }
+
     @Test func takenDownInReverse() throws {
         var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
         try state.publish(PortBinding(1081, .tcp), target: 80, service: "other")

@@ -56,6 +56,10 @@ import Testing
             (["publish", "1080:80", "nginx", "--source-ip", "mine"], "auto, keep, nat"),
             (["publish", "1080:80", "nginx", "--rules", "bpf"], "auto"),
             (["publish", "1080:80", "nginx", "--scheduler", "fastest"], "the schedulers are rr, wrr"),
+            (
+                ["publish", "1080:80", "nginx", "--scheduler", "dh"],
+                "dh chooses by the address that clients connect to"
+            ),
             (["publish", "1080:80"], "Missing expected argument"),
             (["unpublish", "http"], "ports are the numbers from 1 to 65535"),
             (["task", "add", "nginx", "999.1.1.1"], "write an IPv4 or IPv6 address"),

@@ -12,6 +12,9 @@ import Testing
             PortBinding(1080, .tcp): PortRule(mark: 0x100, allowed: ["10.0.0.0/8", "fd00::/8"], target: 80),
             PortBinding(2000...2001, .udp): PortRule(mark: 0x101),
             PortBinding(53, .udp, at: "fd00::1"): PortRule(mark: 0x102),
+            PortBinding(54, .udp, at: "fd00::1"): PortRule(mark: 0x104, target: 53),
+            PortBinding(55, .udp): PortRule(mark: 0x105, target: 53, families: [.ipv4]),
+            PortBinding(56, .udp): PortRule(mark: 0x106, twin: 55, families: []),
         ]
         rules.virtualAddresses = ["10.0.9.9": 0x103]
         rules.masqueraded = [BalancedPath(0x100, to: "10.0.0.2")]
@@ -20,10 +23,15 @@ import Testing
             NFTablesBackend().render(rules).elements.map(\.description).sorted() == [
                 "allowed4 0x100 . 10.0.0.0/8", "allowed6 0x100 . fd00::/8",
                 "counters 0x100 : tcp-1080", "counters 0x101 : udp-2000-2001", "counters 0x102 : udp-53-at-fd00__1",
-                "hairpin4 172.17.0.0/16", "marks tcp . 1080 : 0x100", "marks_at6 fd00::1 . udp . 53 : 0x102",
+                "counters 0x104 : udp-54-at-fd00__1", "counters 0x105 : udp-55", "counters 0x106 : udp-56",
+                "hairpin4 172.17.0.0/16", "marks tcp . 1080 : 0x100", "marks udp . 55 : 0x105",
+                "marks udp . 56 : 0x106",
+                "marks_at6 fd00::1 . udp . 53 : 0x102", "marks_at6 fd00::1 . udp . 54 : 0x104",
                 "masquerade4 0x100 . 10.0.0.2",
                 "published 0x100", "published 0x101", "published 0x102", "published 0x103",
-                "ranges_udp 2000-2001 : 0x101", "restricted 0x100", "targets 0x100 . 1080 : 80",
+                "published 0x104", "published 0x105", "published 0x106",
+                "ranges_udp 2000-2001 : 0x101", "restricted 0x100", "targets4 0x100 . 1080 : 80",
+                "targets4 0x105 . 55 : 53", "targets6 0x100 . 1080 : 80", "targets6 0x104 . 54 : 53",
                 "vips4 10.0.9.9 : 0x103",
             ])
     }

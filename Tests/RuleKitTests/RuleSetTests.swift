@@ -87,6 +87,49 @@ import Testing
         #expect(!lines(removals).contains { $0.contains("ranges_tcp") })
     }
 
+    /// The same for networks: with one step, since what is no longer wanted would go in a later transaction.
+    @Test func aNetworkReplacesWhatItOverlaps() {
+        let found = Self.intact(Self.rules([Self.web: 0x100], hairpins: ["10.0.0.0/8", "172.16.0.0/12"]))
+        let (additions, removals) = Self.rules([Self.web: 0x100], hairpins: ["10.1.0.0/16", "10.2.0.0/16"])
+            .changes(from: found)
+        #expect(lines(additions) == ["+ hairpin4 10.1.0.0/16 for hairpin4 10.0.0.0/8", "+ hairpin4 10.2.0.0/16"])
+        #expect(lines(removals) == ["- hairpin4 172.16.0.0/12"])
+    }
+
+    /// Of a key that could not be ours nobody knows what it overlaps.
+    @Test func aStrayGoesBeforeWhatComesIntoItsSet() {
+        var found = Self.intact(Self.rules([Self.web: 0x100]))
+        let stray = StrayKey(description: "10.0.0.0/8 . 10.1.0.0/16", bytes: [])
+        found.elements.insert(SetElement("hairpin4", stray: stray))
+        let (additions, removals) = Self.rules([Self.web: 0x100], hairpins: ["10.1.0.0/16", "10.2.0.0/16"])
+            .changes(from: found)
+        #expect(
+            lines(additions) == [
+                "+ hairpin4 10.1.0.0/16 for hairpin4 10.0.0.0/8 . 10.1.0.0/16", "+ hairpin4 10.2.0.0/16",
+            ])
+        #expect(removals.isEmpty)
+        #expect(
+            lines(Self.rules([Self.web: 0x100]).changes(from: found).removals)
+                == ["- hairpin4 10.0.0.0/8 . 10.1.0.0/16"])
+    }
+
+    /// One meaning for both backends, of which one could not hold both.
+    @Test func aNetworkInsideAnotherIsNone() {
+        let networks: Set<IPPrefix> = [
+            "10.0.0.0/8", "10.1.2.3", "10.88.0.0/16", "11.0.0.0/8", "fd00::/16", "fd00::1", "fd01::1",
+        ]
+        let outermost: Set<IPPrefix> = ["10.0.0.0/8", "11.0.0.0/8", "fd00::/16", "fd01::1"]
+        #expect(networks.outermost == outermost)
+        #expect(Set<IPPrefix>(["0.0.0.0/0", "0.0.0.0/8", "::/0", "fd00::/8"]).outermost == ["0.0.0.0/0", "::/0"])
+        var rules = RuleSet()
+        rules.ports[Self.web] = PortRule(mark: 0x100, allowed: networks)
+        rules.hairpins = networks
+        for backend in [NFTablesBackend(), IPTablesBackend()] as [any RuleBackend] {
+            let prefixes = backend.render(rules).elements.compactMap(\.prefix)
+            #expect(Set(prefixes) == outermost && prefixes.count == 2 * outermost.count)
+        }
+    }
+
     /// A set that holds each port for itself is not written anew for one that is missing.
     @Test func ofARangeOnlyWhatIsMissingIsPut() {
         let binding = PortBinding(1000...2000, .tcp, at: "10.0.0.1")

@@ -16,7 +16,7 @@ package enum Compiler {
             for port in service.ports {
                 let families = AddressFamily.allCases.filter { port.listening.address.map(\.family) ?? $0 == $0 }
                 let tasks = service.tasks.filter { families.contains($0.address.family) }
-                datapath.rules.ports[port.listening] = rule(port, twins)
+                datapath.rules.ports[port.listening] = rule(port, twins, Set(tasks.map(\.address.family)))
                 entries += families.compactMap { entry(service, port, $0) }
                 let hidden = tasks.map(\.address).filter { port.hidesClient(from: $0, local: local, own: own) }
                 datapath.rules.masqueraded.formUnion(hidden.map { BalancedPath(port.mark, to: $0) })
@@ -39,13 +39,14 @@ package enum Compiler {
     /// end with its next packet.
     static let tcpTimeoutSeconds: UInt32 = 7500
 
-    private static func rule(_ port: PublishedPort, _ twins: Twins) -> PortRule {
+    /// - Parameter families: those that have tasks.
+    private static func rule(_ port: PublishedPort, _ twins: Twins, _ families: Set<AddressFamily>) -> PortRule {
         // With persistence IPVS looks at no destination's port, and a destination's port is one: then the port is
         // translated before IPVS sees the packet.
         let isTranslated = port.isShifted && (port.stickySeconds != nil || port.listening.isRange)
         return PortRule(
             mark: port.mark, allowed: port.allowed.isEmpty ? nil : Set(port.allowed),
-            target: isTranslated ? port.target : nil, twin: twins.first(of: port))
+            target: isTranslated ? port.target : nil, twin: twins.first(of: port), families: families)
     }
 
     /// Single ports of a service that lead to the same port in its tasks, by the lowest of them.

@@ -29,8 +29,13 @@ package enum Planner {
         steps += timeouts(from: found, to: wanted, ours: ours)
         steps += raisingDetour(from: found, to: wanted, backend, detour)
         steps += hairpins(from: found, to: wanted, owning: state)
+        // Where the rules are up, clients come meanwhile; where they are not, nothing is balanced until they are.
+        func comesFirst(_ change: RuleChange) -> Bool {
+            found.rules.skeleton == .intact && rendered.isBefore(ipvs: found.table, change)
+        }
+        steps += rules.additions.filter(comesFirst).map { .rules($0, balancer) }
         steps += ipvs.filter { !$0.isRemoval }.map(Plan.Step.ipvs)
-        steps += rules.additions.map { .rules($0, balancer) }
+        steps += rules.additions.filter { !comesFirst($0) }.map { .rules($0, balancer) }
         steps += rules.removals.filter { !rendered.isBehind($0) }.map { .rules($0, balancer) }
         steps += ipvs.filter(\.isRemoval).map(Plan.Step.ipvs)
         steps += rules.removals.filter { rendered.isBehind($0) }.map { .rules($0, balancer) }
@@ -145,6 +150,20 @@ extension Change {
 }
 
 extension RenderedRules {
+    /// Whether what is put must be there before the IPVS table changes: a connection goes the way that it finds when it
+    /// begins.
+    ///
+    /// That is what is masqueraded, for a destination that is new. And the translation of a port that has a service: once
+    /// that is persistent, it looks at no destination's port. Until it is, it does not care. But not for a mark that has
+    /// none yet: the node would answer at the port it is translated to.
+    fileprivate func isBefore(ipvs table: Table, _ change: RuleChange) -> Bool {
+        guard case .put(let element, _) = change else { return false }
+        if let family = translating[element.set], let mark = element.mark {
+            return table.entries[.firewallMark(mark, family)] != nil
+        }
+        return behind.contains(element.set)
+    }
+
     /// Whether a packet meets what is taken away only behind IPVS, so that it must be there as long as IPVS sends any.
     fileprivate func isBehind(_ change: RuleChange) -> Bool {
         if case .remove(let element) = change { behind.contains(element.set) } else { false }

@@ -1,4 +1,5 @@
 import IPVSKit
+import RuleKit
 import Subprocess
 
 /// The rules of the host's, as its tools print them, for one network namespace.
@@ -54,7 +55,7 @@ package struct HostRules: Hashable, Sendable {
         guard let names else { return await output("nft", ["-j", "list", "ruleset"], path) }
         var texts = [#"{"nftables": []}"#]
         // Not in one call: nft 1.0.6 finds the last of several alone.
-        for name in names where name.split(separator: " ").last?.elementsEqual(OwnRules.nftTable) == false {
+        for name in names where name != OwnRules.table {
             let arguments = ["-j", "list", "table"] + name.split(separator: " ").map(String.init)
             // Without nft nothing is known; a table that has gone meanwhile leaves the rest unknown, too.
             guard let text = await output("nft", arguments, path) else { return nil }

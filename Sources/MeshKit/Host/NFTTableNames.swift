@@ -8,7 +8,7 @@ enum NFTTableNames {
     /// kernel does not say: without nf_tables, or without permission.
     static func read() -> [String]? {
         do throws(Errno) {
-            let socket = try NetfilterSocket()
+            var socket = try NetfilterSocket()
             var names: [String] = []
             for (number, family) in [(1, "inet"), (2, "ip"), (10, "ip6")] as [(UInt8, String)] {
                 try socket.dump(10 << 8 | 1, family: number) { attributes in  // NFT_MSG_GETTABLE

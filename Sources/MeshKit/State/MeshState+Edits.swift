@@ -26,6 +26,7 @@ extension MeshState {
         {
             throw InputError("\(listening) is of another family than \(other): nobody from there can reach it")
         }
+        if let fault = options.scheduler?.unsuitability { throw InputError(fault) }
         if let (owner, port) = publisher(where: { $0.listening.overlaps(listening) }),
             owner != name || port.listening != listening
         {

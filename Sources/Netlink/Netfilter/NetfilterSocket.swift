@@ -20,6 +20,8 @@ package struct NetfilterSocket: ~Copyable {
 
     private let descriptor: CInt
     private let buffer: UnsafeMutableRawBufferPointer
+    /// The number of the next message. Each has its own, so that no answer is taken for another's.
+    private var sequence: UInt32 = 1
 
     /// Opens in the network namespace of the calling thread.
     package init() throws(Errno) {
@@ -37,62 +39,74 @@ package struct NetfilterSocket: ~Copyable {
     /// Carries out the messages as one transaction of a subsystem (`NFNL_MSG_BATCH_BEGIN` … `NFNL_MSG_BATCH_END`).
     ///
     /// - Parameter body: writes the messages.
-    package func commit(subsystem: UInt16, _ body: (inout MessageWriter) -> Void) throws(Refusal) {
+    package mutating func commit(subsystem: UInt16, _ body: (inout MessageWriter) -> Void) throws(Refusal) {
         var batch = MessageWriter()
-        batch.empty(family: 0, sequence: 1)
+        let begin = sequence
+        batch.empty(family: 0, sequence: begin)
         batch.netfilterMessage(0x10, family: 0, resource: subsystem)
         body(&batch)
         let last = batch.sequence - 1
-        guard last > 1 else { return }
+        guard last > begin else { return }
         batch.acknowledgeLast()
         batch.netfilterMessage(0x11, family: 0, resource: subsystem)
+        sequence = batch.sequence
 
         // A batch is one datagram: the kernel would take a part of it for the whole.
         setBuffer(SO_SNDBUFFORCE, to: CInt(clamping: batch.bytes.count * 2))
         let refusal: Refusal?
         do throws(Errno) {
             try send(batch)
-            refusal = try answer(toLast: last)
+            refusal = try answer(to: begin...last)
         } catch {
             throw Refusal(index: nil, errno: error)
         }
         if let refusal { throw refusal }
     }
 
-    /// The first refusal, or nil where the message of that number, the last, was carried out.
-    private func answer(toLast number: UInt32) throws(Errno) -> Refusal? {
+    /// The first refusal, or nil where the last of the messages of these numbers was carried out.
+    private func answer(to numbers: ClosedRange<UInt32>) throws(Errno) -> Refusal? {
         var refusal: Refusal?
         var isComplete = false
         while let datagram = try receive(waiting: false) {
             Self.forEachMessage(in: datagram) { header, payload in
-                guard header.type == ControlMessage.error, payload.count >= 4 else { return }
+                // The end of the batch has the number behind the last.
+                guard header.type == ControlMessage.error, payload.count >= 4,
+                    (numbers.lowerBound...numbers.upperBound + 1).contains(header.sequence)
+                else { return }
                 let code = payload.loadUnaligned(as: Int32.self)
-                isComplete = isComplete || header.sequence == number
+                isComplete = isComplete || header.sequence == numbers.upperBound
                 guard code != 0, refusal == nil else { return }
                 // The first message is the batch's beginning, which is refused where the whole is.
-                let isOne = header.sequence > 1 && header.sequence <= number
-                refusal = Refusal(index: isOne ? Int(header.sequence) - 2 : nil, errno: Errno(rawValue: -code))
+                let isOne = header.sequence > numbers.lowerBound && header.sequence <= numbers.upperBound
+                refusal = Refusal(
+                    index: isOne ? Int(header.sequence - numbers.lowerBound) - 1 : nil, errno: Errno(rawValue: -code))
             }
         }
         guard isComplete || refusal != nil else { throw .ioError }
         return refusal
     }
 
-    /// Asks one question that is answered by many messages.
+    /// Asks one question that is answered by many messages. All of them are taken, also where they are of no use any
+    /// more: the kernel has one dump at a time for a socket.
     ///
     /// - Parameter handler: is given the attributes of each, in place.
-    /// - Throws: `EINTR` where what was read changed meanwhile: then the answer is no picture of any moment.
-    package func dump(
+    /// - Throws: `EINTR` where what was read changed meanwhile (`NLM_F_DUMP_INTR`): then the answer is no picture of any
+    ///   moment.
+    package mutating func dump(
         _ type: UInt16, family: UInt8, _ body: (inout MessageWriter) -> Void = { _ in },
         handler: (Attributes) -> Void
     ) throws(Errno) {
+        let number = sequence
+        sequence += 1
         var request = MessageWriter()
+        request.empty(family: 0, sequence: number)
         request.netfilterMessage(type, family: family, flags: NetlinkFlags.dump, body)
         try send(request)
         var failure: Errno?
         var isComplete = false
-        while !isComplete, failure == nil, let datagram = try receive(waiting: true) {
+        while !isComplete, let datagram = try receive(waiting: true) {
             Self.forEachMessage(in: datagram) { header, payload in
+                guard header.sequence == number else { return }
                 if header.flags & UInt16(NLM_F_DUMP_INTR) != 0 { failure = .interrupted }
                 switch header.type {
                 case ControlMessage.done, ControlMessage.error:

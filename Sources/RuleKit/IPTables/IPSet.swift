@@ -49,14 +49,11 @@ struct IPSet: Hashable {
         }
     }
 
-    /// What all names of ours begin with.
-    static let prefix = "mesh-"
-
     var name: String {
         switch family {
-        case nil: Self.prefix + use.stem
-        case .ipv4: Self.prefix + use.stem + "4"
-        case .ipv6: Self.prefix + use.stem + "6"
+        case nil: OwnRules.setPrefix + use.stem
+        case .ipv4: OwnRules.setPrefix + use.stem + "4"
+        case .ipv6: OwnRules.setPrefix + use.stem + "6"
         }
     }
 

@@ -20,7 +20,7 @@ extension IPTablesBackend {
     }
 
     private func uninstall(_ library: IPSetLibrary) async throws(RuleError) {
-        try await write(in: library.namespace) { saved, _ in saved.removing() }
+        try await write(families, in: library.namespace) { saved, _ in saved.removing() }
         lastLook.withLock { $0 = nil }
         let names = try await library.names()
         try await library.restore(sets.filter { names.contains($0.name) }.map { "destroy \($0.name)" })
@@ -33,7 +33,7 @@ extension IPTablesBackend {
         let created = try await library.create(needed)
         do throws(RuleError) {
             try await library.restore(strays + edit.additions + edit.removals)
-            try await write(in: library.namespace, takingDownOnFailure: true) { saved, family in
+            try await write(families(of: role), in: library.namespace, takingDownOnFailure: true) { saved, family in
                 saved.restoring(Skeleton(role: role, family: family), targets: edit.targets, family: family)
             }
         } catch {
@@ -44,7 +44,7 @@ extension IPTablesBackend {
     }
 
     private func write(_ targets: TargetEdit, in handle: NamespaceHandle?) async throws(RuleError) {
-        try await write(in: handle) { saved, family in saved.editing(targets, family: family) }
+        try await write(families, in: handle) { saved, family in saved.editing(targets, family: family) }
         lastLook.withLock { look in
             for family in families { look?.tables[family]?.note(targets, family) }
         }
@@ -60,40 +60,43 @@ extension IPTablesBackend {
     /// - Parameter takingDownOnFailure: whether what was written of it is taken away again, where nothing was before: a
     ///   table is written as one, but not all tables.
     private func write(
-        in handle: NamespaceHandle?, takingDownOnFailure: Bool = false,
+        _ families: [AddressFamily], in handle: NamespaceHandle?, takingDownOnFailure: Bool = false,
         _ document: (SavedTables, AddressFamily) -> String
     ) async throws(RuleError) {
-        let last = lastLook.withLock { $0 }
+        let last = lastLook.withLock { $0 }.flatMap { $0.holds(families) ? $0 : nil }
         var located: Located
-        if let last { located = last } else { located = try await locate(in: handle) }
+        if let last { located = last } else { located = try await locate(families, in: handle) }
         let wasEmpty = located.isEmpty
         do throws(RuleError) {
             do throws(RuleError) {
-                try await restore(located, in: handle, document)
+                try await restore(located, families, in: handle, document)
             } catch  where error.code == .refused && last != nil && !wasEmpty {
-                located = try await locate(in: handle)
-                try await restore(located, in: handle, document)
+                located = try await locate(families, in: handle)
+                try await restore(located, families, in: handle, document)
             } catch  where wasEmpty && takingDownOnFailure && IPTablesTool.lacksTables(error) {
                 guard let other = IPTablesVariant.others(than: located.variant).first,
-                    let saved = try? await save(other, in: handle)
+                    let saved = try? await save(other, families, in: handle)
                 else { throw error }
-                try await takeDown(located.variant, in: handle)
+                try await takeDown(located.variant, families, in: handle)
                 located = saved
-                try await restore(saved, in: handle, document)
+                try await restore(saved, families, in: handle, document)
             }
         } catch {
             lastLook.withLock { $0 = nil }
-            if wasEmpty, takingDownOnFailure { try? await takeDown(located.variant, in: handle) }
+            if wasEmpty, takingDownOnFailure { try? await takeDown(located.variant, families, in: handle) }
             throw error
         }
     }
 
-    private func takeDown(_ variant: IPTablesVariant, in handle: NamespaceHandle?) async throws(RuleError) {
-        try await restore(save(variant, in: handle), in: handle) { saved, _ in saved.removing() }
+    private func takeDown(
+        _ variant: IPTablesVariant, _ families: [AddressFamily], in handle: NamespaceHandle?
+    ) async throws(RuleError) {
+        try await restore(save(variant, families, in: handle), families, in: handle) { saved, _ in saved.removing() }
     }
 
     private func restore(
-        _ located: Located, in handle: NamespaceHandle?, _ document: (SavedTables, AddressFamily) -> String
+        _ located: Located, _ families: [AddressFamily], in handle: NamespaceHandle?,
+        _ document: (SavedTables, AddressFamily) -> String
     ) async throws(RuleError) {
         for family in families {
             let tool = IPTablesTool(family: family, variant: located.variant, namespace: handle)

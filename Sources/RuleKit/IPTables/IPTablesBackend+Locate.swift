@@ -12,11 +12,14 @@ struct Located: Equatable, Sendable {
     /// Lines that take elements out of sets which would never be written.
     var strays: [String] = []
 
+    /// Whether these families were looked at.
+    func holds(_ families: [AddressFamily]) -> Bool { families.allSatisfy { tables[$0] != nil } }
+
     var isEmpty: Bool { tables.values.allSatisfy(\.isEmpty) }
 }
 
 extension IPTablesBackend {
-    func locate(in handle: NamespaceHandle?) async throws(RuleError) -> Located {
+    func locate(_ families: [AddressFamily], in handle: NamespaceHandle?) async throws(RuleError) -> Located {
         let host = await IPTablesVariant.ofHost { program in
             (try? await IPTablesTool.run(program, ["--version"], in: nil, operation: "run \(program)")) ?? ""
         }
@@ -24,7 +27,7 @@ extension IPTablesBackend {
         var failure: RuleError?
         if let host {
             do throws(RuleError) {
-                found = try await save(host, in: handle)
+                found = try await save(host, families, in: handle)
                 if let found, !found.isEmpty { return found }
             } catch  where error.code == .kernelLacksSupport || error.code == .toolMissing {
                 failure = error
@@ -33,7 +36,7 @@ extension IPTablesBackend {
         for other in IPTablesVariant.others(than: host) {
             if found != nil, try await !mayHaveTables(other, in: handle) { continue }
             // Where the host's own works, what the other says matters only if it says something.
-            guard let saved = try? await save(other, in: handle) else { continue }
+            guard let saved = try? await save(other, families, in: handle) else { continue }
             if found == nil || !saved.isEmpty { return saved }
         }
         if let found { return found }
@@ -44,7 +47,9 @@ extension IPTablesBackend {
     }
 
     /// One process for each family.
-    func save(_ variant: IPTablesVariant, in handle: NamespaceHandle?) async throws(RuleError) -> Located {
+    func save(
+        _ variant: IPTablesVariant, _ families: [AddressFamily], in handle: NamespaceHandle?
+    ) async throws(RuleError) -> Located {
         var located = Located(variant: variant, tables: [:])
         for family in families {
             located.tables[family] = try await IPTablesTool(family: family, variant: variant, namespace: handle).save()

@@ -1,31 +1,39 @@
 import IPVSKit
 
 extension IPTablesBackend {
-    /// With more ports than that whose ``PortRule/twin`` is another, none is translated to it.
+    /// So many ports are translated to their ``PortRule/twin``, since each costs a rule that every new connection meets.
     static let mostTwins = 16
+
+    /// The marks of those that are: the lowest, so that publishing one more takes it from none but where its mark is one
+    /// that has become free.
+    private static func twins(of rules: RuleSet) -> Set<FirewallMark> {
+        let marks = rules.ports.values.filter { $0.twin != nil }.map(\.mark)
+        return Set(marks.sorted { $0.rawValue < $1.rawValue }.prefix(mostTwins))
+    }
 
     /// What the kernel should hold for rules. Pure.
     public func render(_ rules: RuleSet) -> RenderedRules {
-        guard !rules.isEmpty else { return RenderedRules(role: nil, elements: [], order: [], expanded: [], behind: []) }
+        guard !rules.isEmpty else { return RenderedRules(role: nil) }
         guard case .balancer(let detour) = rules.role else {
-            return RenderedRules(role: rules.role, elements: [], order: [], expanded: [], behind: [])
+            return RenderedRules(role: rules.role)
         }
         let sets = IPSet.all(families)
         let targets = families.map(TargetRule.set)
         let afterTargets = sets.firstIndex { $0.use == .allowed } ?? sets.endIndex
         var result = RenderedRules(
-            role: rules.role, elements: [],
+            role: rules.role,
             order: sets[..<afterTargets].map(\.name) + targets + sets[afterTargets...].map(\.name),
             expanded: Set(sets.filter(\.use.hasPorts).map(\.name)),
+            translating: Dictionary(uniqueKeysWithValues: families.map { (TargetRule.set($0), $0) }),
             behind: Set(sets.filter(\.use.isBehind).map(\.name)))
-        // Each costs a rule that every new connection meets.
-        let hasTwins = rules.ports.values.count { $0.twin != nil } <= Self.mostTwins
+        let twins = Self.twins(of: rules)
         for family in families {
             var elements = ElementList(family: family)
             // What is balanced elsewhere is translated there.
             for (binding, rule) in rules.ports {
-                let target = rule.target ?? (hasTwins ? rule.twin : nil)
-                elements.add(binding, rule, target: detour?.scope == .everything ? nil : target)
+                let target = rule.target ?? (twins.contains(rule.mark) ? rule.twin : nil)
+                let isTranslated = detour?.scope != .everything && rule.families.contains(family)
+                elements.add(binding, rule, target: isTranslated ? target : nil)
             }
             for (address, mark) in rules.virtualAddresses where address.family == family {
                 elements.insert(.virtualAddresses, address: address, value: .mark(mark))
@@ -33,7 +41,7 @@ extension IPTablesBackend {
             for path in rules.masqueraded where path.task.family == family {
                 elements.insert(.sourceNAT, mark: path.mark, address: path.task)
             }
-            for prefix in rules.hairpins where prefix.family == family {
+            for prefix in rules.hairpins.outermost where prefix.family == family {
                 for prefix in prefix.ofHash { elements.insert(.hairpins, prefix: prefix) }
             }
             for task in rules.tasks where task.family == family { elements.insert(.tasks, address: task) }
@@ -69,7 +77,7 @@ private struct ElementList {
         insert(binding.address == nil ? marked : .markedAt, binding, value: .mark(rule.mark))
         if let networks = rule.allowed {
             insert(binding.address == nil ? restricted : .restrictedAt, binding)
-            for network in networks where network.family == family {
+            for network in networks.outermost where network.family == family {
                 for prefix in network.ofHash {
                     insert(
                         binding.address == nil ? .allowed : .allowedAt, transport: binding.transport,

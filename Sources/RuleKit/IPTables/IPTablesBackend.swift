@@ -29,6 +29,14 @@ public struct IPTablesBackend: RuleBackend {
         self.families = families
     }
 
+    /// Those that a role has chains in: each costs a program at every look.
+    func families(of role: RuleRole) -> [AddressFamily] {
+        switch role {
+        case .balancer: families
+        case .turnaround(let node): families.filter { $0 == node.family }
+        }
+    }
+
     /// The sets there are, in the order of ``RenderedRules/order``.
     var sets: [IPSet] { IPSet.all(families) }
 
@@ -45,10 +53,11 @@ public struct IPTablesBackend: RuleBackend {
         }
     }
 
-    /// What is in the kernel of what is ours. One iptables-save for each family.
+    /// What is in the kernel of what is ours. One iptables-save for each family of the role.
     public func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules {
         let handle = try open()
-        let located = try await locate(in: handle)
+        let families = families(of: role)
+        let located = try await locate(families, in: handle)
         lastLook.withLock { $0 = located }
 
         var faults: [RuleFault] = []
@@ -72,7 +81,7 @@ public struct IPTablesBackend: RuleBackend {
                 throw RuleError(
                     code: .refused, operation: "use ipset set \(set.name)",
                     reason: "it exists as \(found.definition), not as \(set.definition)",
-                    hint: "meshctl owns the sets whose names begin with \(IPSet.prefix): rename or destroy it")
+                    hint: "meshctl owns the sets whose names begin with \(OwnRules.setPrefix): rename or destroy it")
             }
             faults += found.strays.map { RuleFault("ipset \(set.name): element not ours: \($0)") }
             elements.formUnion(found.elements.coalesced())

@@ -22,15 +22,15 @@ struct SavedTables: Equatable, Sendable {
         for line in text.utf8.split(separator: UInt8(ascii: "\n")).map(Substring.init) {
             if line.hasPrefix("*") {
                 table = String(line.dropFirst())
-            } else if line.hasPrefix(":\(Skeleton.chainPrefix)") {
+            } else if line.hasPrefix(":\(OwnRules.chainPrefix)") {
                 let name = String(line.dropFirst().prefix { $0 != " " })
                 tables[table, default: Table()].chains[name, default: []] += []
             } else if line.hasPrefix("-A ") {
                 let chain = String(line.dropFirst(3).prefix { $0 != " " })
-                if chain.hasPrefix(Skeleton.chainPrefix) {
+                if chain.hasPrefix(OwnRules.chainPrefix) {
                     // Chains are declared before their rules.
                     tables[table]?.chains[chain]?.append(String(line))
-                } else if let target = Self.target(of: line), target.hasPrefix(Skeleton.chainPrefix) {
+                } else if let target = Self.target(of: line), target.hasPrefix(OwnRules.chainPrefix) {
                     tables[table, default: Table()].jumps.append((String(line), target))
                 }
             }
@@ -45,7 +45,7 @@ struct SavedTables: Equatable, Sendable {
     }
 
     private static func target(of line: Substring) -> String? {
-        guard line.contains(Skeleton.chainPrefix) else { return nil }
+        guard line.contains(OwnRules.chainPrefix) else { return nil }
         let words = line.split(separator: " ")
         guard let at = words.firstIndex(where: { $0 == "-j" || $0 == "-g" }), at + 1 < words.count else { return nil }
         return String(words[at + 1])

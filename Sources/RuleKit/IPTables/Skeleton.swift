@@ -30,7 +30,6 @@ struct Skeleton: Equatable {
             }
     }
 
-    static let chainPrefix = "MESH-"
     static let tables = ["nat", "filter", "mangle"]
 
     /// Whatever comes from the node goes back to it, from an address of this namespace.

@@ -7,7 +7,9 @@ enum TargetRule {
     static let chain = "MESH-TARGET"
 
     /// The set that an element is in which stands for a rule.
-    static func set(_ family: AddressFamily) -> String { IPSet.prefix + (family == .ipv4 ? "target4" : "target6") }
+    static func set(_ family: AddressFamily) -> String {
+        OwnRules.setPrefix + (family == .ipv4 ? "target4" : "target6")
+    }
 
     /// The rule as iptables-save prints it. The mark is looked at, too: without it IPVS would not take the packet, and
     /// the port be another than the one that was asked for.

@@ -29,11 +29,16 @@ extension NFTablesBackend {
             put(.counters, mark: mark, value: .counter(Self.counterName(binding)))
             if let allowed = rule.allowed {
                 put(.restricted, mark: mark)
-                for prefix in allowed { put(.of(prefix.family, .allowed4, .allowed6), mark: mark, prefix: prefix) }
+                for prefix in allowed.outermost {
+                    put(.of(prefix.family, .allowed4, .allowed6), mark: mark, prefix: prefix)
+                }
             }
-            if let target = rule.target ?? rule.twin {
+            guard let target = rule.target ?? rule.twin else { continue }
+            for family in rule.families where family == binding.address?.family ?? family {
                 for (offset, port) in binding.ports.enumerated() {
-                    put(.targets, mark: mark, ports: port...port, value: .port(target + UInt16(offset)))
+                    put(
+                        .of(family, .targets4, .targets6), mark: mark, ports: port...port,
+                        value: .port(target + UInt16(offset)))
                 }
             }
         }
@@ -44,10 +49,13 @@ extension NFTablesBackend {
         for path in rules.masqueraded {
             put(.of(path.task.family, .masquerade4, .masquerade6), mark: path.mark, address: path.task)
         }
-        for prefix in rules.hairpins { put(.of(prefix.family, .hairpin4, .hairpin6), prefix: prefix) }
+        for prefix in rules.hairpins.outermost { put(.of(prefix.family, .hairpin4, .hairpin6), prefix: prefix) }
         return RenderedRules(
             role: rules.isEmpty ? nil : rules.role, elements: elements, order: NFTablesSet.allCases.map(\.rawValue),
-            expanded: Set(NFTablesSet.expanded.map(\.rawValue)), behind: Set(NFTablesSet.behind.map(\.rawValue)))
+            expanded: Set(NFTablesSet.expanded.map(\.rawValue)),
+            disjoint: Set(NFTablesSet.disjoint.map(\.rawValue)),
+            translating: [NFTablesSet.targets4.rawValue: .ipv4, NFTablesSet.targets6.rawValue: .ipv6],
+            behind: Set(NFTablesSet.behind.map(\.rawValue)))
     }
 
     /// `tcp-1080`, `udp-1000-1010`, `tcp-1080-at-192.168.5.1`: what `nft` takes for a name.

@@ -28,7 +28,8 @@ public struct NFTablesBackend: RuleBackend {
             let sets = NFTablesSet.allCases.filter { set in
                 listing.blocks[set.heading] == NFTablesListing.of(set)
             }
-            return (listing, try NFTablesElements().read(sets))
+            var elements = try NFTablesElements()
+            return (listing, try elements.read(sets))
         }
         guard let (listing, elements) = found else { return ObservedRules() }
         let faults = try await faults(of: listing, role)
@@ -46,7 +47,7 @@ public struct NFTablesBackend: RuleBackend {
                 case .uninstall:
                     // Made first where it has gone meanwhile.
                     _ = try NFTablesLibrary.run(
-                        "table \(NFTablesSkeleton.table)\ndelete table \(NFTablesSkeleton.table)\n",
+                        "table \(OwnRules.table)\ndelete table \(OwnRules.table)\n",
                         operation: "delete the nftables rules")
                     return
                 case .put(let element, let replaced):
@@ -56,7 +57,8 @@ public struct NFTablesBackend: RuleBackend {
                 }
             }
             guard !(removed.isEmpty && added.isEmpty) else { return }
-            try NFTablesElements().commit(removing: removed, putting: added)
+            var elements = try NFTablesElements()
+            try elements.commit(removing: removed, putting: added)
         }
     }
 
@@ -67,7 +69,7 @@ public struct NFTablesBackend: RuleBackend {
         if found?.isDormant == true {
             // Not together with what follows: Linux refuses to wake a table whose chains change (EINVAL).
             _ = try NFTablesLibrary.run(
-                "add table \(NFTablesSkeleton.table)\n", operation: "wake the nftables table")
+                "add table \(OwnRules.table)\n", operation: "wake the nftables table")
         }
         let obstacles = found?.removing(allBut: NFTablesListing(wanted)) ?? []
         do throws(RuleError) {

@@ -10,9 +10,8 @@ import SystemPackage
 struct NFTablesElements: ~Copyable {
     private static let subsystem = UInt16(10)  // NFNL_SUBSYS_NFTABLES
     private static let family = UInt8(1)  // NFPROTO_INET
-    private static let table = "meshctl"
 
-    private let socket: NetfilterSocket
+    private var socket: NetfilterSocket
 
     init() throws(RuleError) {
         do throws(Errno) {
@@ -25,13 +24,13 @@ struct NFTablesElements: ~Copyable {
     // MARK: Reading
 
     /// Everything that is in the sets.
-    func read(_ sets: [NFTablesSet]) throws(RuleError) -> Set<SetElement> {
+    mutating func read(_ sets: [NFTablesSet]) throws(RuleError) -> Set<SetElement> {
         var elements: Set<SetElement> = []
         for set in sets { elements.formUnion(try read(set)) }
         return elements
     }
 
-    private func read(_ set: NFTablesSet) throws(RuleError) -> [SetElement] {
+    private mutating func read(_ set: NFTablesSet) throws(RuleError) -> [SetElement] {
         // Read again where it changed meanwhile; who holds the mesh's lock is alone with it, so this ends.
         var attempts = 0
         while true {
@@ -50,7 +49,7 @@ struct NFTablesElements: ~Copyable {
             } catch {
                 attempts += 1
                 if error == .interrupted, attempts < 20 { continue }
-                throw Self.refusal(error, operation: "read \(set.heading) of nft table \(NFTablesSkeleton.table)")
+                throw Self.refusal(error, operation: "read \(set.heading) of nft table \(OwnRules.table)")
             }
         }
     }
@@ -59,19 +58,22 @@ struct NFTablesElements: ~Copyable {
     private static func joined(_ found: [NFTablesWireElement], in set: NFTablesSet) -> [SetElement] {
         if NFTablesSet.expanded.contains(set) { return Array(found.map(\.element).coalesced()) }
         guard set.isInterval, set.key == [.port] else { return found.map(\.element) }
-        let sorted = found.sorted { ($0.port, $0.isEnd ? 0 : 1) < ($1.port, $1.isEnd ? 0 : 1) }
-        return sorted.indices.compactMap { index in
-            let begin = sorted[index]
-            guard !begin.isEnd else { return nil }
-            let next = index + 1 < sorted.count ? sorted[index + 1].port : nil
-            return begin.element.with(ports: begin.port...(next.map { max($0 - 1, begin.port) } ?? .max))
-        }
+        let sorted = found.filter { $0.element.stray == nil }
+            .sorted { ($0.port, $0.isEnd ? 0 : 1) < ($1.port, $1.isEnd ? 0 : 1) }
+        let strays = found.map(\.element).filter { $0.stray != nil }
+        return strays
+            + sorted.indices.compactMap { index in
+                let begin = sorted[index]
+                guard !begin.isEnd else { return nil }
+                let next = index + 1 < sorted.count ? sorted[index + 1].port : nil
+                return begin.element.with(ports: begin.port...(next.map { max($0 - 1, begin.port) } ?? .max))
+            }
     }
 
     // MARK: Writing
 
     /// Takes elements out and puts others in, all or nothing. Counters come and go with the elements that name them.
-    func commit(removing removed: [SetElement], putting added: [SetElement]) throws(RuleError) {
+    mutating func commit(removing removed: [SetElement], putting added: [SetElement]) throws(RuleError) {
         // What each message of the batch is about, for the message of the one that is refused.
         var subjects: [String] = []
         do throws(NetfilterSocket.Refusal) {
@@ -96,18 +98,20 @@ struct NFTablesElements: ~Copyable {
             }
         } catch {
             let subject = error.index.flatMap { $0 < subjects.count ? subjects[$0] : nil } ?? "write the elements"
-            throw Self.refusal(error.errno, operation: "\(subject) of nft table \(NFTablesSkeleton.table)")
+            throw Self.refusal(error.errno, operation: "\(subject) of nft table \(OwnRules.table)")
         }
     }
 
-    /// By set, and at most as many as an attribute has room for: 64 KiB.
+    /// An attribute has room for 64 KiB, which no so many elements fill.
+    private static let batch = 400
+
+    /// By set, each as the kernel holds it, and no more at a time than an attribute has room for.
     private static func inBatches(_ elements: [SetElement]) -> [(NFTablesSet, ArraySlice<SetElement>)] {
         let bySet = Dictionary(grouping: elements, by: \.set)
         return NFTablesSet.allCases.flatMap { set in
-            let list = bySet[set.rawValue] ?? []
-            // Ports that stand one by one are as many elements as there are ports.
-            let size = list.contains { ($0.ports?.count ?? 1) > 1 && !set.isInterval } ? 1 : 400
-            return stride(from: 0, to: list.count, by: size).map { (set, list[$0..<min($0 + size, list.count)]) }
+            let elements = bySet[set.rawValue] ?? []
+            let list = set.isInterval ? elements : elements.flatMap(\.byPort)
+            return stride(from: 0, to: list.count, by: batch).map { (set, list[$0..<min($0 + batch, list.count)]) }
         }
     }
 
@@ -127,7 +131,7 @@ struct NFTablesElements: ~Copyable {
     private static func put(counter name: String, _ message: nf_tables_msg_types, to batch: inout MessageWriter) {
         let isRemoval = message == NFT_MSG_DELOBJ
         batch.netfilterMessage(type(message), family: family, flags: isRemoval ? 0 : NetlinkFlags.create) { writer in
-            writer.put(Int(NFTA_OBJ_TABLE.rawValue), string: table)
+            writer.put(Int(NFTA_OBJ_TABLE.rawValue), string: OwnRules.tableName)
             writer.put(Int(NFTA_OBJ_NAME.rawValue), string: name)
             writer.put(Int(NFTA_OBJ_TYPE.rawValue), bigEndian: UInt32(NFT_OBJECT_COUNTER))
             if !isRemoval { writer.nest(Int(NFTA_OBJ_DATA.rawValue)) { _ in } }
@@ -135,7 +139,7 @@ struct NFTablesElements: ~Copyable {
     }
 
     private static func name(_ set: NFTablesSet, in writer: inout MessageWriter) {
-        writer.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), string: table)
+        writer.put(Int(NFTA_SET_ELEM_LIST_TABLE.rawValue), string: OwnRules.tableName)
         writer.put(Int(NFTA_SET_ELEM_LIST_SET.rawValue), string: set.rawValue)
     }
 
@@ -161,6 +165,12 @@ extension NFTablesWireElement {
 }
 
 extension SetElement {
+    /// One element for each of its ports.
+    fileprivate var byPort: [SetElement] {
+        guard let ports, ports.count > 1 else { return [self] }
+        return ports.map { with(ports: $0...$0) }
+    }
+
     fileprivate var counter: String? {
         if case .counter(let name) = value { name } else { nil }
     }

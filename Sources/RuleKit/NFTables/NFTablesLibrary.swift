@@ -29,7 +29,7 @@ enum NFTablesLibrary {
     static func listing() throws(RuleError) -> NFTablesListing? {
         let text = try run("list ruleset inet", operation: "read the nftables rules")
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
-        guard let start = lines.firstIndex(where: { $0.hasPrefix("table \(NFTablesSkeleton.table) {") }) else {
+        guard let start = lines.firstIndex(where: { $0.hasPrefix("table \(OwnRules.table) {") }) else {
             return nil
         }
         return NFTablesListing(lines[start...].prefix { $0 != "}" }.joined(separator: "\n"))

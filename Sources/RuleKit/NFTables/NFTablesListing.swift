@@ -56,10 +56,10 @@ struct NFTablesListing: Equatable {
     /// `chain prerouting` as `chain inet meshctl prerouting`; `ct helper ftp` as `ct helper inet meshctl ftp`.
     private func located(_ heading: String) -> String {
         let parts = heading.split(separator: " ")
-        return (parts.dropLast() + [NFTablesSkeleton.table[...]] + parts.suffix(1)).joined(separator: " ")
+        return (parts.dropLast() + [OwnRules.table[...]] + parts.suffix(1)).joined(separator: " ")
     }
 
-    private func fault(_ text: String) -> RuleFault { RuleFault("nft \(NFTablesSkeleton.table) \(text)") }
+    private func fault(_ text: String) -> RuleFault { RuleFault("nft \(OwnRules.table) \(text)") }
 }
 
 extension NFTablesListing {

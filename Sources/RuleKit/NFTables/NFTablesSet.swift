@@ -5,7 +5,7 @@ enum NFTablesSet: String, CaseIterable {
     case hairpin4, hairpin6
     case masquerade4, masquerade6
     case published
-    case targets
+    case targets4, targets6
     case allowed4, allowed6
     case restricted
     case counters
@@ -35,7 +35,7 @@ enum NFTablesSet: String, CaseIterable {
         case .masquerade4: [.mark, .address(.ipv4)]
         case .masquerade6: [.mark, .address(.ipv6)]
         case .published, .restricted, .counters: [.mark]
-        case .targets: [.mark, .port]
+        case .targets4, .targets6: [.mark, .port]
         case .allowed4: [.mark, .prefix(.ipv4)]
         case .allowed6: [.mark, .prefix(.ipv6)]
         case .vips4: [.address(.ipv4)]
@@ -51,7 +51,7 @@ enum NFTablesSet: String, CaseIterable {
         switch self {
         case .hairpin4, .hairpin6, .masquerade4, .masquerade6, .published, .allowed4, .allowed6, .restricted: nil
         case .counters: .counter
-        case .targets: .port
+        case .targets4, .targets6: .port
         case .vips4, .vips6, .rangesTCP, .rangesUDP, .rangesSCTP, .marks, .marksAt4, .marksAt6: .mark
         }
     }
@@ -67,6 +67,9 @@ enum NFTablesSet: String, CaseIterable {
 
     /// Those that hold each port of a range for itself.
     static let expanded: [NFTablesSet] = [.marksAt4, .marksAt6]
+
+    /// Those whose intervals are networks, none of which may overlap another: the kernel answers EEXIST.
+    static let disjoint: [NFTablesSet] = [.hairpin4, .hairpin6, .allowed4, .allowed6]
 
     /// Those that a packet meets only after IPVS has sent it on.
     static let behind: [NFTablesSet] = [.hairpin4, .hairpin6, .masquerade4, .masquerade6, .published]

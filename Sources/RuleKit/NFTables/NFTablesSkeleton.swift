@@ -16,8 +16,6 @@ struct NFTablesSkeleton: Equatable {
         }
     }
 
-    static let table = "inet meshctl"
-
     var sets: [NFTablesSet]
     var chains: [Chain]
 
@@ -56,7 +54,9 @@ struct NFTablesSkeleton: Equatable {
             Chain(name: "marking", rules: loopbackReturns + lookups.map { "meta mark set \($0)" } + [countByMark]),
             Chain(
                 name: "translate",
-                rules: ["meta l4proto { tcp, udp, sctp } dnat to :meta mark . th dport map @targets"]),
+                rules: [4, 6].map {
+                    "meta nfproto ipv\($0) meta l4proto { tcp, udp, sctp } dnat to :meta mark . th dport map @targets\($0)"
+                }),
             Chain(
                 name: "prerouting", hook: "type filter hook prerouting priority mangle",
                 rules: isElsewhere ? [] : [enter + "marking", "meta mark @restricted jump restrict"]),
@@ -124,7 +124,7 @@ struct NFTablesSkeleton: Equatable {
     /// As `nft` lists the table.
     var text: String {
         let blocks = sets.map(\.declaration) + chains.map(\.lines)
-        return "table \(Self.table) {\n" + blocks.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
+        return "table \(OwnRules.table) {\n" + blocks.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")
             + "}\n"
     }
 }

@@ -13,11 +13,14 @@ enum AddressArgument {
     }
 }
 
-/// A scheduler that the kernel can have.
+/// A scheduler that the kernel can have and a port can be published with.
 enum SchedulerArgument {
     @Sendable static func parse(_ text: String) throws -> Scheduler {
-        guard let scheduler = Scheduler.known.first(where: { $0.rawValue == text }) else {
-            throw ValidationError("the schedulers are \(Scheduler.known.map(\.rawValue).joined(separator: ", ")).")
+        let scheduler = Scheduler(rawValue: text)
+        guard Scheduler.publishable.contains(scheduler) else {
+            let reason = scheduler.unsuitability.map { "\($0); " } ?? ""
+            throw ValidationError(
+                "\(reason)the schedulers are \(Scheduler.publishable.map(\.rawValue).joined(separator: ", ")).")
         }
         return scheduler
     }

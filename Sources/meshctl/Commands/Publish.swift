@@ -34,7 +34,8 @@ struct Publish: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How a task is chosen: \(Scheduler.known.map(\.rawValue).joined(separator: ", ")).", valueName: "name"),
+            "How a task is chosen: \(Scheduler.publishable.map(\.rawValue).joined(separator: ", ")).", valueName: "name"
+        ),
         transform: SchedulerArgument.parse)
     var scheduler: Scheduler?
 

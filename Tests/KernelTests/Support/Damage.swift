@@ -126,6 +126,12 @@ struct Damage: Sendable, CustomStringConvertible {
         Damage("nft add element inet meshctl marks '{ tcp . 99 : 0x100 }'", "nftables: not marks tcp . 99 : 0x100"),
         Damage(
             """
+            nft delete element inet meshctl marks '{ tcp . 1080 }'
+            nft add element inet meshctl marks '{ tcp . 1080 : 0 }'
+            """, "nftables: marks tcp . 1080 : 0x100 (is tcp . 1080)"),
+        Damage("nft add element inet meshctl marks '{ * : 0x100 }'", "nftables: not marks * : 0x100"),
+        Damage(
+            """
             nft delete element inet meshctl ranges_udp '{ 40000-40009 }'
             nft add element inet meshctl ranges_udp '{ 40005-40020 : 0x101 }'
             """, "nftables: ranges_udp 40000-40009 : 0x101 (is 40005-40020 : 0x101)"),
@@ -133,7 +139,15 @@ struct Damage: Sendable, CustomStringConvertible {
         Damage(
             "nft add element inet meshctl allowed4 '{ 0x102 . 10.9.0.1-10.9.0.9 }'",
             "nftables: not allowed4 0x102 . 10.9.0.1-10.9.0.9"),
-        Damage("nft flush map inet meshctl targets", "nftables: targets 0x102 . 1443 : 80"),
+        Damage(
+            """
+            nft flush set inet meshctl allowed4
+            nft add element inet meshctl allowed4 '{ 0x100-0x1ff . 10.1.2.0/24 }'
+            """, "nftables: allowed4 0x102 . 10.1.0.0/16 (is 0x100-0x1ff . 10.1.2.0/24)"),
+        Damage(
+            "nft add element inet meshctl hairpin4 '{ 10.0.0.0/8 . 10.1.0.0/16 }'",
+            "nftables: not hairpin4 10.0.0.0/8 . 10.1.0.0/16"),
+        Damage("nft flush map inet meshctl targets4", "nftables: targets4 0x102 . 1443 : 80"),
         Damage(
             """
             nft delete element inet meshctl counters '{ 0x100 }'

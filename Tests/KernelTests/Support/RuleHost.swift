@@ -4,14 +4,16 @@ import TestSupport
 @testable import RuleKit
 
 /// A namespace that a backend writes its rules into, from outside.
-struct RuleHost {
+struct BackendHost<Backend: RuleBackend> {
     let namespace: TestNamespace
-    let backend: IPTablesBackend
+    let backend: Backend
 
-    static func with(_ body: (RuleHost) async throws -> Void) async throws {
+    static func with(
+        backend: (NetworkNamespace) -> Backend, _ body: (BackendHost) async throws -> Void
+    ) async throws {
         try await Topology.with { topology in
             let namespace = try await topology.namespace("node")
-            try await body(RuleHost(namespace: namespace, backend: IPTablesBackend(in: .named(namespace.name))))
+            try await body(BackendHost(namespace: namespace, backend: backend(.named(namespace.name))))
         }
     }
 
@@ -63,6 +65,14 @@ struct RuleHost {
             done
             iptables -A INPUT -m set --match-set others src -j DROP
             """)
+    }
+}
+
+typealias RuleHost = BackendHost<IPTablesBackend>
+
+extension RuleHost {
+    static func with(_ body: (RuleHost) async throws -> Void) async throws {
+        try await with(backend: { IPTablesBackend(in: $0) }, body)
     }
 }
 

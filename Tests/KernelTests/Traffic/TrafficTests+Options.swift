@@ -68,6 +68,30 @@ extension KernelTests.TrafficTests {
         }
     }
 
+    /// Lists, and networks that the node is in, one inside another, and others later.
+    @Test(arguments: RuleTool.tested) func anAllowListMayNameNestedNetworks(tool: RuleTool) async throws {
+        try await MeshHost.with(rules: tool) { host in
+            let servers = try await host.serve(80, [.tcp])
+            defer { servers.stop() }
+            try await host.configure { try $0.addTasks(of: host) }
+            let (near, far) = host.places[0]
+            let lists = [
+                ["10.0.0.0/8", "10.1.0.2"], ["10.1.0.0/24", "10.1.0.2"], ["0.0.0.0/0", "10.0.0.0/8", "::/0"],
+            ]
+            for (number, list) in (lists + lists.reversed()).enumerated() {
+                // The tasks' own networks lie in this one.
+                try await host.node.ip(["addr \(number % 2 == 0 ? "add" : "del") 10.0.5.7/8 dev v1"])
+                let options = list.flatMap { ["--allow", $0] }
+                let ran = try await host.meshctl(["publish", "1080:80", "nginx"] + options)
+                try #require(ran.status == 0, "\(list): \(ran)")
+                let answers = try await host.client.ask(.tcp, near, 1080, times: 4)
+                let seen = number % 2 == 0 ? ["10.11.0.1", "10.12.0.1"] : ["\(far)", "\(far)"]
+                #expect(answers == ["task1 \(seen[0]) 80": 2, "task2 \(seen[1]) 80": 2], "\(list)")
+                #expect(try await host.meshctl(["plan"]).status == 0, "\(list)")
+            }
+        }
+    }
+
     @Test(arguments: RuleTool.tested) func tasksSeeTheAddressThatWasAskedFor(tool: RuleTool) async throws {
         try await MeshHost.with(rules: tool) { host in
             let servers = try await host.serve(80, [.tcp, .udp])

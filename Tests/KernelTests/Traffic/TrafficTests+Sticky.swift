@@ -1,5 +1,6 @@
 import IPVSKit
 import MeshKit
+import Netlink
 import RuleKit
 import TestSupport
 import Testing
@@ -51,6 +52,85 @@ extension KernelTests.TrafficTests {
                     #expect(isEven || scheduler == "sh" || scheduler == "mh", "\(scheduler), \(transport): \(tasks)")
                 }
             }
+        }
+    }
+
+    /// A port that is translated before IPVS sees it would else be the node's own where no task takes it.
+    @Test(arguments: RuleTool.tested) func stickyPortsWithoutATaskReachNoProgramOfTheNode(tool: RuleTool) async throws {
+        try await MeshHost.with(tasks: 1, rules: tool) { host in
+            let ports: [Responder.Port] = [80, 90, 3005].map { .init(transport: .tcp, number: $0) }
+            let servers = try await host.serve(ports)
+            defer { servers.stop() }
+            let own = try await Responder("node", in: host.node, on: ports)
+            defer { own.stop() }
+            let task = host.tasks[0].link
+            try await host.configure { state in
+                for (service, base) in [("some", 1000), ("none", 2000)] as [(String, UInt16)] {
+                    try state.publish(
+                        PortBinding(base, .tcp), target: 80, service: service,
+                        options: PublishOptions(stickySeconds: 600))
+                    try state.publish(PortBinding(base + 1...base + 9, .tcp), target: 3001, service: service)
+                }
+                // To IPVS the second is to be the first, where a program of the node's listens.
+                for port: UInt16 in [90, 91] {
+                    try state.publish(PortBinding(port, .tcp), target: 80, service: "twins")
+                }
+                try state.addTask(MeshTask(address: task.far4, isLocal: true), service: "some")
+            }
+            let (over4, over6) = (host.places[0], host.places[1])
+            func expect(_ answer: String?, _ near: IPAddress, _ ports: [UInt16], from client: TestNamespace)
+                async throws
+            {
+                for port in ports {
+                    let answers = try await client.ask(.tcp, near, port)
+                    #expect(answers == [answer ?? "Connection refused": 1], "port \(port) of \(near)")
+                }
+            }
+            for client in [host.client, host.node] {
+                try await expect(nil, over4.near, [2000, 2005, 91], from: client)
+                try await expect(nil, over6.near, [1000, 1005, 2000, 2005, 91], from: client)
+            }
+            try await expect("task1 \(over4.far) 80", over4.near, [1000], from: host.client)
+            try await expect("task1 \(over4.far) 3005", over4.near, [1005], from: host.client)
+
+            try await host.configure { state in
+                try state.removeTask(task.far4, service: "some")
+                try state.addTask(MeshTask(address: task.far6, isLocal: true), service: "some")
+            }
+            try await expect(nil, over4.near, [1000, 1005], from: host.client)
+            try await expect("task1 \(over6.far) 80", over6.near, [1000], from: host.client)
+            try await expect("task1 \(over6.far) 3005", over6.near, [1005], from: host.client)
+            #expect(try await host.meshctl(["plan"]).status == 0)
+        }
+    }
+
+    /// Who connects meanwhile notices nothing, though who translates the port is another.
+    @Test(arguments: RuleTool.tested) func stickinessIsSwitchedWhileClientsConnect(tool: RuleTool) async throws {
+        try await MeshHost.with(rules: tool) { host in
+            let servers = try await host.serve(80, [.tcp])
+            defer { servers.stop() }
+            try await host.configure { state in
+                try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
+                try state.addTasks(of: host)
+            }
+            let isDone = Locked(false)
+            let (client, addresses) = (host.client, host.places.map(\.near))
+            async let answers = client.thread {
+                var answers: [String: Int] = [:]
+                while !isDone.withLock({ $0 }) {
+                    for near in addresses {
+                        answers[Request(address: near, port: 1080, endsAbruptly: true).answer(), default: 0] += 1
+                    }
+                }
+                return answers
+            }
+            for _ in 0..<soaked(50) {
+                for time in ["10m", "off"] { try await host.meshctl("publish", "1080:80", "nginx", "--sticky", time) }
+            }
+            isDone.withLock { $0 = true }
+            let seen = try await answers
+            let expected = Set(host.places.flatMap { ["task1 \($0.far) 80", "task2 \($0.far) 80"] })
+            #expect(Set(seen.keys).isSubset(of: expected), "\(seen)")
         }
     }
 

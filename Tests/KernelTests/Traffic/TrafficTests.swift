@@ -86,6 +86,28 @@ extension KernelTests {
             }
         }
 
+        /// There is no end to how long it may be: with nftables each of its ports is an element of its own.
+        @Test(arguments: RuleTool.tested) func aBoundRangeMayBeLong(tool: RuleTool) async throws {
+            try await MeshHost.with(rules: tool) { host in
+                let ports: [UInt16] = [10000, 13000, 19999]
+                let servers = try await host.serve(ports.map { Responder.Port(transport: .udp, number: $0) })
+                defer { servers.stop() }
+                try await host.configure { state in
+                    for (near, _) in host.places {
+                        try state.publish(PortBinding(10000...19999, .udp, at: near), target: 10000, service: "nginx")
+                    }
+                    try state.addTasks(of: host)
+                }
+                for (near, far) in host.places {
+                    for port in ports {
+                        let answers = try await host.client.ask(.udp, near, port, times: 4)
+                        #expect(answers == ["task1 \(far) \(port)": 2, "task2 \(far) \(port)": 2])
+                    }
+                }
+                #expect(try await host.meshctl(["plan"]).status == 0)
+            }
+        }
+
         /// Each port of a range leads to its own in the task, whether the numbers are the same or not.
         @Test(arguments: RuleTool.tested) func aRangeReachesThePortsOfTheTasksInOrder(tool: RuleTool) async throws {
             try await MeshHost.with(rules: tool) { host in

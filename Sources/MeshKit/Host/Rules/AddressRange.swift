@@ -1,4 +1,5 @@
 import IPVSKit
+import RuleKit
 
 /// Addresses of one family, as a rule has them.
 extension ClosedRange<IPAddress> {
@@ -28,17 +29,9 @@ extension ClosedRange<IPAddress> {
     }
 
     init?(prefix address: IPAddress, length: Int) {
-        guard length >= 0 else { return nil }
-        switch address.storage {
-        case .ipv4(let number):
-            guard length <= 32 else { return nil }
-            let host = length == 32 ? 0 : UInt32.max >> UInt32(length)
-            self = IPAddress(ipv4: number & ~host)...IPAddress(ipv4: number | host)
-        case .ipv6(let number):
-            guard length <= 128 else { return nil }
-            let host = length == 128 ? 0 : UInt128.max >> UInt128(length)
-            self = IPAddress(ipv6: number & ~host)...IPAddress(ipv6: number | host)
-        }
+        guard (0...(address.family == .ipv4 ? 32 : 128)).contains(length) else { return nil }
+        let prefix = IPPrefix(address, length: length)
+        self = prefix.address...prefix.lastAddress
     }
 
     /// Whether an address, of which is known that it is one of some, is in here.

@@ -1,4 +1,5 @@
 import IPVSKit
+import RuleKit
 
 /// What iptables-save and ip6tables-save print, as tables. Chains of the mesh's own are left out.
 enum IPTablesText {
@@ -103,11 +104,4 @@ enum IPTablesText {
         if let done = word { words.append(done) }
         return words
     }
-}
-
-/// What is the mesh's own among the host's rules. Where a packet of ours goes is asked of all others.
-enum OwnRules {
-    static let nftTable = "meshctl"
-
-    static func isChain(_ name: some StringProtocol) -> Bool { name.hasPrefix("MESH-") }
 }

@@ -4,6 +4,7 @@
     import Foundation
 #endif
 import IPVSKit
+import RuleKit
 
 /// What `nft -j list ruleset` prints, as tables; or several such texts. The mesh's own table is left out.
 struct NFTRuleset {
@@ -32,7 +33,7 @@ struct NFTRuleset {
             switch kind {
             case "table":
                 guard let name = Self.name(object["family"], object["name"]), !skipping.contains(name),
-                    object["name"]?.string != OwnRules.nftTable, !Self.isDormant(object), places[name] == nil
+                    name != OwnRules.table, !Self.isDormant(object), places[name] == nil
                 else { continue }
                 places[name] = tables.count
                 tables.append(RuleTable(tool: .nft, name: name, families: Self.families(object)))

@@ -7,8 +7,8 @@ import SystemPackage
     import Glibc
 #endif
 
-/// A socket to the kernel's netfilter for one call, on the thread of that call, which may block.
-struct NetfilterSocket: ~Copyable {
+/// A socket to the kernel's table of flows for one call, on the thread of that call, which may block.
+struct FlowSocket: ~Copyable {
     /// Why the call goes no further.
     enum Failure: Error, Hashable {
         case open(Errno)

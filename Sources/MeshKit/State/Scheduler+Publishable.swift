@@ -1,0 +1,16 @@
+public import IPVSKit
+
+extension Scheduler {
+    /// Those that a port can be published with.
+    public static let publishable: [Self] = known.filter { $0.unsuitability == nil }
+
+    /// Why a port cannot be published with this one; nil where it can.
+    package var unsuitability: String? {
+        guard
+            [.destinationHashing, .localityBasedLeastConnection, .localityBasedLeastConnectionWithReplication]
+                .contains(self)
+        else { return nil }
+        return "\(self) chooses by the address that clients connect to, which is the same for all of them: "
+            + "they would all go to one task"
+    }
+}
