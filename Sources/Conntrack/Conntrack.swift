@@ -51,8 +51,8 @@ public struct Conntrack: Sendable {
             self.namespace = try namespace.open()
         } catch {
             throw ConntrackError(
-                code: error.code == .notPermitted ? .notPermitted : .namespace, errno: error.errno,
-                operation: error.operation)
+                code: error.errno == .permissionDenied ? .notPermitted : .namespace, errno: error.errno,
+                operation: error.operation, hint: error.hint)
         }
         self.deadline = deadline
         self.filtersInKernel = filtersInKernel

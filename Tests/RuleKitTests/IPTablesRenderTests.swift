@@ -13,7 +13,7 @@ import Testing
     }
 
     /// A rule for each of a few is bearable; rules must not grow with the number of ports.
-    @Test func theFirstTwinsAreTranslated() {
+    @Test func twinsAreTranslatedAsLongAsTheyAreFew() {
         func rules(_ count: Int) -> Set<SetElement> {
             var rules = RuleSet()
             for index in 0...count {
@@ -26,7 +26,7 @@ import Testing
         }
         #expect(rules(1).map(\.description) == ["mesh-target4 0x101 . tcp . 1081 : 1080"])
         #expect(rules(16).count == 16)
-        #expect(rules(17) == rules(16), "one more takes it from none")
+        #expect(rules(17).isEmpty)
     }
 
     @Test func aPortIsOneElementForBothFamilies() {

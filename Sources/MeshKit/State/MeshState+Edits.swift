@@ -21,10 +21,10 @@ extension MeshState {
     ) throws(InputError) {
         try Self.validate(serviceName: name)
         try Self.validate(listening, target: target)
-        if let family = listening.address?.family,
-            let other = options.allowed?.first(where: { $0.address.family != family })
+        if let family = listening.address?.family, let allowed = options.allowed, !allowed.isEmpty,
+            !allowed.contains(where: { $0.address.family == family })
         {
-            throw InputError("\(listening) is of another family than \(other): nobody from there can reach it")
+            throw InputError("\(listening) is of another family than \(allowed[0]): nobody could reach it")
         }
         if let fault = options.scheduler?.unsuitability { throw InputError(fault) }
         if let (owner, port) = publisher(where: { $0.listening.overlaps(listening) }),

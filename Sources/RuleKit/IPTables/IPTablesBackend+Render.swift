@@ -1,15 +1,8 @@
 import IPVSKit
 
 extension IPTablesBackend {
-    /// So many ports are translated to their ``PortRule/twin``, since each costs a rule that every new connection meets.
+    /// With more ports than that whose ``PortRule/twin`` is another, none is translated to it.
     static let mostTwins = 16
-
-    /// The marks of those that are: the lowest, so that publishing one more takes it from none but where its mark is one
-    /// that has become free.
-    private static func twins(of rules: RuleSet) -> Set<FirewallMark> {
-        let marks = rules.ports.values.filter { $0.twin != nil }.map(\.mark)
-        return Set(marks.sorted { $0.rawValue < $1.rawValue }.prefix(mostTwins))
-    }
 
     /// What the kernel should hold for rules. Pure.
     public func render(_ rules: RuleSet) -> RenderedRules {
@@ -26,12 +19,13 @@ extension IPTablesBackend {
             expanded: Set(sets.filter(\.use.hasPorts).map(\.name)),
             translating: Dictionary(uniqueKeysWithValues: families.map { (TargetRule.set($0), $0) }),
             behind: Set(sets.filter(\.use.isBehind).map(\.name)))
-        let twins = Self.twins(of: rules)
+        // Each costs a rule that every new connection meets.
+        let hasTwins = rules.ports.values.count { $0.twin != nil } <= Self.mostTwins
         for family in families {
             var elements = ElementList(family: family)
             // What is balanced elsewhere is translated there.
             for (binding, rule) in rules.ports {
-                let target = rule.target ?? (twins.contains(rule.mark) ? rule.twin : nil)
+                let target = rule.target ?? (hasTwins ? rule.twin : nil)
                 let isTranslated = detour?.scope != .everything && rule.families.contains(family)
                 elements.add(binding, rule, target: isTranslated ? target : nil)
             }

@@ -47,7 +47,7 @@ public struct IPTablesBackend: RuleBackend {
             return try namespace.open()
         } catch {
             throw RuleError(
-                code: error.code == .notPermitted ? .notPermitted : .refused,
+                code: error.errno == .permissionDenied ? .notPermitted : .refused,
                 operation: "enter network namespace \(namespace)",
                 reason: "\(error)")
         }
