@@ -160,25 +160,32 @@ extension IPVSContract {
     }
 
     private static func isReadWholeOrNotAtAll(_ ids: [VirtualService.ID], of ipvs: IPVS) async throws {
-        // Each pass adds a destination to one service after the other, then removes it in the same order.
-        let destinations = ids.map { Destination($0.family == .ipv4 ? "10.3.0.1" : "fd03::1", port: 80) }
-        for id in ids { try await ipvs.create(VirtualService(id: id)) }
+        // Each pass gives the destination of one service after the other a weight that none had before: what was once
+        // is never again, so that two moments cannot be taken for one.
+        func destination(of id: VirtualService.ID, weight: UInt32) -> Destination {
+            Destination(id.family == .ipv4 ? "10.3.0.1" : "fd03::1", port: 80, weight: weight)
+        }
+        for id in ids {
+            try await ipvs.create(VirtualService(id: id))
+            try await ipvs.create(destination(of: id, weight: 0), of: id)
+        }
         let changing = Task {
-            while !Task.isCancelled {
-                try await ipvs.perform(zip(destinations, ids).map { .createDestination($0, of: $1) }).get()
-                try await ipvs.perform(zip(destinations, ids).map { .deleteDestination($0.id, of: $1) }).get()
-                try await Task.sleep(for: .milliseconds(5))
+            for weight in (1 as UInt32)... {
+                if Task.isCancelled { return }
+                let changes = ids.map { Change.updateDestination(destination(of: $0, weight: weight), of: $0) }
+                try await ipvs.perform(changes).get()
+                try await Task.sleep(for: .milliseconds(30))
             }
         }
         var seen = 0
         for _ in 0..<50 {
             do {
                 let table = try await ipvs.table()
-                let counts = ids.map { table[$0]?.destinations.count }
+                let weights = ids.compactMap { table[$0]?.destinations.values.first?.weight }
                 // The kernel may stop between any two changes, for as long as it likes: what there was at some moment
-                // is that the first so many services have it and the rest have not, or the other way round.
-                let steps = zip(counts, counts.dropFirst()).filter { $0 != $1 }
-                #expect(steps.count <= 1, "\(counts)")
+                // is that the first so many have the new weight and the rest the one before.
+                #expect(weights.count == ids.count && weights == weights.sorted(by: >), "\(weights)")
+                #expect(weights.first.map { $0 - weights.last! <= 1 } == true, "\(weights)")
                 seen += 1
             } catch {
                 #expect(error.code == .inconsistent)

@@ -6,7 +6,8 @@ extension IPVS {
     /// The whole table as one value: every service and destination, without counters.
     ///
     /// Consistent: the kernel lets a table change while it is read, and does not say so. So it is read until two
-    /// readings in a row are alike, which a table that rests is at once.
+    /// readings in a row are alike, which a table that rests is at once. What is changed and changed back between the two
+    /// goes unseen: the kernel numbers no changes.
     ///
     /// The fastest way there is to a whole table: IPv4 services and their destinations are read by the older interface
     /// (`getsockopt`), and by netlink only what that does not tell. For counters see ``status()``.
