@@ -8,7 +8,9 @@ import Testing
 #endif
 
 /// The engine against kernels that are closures: slow, mute, stuck and wrong ones.
-@Suite(.timeLimit(.minutes(1))) struct NetlinkClientTests {
+///
+/// One after the other: some start hundreds of calls, and others look at how soon something happens.
+@Suite(.serialized, .timeLimit(.minutes(1))) struct NetlinkClientTests {
     private static func messages(_ count: Int) -> Messages {
         Messages(count) { range, writer in
             for _ in range { writer.message(command: 1, version: 1) }
