@@ -27,7 +27,7 @@ extension Mesh {
             }
             let survey = await HostSurvey(on: observed.node)
             if !force { try survey.refuseConflicts(port, of: owner) }
-            return Surveyed(survey: survey, node: observed.node, ports: [port], tasks: owner.tasks)
+            return Surveyed(survey: survey, ports: [port], tasks: owner.tasks)
         }
     }
 
@@ -40,15 +40,13 @@ extension Mesh {
             guard !tasks.contains(where: { $0.address.family == task.address.family }),
                 let ports = state.services[service]?.ports.filter({ $0.isFor(task) }), !ports.isEmpty
             else { return nil }
-            return Surveyed(
-                survey: await HostSurvey(on: observed.node), node: observed.node, ports: ports, tasks: [task])
+            return Surveyed(survey: await HostSurvey(on: observed.node), ports: ports, tasks: [task])
         }
     }
 
     /// What is to be looked at, once a change is made.
     private struct Surveyed {
         var survey: HostSurvey
-        var node: NodeFacts
         var ports: [PublishedPort]
         var tasks: [MeshTask]
     }
@@ -63,9 +61,8 @@ extension Mesh {
         }
         var warnings: [String] = []
         if let found = found.withLock({ $0 }) {
-            let datapath = Compiler.compile(change.state, on: found.node)
             warnings = found.ports.flatMap {
-                found.survey.warnings($0, for: found.tasks, in: datapath, change.state.rules)
+                found.survey.warnings($0, for: found.tasks, in: change.datapath, change.state.rules)
             }
             warnings += found.survey.warnings(after: change.plan)
         }

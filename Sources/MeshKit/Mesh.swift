@@ -150,7 +150,7 @@ public struct Mesh: Sendable {
         new.settle(datapath)
         new.reservedPorts = Self.reservation(datapath, found, old).ours
         try save(&new, over: applied)
-        return MeshChange(state: new, plan: plan)
+        return MeshChange(state: new, plan: plan, datapath: datapath)
     }
 
     /// Notes what is about to be ours, and how it was before.
@@ -236,6 +236,8 @@ public struct MeshChange: Sendable {
     public var state: MeshState
     /// What was done to the kernel.
     public var plan: Plan
+    /// What the kernel holds now.
+    var datapath: Datapath
     /// Why connections to 127.0.0.1 are not balanced, where they just turned out not to be.
     public var loopbackRefusal: String?
 }
