@@ -131,8 +131,7 @@ public struct Mesh: Sendable {
         var new = wanted
         let datapath = Compiler.compile(new, on: found.node)
         let plan = Planner.plan(
-            from: found, to: datapath, before: Compiler.compile(old, on: found.node),
-            owning: Planner.Ownership(new, tool: tool))
+            from: found, to: datapath, before: old, owning: Planner.Ownership(new, tool: tool))
 
         // What is ours is written down before it is in the kernel, and struck out after it has gone from there:
         // whenever this process dies, the next pass knows what it may touch.

@@ -16,7 +16,9 @@ struct ElementDifference: Equatable {
         from found: Set<SetElement>, to wanted: Set<SetElement>, expanded: Set<String>, disjoint: Set<String> = []
     ) {
         var added = wanted.subtracting(found)
-        var removed = found.subtracting(wanted)
+        // Mostly all that was found is wanted: that can be counted, and what is counted need not be compared.
+        let kept = wanted.count - added.count
+        var removed = kept == found.count ? [] : found.subtracting(wanted)
         Self.splitRanges(&added, &removed, in: expanded)
 
         // Few are left, and of those only what has the same key but for what is an interval can be in another's way.

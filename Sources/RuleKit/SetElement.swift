@@ -50,6 +50,23 @@ public struct SetElement: Hashable, Sendable {
         self.stray = stray
     }
 
+    /// By what tells elements apart, and in few pieces: each is looked up several times in a pass, and there may be tens
+    /// of thousands.
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(set)
+        hasher.combine(
+            UInt64(mark?.rawValue ?? 0) << 32 | UInt64(ports?.lowerBound ?? 0) << 16 | UInt64(transport?.rawValue ?? 0))
+        if let address { hasher.combine(address) }
+        if let prefix { hasher.combine(prefix) }
+        if let stray { hasher.combine(stray) }
+        switch value {
+        case .mark(let mark): hasher.combine(mark)
+        case .port(let port): hasher.combine(port)
+        // Named after what the key stands for.
+        case .counter, nil: break
+        }
+    }
+
     /// The same with other ports.
     func with(ports: ClosedRange<UInt16>?) -> Self {
         var other = self

@@ -22,7 +22,7 @@ import Testing
         from found: ObservedDatapath, to state: MeshState, before: MeshState? = nil, tool: RuleTool = .nftables
     ) -> Plan {
         Planner.plan(
-            from: found, to: compile(state, on: found.node), before: before.map { compile($0, on: found.node) },
+            from: found, to: compile(state, on: found.node), before: before,
             owning: .init(state, tool: tool))
     }
 

@@ -9,24 +9,34 @@ package enum Compiler {
         var entries: [Table.Entry] = []
         let local = state.localAddresses
         let own = Set(node.addresses.map(\.address))
-        let detour = state.hasLoopback ? LoopbackDetour.detour : nil
-        datapath.rules = RuleSet(role: .balancer(detour: detour))
+        guard state.services.values.contains(where: { !$0.ports.isEmpty }) else { return datapath }
+        datapath.rules = RuleSet(role: .balancer(detour: state.makesDetour ? LoopbackDetour.detour : nil))
+        // Those that see a client's address, by whichever port.
+        var seeing: Set<IPAddress> = []
         for service in state.services.values {
             let twins = Twins(service)
+            let tasks = Dictionary(grouping: service.tasks, by: \.address.family)
             for port in service.ports {
-                let families = AddressFamily.allCases.filter { port.listening.address.map(\.family) ?? $0 == $0 }
-                let tasks = service.tasks.filter { families.contains($0.address.family) }
-                datapath.rules.ports[port.listening] = rule(port, twins, Set(tasks.map(\.address.family)))
-                entries += families.compactMap { entry(service, port, $0) }
-                let hidden = tasks.map(\.address).filter { port.hidesClient(from: $0, local: local, own: own) }
-                datapath.rules.masqueraded.formUnion(hidden.map { BalancedPath(port.mark, to: $0) })
-                datapath.rules.tasks.formUnion(tasks.map(\.address))
-                addHairpins(for: Set(tasks.map(\.address)), hidden: Set(hidden), on: node, to: &datapath)
+                var families: Set<AddressFamily> = []
+                // None where a family has no task: a kernel without IPv6 would refuse its service.
+                for (family, tasks) in tasks where port.listening.address?.family ?? family == family {
+                    families.insert(family)
+                    entries.append(entry(service, port, family, tasks))
+                    for task in tasks {
+                        datapath.rules.tasks.insert(task.address)
+                        if port.hidesClient(from: task.address, local: local, own: own) {
+                            datapath.rules.masqueraded.insert(BalancedPath(port.mark, to: task.address))
+                        } else {
+                            seeing.insert(task.address)
+                        }
+                    }
+                }
+                datapath.rules.ports[port.listening] = rule(port, twins, families)
             }
         }
-        guard !datapath.rules.ports.isEmpty else { return Datapath() }
+        addHairpins(for: datapath.rules.tasks, seeing: seeing, on: node, to: &datapath)
         datapath.ipvs = Table(entries)
-        if detour != nil {
+        if state.makesDetour {
             datapath.detour = RuleSet(role: .turnaround(node: LoopbackDetour.nodeAddress))
         }
         datapath.sysctls = sysctls(entries, on: node)
@@ -84,14 +94,11 @@ package enum Compiler {
         }
     }
 
-    /// The service for one port and family; none where the family has no task, since a kernel without IPv6 would
-    /// refuse it.
+    /// The service for one port and family.
     private static func entry(
-        _ service: MeshState.Service, _ port: PublishedPort, _ family: AddressFamily
-    ) -> Table.Entry? {
-        let tasks = service.tasks.filter { $0.address.family == family }
-        guard !tasks.isEmpty else { return nil }
-        return Table.Entry(
+        _ service: MeshState.Service, _ port: PublishedPort, _ family: AddressFamily, _ tasks: [MeshTask]
+    ) -> Table.Entry {
+        Table.Entry(
             VirtualService(
                 id: .firewallMark(port.mark, family), scheduler: service.scheduler, flags: flags(service.scheduler),
                 persistence: port.stickySeconds.map { .init(timeoutSeconds: $0) }),
@@ -108,13 +115,13 @@ package enum Compiler {
 
     /// A task that sees its neighbour's address, or its own, would answer past the node, or not at all.
     ///
-    /// - Parameter hidden: those that see no client's address anyway.
+    /// - Parameter seeing: those that see a client's address at all.
     private static func addHairpins(
-        for tasks: Set<IPAddress>, hidden: Set<IPAddress>, on node: NodeFacts, to datapath: inout Datapath
+        for tasks: Set<IPAddress>, seeing: Set<IPAddress>, on node: NodeFacts, to datapath: inout Datapath
     ) {
         for task in tasks where !node.isOwn(task) {
             for (prefix, interface) in node.networks(of: task) {
-                if !hidden.contains(task) { datapath.rules.hairpins.insert(prefix) }
+                if seeing.contains(task) { datapath.rules.hairpins.insert(prefix) }
                 // Where the bridge's packets go through the rules, too, the answer of a task to itself is turned back
                 // to it within the bridge, which gives no packet back to the port that it came by.
                 guard node.filtersBridges, let ports = node.bridgePorts[interface] else { continue }

@@ -6,16 +6,15 @@ package enum Planner {
     /// What a packet meets last is put up first and taken down last, so that no packet meets half a path.
     ///
     /// - Parameters:
-    ///   - before: what the kernel should have held so far, if it is not what it should hold now; its UDP ports that
-    ///     are none any more leave flows behind.
+    ///   - before: what was asked for so far, if it is not what is asked for now; its UDP ports that are none any more
+    ///     leave flows behind.
     ///   - state: whose marks, tool and settings are ours; all else is left alone.
     package static func plan(
-        from found: ObservedDatapath, to wanted: Datapath, before: Datapath? = nil, owning state: Ownership
+        from found: ObservedDatapath, to wanted: Datapath, before: MeshState? = nil, owning state: Ownership
     ) -> Plan {
-        let before = before ?? wanted
         var found = found
         // Where nobody may look at it, it is as it was to be; but one that was not to be is none.
-        if found.detour == .hidden, before.detour == nil { found.detour = .absent }
+        if found.detour == .hidden, !(before?.makesDetour ?? (wanted.detour != nil)) { found.detour = .absent }
         let ours = found.table.filter { id in id.firewallMark.map(state.marks.contains) ?? false }
         let ipvs = Table.changes(from: ours, to: wanted.ipvs)
         let backend = state.tool.backend()
@@ -51,7 +50,7 @@ package enum Planner {
             }
         }
         steps += StaleFlows.all(
-            from: before, to: wanted, rules: rules.additions, ipvs: ipvs, pending: state.staleFlows
+            of: wanted, before: before?.bindings(of: .udp) ?? [], rules: rules.additions, ipvs: ipvs, pending: state.staleFlows
         ).map(Plan.Step.flows)
         return Plan(steps: steps)
     }

@@ -8,21 +8,23 @@ extension StaleFlows {
     /// conntrack would send what follows after it. So it is with the first task of a family, whose service is made, and
     /// with the last. Of another task that leaves, its own.
     ///
-    /// - Parameter pending: ports of which an earlier pass may have left some.
+    /// - Parameters:
+    ///   - before: the UDP ports that were published so far.
+    ///   - pending: ports of which an earlier pass may have left some.
     static func all(
-        from before: Datapath, to wanted: Datapath, rules: [RuleChange], ipvs: [Change], pending: Set<PortBinding> = []
+        of wanted: Datapath, before: [PortBinding], rules: [RuleChange], ipvs: [Change], pending: Set<PortBinding> = []
     ) -> [StaleFlows] {
         var flows = Dictionary(
             uniqueKeysWithValues: pending.map { ($0, StaleFlows(binding: $0, tasks: nil)) })
         let marked = marks(in: rules)
-        for (binding, rule) in wanted.rules.ports where binding.transport == .udp {
-            if marked?.contains(rule.mark) ?? true { flows[binding] = StaleFlows(binding: binding, tasks: nil) }
-        }
-        for binding in before.rules.ports.keys
-        where binding.transport == .udp && wanted.rules.ports[binding] == nil {
+        let ports = wanted.rules.ports.filter { $0.key.transport == .udp }
+        for (binding, rule) in ports where marked?.contains(rule.mark) ?? true {
             flows[binding] = StaleFlows(binding: binding, tasks: nil)
         }
-        let bindings = Dictionary(wanted.rules.ports.map { ($1.mark, $0) }) { first, _ in first }
+        for binding in before where ports[binding] == nil {
+            flows[binding] = StaleFlows(binding: binding, tasks: nil)
+        }
+        let bindings = Dictionary(ports.map { ($1.mark, $0) }) { first, _ in first }
         for change in ipvs {
             let (service, task): (VirtualService.ID, IPAddress?)
             switch change {
@@ -31,9 +33,7 @@ extension StaleFlows {
             case .deleteDestination(let destination, let id): (service, task) = (id, destination.address)
             case .updateService, .createDestination, .updateDestination: continue
             }
-            guard let binding = service.firewallMark.flatMap({ bindings[$0] }), binding.transport == .udp else {
-                continue
-            }
+            guard let binding = service.firewallMark.flatMap({ bindings[$0] }) else { continue }
             var stale = flows[binding] ?? StaleFlows(binding: binding, tasks: [])
             if let task { stale.tasks?.insert(task) } else { stale.tasks = nil }
             flows[binding] = stale

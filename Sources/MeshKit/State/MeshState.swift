@@ -79,6 +79,14 @@ public struct MeshState: Equatable, Sendable, Codable {
         formerRules = nil
     }
 
+    /// What is published of a protocol.
+    func bindings(of transport: TransportProtocol) -> [PortBinding] {
+        services.values.flatMap { $0.ports.map(\.listening).filter { $0.transport == transport } }
+    }
+
+    /// Whether connections to 127.0.0.1 go through a namespace of their own.
+    var makesDetour: Bool { hasLoopback && services.values.contains { !$0.ports.isEmpty } }
+
     /// Addresses behind this node. One task that says so speaks for all that have its address: an address is
     /// behind this node or is not.
     public var localAddresses: Set<IPAddress> {

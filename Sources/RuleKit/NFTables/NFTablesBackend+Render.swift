@@ -4,6 +4,7 @@ extension NFTablesBackend {
     /// What our table should hold for rules. Pure.
     public func render(_ rules: RuleSet) -> RenderedRules {
         var elements: Set<SetElement> = []
+        elements.reserveCapacity(3 * rules.ports.count + rules.masqueraded.count)
         func put(
             _ set: NFTablesSet, mark: FirewallMark? = nil, transport: TransportProtocol? = nil,
             ports: ClosedRange<UInt16>? = nil, address: IPAddress? = nil, prefix: IPPrefix? = nil,

@@ -26,11 +26,13 @@ struct NFTablesElements: ~Copyable {
     /// Everything that is in the sets.
     mutating func read(_ sets: [NFTablesSet]) throws(RuleError) -> Set<SetElement> {
         var elements: Set<SetElement> = []
-        for set in sets { elements.formUnion(try read(set)) }
+        for set in sets { try read(set, into: &elements) }
         return elements
     }
 
-    private mutating func read(_ set: NFTablesSet) throws(RuleError) -> [SetElement] {
+    private mutating func read(
+        _ set: NFTablesSet, into elements: inout Set<SetElement>
+    ) throws(RuleError) {
         // Read again where it changed meanwhile; who holds the mesh's lock is alone with it, so this ends.
         var attempts = 0
         while true {
@@ -39,13 +41,14 @@ struct NFTablesElements: ~Copyable {
                 try socket.dump(Self.type(NFT_MSG_GETSETELEM), family: Self.family) { writer in
                     Self.name(set, in: &writer)
                 } handler: { message in
-                    guard let list = message.first(Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue)) else { return }
-                    var elements = list.nested
-                    while let element = elements.next() {
+                    guard var list = message.first(Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue))?.nested else { return }
+                    while let element = list.next() {
                         if let element = NFTablesWireElement(element.nested, in: set) { found.append(element) }
                     }
                 }
-                return Self.joined(found, in: set)
+                elements.reserveCapacity(elements.count + found.count)
+                elements.formUnion(Self.joined(found, in: set))
+                return
             } catch {
                 attempts += 1
                 if error == .interrupted, attempts < 20 { continue }
