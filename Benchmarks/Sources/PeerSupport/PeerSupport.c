@@ -105,12 +105,22 @@ static double now(void) {
     return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
 }
 
-/* By the name that `ip netns add` gave it. */
-static void enter(const char *namespace) {
-    char path[300];
-    snprintf(path, sizeof path, "/run/netns/%s", namespace);
+static int open_namespace(const char *path) {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0 || setns(descriptor, CLONE_NEWNET) < 0) die("cannot enter the namespace %s", namespace);
+    if (descriptor < 0) die("cannot open the namespace %s", path);
+    return descriptor;
+}
+
+static void enter(int namespace) {
+    if (setns(namespace, CLONE_NEWNET) < 0) die("cannot enter a namespace");
+}
+
+/* By the name that `ip netns add` gave it. */
+static void enter_named(const char *name) {
+    char path[300];
+    snprintf(path, sizeof path, "/run/netns/%s", name);
+    int descriptor = open_namespace(path);
+    enter(descriptor);
     close(descriptor);
 }
 
@@ -119,13 +129,14 @@ int peer_main(const struct peer *peer) {
     char line[512], namespace[256];
     unsigned services, each;
 
+    const int home = open_namespace("/proc/self/ns/net");
     setvbuf(stdout, NULL, _IOLBF, 0);
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = 0;
         errno = 0;
         double start = now();
         if (sscanf(line, "open %255s %u %u", namespace, &services, &each) == 3) {
-            enter(namespace);
+            enter_named(namespace);
             wanted = make_table(services, each, 1);
             changed = make_table(services, each, 2);
             other = make_table(services, each, 2);
@@ -154,6 +165,8 @@ int peer_main(const struct peer *peer) {
             printf("%.9f %zu\n", now() - start, changes);
         } else if (!strcmp(line, "close")) {
             peer->close();
+            /* A namespace lives on, its table and all, for as long as a process is in it. */
+            enter(home);
             table_free(&wanted);
             table_free(&changed);
             table_free(&dumped);
