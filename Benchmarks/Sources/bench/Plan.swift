@@ -52,7 +52,7 @@ enum Peer: String, CaseIterable {
 struct Plan {
     var runs: [(size: Size, peers: [Peer])]
     /// Measured pairs, after one that is not. Even: ours comes first in one half of them, theirs in the other.
-    var pairs = 6
+    var pairs = 10
 
     static let full = Plan(runs: [
         (Size(services: 100, destinations: 10), Peer.allCases),
