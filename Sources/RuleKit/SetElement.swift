@@ -25,11 +25,25 @@ public struct SetElement: Hashable, Sendable {
     /// The address, where it is part of the key.
     public var address: IPAddress?
     /// The network, where it is part of the key.
-    public var prefix: IPPrefix?
+    public var prefix: IPPrefix? {
+        get { if case .prefix(let prefix) = rarity { prefix } else { nil } }
+        set { rarity = newValue.map(Rarity.prefix) }
+    }
     /// The key, where it is one that no element of ours could have. Then the parts above are nil.
-    public var stray: StrayKey?
+    public var stray: StrayKey? {
+        get { if case .stray(let key) = rarity { key } else { nil } }
+        set { rarity = newValue.map(Rarity.stray) }
+    }
     /// What it maps to; nil in a set, and in a map for what we would never have it map to.
     public var value: Value?
+
+    /// What few elements have, in a box: there may be tens of thousands without, and each is copied several times in a
+    /// pass.
+    private indirect enum Rarity: Hashable {
+        case prefix(IPPrefix)
+        case stray(StrayKey)
+    }
+    private var rarity: Rarity?
 
     init(
         _ set: String, mark: FirewallMark? = nil, transport: TransportProtocol? = nil,
@@ -57,8 +71,7 @@ public struct SetElement: Hashable, Sendable {
         hasher.combine(
             UInt64(mark?.rawValue ?? 0) << 32 | UInt64(ports?.lowerBound ?? 0) << 16 | UInt64(transport?.rawValue ?? 0))
         if let address { hasher.combine(address) }
-        if let prefix { hasher.combine(prefix) }
-        if let stray { hasher.combine(stray) }
+        if let rarity { hasher.combine(rarity) }
         switch value {
         case .mark(let mark): hasher.combine(mark)
         case .port(let port): hasher.combine(port)

@@ -25,14 +25,13 @@ struct NFTablesElements: ~Copyable {
 
     /// Everything that is in the sets.
     mutating func read(_ sets: [NFTablesSet]) throws(RuleError) -> Set<SetElement> {
-        var elements: Set<SetElement> = []
-        for set in sets { try read(set, into: &elements) }
-        return elements
+        // Gathered first: a set that grows hashes what it has again and again, and there may be tens of thousands.
+        var elements: [SetElement] = []
+        for set in sets { elements += Self.joined(try read(set), in: set) }
+        return Set(elements)
     }
 
-    private mutating func read(
-        _ set: NFTablesSet, into elements: inout Set<SetElement>
-    ) throws(RuleError) {
+    private mutating func read(_ set: NFTablesSet) throws(RuleError) -> [NFTablesWireElement] {
         // Read again where it changed meanwhile; who holds the mesh's lock is alone with it, so this ends.
         var attempts = 0
         while true {
@@ -46,9 +45,7 @@ struct NFTablesElements: ~Copyable {
                         if let element = NFTablesWireElement(element.nested, in: set) { found.append(element) }
                     }
                 }
-                elements.reserveCapacity(elements.count + found.count)
-                elements.formUnion(Self.joined(found, in: set))
-                return
+                return found
             } catch {
                 attempts += 1
                 if error == .interrupted, attempts < 20 { continue }
