@@ -50,7 +50,8 @@ package enum Planner {
             }
         }
         steps += StaleFlows.all(
-            of: wanted, before: before?.bindings(of: .udp) ?? [], rules: rules.additions, ipvs: ipvs, pending: state.staleFlows
+            of: wanted, before: before?.bindings(of: .udp) ?? [], rules: rules.additions, ipvs: ipvs,
+            pending: state.staleFlows
         ).map(Plan.Step.flows)
         return Plan(steps: steps)
     }
