@@ -4,16 +4,9 @@ SHELL := bash
 .NOTPARALLEL:
 .ONESHELL:
 
-# Which kernel the kernel tests and the demo run in: uml, qemu, host or auto; see scripts/lab --help.
+# Which kernel the kernel tests and the demo run in: uml-6.12, uml, qemu, host or auto; see scripts/lab --help.
 KERNEL ?= auto
 export MESHCTL_KERNEL := $(KERNEL)
-
-# With what the kernel tests carry rules: what the kernel has. In user-mode Linux that is iptables alone.
-RULES ?= $(if $(filter qemu host,$(KERNEL)),nftables$(comma)iptables,iptables)
-comma := ,
-
-# How long the kernel tests may take.
-LANE_SECONDS ?= 3600
 
 # Warnings are errors, but not for those who only want the program: theirs may be a newer compiler.
 export MESHCTL_STRICT ?= 1
@@ -25,14 +18,14 @@ bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KE
 SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
     Benchmarks/Sources)
 
-.PHONY: help deps build release demo test test-unit test-tsan test-kernel test-nftables test-docker soak test-package \
+.PHONY: help deps build release demo test test-unit test-tsan test-kernel test-older test-docker soak test-package \
     test-release build-tests fuzz fuzz-check bench docs check format clean
 
 help: ## list these verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
 	    printf 'make %-12s %s\n' "$$verb" "$$what"; done
 	echo
-	echo 'KERNEL=uml|qemu|host|auto chooses the kernel of demo, test and test-kernel; bench takes qemu unless told.'
+	echo 'KERNEL=uml-6.12|uml|qemu|host|auto chooses the kernel of demo and test-kernel; bench takes qemu unless told.'
 
 deps: ## install what is missing to build, test and run the demo
 	@scripts/deps
@@ -46,8 +39,8 @@ release: ## build meshctl to install: .build/release/meshctl
 demo: deps build ## show the main job: two nginx, one published port, a fault and its repair
 	@scripts/demo
 
-test: deps test-unit test-kernel test-nftables test-docker test-package test-release ## run all tests
-	@echo 'test: the unit lane and the kernel lane passed, and so did the package and the program as they are released'
+test: deps test-unit test-kernel test-older test-docker test-package test-release ## run all tests
+	@echo 'test: the unit lane and the kernel lanes passed, and so did the package and the program as they are released'
 
 test-unit: build-tests ## run the tests that need neither root nor IPVS
 	swift test --skip-build --disable-xctest --skip KernelTests
@@ -67,27 +60,11 @@ test-tsan: ## run the tests of IPVSKit and what it stands on under the thread sa
 	grep -q 'Suite ContractTests passed' "$$log"
 	echo 'test: no warning of the thread sanitizer'
 
-test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml|qemu|host|auto
-	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
-	echo "running KernelTests by scripts/lab --kernel $(KERNEL)"
-	[[ -t 1 ]] || export NO_COLOR=1
-	scripts/lab --kernel '$(KERNEL)' --timeout $(LANE_SECONDS) --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR \
-	    --env MESHCTL_SOAK \
-	    --env MESHCTL_TEST_RULES='$(RULES)' -- \
-	    "$$tests" --testing-library swift-testing --filter KernelTests || {
-	    status=$$?
-	    echo "test: the kernel lane failed with status $$status (69: something is missing, or no test was run)" >&2
-	    exit $$status
-	}
-	echo 'test: the kernel lane passed'
+test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml-6.12|uml|qemu|host|auto
+	@scripts/test-kernel '$(KERNEL)'
 
-test-nftables: build-tests ## run what shows that nftables carries the mesh, in QEMU
-	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
-	scripts/lab --kernel qemu --timeout 1200 --env MESHCTL_KERNEL_LANE=1 --env CI --env NO_COLOR \
-	    --env MESHCTL_TEST_RULES=nftables -- \
-	    "$$tests" --testing-library swift-testing \
-	    --filter 'PublishTests|TrafficTests/(isReached|aBound|aRange|anAllow|sticky|twoPorts|theNext|tasksSee)'
-	echo 'test: nftables carries the mesh'
+test-older: build-tests ## run in Linux 6.1, without nftables, the tests for which that matters
+	@scripts/test-kernel uml
 
 test-docker: build-tests ## run the tests with a real dockerd, in user-mode Linux
 	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
@@ -97,7 +74,7 @@ test-docker: build-tests ## run the tests with a real dockerd, in user-mode Linu
 	echo 'test: published containers of a real dockerd are reached'
 
 soak: export MESHCTL_SOAK := 1
-soak: LANE_SECONDS := 14400
+soak: export LANE_SECONDS := 14400
 soak: test-kernel ## the kernel tests at full length: thousands of changes under traffic
 
 test-package: ## a package that imports IPVSKit alone: what it fetches, and that it builds

@@ -3,6 +3,9 @@
 
 cache=$(realpath -m -- "${MESHCTL_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/meshctl-lab}")
 
+# The process group that makes something in the cache; empty for none.
+making_group=
+
 # in_cache NAME FUNCTION [ARG...]: makes $cache/NAME by running FUNCTION ARG... in an empty directory, whose content
 # it then is. It is there whole or not at all, and two labs at once make it once.
 in_cache() {
@@ -11,21 +14,47 @@ in_cache() {
     [[ ! -e $cache/$name ]] || return 0
     mkdir -p -- "$cache" || die "$EX_UNAVAILABLE" "cannot make $cache; set MESHCTL_LAB_CACHE to a place you can write to"
     exec {lock}>"$cache/lock"
-    flock "$lock"
+    if ! flock -n "$lock"; then
+        say "waiting for another lab, which is fetching"
+        in_group flock "$lock"
+    fi
     if [[ ! -e $cache/$name ]]; then
         # Whoever made an unfinished one has died: we hold the lock.
         rm -rf -- "$cache"/making.*
         making=$cache/making.$$
         mkdir -- "$making"
-        # The lock is not for what runs inside: a process left behind must not keep it.
-        # Not part of a condition, which would switch off its set -e.
-        (
-            cd -- "$making" || exit
-            "$@"
-        ) {lock}>&-
+        in_group make_in "$making" "$@"
         mv -- "$making" "$cache/$name"
     fi
     exec {lock}>&-
+}
+
+make_in() {
+    # The lock is not for what runs inside: a process left behind must not keep it.
+    exec {lock}>&-
+    cd -- "$1" || exit
+    shift
+    "$@"
+}
+
+# Runs a command in a process group of its own, which ends with the lab. In the background, since bash takes notice of
+# a signal only when what runs in the foreground has ended, and not as part of a condition, which would switch off the
+# command's set -e.
+in_group() {
+    set -m
+    "$@" &
+    making_group=$!
+    set +m
+    wait "$making_group"
+    making_group=
+}
+
+# Ends what is being made, and removes what there is of it.
+end_making() {
+    [[ -n $making_group ]] || return 0
+    kill -TERM -- "-$making_group" || true
+    wait "$making_group" || true
+    rm -rf -- "$cache/making.$$"
 }
 
 # Unpacks packages, and nothing else, into the working directory.
@@ -69,8 +98,21 @@ fetch_docker() {
     )
 }
 
-# need_tool TOOL PACKAGE
-need_tool() {
-    [[ -n $(PATH=$PATH:/usr/sbin:/sbin type -P "$1") ]] ||
-        die "$EX_UNAVAILABLE" "$1 is missing: install the package $2"
+# missing_packages: a line for each package that has to be installed, and is not, before the kernel can be fetched. The
+# kernel says by kernel_needs what that takes, a line "PROGRAM PACKAGE" or "/HEADER PACKAGE" each.
+missing_packages() {
+    local what package
+    kernel_needs | while read -r what package; do
+        case $what in
+        /*) [[ -e $what ]] || echo "$package" ;;
+        *) [[ -n $(PATH=$PATH:/usr/sbin:/sbin type -P "$what") ]] || echo "$package" ;;
+        esac
+    done | sort -u
+}
+
+check_needs() {
+    local missing
+    missing=$(missing_packages | paste -sd ' ')
+    [[ -z $missing ]] || die "$EX_UNAVAILABLE" "the kernel $kernel takes packages that are missing: as root, type" \
+        "apt-get install --no-install-recommends $missing"
 }

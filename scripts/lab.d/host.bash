@@ -21,13 +21,15 @@ host_usable() {
     ! host_unfit >/dev/null
 }
 
-host_fetch() {
+kernel_needs() { :; }
+
+kernel_fetch() {
     local unfit
     ! unfit=$(host_unfit) || die "$EX_UNAVAILABLE" "cannot run in the host's kernel: $unfit; try --kernel uml"
     workdir_mib=16
     workdir_exec=false
 }
 
-host_start() {
+kernel_start() {
     start_supervised "${host_namespaces[@]}" "$here/host-init" "$workdir/shared"
 }

@@ -6,10 +6,13 @@ qemu_linux=$cache/linux-6.12
 qemu_initramfs=
 qemu_program=()
 
-qemu_fetch() {
+kernel_needs() {
+    echo depmod kmod
+    echo xz xz-utils
+}
+
+kernel_fetch() {
     [[ $(uname -m) == x86_64 ]] || die "$EX_UNAVAILABLE" "the qemu kernel is for x86_64 machines"
-    need_tool depmod kmod
-    need_tool xz xz-utils
     in_cache linux-6.12 unpack_linux
     in_cache busybox-static unpack_packages busybox-static
     qemu_initramfs=initramfs-$(cat -- "$here/initramfs-init" "${BASH_SOURCE[0]}" | cksum | tr ' ' -)
@@ -66,7 +69,7 @@ make_initramfs() {
 
 # Output comes through virtio ports into files, which QEMU can always write to at once; through anything that may be
 # full, it would lose the rest when the guest switches itself off.
-qemu_start() {
+kernel_start() {
     local shared=$workdir/shared
     echo "$(fstab_path "$qemu_linux/lib/modules") /lib/modules none bind,x-mount.mkdir 0 0" >>"$shared/guest.fstab"
     : >"$workdir/stdout"

@@ -1,62 +1,35 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with who sources this
-# User-mode Linux: a kernel that is an ordinary process. Sourced by scripts/lab.
+# User-mode Linux 6.1, without nftables: Debian's package, or where that does not run, a kernel built like it. Sourced by
+# scripts/lab.
 
-uml_kernel=
-uml_modules=
-uml_root=/run/root
+# shellcheck source=scripts/lab.d/user-mode.bash
+source "$here/user-mode.bash"
+# shellcheck source=scripts/lab.d/build-uml.bash
+source "$here/build-uml.bash"
 
-uml_fetch() {
+uml_source=linux-source-6.1
+uml_configs=("$here/uml.config" "$here/uml-6.1.config")
+uml_iptables=legacy
+
+# Debian's package has no room for the registers of AMX; see widen_registers.
+package_runs() { ! grep -qw amx_tile /proc/cpuinfo; }
+
+kernel_needs() {
+    uml_needs
+    package_runs || build_needs
+}
+
+kernel_fetch() {
+    if package_runs; then fetch_package; else build_fetch; fi
+    uml_workdir
+}
+
+fetch_package() {
     local root=
-    # Without modprobe in the guest's root file system, which is ours, the kernel could not load its modules.
-    need_tool modprobe kmod
     if ! uml_kernel=$(type -P linux.uml) || [[ ! -d /usr/lib/uml/modules ]]; then
         in_cache user-mode-linux unpack_packages user-mode-linux
         root=$cache/user-mode-linux
         uml_kernel=$root/usr/bin/linux.uml
     fi
     uml_modules=$root/usr/lib/uml/modules
-    # Its memory is a file with code in it.
-    workdir_mib=$(memory_mib)
-    workdir_exec=true
-}
-
-# The command's output comes through the guest's first two serial lines.
-uml_start() {
-    local shared=$workdir/shared stdout stderr read_only=()
-    write_uml_orders "$shared"
-    mkfifo "$workdir/stdout" "$workdir/stderr"
-    cat "$workdir/stdout" &
-    pumps+=($!)
-    cat "$workdir/stderr" >&2 &
-    pumps+=($!)
-    # Opened here, since any process that inherits these keeps the pumps going.
-    exec {stdout}>"$workdir/stdout" {stderr}>"$workdir/stderr"
-    # The guest does not write our files by mistake; this is so that its root cannot by mounting another hostfs either.
-    # Without root, all it could write so is our user's own.
-    if ((EUID == 0)) && unshare --mount true 2>/dev/null; then
-        read_only=(unshare --mount --propagation private "$here/read-only" "$workdir")
-    fi
-    # Unlike other kernels it would mount a devtmpfs on /dev itself, over what it is to start. A panic is an abort().
-    ulimit -c 0
-    TMPDIR=$workdir start_supervised "${read_only[@]}" "$uml_kernel" \
-        mem="$memory" root=/dev/root rootfstype=hostfs rootflags=/ ro init="$shared/init" devtmpfs.mount=0 \
-        con=null con0=null,fd:1 ssl=null ssl0=null,fd:"$stdout" ssl1=null,fd:"$stderr" \
-        uml_dir="$workdir" panic=-1 noreboot >>"$workdir/console" 2>&1
-    exec {stdout}>&- {stderr}>&-
-}
-
-write_uml_orders() {
-    cp -- "$here/uml-init" "$1/init"
-    # Starting a program is what takes time in this kernel, so one mount does many.
-    cat >"$1/root.fstab" <<FSTAB
-overlay $uml_root overlay lowerdir=/,upperdir=/run/upper,workdir=/run/work 0 0
-$(fstab_path "$uml_modules") $uml_root/lib/modules none bind,x-mount.mkdir 0 0
-tmpfs $uml_root/run tmpfs mode=755,x-mount.mkdir 0 0
-lab $uml_root/run/lab hostfs $1,x-mount.mkdir 0 0
-FSTAB
-    printf '%s' "$uml_modules" >"$1/modules"
-    if [[ -e /usr/sbin/xtables-legacy-multi && -e /usr/sbin/xtables-nft-multi ]]; then
-        # This kernel has no nf_tables for IPv4 and IPv6: plain iptables is to mean the legacy variant.
-        echo '/usr/sbin/xtables-legacy-multi /usr/sbin/xtables-nft-multi none bind 0 0' >>"$1/guest.fstab"
-    fi
 }

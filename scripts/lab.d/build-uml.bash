@@ -1,0 +1,112 @@
+# shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with who sources this
+# Builds user-mode Linux from Debian's source. Sourced by what says which, uml.bash and uml-6.12.bash: by uml_source, the
+# package, and uml_configs, the files that say how.
+
+# What is built is another thing with each configuration and each change of the source.
+uml_checksum() { { cat -- "${uml_configs[@]}" && declare -f widen_registers; } | cksum | cut -d ' ' -f 1; }
+
+build_needs() {
+    [[ -z $(uml_newest) ]] || return 0
+    printf '%s\n' 'gcc gcc' 'ld binutils' 'make make' 'flex flex' 'bison bison' 'bc bc' 'xz xz-utils' \
+        '/usr/include/stdio.h libc6-dev'
+}
+
+build_fetch() {
+    local name
+    name=$(uml_wanted)
+    in_cache "$name" build_uml "${name%-*}"
+    uml_kernel=$cache/$name/linux
+    uml_modules=$cache/$name/lib/modules
+}
+
+# The newest that was built with this configuration; empty where none was.
+uml_newest() {
+    local built checksum
+    checksum=$(uml_checksum)
+    for built in "$cache/uml-${uml_source#linux-source-}".*"-$checksum"; do
+        [[ ! -e $built ]] || basename -- "$built"
+    done | sort -V | tail -n 1
+}
+
+# The name in the cache of the kernel of Debian's newest source. apt takes longer to tell than the guest to start, so it
+# is asked when its lists are newer than the last answer.
+uml_wanted() {
+    local built version lists=/var/lib/apt/lists asked=$cache/$uml_source-asked
+    built=$(uml_newest)
+    if [[ -z $built || ! -e $asked || ($lists -nt $asked) ]]; then
+        version=$(apt-cache show --no-all-versions "$uml_source" 2>/dev/null | sed -n 's/^Version: //p')
+        [[ -n $version || -n $built ]] || die "$EX_UNAVAILABLE" "cannot fetch the package $uml_source, which apt does" \
+            "not know: run 'apt-get update' as root and try again"
+        [[ -z $version ]] || built=uml-$version-$(uml_checksum)
+        { mkdir -p -- "$cache" && : >"$asked"; } 2>/dev/null || true
+    fi
+    echo "$built"
+}
+
+# build_uml NAME: NAME is uml-VERSION. Leaves the kernel, its modules and its configuration.
+build_uml() {
+    local version=${1#uml-} folder=$PWD
+    [[ $folder != *[[:space:]:]* ]] ||
+        die "$EX_UNAVAILABLE" "no kernel can be built in $folder, with a space or colon in its name; set MESHCTL_LAB_CACHE"
+    (($(df -Pk -- . | awk 'NR == 2 { print $4 }') >= 3 * 1024 * 1024)) ||
+        die "$EX_UNAVAILABLE" "building a kernel takes 3 GiB of disk in ${cache}; free some, or set MESHCTL_LAB_CACHE"
+    unpack_packages "$uml_source=$version"
+    say "building Linux $version as user-mode Linux, once; that takes some minutes"
+    tar -xf "usr/src/$uml_source.tar.xz"
+    rm -r usr
+    (
+        cd -- "$uml_source"
+        widen_registers
+        {
+            kernel_make defconfig && scripts/kconfig/merge_config.sh -m .config "${uml_configs[@]}" &&
+                kernel_make olddefconfig
+        } >../log 2>&1 || build_failed
+        kernel_make -j "$(nproc)" linux modules >../log 2>&1 &
+        show_progress $!
+        kernel_make modules_install INSTALL_MOD_PATH="$folder" INSTALL_MOD_STRIP=1 >../log 2>&1 || build_failed
+        strip -o ../linux linux
+        cp .config ../config
+    )
+    # It leads to the source.
+    rm -f lib/modules/*/build
+    rm -r -- "$uml_source" log
+}
+
+# The kernel saves a process's vector registers in a room of 2,696 bytes. Processors with AMX have more of them, and the
+# host takes them back only whole: there the first process dies of "ptrace set fp regs failed".
+widen_registers() {
+    local file=arch/x86/um/user-offsets.c
+    sed -i 's/DEFINE_LONGS(HOST_FP_SIZE, 2696)/DEFINE_LONGS(HOST_FP_SIZE, 12288)/' "$file"
+}
+
+# The kernel's makefiles, with nothing of the environment of a make that may have called us.
+kernel_make() {
+    env -i PATH="$PATH:/usr/sbin:/sbin" HOME="${HOME:-/}" LC_ALL=C make ARCH=um "$@"
+}
+
+build_failed() {
+    tail -n 20 ../log | sed 's/^/lab: | /' >&2
+    die "$EX_UNAVAILABLE" "the kernel could not be built, see above"
+}
+
+# show_progress PID: says how far the build of that process has come, until it ends. It also ends it should the lab be
+# gone, killed before it could.
+show_progress() {
+    # As many files as this configuration compiles; what is said is in parts of a hundred.
+    local pid=$1 expected=1480 done=0 said=0 status=0
+    while kill -0 "$pid" 2>/dev/null; do
+        sleep 1
+        kill -0 $$ 2>/dev/null || kill -TERM 0
+        done=$(($(grep -c '^  CC' ../log || true) * 100 / expected))
+        ((done < 100)) || done=99
+        if [[ -t 2 ]]; then
+            printf '\rlab: %s %%' "$done" >&2
+        elif ((done >= said + 10)); then
+            said=$((done / 10 * 10))
+            say "$said %"
+        fi
+    done
+    [[ ! -t 2 ]] || printf '\r\e[K' >&2
+    wait "$pid" || status=$?
+    ((status == 0)) || build_failed
+}
