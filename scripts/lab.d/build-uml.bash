@@ -89,14 +89,12 @@ build_failed() {
     die "$EX_UNAVAILABLE" "the kernel could not be built, see above"
 }
 
-# show_progress PID: says how far the build of that process has come, until it ends. It also ends it should the lab be
-# gone, killed before it could.
+# show_progress PID: says how far the build of that process has come, until it ends.
 show_progress() {
     # As many files as this configuration compiles; what is said is in parts of a hundred.
     local pid=$1 expected=1480 done=0 said=0 status=0
     while kill -0 "$pid" 2>/dev/null; do
         sleep 1
-        kill -0 $$ 2>/dev/null || kill -TERM 0
         done=$(($(grep -c '^  CC' ../log || true) * 100 / expected))
         ((done < 100)) || done=99
         if [[ -t 2 ]]; then

@@ -19,8 +19,8 @@ in_cache() {
         in_group flock "$lock"
     fi
     if [[ ! -e $cache/$name ]]; then
-        # Whoever made an unfinished one has died: we hold the lock.
-        rm -rf -- "$cache"/making.*
+        # Whoever made an unfinished one has died, since we hold the lock; what it had started may take a moment longer.
+        rm -rf -- "$cache"/making.* 2>/dev/null || { sleep 3 && rm -rf -- "$cache"/making.*; }
         making=$cache/making.$$
         mkdir -- "$making"
         in_group make_in "$making" "$@"
@@ -42,19 +42,24 @@ make_in() {
 # command's set -e.
 in_group() {
     set -m
-    "$@" &
+    { end_with_lab & "$@"; } &
     making_group=$!
     set +m
     wait "$making_group"
-    making_group=
+    end_making
 }
 
-# Ends what is being made, and removes what there is of it.
+# Ends this process group should the lab be gone, killed before it could do so itself.
+end_with_lab() {
+    while kill -0 $$ 2>/dev/null; do sleep 1; done
+    kill -TERM 0
+}
+
+# Ends what is left of the group.
 end_making() {
     [[ -n $making_group ]] || return 0
-    kill -TERM -- "-$making_group" || true
-    wait "$making_group" || true
-    rm -rf -- "$cache/making.$$"
+    { kill -TERM -- "-$making_group" && wait "$making_group"; } 2>/dev/null || true
+    making_group=
 }
 
 # Unpacks packages, and nothing else, into the working directory.

@@ -48,7 +48,14 @@ extension KernelTests.TrafficTests {
             #expect(try await next() == clients.map { _ in "task2" }, "after task1 has gone; before: \(published)")
 
             try await host.meshctl("unpublish", "5353/udp")
-            #expect(try await next() == clients.map { _ in "Connection refused" }, "not published any more")
+            // The kernel forgets connections without a destination one tick later, and until then it drops what the node
+            // itself sends by them: at the output they are to be forgotten, at the input they are still there.
+            #expect(
+                try await soon {
+                    try await host.node.check("cat", "/proc/net/ip_vs_conn").split(separator: "\n").count == 1
+                })
+            let unpublished = try await next()
+            #expect(unpublished == clients.map { _ in "Connection refused" }, "not published any more")
             try await host.meshctl("publish", "5353:53/udp", "nginx")
             #expect(try await next() == clients.map { _ in "task2" }, "published again")
 
