@@ -31,12 +31,12 @@ import Testing
     ])
 
     private static let after = """
+        -A -t 192.168.5.1:80 -s rr
+        -a -t 192.168.5.1:80 -r 10.0.0.1:0 -m -w 1
         -A -f 256 -s sh
         -a -f 256 -r 10.0.0.2:0 -m -w 1
         -A -f 512 -s rr
         -a -f 512 -r 10.0.0.1:0 -m -w 1
-        -A -t 192.168.5.1:80 -s rr
-        -a -t 192.168.5.1:80 -r 10.0.0.1:0 -m -w 1
         """
 
     @Test func whatIsMineByARuleIsDeletedAndNothingElse() async throws {

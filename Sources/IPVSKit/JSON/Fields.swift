@@ -17,16 +17,30 @@ struct Fields<Key: CodingKey & CaseIterable> {
     }
 
     /// A field that must be there.
-    func callAsFunction<Value: Decodable>(_ key: Key) throws -> Value { try container.decode(Value.self, forKey: key) }
+    func callAsFunction<Value: Decodable>(_ key: Key) throws -> Value {
+        try naming(key) { try container.decode(Value.self, forKey: key) }
+    }
 
     /// A field that may be missing.
     func callAsFunction<Value: Decodable>(_ key: Key, default value: Value) throws -> Value {
-        try container.decodeIfPresent(Value.self, forKey: key) ?? value
+        try optional(key) ?? value
     }
 
     /// A field that may be missing.
     func optional<Value: Decodable>(_ key: Key) throws -> Value? {
-        try container.decodeIfPresent(Value.self, forKey: key)
+        try naming(key) { try container.decodeIfPresent(Value.self, forKey: key) }
+    }
+
+    /// Names the place also where the decoder does not: of a number that does not fit its type Foundation's throws an error
+    /// of its own, and in the end says that all of it is no JSON.
+    private func naming<Value>(_ key: Key, _ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as DecodingError {
+            throw error
+        } catch {
+            throw self.error(key, "the value of \(key.stringValue) does not fit")
+        }
     }
 
     func error(_ key: Key, _ reason: String) -> DecodingError {

@@ -28,11 +28,12 @@ extension VirtualService: Codable {
     /// where there are any. All but the id may be missing.
     public init(from decoder: any Decoder) throws {
         let fields = try Fields(decoder, CodingKeys.self)
-        self.init(id: try fields(.id))
-        scheduler = try fields(.scheduler, default: scheduler)
-        flags = try fields(.flags, default: flags)
-        persistence = try fields.optional(.persistence)
-        persistenceEngine = try fields.optional(.persistenceEngine)
+        let defaults = VirtualService(id: try fields(.id))
+        // By the initialiser: an observer of a property does not run in another.
+        self.init(
+            id: defaults.id, scheduler: try fields(.scheduler, default: defaults.scheduler),
+            flags: try fields(.flags, default: defaults.flags), persistence: try fields.optional(.persistence),
+            persistenceEngine: try fields.optional(.persistenceEngine))
     }
 
     /// Writes the fields that are there.

@@ -14,7 +14,7 @@ extension Table: LosslessStringConvertible {
 
     /// A table by its lines, as `ipvsadm -Sn`, ``description`` or a person writes them: `-A` and `-a`, long options or
     /// short ones, in any order. What a line does not say is ipvsadm's default: weight 1, direct routing (`-g`), the
-    /// scheduler `wlc`. Names of hosts and ports, which `ipvsadm -S` prints without `-n`, are refused: what they stand for
+    /// scheduler `wlc`, 360 seconds for a `-p` alone. Names of hosts and ports, which `ipvsadm -S` prints without `-n`, are refused: what they stand for
     /// depends on the host that reads them.
     ///
     /// It says what the text says; what a kernel would not take is refused by ``IPVS/perform(_:)``. In two things

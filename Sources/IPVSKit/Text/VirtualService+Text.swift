@@ -130,8 +130,8 @@ extension OptionLine {
             if let given = given[.netmask] { throw LineProblem("\(given.word) says nothing without -p") }
             return nil
         }
-        let ordinary = VirtualService.Persistence().timeoutSeconds
-        return .init(timeoutSeconds: try number(.persistence, default: ordinary), netmask: netmask)
+        // As ipvsadm takes a `-p` without a number.
+        return .init(timeoutSeconds: try number(.persistence, default: 360), netmask: netmask)
     }
 
     private func netmask(_ family: AddressFamily) throws(LineProblem) -> VirtualService.Persistence.Netmask? {

@@ -158,7 +158,9 @@ import Testing
             DecodingError.keyNotFound(_, let context), DecodingError.valueNotFound(_, let context)
         {
             let found = context.codingPath.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
-            #expect(found == path && context.debugDescription.contains(reason), "\(found): \(context.debugDescription)")
+            #expect(
+                found == path && (reason.isEmpty || context.debugDescription.contains(reason)),
+                "\(found): \(context.debugDescription)")
         } catch {
             Issue.record("\(error)")
         }

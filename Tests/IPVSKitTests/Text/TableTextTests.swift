@@ -60,7 +60,7 @@ import Testing
                     .init(
                         VirtualService(
                             id: .firewallMark(1, .ipv4), scheduler: .weightedLeastConnection,
-                            persistence: .init(timeoutSeconds: 300)),
+                            persistence: .init(timeoutSeconds: 360)),
                         destinations: [Destination("10.0.0.1", port: 0, weight: 1, forwarding: .directRoute)])
                 ]))
         #expect(
@@ -165,7 +165,7 @@ import Testing
             "\(VirtualServiceStatus(service: service, destinations: [DestinationStatus(destination: destination)]))",
             "\(VirtualServiceSummary(service: service))", "\(DestinationStatus(destination: destination))",
             "\(Timeouts(tcpSeconds: 900))", "\(SyncDaemon(role: .master, interface: "eth0", port: 9))",
-        ] { #expect(!text.contains("\n") && !text.contains("("), "\(text)") }
+        ] { #expect(!text.contains("\n"), "\(text)") }
     }
 
     /// Whatever a kernel can hold, and much that it cannot.
