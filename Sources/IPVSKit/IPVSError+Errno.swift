@@ -68,6 +68,7 @@ extension IPVSError {
         switch interruption {
         case .deadlineExceeded: self.init(.deadlineExceeded, operation: operation)
         case .cancelled: self.init(.cancelled, operation: operation)
+        case .closed: self.init(.closed, operation: operation)
         case .repliesLost: self.init(.outcomeUnknown, errno: .noBufferSpace, operation: operation)
         case .malformedReply:
             self.init(.communication, operation: operation, hint: "what the kernel sent is not netlink")

@@ -8,7 +8,7 @@ public import SystemPackage
 public struct IPVSError: Error, Hashable, Sendable {
     /// What went wrong, by object. Open: compare with the constants, and expect others in later versions.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        private enum Wrapped: String {
+        private enum Wrapped: String, CaseIterable {
             case serviceNotFound = "no such service"
             case serviceExists = "the service exists already"
             case destinationNotFound = "no such destination"
@@ -26,6 +26,7 @@ public struct IPVSError: Error, Hashable, Sendable {
             case namespace = "the network namespace cannot be used"
             case deadlineExceeded = "the deadline passed"
             case cancelled = "the task was cancelled"
+            case closed = "the client is closed"
             case outcomeUnknown = "the kernel's answer was lost"
             case inconsistent = "the table changes faster than it can be read"
             case communication = "talking to the kernel failed"
@@ -71,6 +72,9 @@ public struct IPVSError: Error, Hashable, Sendable {
         public static let deadlineExceeded = Self(.deadlineExceeded)
         /// The task was cancelled. What of the call was done is unknown, unless it only read.
         public static let cancelled = Self(.cancelled)
+        /// The client was closed (``IPVS/close()``), before the call or during it. What of the call was done is unknown, unless
+        /// it only read, or began later.
+        public static let closed = Self(.closed)
         /// An answer was lost (`ENOBUFS`): what of the call was done is unknown.
         public static let outcomeUnknown = Self(.outcomeUnknown)
         /// No two readings of the table in a row were alike.
@@ -82,6 +86,15 @@ public struct IPVSError: Error, Hashable, Sendable {
 
         /// The meaning in words.
         public var description: String { wrapped.rawValue }
+
+        /// The name of the constant.
+        var name: String { "\(wrapped)" }
+
+        /// Nil where no constant has the name.
+        init?(name: String) {
+            guard let wrapped = Wrapped.allCases.first(where: { "\($0)" == name }) else { return nil }
+            self.init(wrapped)
+        }
     }
 
     /// What went wrong.

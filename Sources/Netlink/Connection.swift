@@ -12,6 +12,8 @@ import SystemPackage
 final class Connection: Sendable {
     private struct State {
         var queue: [Exchange]
+        /// What the thread is at.
+        var running: Exchange?
         var isRetired = false
     }
 
@@ -54,11 +56,14 @@ final class Connection: Sendable {
     }
 
     /// Ends the thread as soon as it looks, and hands back what it had not begun.
-    func retire() -> [Exchange] {
+    func retire() -> [Exchange] { close().waiting }
+
+    /// Ends the thread as soon as it looks, and hands back what it had not begun, and what it is at.
+    func close() -> (running: Exchange?, waiting: [Exchange]) {
         let rest = state.withLock { state in
             state.isRetired = true
             defer { state.queue = [] }
-            return state.queue
+            return (state.running, state.queue)
         }
         wakeUp.signal()
         return rest
@@ -94,7 +99,8 @@ final class Connection: Sendable {
     private func nextExchange() -> Exchange? {
         while true {
             let (next, isRetired) = state.withLock { state in
-                (state.queue.isEmpty ? nil : state.queue.removeFirst(), state.isRetired)
+                state.running = state.queue.isEmpty ? nil : state.queue.removeFirst()
+                return (state.running, state.isRetired)
             }
             if isRetired { return nil }
             if let next {

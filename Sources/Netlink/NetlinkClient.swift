@@ -11,18 +11,46 @@ package final class NetlinkClient: Sendable {
         case simulated(SimulatedKernel)
     }
 
-    private let peer: Peer
-    private let connection = Locked<Connection?>(nil)
+    private struct State {
+        /// Nil once the client is closed: what holds a namespace is let go of.
+        var peer: Peer?
+        var connection: Connection?
+    }
+
+    private let state: Locked<State>
 
     package init(family: String, namespace: NamespaceHandle) {
-        peer = .kernel(family: family, namespace: namespace)
+        state = Locked(State(peer: .kernel(family: family, namespace: namespace)))
     }
 
     package init(simulating kernel: @escaping SimulatedKernel) {
-        peer = .simulated(kernel)
+        state = Locked(State(peer: .simulated(kernel)))
     }
 
-    deinit { _ = connection.withLock { $0?.retire() } }
+    deinit { _ = state.withLock { $0.connection?.retire() } }
+
+    /// Ends the thread, and with it the socket and the hold on the namespace; calls that are waiting, and those that come
+    /// later, end with ``Interruption/closed``. To close what is closed does nothing.
+    package func close() {
+        let given = state.withLock { state in
+            defer { state = State() }
+            return state.connection
+        }
+        guard let given else { return }
+        let (running, waiting) = given.close()
+        // It may be stuck in the kernel: its caller does not wait for that.
+        _ = running?.abandon(.closed)
+        for exchange in waiting { exchange.fail(.interrupted(.closed)) }
+    }
+
+    /// The namespace that the client works in; nil where the kernel is simulated.
+    package func namespace() throws(NetlinkError) -> NamespaceHandle? {
+        switch state.withLock({ $0.peer }) {
+        case nil: throw .interrupted(.closed)
+        case .simulated: return nil
+        case .kernel(_, let namespace): return namespace
+        }
+    }
 
     /// How many messages go to the kernel in one sendmsg: past 32 nothing is gained, past 277 the
     /// acknowledgements of failures no longer fit the default receive buffer.
@@ -66,19 +94,20 @@ package final class NetlinkClient: Sendable {
 
     private func abandon(_ exchange: Exchange, _ reason: Interruption) {
         guard exchange.abandon(reason) else { return }
-        let given = connection.withLock { connection in
-            defer { connection = nil }
-            return connection
+        let given = state.withLock { state in
+            defer { state.connection = nil }
+            return state.connection
         }
         if let waiting = given?.retire(), !waiting.isEmpty { post(waiting) }
     }
 
     private func post(_ exchanges: [Exchange]) {
-        let failed = connection.withLock { connection in
+        let failed = state.withLock { state in
             var failed: [(Exchange, NetlinkError)] = []
-            for exchange in exchanges where connection?.post(exchange) != true {
+            for exchange in exchanges where state.connection?.post(exchange) != true {
                 do throws(NetlinkError) {
-                    connection = try Connection(serving: exchange) { [peer] in Self.open(peer) }
+                    guard let peer = state.peer else { throw .interrupted(.closed) }
+                    state.connection = try Connection(serving: exchange) { Self.open(peer) }
                 } catch {
                     failed.append((exchange, error))
                 }

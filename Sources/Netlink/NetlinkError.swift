@@ -30,6 +30,8 @@ extension NetlinkError {
 package enum Interruption: Equatable, Sendable {
     case deadlineExceeded
     case cancelled
+    /// The client was closed.
+    case closed
     /// The kernel dropped replies because the socket's buffer was full (`ENOBUFS`).
     case repliesLost
     /// The kernel sent what is not netlink.

@@ -39,6 +39,7 @@ import Testing
         let sandbox = try IPVS(in: .named("ingress_sbox"))  // made by `ip netns add`
         let container = try IPVS(in: .pid(4211))
         let mounted = try IPVS(in: .path("/run/docker/netns/1-abc"))
+        sandbox.close()
         _ = (host, sandbox, container, mounted)
     }
 
@@ -48,9 +49,14 @@ import Testing
         } catch let error where error.code == .serviceNotFound {
             // It is gone: as it should be.
         }
+        do {
+            try await ipvs.delete(web)
+        } catch let error where error.code == .cancelled {
+            // The task was cancelled. Whether the service is gone is not known.
+        }
     }
 
-    @Test(arguments: [("IPVSKit", 1), ("GettingStarted", 4), ("NetworkNamespaces", 1), ("Errors", 1)])
+    @Test(arguments: [("IPVSKit", 1), ("GettingStarted", 4), ("NetworkNamespaces", 2), ("Errors", 2)])
     func articlesShowWhatIsCompiled(article: String, count: Int) throws {
         let own = FilePath(#filePath)
         let root = own.removingLastComponent().removingLastComponent().removingLastComponent()

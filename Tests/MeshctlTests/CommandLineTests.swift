@@ -40,6 +40,7 @@ import Testing
             (["publish", "1080", "nginx"], "with a colon between"),
             (["publish", "1080:80:80", "nginx"], "with a colon between"),
             (["publish", "1080:80/icmp", "nginx"], "it is tcp, udp or sctp"),
+            (["publish", "1080:80/6", "nginx"], "it is tcp, udp or sctp"),
             (["publish", "1080:80/", "nginx"], "it is tcp, udp or sctp"),
             (["publish", "10-5:80", "nginx"], "runs backwards"),
             (["publish", "10-12:80-81", "nginx"], "write as many"),

@@ -10,7 +10,7 @@ extension IPVS {
     func inNamespace<Value: Sendable>(
         _ operation: String, _ body: @escaping @Sendable () -> Result<Value, Errno>
     ) async throws(IPVSError) -> Result<Value, Errno> {
-        guard let namespace else {
+        guard let namespace = try namespace(operation) else {
             throw report(IPVSError(.unavailable, operation: operation, hint: "a simulated kernel has no files"))
         }
         return try await onThread(operation, in: namespace, body)
@@ -32,6 +32,7 @@ extension IPVS {
         _ operation: String, in namespace: NamespaceHandle? = nil,
         _ body: @escaping @Sendable () -> Result<Value, Errno>
     ) async throws(IPVSError) -> Result<Value, Errno> {
+        _ = try self.namespace(operation)
         do {
             return try await DetachedThread.run(in: namespace, deadline: deadline, body)
         } catch {

@@ -24,7 +24,7 @@ extension IPVS {
             throw report(IPVSError(error, operation: Self.summary(changes)))
         }
 
-        var result = PerformResult(count: changes.count)
+        var result = PerformResult(changes: changes)
         if let interruption = outcome.interruption {
             result.interruption = report(IPVSError(interruptedBy: interruption, operation: Self.summary(changes)))
             result.confirmed = outcome.confirmed
@@ -79,6 +79,8 @@ public struct PerformResult: Hashable, Sendable {
 
     /// How many changes there were.
     public let count: Int
+    /// The changes, in the order in which they were given. Empty where a result was made of their number alone.
+    public internal(set) var changes: [Change] = []
     /// The refused ones, by their place.
     public internal(set) var failures: [Failure] = []
     /// Nil where the call ran to its end; else what cut it short.
@@ -95,7 +97,7 @@ public struct PerformResult: Hashable, Sendable {
     ///   - failures: the refused ones, by their place; the others are done.
     public init(count: Int, failures: [Failure]) {
         self.count = count
-        self.failures = failures
+        self.failures = failures.sorted { $0.index < $1.index }
         confirmed = count
         sent = count
     }
@@ -111,7 +113,7 @@ public struct PerformResult: Hashable, Sendable {
     public init(count: Int, failures: [Failure], interruption: IPVSError, confirmed: Int, sent: Int) {
         precondition(0 <= confirmed && confirmed <= sent && sent <= count, "what is known was sent")
         self.count = count
-        self.failures = failures
+        self.failures = failures.sorted { $0.index < $1.index }
         self.interruption = interruption
         self.confirmed = confirmed
         self.sent = sent
@@ -120,7 +122,7 @@ public struct PerformResult: Hashable, Sendable {
     /// What became of the change at a place.
     public subscript(index: Int) -> Outcome {
         precondition(index >= 0 && index < count, "there were \(count) changes")
-        if let failure = failures.first(where: { $0.index == index }) { return .failed(failure.error) }
+        if let failure = failure(index) { return .failed(failure.error) }
         if index < confirmed { return .done }
         return index < sent ? .unknown : .notSent
     }

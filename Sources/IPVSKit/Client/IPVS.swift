@@ -16,8 +16,6 @@ package import Netlink
 /// of its own owns; the first call opens it, and makes the kernel load the module.
 public final class IPVS: Sendable {
     package let client: NetlinkClient
-    /// Nil where the kernel is simulated: then there is netlink and nothing else.
-    let namespace: NamespaceHandle?
     let deadline: Duration
     let logger: Logger
 
@@ -41,7 +39,6 @@ public final class IPVS: Sendable {
             throw error
         }
         client = NetlinkClient(family: Family.name, namespace: handle)
-        self.namespace = handle
         self.deadline = deadline
         self.logger = logger
     }
@@ -49,7 +46,6 @@ public final class IPVS: Sendable {
     /// A client in a namespace that is open already.
     init(holding handle: NamespaceHandle, deadline: Duration, logger: Logger) {
         client = NetlinkClient(family: Family.name, namespace: handle)
-        namespace = handle
         self.deadline = deadline
         self.logger = logger
     }
@@ -60,7 +56,6 @@ public final class IPVS: Sendable {
         logger: Logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         client = NetlinkClient(simulating: kernel)
-        namespace = nil
         self.deadline = deadline
         self.logger = logger
     }

@@ -37,8 +37,10 @@ public struct Connections: AsyncSequence, Sendable {
         var file: KernelFile?
         return AsyncIterator(
             reader: ConnectionReader(report: ipvs.report) { [ipvs] () async throws(IPVSError) in
-                let chunk: [UInt8]
-                (file, chunk) = try await ipvs.readConnections(file)
+                // Not kept where reading it fails: an open file of a namespace's keeps that.
+                let opened = file.take()
+                let (next, chunk) = try await ipvs.readConnections(opened)
+                file = next
                 return chunk
             })
     }

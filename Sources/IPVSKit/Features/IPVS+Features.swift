@@ -12,8 +12,9 @@ extension IPVS {
     /// - Throws: ``IPVSError/Code/notPermitted`` without CAP_NET_ADMIN and CAP_SYS_ADMIN,
     ///   ``IPVSError/Code/unavailable`` where the kernel has no IPVS.
     public func features() async throws(IPVSError) -> Features {
-        if namespace != nil, let known = Self.knownFeatures.withLock({ $0 }) { return known }
-        let features = try await scratch("find the features of the kernel").probe()
+        let operation = "find the features of the kernel"
+        if try namespace(operation) != nil, let known = Self.knownFeatures.withLock({ $0 }) { return known }
+        let features = try await scratch(operation).probe()
         Self.knownFeatures.withLock { $0 = features }
         return features
     }

@@ -5,7 +5,7 @@ extension IPVS {
     /// A client in a new namespace, where things are tried out: nobody's table is touched, and all is gone with
     /// the client.
     func scratch(_ operation: String) async throws(IPVSError) -> IPVS {
-        guard namespace != nil else {
+        guard try namespace(operation) != nil else {
             throw report(
                 IPVSError(.unavailable, operation: operation, hint: "a simulated kernel has no namespaces"))
         }

@@ -14,9 +14,12 @@ public struct Setting<Value: SettingValue>: Hashable, Sendable, CustomStringConv
 
     /// A setting by name, for those without a constant here: `Setting<Int32>("debug_level")`.
     public init(_ name: String) {
-        precondition(!name.isEmpty && !name.utf8.contains(UInt8(ascii: "/")), "no name of a setting: \(name)")
+        precondition(Self.isName(name), "no name of a setting: \(name)")
         self.name = name
     }
+
+    /// Whether it names a file of that folder, and none elsewhere.
+    static func isName(_ name: String) -> Bool { !name.isEmpty && !name.utf8.contains(UInt8(ascii: "/")) }
 
     /// The full name: `net.ipv4.vs.conntrack`.
     public var description: String { "net.ipv4.vs.\(name)" }

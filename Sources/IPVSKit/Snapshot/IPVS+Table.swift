@@ -40,14 +40,14 @@ extension IPVS {
 
     /// By the older interface; nil where it fails, for whichever reason, since netlink has the word then.
     private func socketReading() async throws(IPVSError) -> SocketReading? {
-        guard namespace != nil else { return nil }
+        guard try namespace("read the table") != nil else { return nil }
         do throws(IPVSError) {
             let result = try await inNamespace("read the table") {
                 Result { () throws(Errno) in try SocketOptions().reading() }
             }
             return try? result.get()
         } catch {
-            if error.code == .deadlineExceeded || error.code == .cancelled { throw error }
+            if [.deadlineExceeded, .cancelled, .closed].contains(error.code) { throw error }
             return nil
         }
     }

@@ -5,7 +5,7 @@ public struct Info: Hashable, Sendable {
         /// The kernel's number: 0x010201 is 1.2.1.
         public var rawValue: UInt32
         /// `1.2.1`.
-        public var description: String { "\(rawValue >> 16 & 0xFF).\(rawValue >> 8 & 0xFF).\(rawValue & 0xFF)" }
+        public var description: String { "\(rawValue >> 16).\(rawValue >> 8 & 0xFF).\(rawValue & 0xFF)" }
     }
 
     /// 1.2.1 since 2008, whatever the kernel can do: no use for telling what it has.

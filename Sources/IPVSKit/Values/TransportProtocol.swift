@@ -21,10 +21,14 @@ public struct TransportProtocol: RawRepresentable, Hashable, Sendable {
 extension TransportProtocol: CustomStringConvertible, Comparable {
     private static let names: [(Self, String)] = [(.tcp, "tcp"), (.udp, "udp"), (.sctp, "sctp")]
 
-    /// `tcp`, `udp` or `sctp`, in any case; nil for anything else, numbers included.
-    public init?(_ name: String) {
-        guard let known = Self.names.first(where: { $0.1 == name.lowercased() }) else { return nil }
-        self = known.0
+    /// `tcp`, `udp` or `sctp`, in any case, or the number in decimal digits; nil for anything else.
+    public init?(_ description: String) {
+        if let known = Self.names.first(where: { $0.1 == description.lowercased() }) {
+            self = known.0
+        } else {
+            guard let number = RawValue(decimal: description.utf8) else { return nil }
+            self.init(rawValue: number)
+        }
     }
 
     /// The name in lower case, or the number.
@@ -34,22 +38,4 @@ extension TransportProtocol: CustomStringConvertible, Comparable {
 
     /// By number.
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
-}
-
-extension TransportProtocol: Codable {
-    /// Reads the name, or the number in decimal digits.
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        let text = try container.decode(String.self)
-        guard let value = Self(text) ?? RawValue(decimal: text.utf8).map(Self.init) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "\(text) is no transport protocol")
-        }
-        self = value
-    }
-
-    /// Writes ``description``.
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(description)
-    }
 }

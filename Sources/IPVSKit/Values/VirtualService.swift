@@ -37,7 +37,7 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
         public var netmask: Netmask?
 
         /// - Parameters:
-        ///   - timeoutSeconds: how long a client is remembered; ipvsadm's default is 300.
+        ///   - timeoutSeconds: how long a client is remembered; ipvsadm's default is 360.
         ///   - netmask: see ``netmask``.
         public init(timeoutSeconds: UInt32 = 300, netmask: Netmask? = nil) {
             self.timeoutSeconds = timeoutSeconds

@@ -37,7 +37,9 @@ private enum PortText {
     static func splitProtocol(_ text: String) throws -> (Substring, TransportProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else { return (text[...], .tcp) }
-        guard let transport = TransportProtocol(String(parts[1])) else {
+        // By name: a number would be read, too.
+        let name = parts[1].lowercased()
+        guard let transport = TransportProtocol.balanced.first(where: { $0.description == name }) else {
             throw ValidationError(
                 "\(parts[1].debugDescription) is no protocol that can be published; it is tcp, udp or sctp.")
         }

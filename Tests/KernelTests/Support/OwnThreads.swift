@@ -19,6 +19,11 @@ func openFiles(named name: String) throws -> Int {
     try names(in: "/proc/self/fd").count { link(at: "/proc/self/fd/\($0)")?.hasSuffix("/\(name)") == true }
 }
 
+/// What this process has open, as the kernel names it: a path, `socket:[…]`, `net:[…]`, `anon_inode:[eventfd]`.
+func openDescriptors() throws -> [String] {
+    try names(in: "/proc/self/fd").compactMap { link(at: "/proc/self/fd/\($0)") }
+}
+
 /// The generic netlink sockets that this process has open, by descriptor.
 func genericNetlinkSockets() throws -> Set<CInt> {
     Set(

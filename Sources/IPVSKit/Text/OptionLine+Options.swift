@@ -1,0 +1,81 @@
+extension OptionLine {
+    /// What an option says something of. A line says each once: `-m` and `-g` are two words for one.
+    enum Subject: Hashable {
+        case command, service, family
+        case scheduler, persistence, netmask, engine, onePacket, schedulerFlags
+        case server, forwarding, weight, upperThreshold, lowerThreshold
+        case tunnelType, tunnelPort, noChecksum, checksum, remoteChecksum, tunnelFlags
+    }
+
+    enum Argument {
+        case none, optional, required
+    }
+
+    /// An option in the words of ipvsadm(8), or one of those that this library has beside them.
+    struct Option {
+        var subject: Subject
+        var argument = Argument.none
+        /// What the word alone says: the command, the protocol, the forwarding method.
+        var meaning: Meaning?
+    }
+
+    enum Meaning {
+        case addService, addServer
+        case mark
+        case address(TransportProtocol)
+        case method(Destination.ForwardingMethod)
+    }
+
+    /// By the word with its dashes.
+    static func option(_ word: String) -> Option? {
+        if let known = options[word] { return known }
+        // One mechanism for ipvsadm's three protocols and all others: --sctp-service, --47-service.
+        guard word.hasPrefix("--"), word.hasSuffix("-service"),
+            let transport = TransportProtocol(String(word.dropFirst(2).dropLast("-service".count)))
+        else { return nil }
+        return Option(subject: .service, argument: .required, meaning: .address(transport))
+    }
+
+    private static let options: [String: Option] = {
+        var options: [String: Option] = [:]
+        func add(
+            _ words: String..., subject: Subject, argument: Argument = .required, meaning: Meaning? = nil
+        ) {
+            for word in words { options[word] = Option(subject: subject, argument: argument, meaning: meaning) }
+        }
+        add("-A", "--add-service", subject: .command, argument: .none, meaning: .addService)
+        add("-a", "--add-server", subject: .command, argument: .none, meaning: .addServer)
+        add("-t", subject: .service, meaning: .address(.tcp))
+        add("-u", subject: .service, meaning: .address(.udp))
+        add("-f", "--fwmark-service", subject: .service, meaning: .mark)
+        add("-6", "--ipv6", subject: .family, argument: .none)
+        add("-s", "--scheduler", subject: .scheduler)
+        add("-p", "--persistent", subject: .persistence, argument: .optional)
+        add("-M", "--netmask", subject: .netmask)
+        add("--pe", subject: .engine)
+        add("-o", "--ops", subject: .onePacket, argument: .none)
+        add("-b", "--sched-flags", subject: .schedulerFlags)
+        add("-r", "--real-server", subject: .server)
+        add("-m", "--masquerading", subject: .forwarding, argument: .none, meaning: .method(.masquerade))
+        add("-i", "--ipip", subject: .forwarding, argument: .none, meaning: .method(.tunnel))
+        add("-g", "--gatewaying", subject: .forwarding, argument: .none, meaning: .method(.directRoute))
+        add("--forwarding", subject: .forwarding)
+        add("-w", "--weight", subject: .weight)
+        add("-x", "--u-threshold", subject: .upperThreshold)
+        add("-y", "--l-threshold", subject: .lowerThreshold)
+        add("--tun-type", subject: .tunnelType)
+        add("--tun-port", subject: .tunnelPort)
+        add("--tun-nocsum", subject: .noChecksum, argument: .none)
+        add("--tun-csum", subject: .checksum, argument: .none)
+        add("--tun-remcsum", subject: .remoteChecksum, argument: .none)
+        add("--tun-flags", subject: .tunnelFlags)
+        return options
+    }()
+
+    /// Commands of ipvsadm that say what to do with a table, not what it is.
+    static let otherCommands: Set<String> = [
+        "-E", "--edit-service", "-D", "--delete-service", "-C", "--clear", "-e", "--edit-server", "-d",
+        "--delete-server", "-L", "-l", "--list", "-Z", "--zero", "-R", "--restore", "-S", "--save", "--set",
+        "--start-daemon", "--stop-daemon",
+    ]
+}
