@@ -18,6 +18,8 @@ public final class IPVS: Sendable {
     package let client: NetlinkClient
     /// Nil where the kernel is simulated: then there is netlink and nothing else.
     let namespace: NamespaceHandle?
+    /// What a simulated kernel has in `/proc/net/ip_vs_conn`; nil where it has no such file, and for a real kernel.
+    let simulatedConnections: (@Sendable () -> [UInt8])?
     let deadline: Duration
     let logger: Logger
 
@@ -42,6 +44,7 @@ public final class IPVS: Sendable {
         }
         client = NetlinkClient(family: Family.name, namespace: handle)
         self.namespace = handle
+        simulatedConnections = nil
         self.deadline = deadline
         self.logger = logger
     }
@@ -50,17 +53,31 @@ public final class IPVS: Sendable {
     init(holding handle: NamespaceHandle, deadline: Duration, logger: Logger) {
         client = NetlinkClient(family: Family.name, namespace: handle)
         namespace = handle
+        simulatedConnections = nil
         self.deadline = deadline
         self.logger = logger
     }
 
+    /// Another face of a client.
+    init(sharing other: IPVS, logger: Logger) {
+        client = other.client
+        namespace = other.namespace
+        simulatedConnections = other.simulatedConnections
+        deadline = other.deadline
+        self.logger = logger
+    }
+
     /// A kernel that is a closure, for tests: the bytes of a request in, the datagrams that answer it out.
+    ///
+    /// - Parameter connections: the text of `/proc/net/ip_vs_conn`; nil for a kernel without the file.
     package init(
-        simulating kernel: @escaping SimulatedKernel, deadline: Duration = .seconds(30),
+        simulating kernel: @escaping SimulatedKernel, connections: (@Sendable () -> [UInt8])? = nil,
+        deadline: Duration = .seconds(30),
         logger: Logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         client = NetlinkClient(simulating: kernel)
         namespace = nil
+        simulatedConnections = connections
         self.deadline = deadline
         self.logger = logger
     }

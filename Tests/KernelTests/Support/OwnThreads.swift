@@ -33,12 +33,12 @@ func genericNetlinkSockets() throws -> Set<CInt> {
 }
 
 /// Whether it comes true within five seconds: what a thread holds goes when it ends, a moment after its work.
-func soon(_ condition: () throws -> Bool) async throws -> Bool {
+func soon(_ condition: () async throws -> Bool) async throws -> Bool {
     for _ in 0..<500 {
-        if try condition() { return true }
+        if try await condition() { return true }
         try await Task.sleep(for: .milliseconds(10))
     }
-    return try condition()
+    return try await condition()
 }
 
 private func names(in directory: String) throws -> [String] {
