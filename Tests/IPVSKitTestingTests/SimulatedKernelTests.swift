@@ -169,7 +169,7 @@ import Testing
         // The kernel above takes nothing but what was there.
         await #expect(throws: IPVSError.self) { try await ipvs.modify(id) { $0.scheduler = .roundRobin } }
         await #expect(throws: IPVSError.self) { try await ipvs.modify(destination.id, of: id) { $0.weight = 0 } }
-        await #expect(throws: IPVSError.self) { try await ipvs.update(id, setting: .onePacket) }
+        await #expect(throws: IPVSError.self) { try await ipvs.update(id, setting: .init(rawValue: 0x20)) }
         #expect(written.nests.withLock { $0 }.dropFirst(1) == [unknown, unknown, unknown])
     }
 
