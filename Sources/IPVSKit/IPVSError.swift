@@ -14,12 +14,13 @@ public struct IPVSError: Error, Hashable, Sendable {
             case destinationNotFound = "no such destination"
             case destinationExists = "the destination exists already"
             case schedulerNotFound = "no such scheduler"
+            case persistenceEngineNotFound = "no such persistence engine"
             case daemonRunning = "a daemon of that role is running already"
             case daemonNotRunning = "no daemon of that role is running"
             case interfaceNotFound = "no such interface"
             case settingNotFound = "the kernel has no such setting"
             case notPermitted = "not permitted"
-            case invalid = "the kernel refuses the values"
+            case invalid = "the values are refused"
             case outOfRange = "a value is out of range"
             case familyNotSupported = "the kernel does not support the address family"
             case unavailable = "the kernel has no IPVS"
@@ -44,9 +45,14 @@ public struct IPVSError: Error, Hashable, Sendable {
         public static let destinationNotFound = Self(.destinationNotFound)
         /// `EEXIST` for a destination.
         public static let destinationExists = Self(.destinationExists)
-        /// `ENOENT` for a service that is created or changed: no module `ip_vs_NAME`. Or, where it has a persistence engine,
-        /// none `ip_vs_pe_NAME`: the kernel does not say which of the two it missed.
+        /// `ENOENT` for a service that is created or changed: no module `ip_vs_NAME`.
+        ///
+        /// Where the service has a persistence engine the kernel does not say which of the two it missed, and is asked for
+        /// the scheduler alone. Only where that fails, as in a kernel without IPv6, may it be the engine all the same; the
+        /// hint says so then.
         public static let schedulerNotFound = Self(.schedulerNotFound)
+        /// `ENOENT` for a service whose scheduler there is: no module `ip_vs_pe_NAME`.
+        public static let persistenceEngineNotFound = Self(.persistenceEngineNotFound)
         /// `EEXIST` for a sync daemon.
         public static let daemonRunning = Self(.daemonRunning)
         /// `ESRCH` for a sync daemon.
@@ -58,7 +64,8 @@ public struct IPVSError: Error, Hashable, Sendable {
         /// `EPERM`: no CAP_NET_ADMIN, or one that holds in a user namespace only, see
         /// ``IPVSError/isInUserNamespace``.
         public static let notPermitted = Self(.notPermitted)
-        /// `EINVAL`.
+        /// `EINVAL`; or, without an errno, what was refused here before anything was sent: see
+        /// ``IPVSError/wasRefusedBeforeSending``.
         public static let invalid = Self(.invalid)
         /// `ERANGE`: a weight past 2³¹−1, or a lower threshold above the upper one.
         public static let outOfRange = Self(.outOfRange)
@@ -105,6 +112,9 @@ public struct IPVSError: Error, Hashable, Sendable {
     /// capabilities it has there, IPVS does not count them: root in a rootless container is refused, and to be root is
     /// no cure.
     public var isInUserNamespace = false
+    /// Whether it was this library that refused, and the kernel has heard nothing of it: the kernel would have taken it
+    /// without a word, and not done it. ``hint`` says what that is.
+    public var wasRefusedBeforeSending: Bool { code == .invalid && errno == nil }
     /// What was asked, in words: `add destination 10.0.0.2:80 to FWM 258`.
     public var operation: String
     /// The cause or the cure, where one is known.
@@ -123,6 +133,7 @@ extension IPVSError: CustomStringConvertible {
     /// What was asked, what it means, the errno and the hint in one line.
     public var description: String {
         let errno = errno.map { " (errno \($0.rawValue): \($0))" } ?? ""
-        return "cannot \(operation): \(code)\(errno)" + (hint.map { "; \($0)" } ?? "")
+        let meaning = wasRefusedBeforeSending ? "refused before anything was sent" : code.description
+        return "cannot \(operation): \(meaning)\(errno)" + (hint.map { "; \($0)" } ?? "")
     }
 }

@@ -39,6 +39,7 @@ extension FakeIPVS {
         var services: [VirtualService.ID: Service] = [:]
         var timeouts = Timeouts(tcpSeconds: 900, tcpFinSeconds: 120, udpSeconds: 300)
         var daemons: [SyncDaemon.Role: SyncDaemon] = [:]
+        var connections: [Connection] = []
         var faults: [PendingFault] = []
         private var created = 0
 
@@ -276,7 +277,8 @@ extension FakeIPVS.State {
         let port: UInt16 = fields.number(IPVS_DAEMON_ATTR_MCAST_PORT) ?? 0
         let timeToLive: UInt8 = fields.number(IPVS_DAEMON_ATTR_MCAST_TTL) ?? 0
         daemons[role] = SyncDaemon(
-            role: role, interface: interface, syncID: syncID, maximumLength: length, group: group,
+            role: role, interface: interface, syncID: UInt8(truncatingIfNeeded: syncID), maximumLength: length,
+            group: group,
             port: port == 0 ? 8848 : port, timeToLive: timeToLive == 0 ? 1 : timeToLive)
     }
 

@@ -71,7 +71,7 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
         IPVS(
             simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
                 state.withLock { $0.answer(request) }
-            }, deadline: deadline)
+            }, connections: { state.withLock { $0.connections } }, deadline: deadline)
     }
 
     /// Makes the next requests go wrong. Faults for the same requests take effect one after the other.
@@ -108,6 +108,10 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
             state.services[id]?.destinations[status.id]?.status = status
         }
     }
+
+    /// Gives the namespace a connection table, as if there had been traffic. The counts of connections that destinations
+    /// have are ``setStatus(_:of:)``'s.
+    public func setConnections(_ connections: [Connection]) { state.withLock { $0.connections = connections } }
 
     /// The table as `ipvsadm -Sn` writes it: a line for each service, and behind it one for each of its destinations.
     public var description: String { state.withLock { $0.saved } }

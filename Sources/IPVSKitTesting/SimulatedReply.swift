@@ -108,7 +108,7 @@ public struct SimulatedReply: Sendable {
                 writer.nest(IPVS_CMD_ATTR_DAEMON) { nest in
                     nest.put(IPVS_DAEMON_ATTR_STATE, daemon.role.rawValue)
                     nest.put(IPVS_DAEMON_ATTR_MCAST_IFN, string: daemon.interface)
-                    nest.put(IPVS_DAEMON_ATTR_SYNC_ID, daemon.syncID)
+                    nest.put(IPVS_DAEMON_ATTR_SYNC_ID, UInt32(daemon.syncID))
                     if let length = daemon.maximumLength { nest.put(IPVS_DAEMON_ATTR_SYNC_MAXLEN, length) }
                     if let port = daemon.port { nest.put(IPVS_DAEMON_ATTR_MCAST_PORT, port) }
                     if let timeToLive = daemon.timeToLive { nest.put(IPVS_DAEMON_ATTR_MCAST_TTL, timeToLive) }

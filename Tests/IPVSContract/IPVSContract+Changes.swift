@@ -104,10 +104,10 @@ extension IPVSContract {
         try await ipvs.create(service)
         try await ipvs.create(tunnelled, of: mark4)
 
-        try await ipvs.modify(mark4) { $0.scheduler = .weightedRoundRobin }
+        try await ipvs.modify(mark4) { $0.scheduler = .maglevHashing }
         try await ipvs.modify(tunnelled.id, of: mark4) { $0.weight = 0 }
         var wantedService = service
-        wantedService.scheduler = .weightedRoundRobin
+        wantedService.scheduler = .maglevHashing
         var wantedDestination = tunnelled
         wantedDestination.weight = 0
         let found = try await ipvs.service(mark4)

@@ -34,18 +34,20 @@ extension IPVSContract {
         let destinations = (UInt32(1)...2).map { Destination(IPAddress(ipv4: 10 << 24 | $0), port: 80) }
         try await ipvs.create(VirtualService(id: mark4))
         for destination in destinations { try await ipvs.create(destination, of: mark4) }
-        let isGone = try await ipvs.drain(destinations[0].id, of: mark4, within: .seconds(20))
-        #expect(isGone)
+        let result = try await ipvs.drain(destinations[0].id, of: mark4, within: .seconds(20))
+        #expect(result == .removed)
         let left = try await ipvs.destinations(of: mark4).map(\.destination)
         #expect(left == [destinations[1]])
         let absent = await #expect(throws: IPVSError.self) {
             try await ipvs.drain(destinations[0].id, of: mark4, within: .seconds(20))
         }
         #expect(absent?.code == .destinationNotFound)
+        #expect(absent?.operation == "drain destination 10.0.0.1:80 of FWM 258")
         let nowhere = await #expect(throws: IPVSError.self) {
             try await ipvs.drain(destinations[0].id, of: mark6, within: .seconds(20))
         }
         #expect(nowhere?.code == .serviceNotFound)
+        #expect(nowhere?.operation == "drain destination 10.0.0.1:80 of FWM 258 IPv6")
     }
 
     /// The kernel's errno, and a reason that it does not give.

@@ -45,7 +45,7 @@ extension IPVSContract {
         let destination = Destination("10.2.0.1", port: 80)
         await expect(.serviceNotFound, .noSuchProcess) { try await ipvs.update(destination, of: mark4) }
         await expect(.serviceNotFound, .noSuchProcess) { try await ipvs.delete(destination.id, of: mark4) }
-        await expect(.schedulerNotFound, .noSuchFileOrDirectory) {
+        await expect(.persistenceEngineNotFound, .noSuchFileOrDirectory) {
             try await ipvs.create(VirtualService(id: mark4, persistence: .init(), persistenceEngine: "nosuch"))
         }
         // The kernel is not asked.
@@ -127,7 +127,7 @@ extension IPVSContract {
         try await ipvs.create(other, of: mark4)
         // A tunnel that is not sent is reset.
         let tunnelled = Destination(
-            "10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: .gre, port: 9, flags: .checksum))
+            "10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: .gre, flags: .checksum))
         try await ipvs.create(tunnelled, of: mark4)
         #expect(try await ipvs.service(mark4).destinations.map(\.destination) == [tunnelled, other])
         let plain = Destination("10.2.0.1", port: 80)

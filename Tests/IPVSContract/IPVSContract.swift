@@ -55,6 +55,14 @@ package enum IPVSContract {
         Clause("errors", errors),
         Clause("errors of updates", errorsOfUpdates),
         Clause("refusals are explained", onInterface: refusalsAreExplained),
+        Clause(
+            "what the kernel would not do is refused before it is sent", whatTheKernelWouldNotDoIsRefusedBeforeItIsSent),
+        Clause("what the kernel does is sent", whatTheKernelDoesIsSent),
+        Clause("what is unfit already can be changed in part", whatIsUnfitAlreadyCanBeChangedInPart),
+        Clause("a missing scheduler is told from a missing engine", aMissingSchedulerIsToldFromAMissingEngine),
+        Clause(
+            "a sync daemon is stopped as soon as it is started", onInterface: aSyncDaemonIsStoppedAsSoonAsItIsStarted),
+        Clause("a sync daemon runs as it is read back", onInterface: aSyncDaemonRunsAsItIsReadBack),
         Clause("create or update", createOrUpdate),
         Clause("what has no connections is drained at once", whatHasNoConnectionsIsDrainedAtOnce),
         Clause("destinations that no packet can reach", destinationsThatNoPacketCanReach),

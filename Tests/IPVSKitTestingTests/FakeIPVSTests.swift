@@ -80,9 +80,9 @@ import Testing
             default: return [.acknowledgement]
             }
         })
-        let isGone = try await ipvs.drain(
+        let result = try await ipvs.drain(
             .init("10.0.0.1", port: 80), of: Self.web, within: .milliseconds(100), every: .zero)
-        #expect(!isGone)
+        #expect(result == .connectionsLeft(1))
         #expect(requests.count.load(ordering: .relaxed) <= 13)
     }
 
@@ -97,9 +97,9 @@ import Testing
         // Half-closed.
         status.inactiveConnections = 1
         fake.setStatus(status, of: Self.web)
-        let isGone = try await fake.client.drain(
+        let result = try await fake.client.drain(
             destination.id, of: Self.web, within: .milliseconds(30), every: .milliseconds(10))
-        #expect(!isGone)
+        #expect(result == .connectionsLeft(1))
         #expect(fake.description == "-A -f 258 -s rr\n-a -f 258 -r 10.0.0.1:80 -m -w 0", "it gets no new ones")
 
         let drain = Task {
@@ -110,7 +110,7 @@ import Testing
         try await Task.sleep(for: .milliseconds(20))
         #expect(fake.description.contains("-a"))
         fake.setStatus(DestinationStatus(destination: drained), of: Self.web)
-        #expect(try await drain.value)
+        #expect(try await drain.value == .removed)
         #expect(fake.description == "-A -f 258 -s rr")
 
         try await fake.client.create(destination, of: Self.web)
@@ -120,6 +120,7 @@ import Testing
         cancelled.cancel()
         let error = await #expect(throws: IPVSError.self) { try await cancelled.value }
         #expect(error?.code == .cancelled)
+        #expect(error?.operation == "drain destination 10.0.0.1:80 of FWM 258")
     }
 
     /// It comes and goes between any two requests: at some time that is an error, and not a loop for ever.
@@ -194,12 +195,15 @@ import Testing
     @Test func whatModulesThereAreIsForTheTestToSay() async throws {
         let fake = FakeIPVS(schedulers: [.roundRobin], persistenceEngines: [])
         try await fake.client.create(VirtualService(id: Self.web))
-        for service in [
-            VirtualService(id: Self.web, scheduler: .maglevHashing),
-            VirtualService(id: Self.web, persistence: .init(), persistenceEngine: "sip"),
+        for (service, code): (VirtualService, IPVSError.Code) in [
+            (VirtualService(id: Self.web, scheduler: .maglevHashing), .schedulerNotFound),
+            (
+                VirtualService(id: Self.web, persistence: .init(), persistenceEngine: "sip"),
+                .persistenceEngineNotFound
+            ),
         ] {
             let error = await #expect(throws: IPVSError.self) { try await fake.client.update(service) }
-            #expect(error?.code == .schedulerNotFound)
+            #expect(error?.code == code)
         }
     }
 }

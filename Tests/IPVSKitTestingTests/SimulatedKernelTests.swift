@@ -15,7 +15,7 @@ import Testing
             persistence: .init(timeoutSeconds: 9, netmask: .prefix(16)),
             persistenceEngine: "sip")
         let destination = Destination(
-            "fd00::1", port: 8443, weight: 3, forwarding: .tunnel, upperThreshold: 5, lowerThreshold: 4,
+            "fd00::1", port: 443, weight: 3, forwarding: .tunnel, upperThreshold: 5, lowerThreshold: 4,
             tunnel: .init(type: .gue, port: 6080, flags: .checksum))
         let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
             #expect(request.serviceID == Self.web)
@@ -52,7 +52,7 @@ import Testing
 
     /// Flags outside the mask are not sent.
     @Test func theMaskOfFlagsIsDecoded() async throws {
-        let service = VirtualService(id: Self.web, flags: .init(rawValue: .max))
+        let service = VirtualService(id: Self.web, scheduler: .maglevHashing, flags: .init(rawValue: .max))
         let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
             switch request.command {
             case .getService:
@@ -159,14 +159,18 @@ import Testing
         #expect(found[0].unknownAttributes == unknown)
         #expect(found[0].destinations[0].unknownAttributes == unknown)
         try await ipvs.update(found[0].service)
-        try await ipvs.update(found[0].destinations[0].destination, of: id)
-        #expect(written.nests.withLock { $0 } == [[], []], "whoever writes a whole one says what is in it")
+        // This kernel would not know the way to forward, and take it without a word.
+        let refusal = await #expect(throws: IPVSError.self) {
+            try await ipvs.update(found[0].destinations[0].destination, of: id)
+        }
+        #expect(refusal?.wasRefusedBeforeSending == true)
+        #expect(written.nests.withLock { $0 } == [[]], "whoever writes a whole one says what is in it")
 
         // The kernel above takes nothing but what was there.
         await #expect(throws: IPVSError.self) { try await ipvs.modify(id) { $0.scheduler = .roundRobin } }
         await #expect(throws: IPVSError.self) { try await ipvs.modify(destination.id, of: id) { $0.weight = 0 } }
-        await #expect(throws: IPVSError.self) { try await ipvs.update(id, setting: .onePacket) }
-        #expect(written.nests.withLock { $0 }.dropFirst(2) == [unknown, unknown, unknown])
+        await #expect(throws: IPVSError.self) { try await ipvs.update(id, setting: .init(rawValue: 0x20)) }
+        #expect(written.nests.withLock { $0 }.dropFirst(1) == [unknown, unknown, unknown])
     }
 
     private final class Written: Sendable {

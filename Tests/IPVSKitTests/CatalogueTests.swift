@@ -29,9 +29,12 @@ import Testing
         try await ipvs.perform(Table.changes(from: found, to: wanted)).get()
 
         try await ipvs.modify(Destination.ID("10.0.0.11", port: 8080), of: web) { $0.weight = 0 }
+        try await ipvs.modify(web) { $0.scheduler = .maglevHashing }
         try await ipvs.update(web, setting: .hashFallback)
-        let isGone = try await ipvs.drain(.init("10.0.0.11", port: 8080), of: web, within: .seconds(60))
-        _ = isGone
+        switch try await ipvs.drain(.init("10.0.0.11", port: 8080), of: web, within: .seconds(60)) {
+        case .removed: print("no connection is left, and the destination is gone")
+        case .connectionsLeft(let count): print("\(count) connections are left, and the destination gets no new ones")
+        }
     }
 
     private func networkNamespaces() throws {

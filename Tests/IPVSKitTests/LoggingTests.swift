@@ -31,7 +31,8 @@ import Testing
         ("info", { _ = try await $0.info() }), ("a file", { _ = try await $0.globalStatistics() }),
         ("connections", { for try await _ in $0.connections() {} }), ("scratch", { _ = try await $0.schedulers() }),
         ("a name", { try await $0.create(VirtualService(id: web, scheduler: "")) }),
-        ("a sync id", { try await $0.start(SyncDaemon(role: .master, interface: "lo", syncID: 256)) }),
+        ("a length", { try await $0.start(SyncDaemon(role: .backup, interface: "lo", maximumLength: 9)) }),
+        ("drain", { try await $0.drain(.init("10.0.0.1", port: 80), of: web, within: .zero) }),
     ]
 
     @Test(arguments: [true, false]) func everyFailureIsLoggedOnce(sends: Bool) async {

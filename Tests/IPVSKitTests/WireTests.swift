@@ -58,7 +58,8 @@ import Testing
             return [reply(to: request, type: 2, payload: [0, 0, 0, 0])]
         }
         let service = VirtualService(
-            id: .firewallMark(0x102, .ipv4), flags: .hashPort, persistence: .init(timeoutSeconds: 300))
+            id: .firewallMark(0x102, .ipv4), scheduler: .maglevHashing, flags: .hashPort,
+            persistence: .init(timeoutSeconds: 300))
         try await ipvs.update(service, flags: [.hashFallback, .hashPort])
         #expect(
             sent.withLock { $0 } == [
@@ -66,7 +67,7 @@ import Testing
                 56, 0, 1, 0x80,
                 6, 0, 1, 0, 2, 0, 0, 0,
                 8, 0, 5, 0, 0x02, 0x01, 0, 0,
-                7, 0, 6, 0, 0x72, 0x72, 0, 0,
+                7, 0, 6, 0, 0x6D, 0x68, 0, 0,
                 12, 0, 7, 0, 0x11, 0, 0, 0, 0x19, 0, 0, 0,  // persistent and port; and fallback, to be cleared
                 8, 0, 8, 0, 0x2C, 0x01, 0, 0,
                 8, 0, 9, 0, 0xFF, 0xFF, 0xFF, 0xFF,
@@ -174,8 +175,8 @@ import Testing
         #expect(await hint { try await ipvs.update(forever, flags: []) }?.contains("4294967 seconds") == true)
         let icmp = VirtualService(id: .address("10.0.0.1", port: 1, protocol: .init(rawValue: 1)))
         #expect(await hint { try await ipvs.create(icmp) }?.contains("TCP, UDP and SCTP") == true)
-        let daemon = SyncDaemon(role: .master, interface: "eth0", syncID: 256)
-        #expect(await hint { try await ipvs.start(daemon) }?.contains("255 at most") == true)
+        let daemon = SyncDaemon(role: .backup, interface: "eth0", maximumLength: 500)
+        #expect(await hint { try await ipvs.start(daemon) }?.contains("1024 to 65507") == true)
     }
 
     @Test func anEntryWithoutWhatMakesItOneIsAnError() async throws {

@@ -35,10 +35,12 @@ extension IPVS {
     ///
     /// - Parameter timeouts: nil leaves one as it is.
     /// - Throws: ``IPVSError/Code/invalid`` for more than 2³¹−1 jiffies, which is 24 days where the kernel's clock
-    ///   ticks 1000 times a second.
+    ///   ticks 1000 times a second; and for 0, which the kernel would take and leave the timeout as it is.
     public func set(_ timeouts: Timeouts) async throws(IPVSError) {
+        let operation = "set the timeouts"
+        if let objection = timeouts.objection { throw report(IPVSError(refusing: operation, objection)) }
         let request = Messages { $0.write(timeouts) }
-        try await read("set the timeouts", request)
+        try await read(operation, request)
     }
 
     /// What IPVS says of itself. `IPVS_CMD_GET_INFO`.
@@ -51,31 +53,24 @@ extension IPVS {
     }
 
     /// The sync daemons of the namespace: none, one, or one of each role. `IPVS_CMD_GET_DAEMON`.
-    public func daemons() async throws(IPVSError) -> [SyncDaemon] {
+    public func daemons() async throws(IPVSError) -> [SyncDaemon] { try await daemons("list the sync daemons") }
+
+    /// - Parameter operation: what they are listed for, which an error names.
+    private func daemons(_ operation: String) async throws(IPVSError) -> [SyncDaemon] {
         let daemons = Gathered<SyncDaemon>()
         let request = Messages { $0.writeDaemonDump() }
-        try await read("list the sync daemons", dump: true, request) { _, message in
-            daemons.take(SyncDaemon(message))
-        }
-        return try whole(daemons, "list the sync daemons")
+        try await read(operation, dump: true, request) { _, message in daemons.take(SyncDaemon(message)) }
+        return try whole(daemons, operation)
     }
 
     /// Starts a sync daemon. `IPVS_CMD_NEW_DAEMON`.
     ///
     /// - Throws: ``IPVSError/Code/daemonRunning``, ``IPVSError/Code/interfaceNotFound``, and
     ///   ``IPVSError/Code/invalid`` for a group that is no multicast address, while a destination is of another family than
-    ///   its service, and for a sync id above 255, which the kernel would cut off.
+    ///   its service, and for a ``SyncDaemon/maximumLength`` that the kernel would take and make another of.
     public func start(_ daemon: SyncDaemon) async throws(IPVSError) {
         let operation = "start the \(daemon.role) sync daemon on \(daemon.interface)"
-        do throws(IPVSError) {
-            try IPVSError.checkName(daemon.interface, "an interface's name", limit: 15, operation: operation)
-            guard daemon.syncID <= UInt8.max else {
-                throw IPVSError(
-                    .invalid, operation: operation, hint: "a sync id is 255 at most: a message has a byte for it")
-            }
-        } catch {
-            throw report(error)
-        }
+        if let objection = daemon.objection { throw report(IPVSError(refusing: operation, objection)) }
         let request = Messages { $0.writeStart(daemon) }
         do throws(IPVSError) {
             try await read(
@@ -94,10 +89,24 @@ extension IPVS {
 
     /// Stops the sync daemon of a role. `IPVS_CMD_DEL_DAEMON`.
     ///
-    /// - Throws: ``IPVSError/Code/daemonNotRunning``.
+    /// - Throws: ``IPVSError/Code/daemonNotRunning``, and ``IPVSError/Code/daemonRunning`` where one runs afterwards.
     public func stopDaemon(_ role: SyncDaemon.Role) async throws(IPVSError) {
-        // The kernel wants the id to be named, and does not look at it.
-        let request = Messages { $0.writeStop(role, syncID: 0) }
-        try await read("stop the \(role) sync daemon", request, meaning: [.noSuchProcess: .daemonNotRunning])
+        let operation = "stop the \(role) sync daemon"
+        // A daemon whose thread has not run yet is stopped, and that is EINTR (kthread_stop), of which netlink sends no
+        // answer (netlink_rcv_skb). So a request goes behind it that is always answered.
+        let requests = Messages(2) { range, writer in
+            for index in range {
+                // The kernel wants the id to be named, and does not look at it.
+                if index == 0 { writer.writeStop(role, syncID: 0) } else { writer.writeInfoRequest() }
+            }
+        }
+        try await read(operation, requests, meaning: [.noSuchProcess: .daemonNotRunning])
+        // No answer is no promise.
+        guard try await daemons(operation).allSatisfy({ $0.role != role }) else {
+            throw report(
+                IPVSError(
+                    .daemonRunning, operation: operation,
+                    hint: "the kernel did not stop it, or another program has started one since"))
+        }
     }
 }

@@ -41,45 +41,4 @@ extension IPVS {
         throw report(
             IPVSError(.inconsistent, operation: create.description, hint: "another program makes and deletes it"))
     }
-
-    /// Takes a destination out of a service without cutting a connection: gives it weight 0, so that it gets no new
-    /// ones, waits until it has none left, and removes it.
-    ///
-    /// Half-closed connections count, since they still receive. So do UDP's, which the kernel remembers for
-    /// ``Timeouts/udpSeconds``. A client that is remembered for persistence goes on to get connections there, unless
-    /// ``Setting/expireQuiescentTemplate`` is on.
-    ///
-    /// - Parameters:
-    ///   - destination: which one.
-    ///   - service: of which service.
-    ///   - limit: how long to wait at most.
-    ///   - interval: how long to wait between two looks; ten milliseconds at least.
-    /// - Returns: whether it is gone. Where connections are left when the time is over, it stays with weight 0; whoever
-    ///   wants to cut them off calls ``delete(_:of:)``.
-    /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/destinationNotFound``,
-    ///   ``IPVSError/Code/cancelled`` and what ``perform(_:)`` does.
-    public func drain(
-        _ destination: Destination.ID, of service: VirtualService.ID, within limit: Duration,
-        every interval: Duration = .seconds(1)
-    ) async throws(IPVSError) -> Bool {
-        try await modify(destination, of: service) { $0.weight = 0 }
-        let operation = "drain destination \(destination) of \(service)"
-        let clock = ContinuousClock()
-        let end = clock.now + limit
-        let interval = max(interval, Self.shortestInterval)
-        while true {
-            guard let found = try await self.service(service).destinations.first(where: { $0.id == destination }) else {
-                throw report(IPVSError(.destinationNotFound, operation: operation))
-            }
-            if found.activeConnections == 0, found.inactiveConnections == 0 {
-                try await delete(destination, of: service)
-                return true
-            }
-            let left = end - clock.now
-            if left <= .zero { return false }
-            do { try await Task.sleep(for: min(interval, left)) } catch {
-                throw report(IPVSError(.cancelled, operation: operation))
-            }
-        }
-    }
 }

@@ -12,7 +12,7 @@ extension IPVS {
     public func update(
         _ service: VirtualService, flags mask: VirtualService.Flags
     ) async throws(IPVSError) {
-        try await rewrite(service, flags: mask, keeping: [])
+        try await rewrite(service, flags: mask)
     }
 
     /// Sets flags of a service and clears others. Those that are named in neither stay as the kernel has them, even
@@ -38,6 +38,7 @@ extension IPVS {
         let found = try await serviceAlone(id)
         var service = found.service
         service.flags = set
-        try await rewrite(service, flags: set.union(cleared), keeping: found.unknownAttributes)
+        try await rewrite(
+            service, flags: set.union(cleared), replacing: found.service, keeping: found.unknownAttributes)
     }
 }

@@ -21,7 +21,8 @@ extension IPVS {
         precondition(wanted.id == id, "a change of \(id) is none of \(wanted.id)")
         guard wanted != found else { return }
         try await rewrite(
-            wanted, flags: wanted.flags.symmetricDifference(found.flags), keeping: status.unknownAttributes)
+            wanted, flags: wanted.flags.symmetricDifference(found.flags), replacing: found,
+            keeping: status.unknownAttributes)
     }
 
     /// Changes part of a destination: reads it, lets the body change it, and writes it where it differs. What the
@@ -46,6 +47,7 @@ extension IPVS {
         change(&wanted)
         precondition(wanted.id == id, "a change of \(id) is none of \(wanted.id)")
         guard wanted != status.destination else { return }
-        try await rewrite(wanted, of: service, keeping: status.unknownAttributes)
+        try await rewrite(
+            wanted, of: service, replacing: status.destination, keeping: status.unknownAttributes)
     }
 }

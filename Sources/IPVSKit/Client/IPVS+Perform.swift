@@ -8,13 +8,17 @@ extension IPVS {
     ///
     /// - Throws: where nothing was done at all: ``IPVSError/Code/unavailable``, ``IPVSError/Code/namespace``,
     ///   ``IPVSError/Code/communication``, and ``IPVSError/Code/invalid`` for what the kernel would take without a word and
-    ///   not do: a name that it has no room for, a timeout that wraps in its ticks, a netmask that its family has not, a
-    ///   new service for a protocol that IPVS does not balance.
+    ///   not do, such as a service of port 0 that is not persistent: <doc:Refusals> lists all of it.
     public func perform(_ changes: some Collection<Change> & Sendable) async throws(IPVSError) -> PerformResult {
         guard !changes.isEmpty else { return PerformResult(count: 0) }
         // An array, which is walked in place; one that was given is not copied.
         let changes = Array(changes)
         do throws(IPVSError) { try Change.validate(changes) } catch { throw report(error) }
+        return try await performUnchecked(changes)
+    }
+
+    /// Sends what ``perform(_:)`` refuses, too: for tests of what the kernel makes of it.
+    package func performUnchecked(_ changes: [Change]) async throws(IPVSError) -> PerformResult {
         let messages = Messages(changes.count) { range, writer in writer.write(changes, range) }
 
         let outcome: BatchOutcome
@@ -31,7 +35,7 @@ extension IPVS {
             result.sent = outcome.sent
         }
         for failure in outcome.failures {
-            let error = IPVSError(failure.errno, answering: changes[failure.index])
+            let error = await refusal(failure.errno, of: changes[failure.index])
             result.failures.append(.init(index: failure.index, error: report(error)))
         }
         return result

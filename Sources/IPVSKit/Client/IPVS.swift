@@ -16,6 +16,8 @@ package import Netlink
 /// of its own owns; the first call opens it, and makes the kernel load the module.
 public final class IPVS: Sendable {
     package let client: NetlinkClient
+    /// What a simulated kernel has in `/proc/net/ip_vs_conn`; nil where it has no such file, and for a real kernel.
+    let simulatedConnections: (@Sendable () -> [UInt8])?
     let deadline: Duration
     let logger: Logger
 
@@ -39,6 +41,7 @@ public final class IPVS: Sendable {
             throw error
         }
         client = NetlinkClient(family: Family.name, namespace: handle)
+        simulatedConnections = nil
         self.deadline = deadline
         self.logger = logger
     }
@@ -46,16 +49,29 @@ public final class IPVS: Sendable {
     /// A client in a namespace that is open already.
     init(holding handle: NamespaceHandle, deadline: Duration, logger: Logger) {
         client = NetlinkClient(family: Family.name, namespace: handle)
+        simulatedConnections = nil
         self.deadline = deadline
         self.logger = logger
     }
 
+    /// Another face of a client.
+    init(sharing other: IPVS, logger: Logger) {
+        client = other.client
+        simulatedConnections = other.simulatedConnections
+        deadline = other.deadline
+        self.logger = logger
+    }
+
     /// A kernel that is a closure, for tests: the bytes of a request in, the datagrams that answer it out.
+    ///
+    /// - Parameter connections: the text of `/proc/net/ip_vs_conn`; nil for a kernel without the file.
     package init(
-        simulating kernel: @escaping SimulatedKernel, deadline: Duration = .seconds(30),
+        simulating kernel: @escaping SimulatedKernel, connections: (@Sendable () -> [UInt8])? = nil,
+        deadline: Duration = .seconds(30),
         logger: Logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
     ) {
         client = NetlinkClient(simulating: kernel)
+        simulatedConnections = connections
         self.deadline = deadline
         self.logger = logger
     }

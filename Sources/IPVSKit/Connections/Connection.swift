@@ -54,6 +54,10 @@ public struct Connection: Hashable, Sendable {
         public static let listen: Self = "LISTEN"
         /// TCP under the `secure_tcp` defence: answered, not yet confirmed.
         public static let synAck: Self = "SYNACK"
+        /// SCTP: the association has ended.
+        public static let closed: Self = "CLOSED"
+        /// SCTP: the task has refused the association.
+        public static let rejected: Self = "REJECTED"
         /// UDP has this state only.
         public static let udp: Self = "UDP"
         /// A template whose client has a connection that was established.

@@ -34,6 +34,14 @@ public struct Connections: AsyncSequence, Sendable {
 
     /// Begins anew.
     public func makeAsyncIterator() -> AsyncIterator {
+        if let connections = ipvs.simulatedConnections {
+            var text = connections()
+            let reader = ConnectionReader(report: ipvs.report) { () throws(IPVSError) in
+                defer { text = [] }
+                return text
+            }
+            return AsyncIterator(reader: reader)
+        }
         var file: KernelFile?
         return AsyncIterator(
             reader: ConnectionReader(report: ipvs.report) { [ipvs] () async throws(IPVSError) in

@@ -13,7 +13,7 @@ extension IPVS {
     /// - Throws: ``IPVSError/Code/notPermitted`` without CAP_NET_ADMIN and CAP_SYS_ADMIN,
     ///   ``IPVSError/Code/unavailable`` where the kernel has no IPVS.
     public func schedulers(among candidates: [Scheduler] = Scheduler.known) async throws(IPVSError) -> [Scheduler] {
-        let candidates = candidates.filter { IPVSError.nameFits($0.rawValue, limit: Scheduler.nameLimit) }
+        let candidates = candidates.filter { Rules.nameFits($0.rawValue, limit: Scheduler.nameLimit) }
         let scratch = try await scratch("find the schedulers of the kernel")
         let result = try await scratch.perform(
             candidates.enumerated().map { number, scheduler in

@@ -6,19 +6,35 @@ extension VirtualService.Persistence {
         /// The length of a prefix, or a mask with gaps.
         private let number: UInt32
         private let hasGaps: Bool
+        /// Whether it was given as a mask, which IPv6 has none of. It is the same netmask all the same.
+        private let isMask: Bool
 
-        private init(_ number: UInt32, hasGaps: Bool) {
+        private init(_ number: UInt32, hasGaps: Bool, isMask: Bool) {
             self.number = number
             self.hasGaps = hasGaps
+            self.isMask = isMask
         }
 
         /// The first bits: 0 to 32 for IPv4, 1 to 128 for IPv6. ``IPVS/perform(_:)`` refuses any other number.
-        public static func prefix(_ length: UInt8) -> Self { Self(UInt32(length), hasGaps: false) }
+        public static func prefix(_ length: UInt8) -> Self { Self(UInt32(length), hasGaps: false, isMask: false) }
 
         /// The bits that are set in a mask for IPv4, gaps or not: 0xFFFFFF00 is the same as a prefix of 24.
+        /// ``IPVS/perform(_:)`` refuses a mask for a service of IPv6, of whose addresses it says nothing.
         public static func mask(_ mask: UInt32) -> Self {
             let length = (~mask).leadingZeroBitCount
-            return mask << length == 0 ? .prefix(UInt8(length)) : Self(mask, hasGaps: true)
+            let isPrefix = mask << length == 0
+            return Self(isPrefix ? UInt32(length) : mask, hasGaps: !isPrefix, isMask: true)
+        }
+
+        /// Whether the same bits count, in whichever words.
+        public static func == (lhs: Self, rhs: Self) -> Bool {
+            lhs.number == rhs.number && lhs.hasGaps == rhs.hasGaps
+        }
+
+        /// Feeds what is compared.
+        public func hash(into hasher: inout Hasher) {
+            hasher.combine(number)
+            hasher.combine(hasGaps)
         }
 
         /// How many first bits count; nil for a mask with gaps.
@@ -55,7 +71,7 @@ extension VirtualService.Persistence.Netmask {
     package func number(_ family: AddressFamily) -> UInt32? {
         switch family {
         case .ipv4: mask
-        case .ipv6: prefixLength.flatMap { (1...128).contains($0) ? UInt32($0) : nil }
+        case .ipv6: isMask ? nil : prefixLength.flatMap { (1...128).contains($0) ? UInt32($0) : nil }
         }
     }
 }

@@ -58,9 +58,12 @@ public struct DestinationStatus: Hashable, Sendable, Identifiable {
     public var destination: Destination
     /// What it has done, and does per second.
     public var statistics: Statistics
-    /// Connections in state established: `IPVS_DEST_ATTR_ACTIVE_CONNS`.
+    /// Connections that count as active: of TCP those that are being opened (SYN_SENT, SYN_RECV, SYNACK) and those that
+    /// are established, of SCTP the established, of UDP none. Clients that never complete their connection count, too,
+    /// until the kernel forgets them. `IPVS_DEST_ATTR_ACTIVE_CONNS`.
     public var activeConnections: UInt32 = 0
-    /// All others, half-closed ones that still receive among them: 0 active is not drained.
+    /// All others: those that are closed and remembered, half-closed ones that still receive, and all of UDP's. So 0
+    /// active is not drained, and more than 0 inactive may be: see ``IPVS/drain(_:of:within:every:)``.
     /// `IPVS_DEST_ATTR_INACT_CONNS`.
     public var inactiveConnections: UInt32 = 0
     /// Clients remembered for persistence: `IPVS_DEST_ATTR_PERSIST_CONNS`.

@@ -1,7 +1,7 @@
 /// How long IPVS remembers a connection that is idle, by protocol and state. `IPVS_CMD_ATTR_TIMEOUT_…`.
 ///
 /// Nil leaves a value as it is when written, and means that the kernel did not send it when read: it leaves out
-/// protocols that it was built without. The kernel takes 0 for "leave it", too.
+/// protocols that it was built without. The kernel takes 0 for "leave it", too, so ``IPVS/set(_:)`` refuses it.
 public struct Timeouts: Hashable, Sendable {
     /// Established TCP connections, in seconds; the kernel's default is 900.
     public var tcpSeconds: UInt32?

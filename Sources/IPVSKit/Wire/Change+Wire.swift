@@ -67,6 +67,20 @@ extension MessageWriter {
         message(IPVS_CMD_GET_DEST, flags: NetlinkFlags.dump) { $0.writeIdentity(id) }
     }
 
+    /// A service that the kernel never makes, since IPv6 has no netmask of that length: EINVAL. It looks for the scheduler
+    /// before, and answers ENOENT where there is none.
+    mutating func writeProbe(of scheduler: Scheduler) {
+        message(IPVS_CMD_NEW_SERVICE) { writer in
+            writer.nest(IPVS_CMD_ATTR_SERVICE) { nest in
+                nest.writeKey(.firewallMark(FirewallMark(rawValue: .max)!, .ipv6))
+                nest.put(IPVS_SVC_ATTR_SCHED_NAME, string: scheduler.rawValue)
+                nest.put(IPVS_SVC_ATTR_FLAGS, UInt64(0))
+                nest.put(IPVS_SVC_ATTR_TIMEOUT, UInt32(0))
+                nest.put(IPVS_SVC_ATTR_NETMASK, UInt32(0))
+            }
+        }
+    }
+
     mutating func writeFlush() { message(IPVS_CMD_FLUSH) { _ in } }
     /// - Parameter id: nil for all services and the totals.
     mutating func writeZero(_ id: VirtualService.ID?) {
@@ -99,7 +113,7 @@ extension MessageWriter {
             writer.nest(IPVS_CMD_ATTR_DAEMON) { nest in
                 nest.put(IPVS_DAEMON_ATTR_STATE, daemon.role.rawValue)
                 nest.put(IPVS_DAEMON_ATTR_MCAST_IFN, string: daemon.interface)
-                nest.put(IPVS_DAEMON_ATTR_SYNC_ID, daemon.syncID)
+                nest.put(IPVS_DAEMON_ATTR_SYNC_ID, UInt32(daemon.syncID))
                 if let length = daemon.maximumLength { nest.put(IPVS_DAEMON_ATTR_SYNC_MAXLEN, length) }
                 if let group = daemon.group {
                     nest.put(

@@ -41,7 +41,7 @@ extension SyncDaemon {
         guard var attributes = message.attributes.first(IPVS_CMD_ATTR_DAEMON)?.nested else { return nil }
         var role: Role?
         var interface: String?
-        var syncID: UInt32 = 0
+        var syncID: UInt8 = 0
         var maximumLength: UInt16?
         var group: IPAddress?
         var port: UInt16?
@@ -50,7 +50,8 @@ extension SyncDaemon {
             switch Int(attribute.type) {
             case IPVS_DAEMON_ATTR_STATE: role = attribute.uint32.flatMap(Role.init)
             case IPVS_DAEMON_ATTR_MCAST_IFN: interface = attribute.string
-            case IPVS_DAEMON_ATTR_SYNC_ID: syncID = attribute.uint32 ?? 0
+            // Another program may have given more; the kernel sends the lowest byte of it, and hears no other.
+            case IPVS_DAEMON_ATTR_SYNC_ID: syncID = UInt8(truncatingIfNeeded: attribute.uint32 ?? 0)
             case IPVS_DAEMON_ATTR_SYNC_MAXLEN: maximumLength = attribute.uint16
             case IPVS_DAEMON_ATTR_MCAST_GROUP: group = IPAddress(attribute, family: .ipv4)
             case IPVS_DAEMON_ATTR_MCAST_GROUP6: group = IPAddress(attribute, family: .ipv6)

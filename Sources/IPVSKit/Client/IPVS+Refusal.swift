@@ -1,0 +1,43 @@
+import Netlink
+import SystemPackage
+
+extension IPVS {
+    /// The error for what the kernel answered a change with.
+    ///
+    /// ENOENT stands for a scheduler and for a persistence engine that there is no module of. So where a service has an
+    /// engine the kernel is asked for the scheduler alone.
+    func refusal(_ errno: Errno, of change: Change) async -> IPVSError {
+        var error = IPVSError(errno, answering: change)
+        guard error.code == .schedulerNotFound, let service = change.service, let engine = service.persistenceEngine
+        else { return error }
+        switch await has(service.scheduler) {
+        case true?:
+            error.code = .persistenceEngineNotFound
+            error.hint = "the kernel has no module ip_vs_pe_\(engine)"
+        case false?: error.hint = "the kernel has no module ip_vs_\(service.scheduler)"
+        case nil: break
+        }
+        return error
+    }
+
+    /// Nil where the kernel's answer does not tell. Nothing is changed.
+    private func has(_ scheduler: Scheduler) async -> Bool? {
+        // The kernel's word for a service without one, for which it looks for no module.
+        if scheduler == "none" { return true }
+        let outcome = try? await client.send(Messages { $0.writeProbe(of: scheduler) }, deadline: deadline)
+        return switch outcome?.failures.first?.errno {
+        case .invalidArgument?: true
+        case .noSuchFileOrDirectory?: false
+        default: nil
+        }
+    }
+}
+
+extension Change {
+    fileprivate var service: VirtualService? {
+        switch self {
+        case .createService(let service), .updateService(let service): service
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,27 @@
+extension SyncDaemon {
+    var objection: String? { Rules.objection(to: self, Self.rules) }
+
+    private static let rules: [Rule<Self>] = [
+        { Rules.objection(toName: $0.interface, "an interface's name", limit: 15) },
+        { daemon in
+            // The kernel makes one of these limits of whatever is outside them.
+            guard let length = daemon.maximumLength, length != 0 else { return nil }
+            let (least, most): (UInt16, UInt16) = (
+                daemon.role == .backup ? 1024 : 1, daemon.group?.family == .ipv6 ? 65487 : 65507
+            )
+            return (least...most).contains(length)
+                ? nil : "the largest payload of a \(daemon.role) is \(least) to \(most) bytes, or 0 for the default"
+        },
+    ]
+}
+
+extension Timeouts {
+    var objection: String? { Rules.objection(to: self, Self.rules) }
+
+    private static let rules: [Rule<Self>] = [
+        { timeouts in
+            [timeouts.tcpSeconds, timeouts.tcpFinSeconds, timeouts.udpSeconds].contains(0)
+                ? "the kernel takes 0 for a timeout that is to stay as it is: say nil" : nil
+        }
+    ]
+}
