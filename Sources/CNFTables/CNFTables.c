@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-CNFTablesResult CNFTables_run(const char *commands, bool is_check) {
+CNFTablesResult CNFTables_run(const char *commands, bool is_check, bool as_json) {
     CNFTablesResult result = {false, NULL, NULL};
     struct nft_ctx *context = nft_ctx_new(NFT_CTX_DEFAULT);
     if (context == NULL) {
@@ -14,7 +14,8 @@ CNFTablesResult CNFTables_run(const char *commands, bool is_check) {
     }
     nft_ctx_buffer_output(context);
     nft_ctx_buffer_error(context);
-    nft_ctx_output_set_flags(context, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_TERSE);
+    unsigned int flags = NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_TERSE;
+    nft_ctx_output_set_flags(context, as_json ? flags | NFT_CTX_OUTPUT_JSON : flags);
     nft_ctx_set_dry_run(context, is_check);
     result.succeeded = nft_run_cmd_from_buffer(context, commands) == 0;
     result.output = strdup(nft_ctx_get_output_buffer(context));

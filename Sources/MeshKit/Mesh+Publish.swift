@@ -64,7 +64,8 @@ extension Mesh {
             warnings = found.ports.flatMap {
                 found.survey.warnings($0, for: found.tasks, in: change.datapath, change.state.rules)
             }
-            warnings += found.survey.warnings(after: change.plan)
+            warnings += found.survey.warnings(for: found.tasks)
+            warnings += found.survey.warnings(after: change.plan) + found.survey.unread
         }
         return Publication(change: change, warnings: warnings)
     }

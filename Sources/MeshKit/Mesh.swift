@@ -39,6 +39,20 @@ public struct Mesh: Sendable {
         }
     }
 
+    /// What would change in the kernel, and what else on this node keeps clients from what is published. Nothing is changed.
+    public func planAndWarnings() async throws -> (plan: Plan, warnings: [String]) {
+        try await FileLock.hold(store, .shared, onWait: onWait) {
+            let state = try store.load()
+            let tool = await tool(for: state)
+            let found = try await observer.observe(state, tool: tool)
+            let plan = plan(from: found, for: state, tool: tool)
+            guard state.services.values.contains(where: { !$0.ports.isEmpty }) else { return (plan, []) }
+            let survey = await HostSurvey(on: found.node)
+            let datapath = Compiler.compile(state, on: found.node)
+            return (plan, survey.warnings(state, in: datapath, tool))
+        }
+    }
+
     /// The state and what the kernel holds of it, with counters.
     public func observe() async throws -> (state: MeshState, observed: ObservedDatapath, plan: Plan) {
         try await FileLock.hold(store, .shared, onWait: onWait) {

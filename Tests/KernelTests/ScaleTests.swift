@@ -37,27 +37,37 @@ extension KernelTests {
             }
         }
 
-        /// A write must not read what others have: libnftables does, for every set with intervals.
+        /// A write must not read what others have: libnftables does, for every set with intervals. On two nodes in turn, so
+        /// that what else goes on slows both down alike.
         @Test(.enabled(if: RuleTool.tested.contains(.nftables), "this kernel has no nftables of the family inet"))
         func aWriteCostsTheSameBesideALargeForeignSet() async throws {
-            try await MeshHost.with(rules: .nftables) { host in
-                try await host.addTasks()
-                try await host.meshctl("publish", "1080:80", "nginx")
-                let alone = try await host.timeOfOneMorePort(from: 2000)
-                let elements = (0..<20000).map { "10.\(100 + $0 >> 14).\($0 >> 6 & 255).\(($0 & 63) << 2)/31" }
-                try await host.node.check(
-                    "nft", "-f", "-",
-                    input: """
-                        table inet others {
-                            set many { type ipv4_addr; flags interval; }
-                        }
-                        add element inet others many { \(elements.joined(separator: ", ")) }
+            try await MeshHost.with(rules: .nftables) { alone in
+                try await MeshHost.with(rules: .nftables) { beside in
+                    for host in [alone, beside] {
+                        try await host.addTasks()
+                        try await host.meshctl("publish", "1080:80", "nginx")
+                    }
+                    let elements = (0..<20000).map { "10.\(100 + $0 >> 14).\($0 >> 6 & 255).\(($0 & 63) << 2)/31" }
+                    try await beside.node.check(
+                        "nft", "-f", "-",
+                        input: """
+                            table inet others {
+                                set many { type ipv4_addr; flags interval; }
+                            }
+                            add element inet others many { \(elements.joined(separator: ", ")) }
 
-                        """)
-                let beside = try await host.timeOfOneMorePort(from: 3000)
-                let ratio = beside / alone
-                print("one more port: \(alone) alone, \(beside) beside 20,000 foreign elements, \(ratio) times")
-                #expect(ratio < 1.5)
+                            """)
+                    var least: [Duration] = [.seconds(60), .seconds(60)]
+                    for port: UInt16 in 2000..<2061 {
+                        for (index, host) in [alone, beside].enumerated() {
+                            least[index] = min(least[index], try await host.timeOfOneMorePort(port))
+                        }
+                    }
+                    let ratio = least[1] / least[0]
+                    print(
+                        "one more port: \(least[0]) alone, \(least[1]) beside 20,000 foreign elements, \(ratio) times")
+                    #expect(ratio < 1.5)
+                }
             }
         }
     }
@@ -102,16 +112,13 @@ extension MeshHost {
         }
     }
 
-    /// The median of several writes by the backend, each of one port.
-    fileprivate func timeOfOneMorePort(from first: UInt16) async throws -> Duration {
+    /// How long the backend takes for a write of one port. What else goes on in the kernel, as namespaces that other tests
+    /// left, can only add to it.
+    fileprivate func timeOfOneMorePort(_ port: UInt16) async throws -> Duration {
         let backend = NFTablesBackend(in: .named(node.name))
-        var times: [Duration] = []
-        for port in first..<first + 31 {
-            var rules = RuleSet()
-            rules.ports[PortBinding(port, .tcp)] = PortRule(mark: FirewallMark(rawValue: UInt32(port))!)
-            let changes = backend.render(rules).changes(from: ObservedRules(skeleton: .intact)).additions
-            times.append(try await ContinuousClock().measure { try await backend.apply(changes) })
-        }
-        return times.sorted()[times.count / 2]
+        var rules = RuleSet()
+        rules.ports[PortBinding(port, .tcp)] = PortRule(mark: FirewallMark(rawValue: UInt32(port))!)
+        let changes = backend.render(rules).changes(from: ObservedRules(skeleton: .intact)).additions
+        return try await ContinuousClock().measure { try await backend.apply(changes) }
     }
 }

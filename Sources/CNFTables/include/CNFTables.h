@@ -17,9 +17,9 @@ typedef struct {
 /*
  * Runs commands as `nft -f -` would, in one transaction, in the network namespace of the calling thread. What is
  * listed comes without counters and without the elements of sets. A check has the kernel look at the commands and do
- * none of them.
+ * none of them. What is listed can be had as JSON.
  */
-CNFTablesResult CNFTables_run(const char *commands, bool is_check);
+CNFTablesResult CNFTables_run(const char *commands, bool is_check, bool as_json);
 
 void CNFTables_free(CNFTablesResult result);
 

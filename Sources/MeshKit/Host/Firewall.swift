@@ -11,6 +11,8 @@ package struct Firewall: Sendable {
         case accepted
         /// Dropped or rejected, whatever else is in it.
         case dropped(by: HostRuleSite)
+        /// A program decides, or answers in the place of the node.
+        case undecided(by: HostRuleSite)
         /// A rule asks for something that was left open.
         ///
         /// - Parameter otherwiseDropped: where no such rule matches, it is dropped. So that rule lets some packets
@@ -18,11 +20,35 @@ package struct Firewall: Sendable {
         case depends(on: HostRuleSite, otherwiseDropped: Bool)
     }
 
+    /// What is done to a packet that goes on, so that it does not get where it should.
+    package struct Influence: Hashable, Sendable {
+        package enum Kind: Hashable, Sendable {
+            /// conntrack takes no note of it.
+            case untracked
+            /// Another mark is in the place of ours.
+            case remarked
+            /// The rest of the connection goes past all rules and past IPVS, by a flowtable.
+            case offloaded
+        }
+
+        package var kind: Kind
+        package var rule: HostRuleSite
+        /// Nil where it is done to every packet; otherwise the rule that decides.
+        package var condition: HostRuleSite?
+        /// Lines to type that end it.
+        package var advice: [String]
+    }
+
     /// A verdict, and what would make it better.
     package struct Answer: Hashable, Sendable {
+        /// The worst of all.
         package var verdict: Verdict
         /// Lines to type, where packets are dropped. All of them are needed.
         package var advice: [String]
+        /// What else is done.
+        package var influences: [Influence] = []
+        /// The rules that keep some packets from coming through, one of each chain.
+        package var exceptions: [HostRuleSite] = []
 
         package init(verdict: Verdict, advice: [String]) {
             self.verdict = verdict
@@ -34,91 +60,173 @@ package struct Firewall: Sendable {
 
     package init(_ rules: HostRules) { self.rules = rules }
 
-    /// Whether other hosts can reach a published port: INPUT meets its packets before IPVS does.
+    /// Whether other hosts can reach a published port: its packets meet ingress, PREROUTING and INPUT before IPVS does.
     ///
     /// - Parameters:
     ///   - ports: the worst of them counts.
+    ///   - translated: those that our rules make of them; nil for the same.
     ///   - addresses: those that the ports are published on: the node's own, or the one they are bound to.
     ///   - families: those in which the port is balanced.
+    ///   - mark: the one that our rules put on.
     /// - Returns: nil where it cannot be told.
     package func answer(
-        publishing transport: TransportProtocol, ports: ClosedRange<UInt16>, at addresses: Set<IPAddress>,
-        families: Set<AddressFamily> = Set(AddressFamily.allCases)
+        publishing transport: TransportProtocol, ports: ClosedRange<UInt16>, translated: ClosedRange<UInt16>? = nil,
+        at addresses: Set<IPAddress>, families: Set<AddressFamily> = Set(AddressFamily.allCases), mark: UInt32? = nil
     ) -> Answer? {
-        answer(families.filter { family in addresses.contains { $0.family == family && !$0.isLoopback } }) {
-            family, table in
-            // What other hosts send does not come to loopback addresses.
-            let destinations = addresses.filter { $0.family == family && !$0.isLoopback }
-            return table.representatives(of: ports).sorted().map { port in
-                Packet(
-                    hook: .input, family: family, transport: transport, destinationPort: port,
-                    destinations: destinations, state: .new)
-            }
-        } advice: {
-            FirewallAdvice(rules: rules).opening($0, transport, ports)
+        let listening = PacketWay.Listening(
+            transport: transport, ports: ports, translated: translated ?? ports, addresses: addresses, mark: mark)
+        let parts = families.sorted().flatMap { PacketWay.arriving(listening, $0) }
+        return answer(
+            parts,
+            advice: { site, part in
+                FirewallAdvice(rules: rules).opening(site, transport, part.ports ?? ports)
+            })
+    }
+
+    /// Whether what IPVS sends gets to a task: it leaves by OUTPUT and POSTROUTING.
+    package func answer(
+        sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32? = nil
+    ) -> Answer? {
+        answer(
+            PacketWay.sent(to: task, transport, ports: ports, mark: mark),
+            advice: { site, _ in
+                FirewallAdvice(rules: rules).lettingThrough(site, to: task, transport, ports)
+            })
+    }
+
+    /// Whether the replies of a task behind this node cross it: PREROUTING and FORWARD meet them.
+    ///
+    /// - Parameter isLetThrough: whether our own rules do so at the head of iptables' filter FORWARD.
+    package func answer(
+        repliesOf task: IPAddress, _ transport: TransportProtocol, port: UInt16, isLetThrough: Bool = false
+    ) -> Answer? {
+        let parts = PacketWay.replied(by: task, transport, port: port)
+        return answer(parts) { base, table in
+            isLetThrough && Self.isFilterForward(base, of: table)
+        } advice: { site, part in
+            FirewallAdvice(rules: rules).lettingThrough(site, repliesOf: task, areTracked: part.packet.isTracked)
         }
     }
 
-    /// Whether the replies of a task behind this node cross it: FORWARD meets them.
+    /// Whether replies leave the node again, once they have its address.
     package func answer(
-        repliesOf task: IPAddress, _ transport: TransportProtocol, port: UInt16
+        repliesFrom ports: ClosedRange<UInt16>, _ transport: TransportProtocol, translated: ClosedRange<UInt16>,
+        at addresses: Set<IPAddress>, families: Set<AddressFamily>
     ) -> Answer? {
-        answer([task.family]) { family, _ in
-            [
-                Packet(
-                    hook: .forward, family: family, transport: transport, sourcePort: port, sources: [task],
-                    state: .reply)
-            ]
-        } advice: {
-            FirewallAdvice(rules: rules).lettingThrough($0, repliesOf: task)
-        }
+        let listening = PacketWay.Listening(
+            transport: transport, ports: ports, translated: translated, addresses: addresses)
+        return answer(
+            families.sorted().flatMap { PacketWay.returning(listening, $0) },
+            advice: { site, _ in
+                FirewallAdvice(rules: rules).lettingOut(site)
+            })
     }
 
     /// Whether a connection from one other host to another, of whatever kind, comes through: the node forwards for
     /// everybody then, once it forwards at all. True where it cannot be told.
     package func forwardsForOthers(_ family: AddressFamily) -> Bool {
-        let answer = answer([family]) { family, _ in
-            [Packet(hook: .forward, family: family, transport: .tcp, state: .new)]
-        } advice: { _ in
-            []
-        }
-        return answer?.verdict.dropping == nil
+        answer(PacketWay.passing(family), advice: { _, _ in [] })?.verdict.dropping == nil
+    }
+
+    private static func isFilterForward(_ base: RuleTable.BaseChain, of table: RuleTable) -> Bool {
+        base.name == "FORWARD" && base.priority == 0 && ["filter", "ip filter", "ip6 filter"].contains(table.name)
     }
 
     private func answer(
-        _ families: Set<AddressFamily>, _ packets: (AddressFamily, RuleTable) -> [Packet],
-        advice: (HostRuleSite) -> [String]
+        _ parts: [PacketWay.Part], besides isOurs: (RuleTable.BaseChain, RuleTable) -> Bool = { _, _ in false },
+        advice: (HostRuleSite, PacketWay.Part) -> [String]
     ) -> Answer? {
-        guard families.contains(where: rules.areKnown) else { return nil }
-        var worst = Verdict.accepted
-        var lines: [String] = []
+        guard parts.contains(where: { rules.areKnown(for: $0.packet.family) }) else { return nil }
+        var answer = Answer(verdict: .accepted, advice: [])
         for table in rules.tables {
-            for family in families.intersection(table.families).sorted() {
-                for packet in packets(family, table) {
-                    for base in table.bases where !base.isNAT && base.hook == packet.hook.rawValue {
-                        let verdict = verdict(of: packet, from: base, in: table)
-                        if verdict.severity > worst.severity { worst = verdict }
-                        for line in verdict.dropping.map(advice) ?? [] where !lines.contains(line) {
-                            lines.append(line)
-                        }
+            for part in parts where table.families.contains(part.packet.family) {
+                for base in table.bases where part.meets(base, of: table) && !isOurs(base, table) {
+                    for packet in part.packets(toldApartBy: table, sets: rules.sets) {
+                        ask(packet, from: base, in: table, &answer) { advice($0, part) }
                     }
                 }
             }
         }
-        return Answer(verdict: worst, advice: lines)
+        return answer
     }
 
-    private func verdict(of packet: Packet, from base: RuleTable.BaseChain, in table: RuleTable) -> Verdict {
-        func site(_ text: String) -> HostRuleSite {
-            HostRuleSite(tool: table.tool, table: table.name, baseChain: base.name, text: text)
+    private func ask(
+        _ packet: Packet, from base: RuleTable.BaseChain, in table: RuleTable, _ answer: inout Answer,
+        advice: (HostRuleSite) -> [String]
+    ) {
+        let walk = ChainWalk.walk(packet, from: base, in: table)
+        var verdict = Self.verdict(walk.endings, from: base, in: table)
+        let device = base.devices.isEmpty ? nil : HostRuleSite(base, in: table, Self.text(base.devices))
+        if device != nil, let rule = verdict.rule {
+            // Who comes by another interface does not meet it.
+            verdict = .depends(
+                on: HostRuleSite(base, in: table, "\(rule.text), \(Self.text(base.devices))"), otherwiseDropped: false)
         }
-        let endings = ChainWalk.endings(of: packet, from: base, in: table)
+        if verdict.severity > answer.verdict.severity { answer.verdict = verdict }
+        if case .depends(let site, otherwiseDropped: false) = verdict, !answer.exceptions.contains(site) {
+            answer.exceptions.append(site)
+        }
+        for line in verdict.dropping.map(advice) ?? [] where !answer.advice.contains(line) {
+            answer.advice.append(line)
+        }
+        for influence in walk.influences {
+            guard let kind = influence.effect.kind(for: packet) else { continue }
+            let rule = HostRuleSite(base, in: table, influence.rule)
+            var condition = influence.cause.map { HostRuleSite(base, in: table, $0.rule, set: $0.set) } ?? device
+            // What is put in the place of the mark is not known.
+            if condition == nil, !kind.isCertain { condition = rule }
+            let isSeen = answer.influences.contains { $0.kind == kind.kind && $0.rule == rule }
+            guard !isSeen else { continue }
+            // Where marks are set by iptables ours is among them, and a packet let off there would have none.
+            let lines = kind.kind == .remarked && table.name.hasSuffix("mangle") ? [] : advice(rule)
+            answer.influences.append(
+                Influence(kind: kind.kind, rule: rule, condition: condition, advice: lines))
+        }
+    }
+
+    private static func text(_ devices: [String]) -> String { "on \(devices.joined(separator: ", "))" }
+
+    private static func verdict(
+        _ endings: [ChainWalk.Ending], from base: RuleTable.BaseChain, in table: RuleTable
+    ) -> Verdict {
         guard let plain = endings.first(where: { $0.cause == nil }) else { return .accepted }
-        if plain.end == .undecided { return .depends(on: site(plain.rule), otherwiseDropped: true) }
+        if plain.end == .undecided { return .undecided(by: HostRuleSite(base, in: table, plain.rule)) }
         let drops = plain.end == .drop
         let other = endings.first { $0.cause != nil && ($0.end == .undecided || ($0.end == .drop) != drops) }
-        if let other { return .depends(on: site(other.cause ?? other.rule), otherwiseDropped: drops) }
-        return drops ? .dropped(by: site(plain.rule)) : .accepted
+        if let other {
+            return .depends(
+                on: HostRuleSite(base, in: table, other.cause?.rule ?? other.rule, set: other.cause?.set),
+                otherwiseDropped: drops)
+        }
+        return drops ? .dropped(by: HostRuleSite(base, in: table, plain.rule)) : .accepted
+    }
+}
+
+extension PacketWay.Part {
+    /// One packet for each part of the ports that the rules of a table tell apart.
+    func packets(toldApartBy table: RuleTable, sets: SetAnswers) -> [Packet] {
+        var packet = packet
+        packet.sets = sets
+        guard let ports else { return [packet] }
+        return table.representatives(of: ports).sorted().map { port in
+            packet.destinationPort = port
+            return packet
+        }
+    }
+}
+
+extension HostRule.Effect {
+    /// What it means for a packet of ours; nil where it means nothing.
+    fileprivate func kind(for packet: Packet) -> (kind: Firewall.Influence.Kind, isCertain: Bool)? {
+        switch self {
+        // What conntrack has taken note of stays noted.
+        case .untracked: packet.isTracked ? nil : (.untracked, true)
+        // Before ours, any mark goes; and IPVS does not look at one twice.
+        case .remarked(let change):
+            packet.mark.flatMap { packet.isForNode == true ? change.changes($0) : .no }
+                .flatMap { $0 == .no ? nil : (.remarked, $0 == .yes) }
+        case .offloaded: (.offloaded, true)
+        }
     }
 }
 
@@ -127,8 +235,16 @@ extension Firewall.Verdict {
         switch self {
         case .accepted: 0
         case .depends(_, otherwiseDropped: false): 1
-        case .depends(_, otherwiseDropped: true): 2
-        case .dropped: 3
+        case .undecided: 2
+        case .depends(_, otherwiseDropped: true): 3
+        case .dropped: 4
+        }
+    }
+
+    fileprivate var rule: HostRuleSite? {
+        switch self {
+        case .dropped(let site), .undecided(let site), .depends(let site, _): site
+        case .accepted: nil
         }
     }
 
@@ -136,7 +252,13 @@ extension Firewall.Verdict {
     fileprivate var dropping: HostRuleSite? {
         switch self {
         case .dropped(let site), .depends(let site, otherwiseDropped: true): site
-        case .accepted, .depends(_, otherwiseDropped: false): nil
+        case .accepted, .undecided, .depends(_, otherwiseDropped: false): nil
         }
+    }
+}
+
+extension HostRuleSite {
+    init(_ base: RuleTable.BaseChain, in table: RuleTable, _ text: String, set: String? = nil) {
+        self.init(tool: table.tool, table: table.name, baseChain: base.name, text: text, set: set)
     }
 }

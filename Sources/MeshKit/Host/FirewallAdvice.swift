@@ -10,7 +10,7 @@ struct FirewallAdvice {
         let colon = Self.text(ports, ":")
         let dash = Self.text(ports, "-")
         // ufw knows no SCTP.
-        if site.tool != .nft, isUFWActive(site.tool), transport == .tcp || transport == .udp {
+        if isUFW(site), transport == .tcp || transport == .udp {
             return ["ufw allow \(colon)/\(transport)"]
         }
         if isFirewalld(site) {
@@ -25,36 +25,67 @@ struct FirewallAdvice {
     }
 
     /// For replies of a task that cross the node.
-    func lettingThrough(_ site: HostRuleSite, repliesOf task: IPAddress) -> [String] {
+    ///
+    /// - Parameter areTracked: whether the chain sees them when conntrack has.
+    func lettingThrough(_ site: HostRuleSite, repliesOf task: IPAddress, areTracked: Bool = true) -> [String] {
         [
             site.tool == .nft
-                ? insertion(site, "\(task.family == .ipv4 ? "ip" : "ip6") saddr \(task) ct state established,related")
-                : insertion(site, "-s \(task) -m conntrack --ctstate RELATED,ESTABLISHED")
+                ? insertion(site, "\(Self.ip(task)) saddr \(task)\(areTracked ? " ct state established,related" : "")")
+                : insertion(
+                    site, "-s \(task)\(areTracked ? " -m conntrack --ctstate RELATED,ESTABLISHED" : "")")
         ]
     }
+
+    /// For what IPVS sends to a task.
+    func lettingThrough(
+        _ site: HostRuleSite, to task: IPAddress, _ transport: TransportProtocol, _ ports: ClosedRange<UInt16>
+    ) -> [String] {
+        [
+            site.tool == .nft
+                ? insertion(site, "\(Self.ip(task)) daddr \(task) \(transport) dport \(Self.text(ports, "-"))")
+                : insertion(site, "-d \(task) -p \(transport) --dport \(Self.text(ports, ":"))")
+        ]
+    }
+
+    /// For replies that leave the node.
+    func lettingOut(_ site: HostRuleSite) -> [String] {
+        [
+            site.tool == .nft
+                ? insertion(site, "ct state established,related")
+                : insertion(site, "-m conntrack --ctstate RELATED,ESTABLISHED")
+        ]
+    }
+
+    private static func ip(_ address: IPAddress) -> String { address.family == .ipv4 ? "ip" : "ip6" }
 
     /// At the head of the chain that the kernel calls, so that nothing comes before it.
     private func insertion(_ site: HostRuleSite, _ match: String) -> String {
         switch site.tool {
         case .nft: "nft insert rule \(site.table) \(site.baseChain) \(match) accept"
         case .iptables, .ip6tables:
-            "\(site.tool) \(site.table == "filter" ? "" : "-t \(site.table) ")-I \(site.baseChain) \(match) -j ACCEPT"
+            "\(program(site)) \(site.table == "filter" ? "" : "-t \(site.table) ")-I \(site.baseChain) \(match) -j ACCEPT"
         }
     }
 
-    /// Its chains stay where it is switched off, but nothing leads there.
-    private func isUFWActive(_ tool: HostRuleSite.Tool) -> Bool {
-        let text = (tool == .iptables ? rules.iptables : rules.ip6tables) ?? ""
-        return text.contains("-j ufw-user-input\n") || text.contains("-j ufw6-user-input\n")
+    private func program(_ site: HostRuleSite) -> String {
+        rules.programs[site.tool == .iptables ? .ipv4 : .ipv6] ?? "\(site.tool)"
+    }
+
+    /// It fills the chain INPUT of filter. Its own chains stay where it is switched off, but nothing leads there.
+    private func isUFW(_ site: HostRuleSite) -> Bool {
+        guard site.baseChain == "INPUT", site.table.hasSuffix("filter") else { return false }
+        return table(site)?.chains.values.joined().contains {
+            $0.action == .jump("ufw-user-input") || $0.action == .jump("ufw6-user-input")
+        } == true
     }
 
     /// By its own table of nft's, or by its chains, where it is set to use iptables.
     private func isFirewalld(_ site: HostRuleSite) -> Bool {
-        switch site.tool {
-        case .nft: site.table.split(separator: " ").last == "firewalld"
-        case .iptables: rules.iptables?.contains("\n:INPUT_ZONES ") == true
-        case .ip6tables: rules.ip6tables?.contains("\n:INPUT_ZONES ") == true
-        }
+        site.table == "inet firewalld" || table(site)?.chains["INPUT_ZONES"] != nil
+    }
+
+    private func table(_ site: HostRuleSite) -> RuleTable? {
+        rules.tables.first { $0.tool == site.tool && $0.name == site.table }
     }
 
     private static func text(_ ports: ClosedRange<UInt16>, _ separator: String) -> String {

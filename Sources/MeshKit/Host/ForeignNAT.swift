@@ -21,18 +21,15 @@ package struct ForeignNAT: Hashable, Sendable, CustomStringConvertible {
         publishing transport: TransportProtocol, ports: ClosedRange<UInt16>, at addresses: Set<IPAddress>,
         in rules: HostRules
     ) -> [ForeignNAT] {
+        let listening = PacketWay.Listening(
+            transport: transport, ports: ports, translated: ports, addresses: addresses)
+        let parts = AddressFamily.allCases.flatMap { PacketWay.arriving(listening, $0, withLoopback: true) }
         var found: [ForeignNAT] = []
         for table in rules.tables {
-            for base in table.bases where base.isNAT && base.hook == "prerouting" {
-                for family in table.families.sorted() {
-                    let destinations = addresses.filter { $0.family == family }
-                    guard !destinations.isEmpty else { continue }
-                    found += table.representatives(of: ports).sorted().compactMap { port in
-                        translation(
-                            of: Packet(
-                                hook: .prerouting, family: family, transport: transport, destinationPort: port,
-                                destinations: destinations, state: .new),
-                            from: base, in: table)
+            for base in table.bases {
+                for part in parts where table.families.contains(part.packet.family) && part.meets(base, of: table) {
+                    found += part.packets(toldApartBy: table, sets: rules.sets).compactMap {
+                        translation(of: $0, from: base, in: table)
                     }
                 }
             }
@@ -44,11 +41,12 @@ package struct ForeignNAT: Hashable, Sendable, CustomStringConvertible {
     private static func translation(
         of packet: Packet, from base: RuleTable.BaseChain, in table: RuleTable
     ) -> ForeignNAT? {
-        for ending in ChainWalk.endings(of: packet, from: base, in: table) {
+        for ending in ChainWalk.walk(packet, from: base, in: table).endings {
             guard case .translate(let target) = ending.end else { continue }
+            let device = base.devices.isEmpty ? nil : "the packet comes by \(base.devices.joined(separator: " or "))"
             return ForeignNAT(
-                rule: HostRuleSite(tool: table.tool, table: table.name, baseChain: base.name, text: ending.rule),
-                leadsTo: target, condition: ending.cause)
+                rule: HostRuleSite(base, in: table, ending.rule), leadsTo: target,
+                condition: ending.cause?.rule ?? device)
         }
         return nil
     }

@@ -5,8 +5,9 @@ import RuleKit
 struct HostSurvey: Sendable {
     private let node: NodeFacts
     private let rules: HostRules
+    private let settings = HostSettings.ofKernel
 
-    /// Reads the host's rules; where nothing can be seen there is nothing to say.
+    /// Reads the host's rules.
     init(on node: NodeFacts) async {
         self.node = node
         rules = await HostRules.read()
@@ -47,29 +48,86 @@ struct HostSurvey: Sendable {
         if let address = listening.address, !node.isOwn(address) {
             warnings.append("\(address) is no address of this node: nobody reaches \(listening) until it is")
         }
+        if let address = listening.address { warnings += settings.warnings(at: address, on: node) }
+        guard !rules.tables.isEmpty else { return warnings }
         for translation in translations(of: listening) {
-            guard let condition = translation.condition else { continue }
+            let which = translation.condition.map { ", where \($0) matches" }
             warnings.append(
-                "some packets for \(listening) go to \(translation.leadsTo) first: by \(translation), where "
-                    + "\(condition) matches")
+                "\(which == nil ? "" : "some ")packets for \(listening) go to \(translation.leadsTo) first: by "
+                    + "\(translation)\(which ?? "")")
         }
         let tasks = tasks.filter(port.isFor)
-        if let answer = firewall.answer(
-            publishing: listening.transport,
-            ports: datapath.rules.ports[listening]?.behind(listening) ?? listening.ports,
-            at: addresses(of: listening),
-            families: tasks.isEmpty ? Set(AddressFamily.allCases) : Set(tasks.map(\.address.family)))
-        {
-            warnings += Self.warning("other hosts cannot reach \(listening)", answer)
-        }
-        guard tool == .nftables else { return warnings }
+        let families = tasks.isEmpty ? Set(AddressFamily.allCases) : Set(tasks.map(\.address.family))
+        let rule = datapath.rules.ports[listening]
+        let translated = rule?.behind(listening) ?? listening.ports
+        let addresses = addresses(of: listening)
+        let mark = port.mark.rawValue
+        warnings += SurveyText.lines(
+            "other hosts cannot reach \(listening)", "packets for \(listening)",
+            firewall.answer(
+                publishing: listening.transport, ports: listening.ports, translated: translated, at: addresses,
+                families: families, mark: mark))
+        var concerned = 0
         for task in tasks.map(\.address) where !node.isOwn(task) {
-            if let answer = firewall.answer(repliesOf: task, listening.transport, port: port.target) {
-                warnings += Self.warning("replies of \(task) do not come through", answer)
-            }
+            let lines = self.warnings(port, mark, for: task, firewall, tool)
+            if !lines.isEmpty { concerned += 1 }
+            if concerned <= Self.tasksNamed { warnings += lines }
+        }
+        if concerned > Self.tasksNamed {
+            warnings.append("the like holds for \(concerned - Self.tasksNamed) more tasks")
+        }
+        if tasks.contains(where: { !node.isOwn($0.address) }) {
+            warnings += SurveyText.lines(
+                "replies from \(listening) do not leave this node", "replies from \(listening)",
+                firewall.answer(
+                    repliesFrom: listening.ports, listening.transport, translated: translated, at: addresses,
+                    families: families))
         }
         return warnings
     }
+
+    /// So many tasks are named one by one: what keeps packets from one of a hundred mostly does so from all.
+    private static let tasksNamed = 3
+
+    private func warnings(
+        _ port: PublishedPort, _ mark: UInt32, for task: IPAddress, _ firewall: Firewall, _ tool: RuleTool?
+    ) -> [String] {
+        SurveyText.lines(
+            "\(task) gets nothing of \(port.listening)", "packets for \(task)",
+            firewall.answer(sendingTo: task, port.listening.transport, ports: port.targets, mark: mark))
+            + SurveyText.lines(
+                "replies of \(task) do not come through", "replies of \(task)",
+                firewall.answer(
+                    repliesOf: task, port.listening.transport, port: port.target, isLetThrough: tool == .iptables))
+    }
+
+    /// What keeps packets from tasks, whatever the port.
+    func warnings(for tasks: [MeshTask]) -> [String] {
+        Set(tasks.map(\.address)).sorted().filter { !node.isOwn($0) }.flatMap(settings.warnings)
+    }
+
+    /// So many ports are asked for: with a firewall of some hundred rules that takes a second.
+    private static let portsAsked = 500
+
+    /// What keeps clients away from any port, each thing once.
+    func warnings(_ state: MeshState, in datapath: Datapath, _ tool: RuleTool) -> [String] {
+        let services = state.services.sorted { $0.key < $1.key }.map(\.value).filter { !$0.ports.isEmpty }
+        let ports = services.flatMap { service in
+            service.ports.sorted { $0.listening < $1.listening }.map { (port: $0, tasks: service.tasks) }
+        }
+        var warnings = self.warnings(for: services.flatMap(\.tasks))
+        for (port, tasks) in ports.prefix(Self.portsAsked) {
+            warnings += self.warnings(port, for: tasks, in: datapath, tool)
+        }
+        if ports.count > Self.portsAsked, !rules.tables.isEmpty {
+            warnings.append("did not look at what is in the way of \(ports.count - Self.portsAsked) more ports")
+        }
+        var seen: Set<String> = []
+        return (warnings + unread).filter { seen.insert($0).inserted }
+    }
+
+    /// What nobody could look at, so that nothing is known of it.
+    var unread: [String] { rules.unread.map { "could not look at \($0)" } }
 
     /// What others may do from now on.
     func warnings(after plan: Plan) -> [String] {
@@ -90,17 +148,6 @@ struct HostSurvey: Sendable {
 
     private func addresses(of listening: PortBinding) -> Set<IPAddress> {
         listening.address.map { [$0] } ?? Set(node.addresses.map(\.address))
-    }
-
-    private static func warning(_ what: String, _ answer: Firewall.Answer) -> [String] {
-        let reason: String
-        switch answer.verdict {
-        case .dropped(let rule): reason = "\(what): dropped by \(rule)"
-        case .depends(let rule, otherwiseDropped: true):
-            reason = "\(what), but for some: others than by \(rule) are dropped"
-        case .accepted, .depends: return []
-        }
-        return [reason] + answer.advice.map { "  type:  \($0)" }
     }
 }
 

@@ -96,11 +96,28 @@ package struct NetfilterSocket: ~Copyable {
         _ type: UInt16, family: UInt8, _ body: (inout MessageWriter) -> Void = { _ in },
         handler: (Attributes) -> Void
     ) throws(Errno) {
+        try converse(type, family: family, flags: NetlinkFlags.dump, body, handler)
+    }
+
+    /// Asks one question that is answered by one message, or refused.
+    ///
+    /// - Parameter handler: is given the attributes of the answer, in place.
+    package mutating func ask(
+        _ type: UInt16, family: UInt8, _ body: (inout MessageWriter) -> Void = { _ in },
+        handler: (Attributes) -> Void
+    ) throws(Errno) {
+        try converse(type, family: family, flags: NetlinkFlags.acknowledge, body, handler)
+    }
+
+    private mutating func converse(
+        _ type: UInt16, family: UInt8, flags: UInt16, _ body: (inout MessageWriter) -> Void,
+        _ handler: (Attributes) -> Void
+    ) throws(Errno) {
         let number = sequence
         sequence += 1
         var request = MessageWriter()
         request.empty(family: 0, sequence: number)
-        request.netfilterMessage(type, family: family, flags: NetlinkFlags.dump, body)
+        request.netfilterMessage(type, family: family, flags: flags, body)
         try send(request)
         var failure: Errno?
         var isComplete = false

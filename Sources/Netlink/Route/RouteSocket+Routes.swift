@@ -55,6 +55,23 @@ extension RouteSocket {
     }
 }
 
+extension RouteSocket {
+    /// Whether an entry of a routing table, or a rule, is there to stop what is sent to an address: unreachable,
+    /// prohibit, blackhole. No entry at all is none.
+    package mutating func isRefused(_ address: [UInt8]) throws(Errno) -> Bool {
+        var header = rtmsg()
+        header.rtm_family = UInt8(address.count == 4 ? AF_INET : AF_INET6)
+        header.rtm_dst_len = UInt8(address.count * 8)
+        do {
+            try perform(Int(RTM_GETROUTE), header: header) { $0.put(Int(RTA_DST.rawValue), bytes: address) }
+        } catch {
+            if [.noRouteToHost, .permissionDenied, .invalidArgument].contains(error) { return true }
+            guard error == .networkUnreachable else { throw error }
+        }
+        return false
+    }
+}
+
 extension RouteEntry {
     fileprivate init?(_ message: UnsafeRawBufferPointer) {
         let size = MemoryLayout<rtmsg>.size

@@ -8,7 +8,7 @@ struct IPSetLibrary {
     /// Nil for the namespace of the process.
     let namespace: NamespaceHandle?
 
-    private static let lock = Locked(())
+    static let lock = Locked(())
 
     /// The names of all sets that are there.
     func names() async throws(RuleError) -> Set<String> {
@@ -78,7 +78,7 @@ struct IPSetLibrary {
         }
     }
 
-    private static func output(of command: String) -> (String, String?) { result(of: CIPSet_run(command)) }
+    static func output(of command: String) -> (String, String?) { result(of: CIPSet_run(command)) }
 
     private static func result(of result: CIPSetResult) -> (String, String?) {
         defer { CIPSet_free(result) }

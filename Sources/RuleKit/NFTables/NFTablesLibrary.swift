@@ -6,8 +6,10 @@ import IPVSKit
 ///
 /// Works in the namespace of the calling thread.
 enum NFTablesLibrary {
-    static func run(_ commands: String, operation: String) throws(RuleError) -> String {
-        try run(commands, isCheck: false, operation: operation)
+    static func run(
+        _ commands: String, asJSON: Bool = false, operation: String
+    ) throws(RuleError) -> String {
+        try run(commands, isCheck: false, asJSON: asJSON, operation: operation)
     }
 
     /// Has the kernel look at commands, and do none of them.
@@ -15,8 +17,10 @@ enum NFTablesLibrary {
         _ = try run(commands, isCheck: true, operation: "check the nftables rules")
     }
 
-    private static func run(_ commands: String, isCheck: Bool, operation: String) throws(RuleError) -> String {
-        let result = CNFTables_run(commands, isCheck)
+    private static func run(
+        _ commands: String, isCheck: Bool, asJSON: Bool = false, operation: String
+    ) throws(RuleError) -> String {
+        let result = CNFTables_run(commands, isCheck, asJSON)
         defer { CNFTables_free(result) }
         if result.succeeded { return String(cString: result.output) }
         throw refusal(String(cString: result.error), operation: operation)

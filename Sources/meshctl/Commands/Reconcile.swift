@@ -5,7 +5,8 @@ struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Show what would change in the kernel, and change nothing.",
         discussion: """
-            Exits with 0 where the kernel holds what it should, with 2 where it does not.
+            Exits with 0 where the kernel holds what it should, with 2 where it does not. What else on this node keeps
+            clients from a published port, as a firewall, is said on standard error.
 
             EXAMPLE
               meshctl plan || meshctl reconcile
@@ -15,9 +16,10 @@ struct PlanCommand: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let plan = try await options.mesh().plan()
+        let (plan, warnings) = try await options.mesh().planAndWarnings()
+        for warning in warnings { StandardError.write("meshctl: \(warning)") }
         switch format.format {
-        case .json: print(try JSONText.encode(PlanReport(plan)))
+        case .json: print(try JSONText.encode(PlanReport(plan, warnings)))
         case .table where plan.isEmpty: print("Nothing to do: the kernel holds what it should.")
         case .table:
             for step in plan.steps { print("~ \(step)") }
@@ -36,8 +38,10 @@ private struct PlanReport: Encodable {
     }
 
     var changes: [Change]
+    var warnings: [String]
 
-    init(_ plan: Plan) {
+    init(_ plan: Plan, _ warnings: [String]) {
+        self.warnings = warnings
         changes = plan.steps.map { Change(part: $0.part, action: $0.action, reasons: $0.reasons) }
     }
 }

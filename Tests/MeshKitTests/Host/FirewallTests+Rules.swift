@@ -80,7 +80,7 @@ extension FirewallTests {
         ),
         (
             input(policy: "ACCEPT", "INPUT -p tcp -j NFQUEUE --queue-num 0"),
-            "only: -A INPUT -p tcp -j NFQUEUE --queue-num 0"
+            "program: -A INPUT -p tcp -j NFQUEUE --queue-num 0"
         ),
         (
             input(policy: "ACCEPT", "INPUT -i eth0 -j NFQUEUE --queue-num 0"),
@@ -137,7 +137,7 @@ extension FirewallTests {
             #"{"match": {"op": "==", "left": {"payload": {"protocol": "ether", "field": "saddr"}}, "right": "00:11:22:33:44:55"}}, {"drop": null}"#,
             "not: ether saddr 00:11:22:33:44:55 drop"
         ),
-        (#"{"queue": {"num": 1}}"#, "only: queue"),
+        (#"{"queue": {"num": 1}}"#, "program: queue"),
         (
             #"{"xt": {"type": "match", "name": "owner"}}, {"xt": {"type": "target", "name": "REJECT"}}"#,
             "not: xt match owner xt target REJECT"

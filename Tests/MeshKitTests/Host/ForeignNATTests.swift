@@ -103,7 +103,9 @@ import Testing
             (3005, .tcp, ["10.0.0.9:4000-4010"]),
         ] as [(UInt16, TransportProtocol, [String])])
     func nft(port: UInt16, transport: TransportProtocol, targets: [String]) {
-        let found = Self.find(PortBinding(port, transport), in: HostRules(nft: HostTexts.handwritten))
+        let found = Self.find(
+            PortBinding(port, transport),
+            in: HostRules(nft: [HostTexts.handwritten], sets: HostTexts.answers, unread: []))
         #expect(found.map(\.leadsTo) == targets)
         #expect(found.allSatisfy { $0.rule.table == "ip nat" && $0.rule.baseChain == "pre" && $0.condition == nil })
     }

@@ -1,3 +1,5 @@
+@testable import MeshKit
+
 extension HostTexts {
     /// firewalld's own table, with 22 and 9090 open and 8080 forwarded to 80 in the zone `public`.
     static let firewalld = #"""
@@ -83,8 +85,8 @@ extension HostTexts {
         {"nftables": [
         {"metainfo": {"version": "1.0.6", "release_name": "Lester Gooch #5", "json_schema_version": 1}},
         {"table": {"family": "inet", "name": "filter", "handle": 4}},
-        {"set": {"family": "inet", "name": "allowed", "table": "filter", "type": "inet_service", "handle": 3, "flags": ["interval"], "elem": [{"range": [8000, 8010]}, 9000]}},
-        {"set": {"family": "inet", "name": "nets", "table": "filter", "type": "ipv4_addr", "handle": 4, "flags": ["interval"], "elem": [{"prefix": {"addr": "10.0.0.0", "len": 8}}]}},
+        {"set": {"family": "inet", "name": "allowed", "table": "filter", "type": "inet_service", "handle": 3, "flags": ["interval"]}},
+        {"set": {"family": "inet", "name": "nets", "table": "filter", "type": "ipv4_addr", "handle": 4, "flags": ["interval"]}},
         {"chain": {"family": "inet", "table": "filter", "name": "input", "handle": 1, "type": "filter", "hook": "input", "prio": 0, "policy": "drop"}},
         {"chain": {"family": "inet", "table": "filter", "name": "web", "handle": 2}},
         {"rule": {"family": "inet", "table": "filter", "chain": "input", "handle": 6, "expr": [{"vmap": {"key": {"ct": {"key": "state"}}, "data": {"set": [["invalid", {"drop": null}], ["established", {"accept": null}], ["related", {"accept": null}]]}}}]}},
@@ -115,8 +117,8 @@ extension HostTexts {
         {"rule": {"family": "inet", "table": "filter", "chain": "web", "handle": 40, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "daddr"}}, "right": "10.1.0.1"}}, {"accept": null}]}},
         {"rule": {"family": "inet", "table": "filter", "chain": "web", "handle": 41, "expr": [{"return": null}]}},
         {"table": {"family": "ip", "name": "nat", "handle": 5}},
-        {"map": {"family": "ip", "name": "portmap", "table": "nat", "type": "inet_service", "handle": 2, "map": "ipv4_addr", "elem": [[7000, "10.0.0.7"]]}},
-        {"map": {"family": "ip", "name": "portmap2", "table": "nat", "type": "inet_service", "handle": 3, "map": "ipv4_addr . inet_service", "elem": [[7001, {"concat": ["10.0.0.7", 70]}]]}},
+        {"map": {"family": "ip", "name": "portmap", "table": "nat", "type": "inet_service", "handle": 2, "map": "ipv4_addr"}},
+        {"map": {"family": "ip", "name": "portmap2", "table": "nat", "type": "inet_service", "handle": 3, "map": "ipv4_addr . inet_service"}},
         {"chain": {"family": "ip", "table": "nat", "name": "pre", "handle": 1, "type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"}},
         {"rule": {"family": "ip", "table": "nat", "chain": "pre", "handle": 4, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 1080}}, {"dnat": {"addr": "10.0.0.2", "port": 80}}]}},
         {"rule": {"family": "ip", "table": "nat", "chain": "pre", "handle": 5, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "udp", "field": "dport"}}, "right": 53}}, {"redirect": {"port": 5353}}]}},
@@ -127,4 +129,18 @@ extension HostTexts {
         {"rule": {"family": "ip", "table": "nat", "chain": "pre", "handle": 11, "expr": [{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": {"range": [3000, 3010]}}}, {"dnat": {"addr": "10.0.0.9", "port": {"range": [4000, 4010]}}}]}}
         ]}
         """#
+
+    /// What a kernel would say of the sets of `handwritten`, whose elements no listing has.
+    static let answers = SetAnswers(
+        look: { set, key in
+            guard case .port(let port)? = key.last else { return nil }
+            let isIn: Bool
+            switch (set.kind, set.name) {
+            case (.nft("inet", "filter"), "allowed"): isIn = (8000...8010).contains(port) || port == 9000
+            case (.nft("ip", "nat"), "portmap"): isIn = port == 7000
+            case (.nft("ip", "nat"), "portmap2"): isIn = port == 7001
+            default: return nil
+            }
+            return isIn ? .present(nil) : .absent
+        }, type: { _ in nil })
 }

@@ -23,6 +23,12 @@ indirect enum Condition: Hashable, Sendable {
     case packetType(String)
     /// For TCP alone; asked together with the transport.
     case tcpFlags(mask: UInt8, value: UInt8)
+    /// Of the packet's mark, the bits of a mask.
+    case mark(mask: UInt32, value: UInt32)
+    /// In a set that has a name: its elements are not known, but the kernel can be asked for one.
+    case element(SetQuestion)
+    /// The same of ipset: for each part of its elements `src` or `dst`.
+    case ipset(String, directions: [String])
     /// Known to be so, or not.
     case constant(Bool)
     /// Asks for something that is not in here.
@@ -39,18 +45,22 @@ indirect enum Condition: Hashable, Sendable {
         case .destinationPort(let range): Self.truth(packet.destinationPort, in: range)
         case .source(let range): range.truth(oneOf: packet.sources, packet.family)
         case .destination(let range): range.truth(oneOf: packet.destinations, packet.family)
-        case .inputInterface(let name): Self.truth(ofInput: name, packet.hook)
-        // Before the routing decision there is no such interface, nor for what stays here.
-        case .outputInterface(let name):
-            packet.hook == .forward ? Self.truth(ofInput: name, packet.hook) : Truth(name == "*")
-        case .connectionState(let state): Truth(state == (packet.state == .new ? "new" : "established"))
+        case .inputInterface(let name): packet.comes(by: name)
+        case .outputInterface(let name): packet.leaves(by: name)
+        // What conntrack has not seen yet is invalid to whoever asks.
+        case .connectionState(let state):
+            Truth(state == (!packet.isTracked ? "invalid" : packet.state == .new ? "new" : "established"))
         // What we publish is not translated on its way in; of a known connection it is not known.
-        case .connectionStatus: packet.state == .new ? .no : .maybe
-        case .direction(let isReply): Truth(isReply == (packet.state == .reply))
+        case .connectionStatus: packet.state == .new || !packet.isTracked ? .no : .maybe
+        case .direction(let isReply): Truth(packet.isTracked && isReply == (packet.state == .reply))
         case .sourceType(let type): Self.truth(ofType: type, isLocal: false)
-        case .destinationType(let type): Self.truth(ofType: type, isLocal: packet.hook != .forward)
+        case .destinationType(let type): Self.truth(ofType: type, isLocal: packet.isForNode)
         case .packetType(let type): Truth(type == "unicast" || type == "host")
         case .tcpFlags(let mask, let value): packet.state == .new ? Truth(0x02 & mask == value) : .maybe
+        case .mark(let mask, let value): packet.mark.map { Truth($0 & mask == value) } ?? .maybe
+        case .element(let question): question.truth(of: packet)
+        case .ipset(let name, let directions):
+            SetQuestion(ipset: name, directions, for: packet).map { $0.truth(of: packet) } ?? .maybe
         case .constant(let isSo): Truth(isSo)
         case .unknown: .maybe
         case .not(let condition): !condition.truth(of: packet)
@@ -60,18 +70,29 @@ indirect enum Condition: Hashable, Sendable {
     }
 
     private static func truth(_ port: UInt16?, in range: ClosedRange<UInt16>) -> Truth {
-        guard let port else { return range == 0...UInt16.max ? .yes : .maybe }
+        guard let port else {
+            if range == 0...UInt16.max { return .yes }
+            // A client's own port is one of tens of thousands. A rule for some few of them means servers.
+            return range.count < 1024 ? .no : .maybe
+        }
         return Truth(range.contains(port))
     }
 
-    private static func truth(ofInput name: String, _ hook: Packet.Hook) -> Truth {
-        if name == "*" { return .yes }
-        // What this host sends to itself comes in by lo, and meets the first hook only.
-        return name == "lo" && hook != .prerouting ? .no : .maybe
+    private static func truth(ofType type: String, isLocal: Bool?) -> Truth {
+        guard let isLocal else { return type == "local" || type == "unicast" ? .maybe : .no }
+        return Truth(type == (isLocal ? "local" : "unicast"))
     }
 
-    private static func truth(ofType type: String, isLocal: Bool) -> Truth {
-        Truth(type == (isLocal ? "local" : "unicast"))
+    /// The name of a set that decides whether a packet matches, where nobody can tell.
+    func undecidedSet(for packet: Packet) -> String? {
+        switch self {
+        case .element(let question): question.truth(of: packet) == .maybe ? question.set.name : nil
+        case .ipset(let name, _): truth(of: packet) == .maybe ? name : nil
+        case .not(let condition): condition.undecidedSet(for: packet)
+        case .any(let conditions), .all(let conditions):
+            conditions.lazy.compactMap { $0.undecidedSet(for: packet) }.first
+        default: nil
+        }
     }
 
     /// Calls the body with each range of destination ports that is asked for.

@@ -5,6 +5,7 @@ enum IPTablesMatches {
     /// Matches all of whose options are known here, or say nothing of TCP, UDP and SCTP.
     private static let knownModules: Set<String> = [
         "tcp", "udp", "sctp", "multiport", "conntrack", "state", "comment", "addrtype", "pkttype", "icmp", "icmp6",
+        "mark", "set", "rpfilter",
     ]
 
     /// - Parameter words: what is between the chain's name and the target.
@@ -22,8 +23,24 @@ enum IPTablesMatches {
             let condition: Condition
             switch word {
             case "-m":
-                if knownModules.contains(next()) { continue }
-                condition = .unknown
+                switch next() {
+                // A client whose address is looked up to another interface than it came by is nothing that can be known.
+                case "rpfilter":
+                    conditions.append(.constant(!rest.prefix { $0 != "-m" }.contains("--invert")))
+                    continue
+                case let name where knownModules.contains(name): continue
+                default: condition = .unknown
+                }
+            case "--invert", "--loose", "--validmark", "--accept-local": continue
+            case "--mark":
+                let parts = next().split(separator: "/").map { IPTablesTargets.number(String($0)) }
+                condition =
+                    if let value = parts.first ?? nil, let mask = parts.count == 2 ? parts[1] : .max {
+                        .mark(mask: mask, value: value)
+                    } else {
+                        .unknown
+                    }
+            case "--match-set": condition = element(next(), next())
             case "--comment":
                 _ = next()
                 continue
@@ -63,6 +80,11 @@ enum IPTablesMatches {
         if let number = TransportProtocol(name)?.rawValue ?? UInt16(name) { return .transport(number...number) }
         // By name and none of ours: icmp, esp, …
         return .constant(false)
+    }
+
+    /// - Parameter directions: `src,dst`, one for each part of the set's elements.
+    private static func element(_ set: String, _ directions: String) -> Condition {
+        .ipset(set, directions: directions.split(separator: ",").map(String.init))
     }
 
     private static func interface(_ name: String) -> String {

@@ -1,69 +1,104 @@
+import RuleKit
+
 /// The statements of a rule of nftables, as nft writes them in JSON.
 struct NFTExpressions {
-    /// The elements of a table's sets and maps by name.
-    typealias Sets = [String: [JSONValue]]
+    /// `inet filter`, whose sets are meant.
+    let table: String
+    /// The matches and targets of iptables in the rule, in their order and in the words of iptables.
+    var extensions: [[String]] = []
 
-    let sets: Sets
-
-    /// The rule; or one for each element, where it looks its verdict up in a map.
+    /// The rule; or several of the same text, one for each thing that it does, or for each element of a map that says what
+    /// it does.
     func rules(_ statements: [JSONValue]) -> [HostRule] {
-        let text = NFTText.rule(statements)
+        let text = NFTText.rule(statements, extensions)
+        var extensions = extensions[...]
+        var rules: [HostRule] = []
         var conditions: [Condition] = []
+        func rule(_ action: HostRule.Action, _ more: [Condition] = []) -> HostRule {
+            HostRule(text: text, conditions: conditions + more, action: action)
+        }
         for (name, value) in statements.compactMap(\.only) {
             switch name {
             case "match": conditions.append(match(value))
-            case "vmap":
-                // What is in no element goes on with the next rule.
-                return verdicts(value).map { key, action in
-                    HostRule(text: text, conditions: conditions + [key], action: action)
-                }
+            // What is in no element goes on with the next rule.
+            case "vmap": return rules + verdicts(value).map { rule($1, $0) }
             case "limit", "quota", "ct count", "meter": conditions.append(.unknown)
+            // With a rate, or the like, in its elements.
+            case "set" where value["stmt"] != nil: conditions.append(.unknown)
             case "xt":
-                if value["type"]?.string == "match" { conditions.append(.unknown) }
-                if let action = Self.target(value) {
-                    return [HostRule(text: text, conditions: conditions, action: action)]
+                let words = extensions.popFirst() ?? []
+                if value["type"]?.string == "match" {
+                    conditions += words.isEmpty ? [.unknown] : IPTablesMatches.conditions(words[...])
+                } else {
+                    let known = words.isEmpty ? ["-j", value["name"]?.string ?? ""] : words
+                    let action = IPTablesTargets.action(known[...], chains: [])
+                    rules.append(rule(action))
+                    if case .end = action { return rules }
                 }
             case "dnat", "redirect", "tproxy":
-                conditions += translated(value)
-                return [
-                    HostRule(
-                        text: text, conditions: conditions, action: .end(.translate(NFTText.destination(name, value))))
-                ]
+                return rules + [rule(.end(.translate(NFTText.destination(name, value))), translated(value))]
+            case "fwd": return rules + [rule(.end(.translate("another interface")))]
+            case "notrack": rules.append(rule(.affect(.untracked)))
+            case "flow": rules.append(rule(.affect(.offloaded(NFTText.expression(value["flowtable"] ?? .null)))))
+            case "mangle":
+                guard value["key"]?["meta"]?["key"]?.string == "mark", let new = value["value"] else { continue }
+                rules.append(rule(.affect(.remarked(Self.markChange(new))), mapped(new)))
             default:
                 guard let action = Self.verdict(name, value) else { continue }
-                return [HostRule(text: text, conditions: conditions, action: action)]
+                return rules + [rule(action)]
             }
         }
-        return []
+        return rules
+    }
+
+    /// `meta mark set …`.
+    private static func markChange(_ value: JSONValue) -> MarkChange {
+        let unknown = MarkChange(kept: 0, flipped: 0, unknown: .max)
+        if let number = value.number { return MarkChange(kept: 0, flipped: UInt32(truncatingIfNeeded: number)) }
+        guard let (name, details) = value.only else { return unknown }
+        if name == "meta", details["key"]?.string == "mark" { return MarkChange(kept: .max, flipped: 0) }
+        guard let operands = details.array, let first = operands.first, ["|", "&", "^"].contains(name) else {
+            return unknown
+        }
+        return operands.dropFirst().reduce(markChange(first)) { change, operand in
+            guard let number = operand.number else { return unknown }
+            let bits = UInt32(truncatingIfNeeded: number)
+            return switch name {
+            case "|":
+                MarkChange(
+                    kept: change.kept & ~bits, flipped: change.flipped | bits, unknown: change.unknown & ~bits)
+            case "&":
+                MarkChange(kept: change.kept & bits, flipped: change.flipped & bits, unknown: change.unknown & bits)
+            default: MarkChange(kept: change.kept, flipped: change.flipped ^ bits, unknown: change.unknown)
+            }
+        }
     }
 
     private static func verdict(_ name: String, _ value: JSONValue) -> HostRule.Action? {
         switch name {
         case "accept": .end(.accept)
         case "drop", "reject": .end(.drop)
-        case "queue": .end(.undecided)
+        case "queue", "synproxy": .end(.undecided)
+        case "snat", "masquerade": .end(.accept)
         case "return": .leave
-        case "jump": value["target"]?.string.map(HostRule.Action.jump)
-        case "goto": value["target"]?.string.map(HostRule.Action.goto)
+        case "jump", "goto":
+            value["target"]?.string.map { target in
+                if OwnRules.isChain(target) {
+                    IPTablesTargets.action(["-j", target], chains: [])
+                } else {
+                    name == "jump" ? .jump(target) : .goto(target)
+                }
+            }
         case "continue": .proceed
         default: nil
         }
     }
 
-    /// A target of iptables, of which nft knows no more than the name.
-    private static func target(_ value: JSONValue) -> HostRule.Action? {
-        guard value["type"]?.string == "target" else { return nil }
-        return switch value["name"]?.string {
-        case "REJECT", "DROP": .end(.drop)
-        case "DNAT", "REDIRECT", "NETMAP", "TPROXY": .end(.translate("another address"))
-        case "NFQUEUE": .end(.undecided)
-        default: nil
-        }
-    }
-
     /// `tcp dport vmap { 80 : accept, 81 : jump web }`: an element for everything else comes last.
-    private func verdicts(_ value: JSONValue) -> [(Condition, HostRule.Action)] {
+    private func verdicts(_ value: JSONValue) -> [([Condition], HostRule.Action)] {
         guard let key = value["key"] else { return [] }
+        let implied = NFTFields.implied(key)
+        if let question = question(key, value["data"]) { return [(implied, .lookUp(question))] }
         let elements = (elements(value["data"]) ?? []).compactMap { element -> (JSONValue, HostRule.Action)? in
             guard let pair = element.array, pair.count == 2, let (name, value) = pair[1].only,
                 let action = Self.verdict(name, value)
@@ -72,17 +107,32 @@ struct NFTExpressions {
         }
         let isRest = { (element: JSONValue) in element == .string("*") }
         return (elements.filter { !isRest($0.0) } + elements.filter { isRest($0.0) }).map {
-            (.all(NFTFields.implied(key) + [NFTFields.condition(key, $0.0)]), $0.1)
+            (implied + [NFTFields.condition(key, $0.0)], $0.1)
         }
     }
 
     /// A translation by a map takes what is in the map.
     private func translated(_ value: JSONValue) -> [Condition] {
-        [value["addr"], value["port"]].compactMap { $0?["map"] }.map { map in
-            guard let key = map["key"], let elements = elements(map["data"]) else { return .unknown }
-            let keys = elements.compactMap { $0.array?.first }.map(Self.plain)
-            return .all(NFTFields.implied(key) + [.any(keys.map { NFTFields.condition(key, $0) })])
-        }
+        [value["addr"], value["port"]].compactMap { $0 }.flatMap(mapped)
+    }
+
+    /// What a value comes from, where it comes from a map.
+    private func mapped(_ value: JSONValue) -> [Condition] {
+        guard let map = value["map"], let key = map["key"] else { return [] }
+        if let question = question(key, map["data"]) { return NFTFields.implied(key) + [.element(question)] }
+        guard let elements = elements(map["data"]) else { return [.unknown] }
+        let keys = elements.compactMap { $0.array?.first }.map(Self.plain)
+        return NFTFields.implied(key) + [.any(keys.map { NFTFields.condition(key, $0) })]
+    }
+
+    /// Nil for what is no set or map with a name.
+    private func question(_ key: JSONValue, _ value: JSONValue?) -> SetQuestion? {
+        guard let name = value?.string, name.hasPrefix("@") else { return nil }
+        let parts = table.split(separator: " ", maxSplits: 1).map(String.init)
+        guard parts.count == 2 else { return nil }
+        return SetQuestion(
+            set: NamedSet(kind: .nft(family: parts[0], table: parts[1]), name: String(name.dropFirst())),
+            fields: NFTFields.fields(key))
     }
 
     private func match(_ value: JSONValue) -> Condition {
@@ -95,6 +145,8 @@ struct NFTExpressions {
             condition =
                 if let whole = NFTFields.wholeCondition(left, right, op) {
                     whole
+                } else if let question = question(left, right) {
+                    .element(question)
                 } else if let elements = elements(right) {
                     .any(elements.map { NFTFields.condition(left, Self.plain($0)) })
                 } else {
@@ -106,10 +158,9 @@ struct NFTExpressions {
         return .all(NFTFields.implied(left) + [op == "!=" ? .not(condition) : condition])
     }
 
-    /// What is on the right: a set, the name of one, a list, or one value. Nil where it is not known.
+    /// What is on the right: a set, a list, or one value.
     private func elements(_ value: JSONValue?) -> [JSONValue]? {
         guard let value else { return nil }
-        if let name = value.string, name.hasPrefix("@") { return sets[String(name.dropFirst())] }
         if let set = value["set"] { return set.array ?? [set] }
         return value.array ?? [value]
     }

@@ -13,6 +13,8 @@ enum NFTFields {
             case "ip": [.family(.ipv4)]
             case "ip6": [.family(.ipv6)]
             case "th", "ether": []
+            // With a tag or without.
+            case "vlan": [.unknown]
             // icmp, esp, …
             default: [.constant(false)]
             }
@@ -42,11 +44,39 @@ enum NFTFields {
             case "direction": .direction(isReply: name == "reply")
             default: .unknown
             }
+        // A client whose address is looked up to another interface than it came by is nothing that can be known.
+        case "fib" where ["oif", "oifname"].contains(details["result"]?.string):
+            return details["flags"]?.array?.contains(.string("saddr")) == true && value == .bool(false)
+                ? .constant(false) : .unknown
+        case "&":
+            guard let operands = details.array, operands.count == 2, let mask = operands[1].number,
+                operands[0]["meta"]?["key"]?.string == "mark", let number = value.number
+            else { return .unknown }
+            return .mark(mask: UInt32(truncatingIfNeeded: mask), value: UInt32(truncatingIfNeeded: number))
         case "fib":
             guard details["result"]?.string == "type", let type = value.string else { return .unknown }
             let flags = details["flags"]?.array ?? details["flags"].map { [$0] } ?? []
             return flags.contains(.string("daddr")) ? .destinationType(type) : .sourceType(type)
         default: return .unknown
+        }
+    }
+
+    /// What a key is made of that is looked up in a set.
+    static func fields(_ key: JSONValue) -> [SetQuestion.Field] {
+        guard let (kind, details) = key.only else { return [.other] }
+        switch kind {
+        case "concat": return (details.array ?? []).flatMap(fields)
+        case "meta": return [details["key"]?.string == "l4proto" ? .transport : .other]
+        case "payload":
+            return switch (details["protocol"]?.string, details["field"]?.string) {
+            case ("tcp", "dport"), ("udp", "dport"), ("sctp", "dport"), ("th", "dport"): [.destinationPort]
+            case ("tcp", "sport"), ("udp", "sport"), ("sctp", "sport"), ("th", "sport"): [.sourcePort]
+            case ("ip", "saddr"), ("ip6", "saddr"): [.source]
+            case ("ip", "daddr"), ("ip6", "daddr"): [.destination]
+            case ("ip", "protocol"), ("ip6", "nexthdr"): [.transport]
+            default: [.other]
+            }
+        default: return [.other]
         }
     }
 
@@ -90,6 +120,12 @@ enum NFTFields {
         case ("ip", "saddr"), ("ip6", "saddr"): addresses(value).map(Condition.source) ?? .unknown
         case ("ip", "daddr"), ("ip6", "daddr"): addresses(value).map(Condition.destination) ?? .unknown
         case ("ip", "protocol"), ("ip6", "nexthdr"): transport(value)
+        case ("ether", "type"):
+            switch value.string {
+            case "ip": .family(.ipv4)
+            case "ip6": .family(.ipv6)
+            default: .constant(false)
+            }
         default: .unknown
         }
     }
@@ -105,6 +141,7 @@ enum NFTFields {
             }
         case "iif", "iifname": value.string.map(Condition.inputInterface) ?? .unknown
         case "oif", "oifname": value.string.map(Condition.outputInterface) ?? .unknown
+        case "mark": value.number.map { .mark(mask: .max, value: UInt32(truncatingIfNeeded: $0)) } ?? .unknown
         case "pkttype": value.string.map(Condition.packetType) ?? .unknown
         default: .unknown
         }

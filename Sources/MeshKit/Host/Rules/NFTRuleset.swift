@@ -1,56 +1,100 @@
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 import IPVSKit
 import RuleKit
 
-/// What `nft -j list ruleset` prints, as tables; or several such texts. The mesh's own table is left out.
+/// What `nft -j list ruleset` prints, as tables. The mesh's own is left out.
 struct NFTRuleset {
     private(set) var tables: [RuleTable] = []
 
-    /// What stands between two texts.
-    static let separator: Character = "\0"
+    /// What libnftables does not say of a table, as `ip filter`.
+    struct Details: Sendable {
+        /// Matches and targets of iptables in the words of its own, by the rule's handle and in their order.
+        var extensions: @Sendable (String) -> [Int64: [[String]]]
+        /// By chain, the network cards that it is called for: libnftables 1.0.6 leaves them out of JSON.
+        var devices: @Sendable (String) -> [String: [String]]
 
-    /// - Parameter skipping: tables to leave out, as `ip filter`, since iptables showed them.
+        static let none = Details(extensions: { _ in [:] }, devices: { _ in [:] })
+    }
+
     /// - Returns: nil for what is no such document.
-    init?(_ text: String, skipping: Set<String> = []) {
-        struct Document: Decodable { var nftables: [JSONValue] }
-        let documents = text.split(separator: Self.separator).map {
-            try? JSONDecoder().decode(Document.self, from: Data($0.utf8))
-        }
-        guard !documents.isEmpty, !documents.contains(where: { $0 == nil }) else { return nil }
-        let objects = documents.flatMap { $0!.nftables.compactMap(\.only) }
-
-        var sets: [String: NFTExpressions.Sets] = [:]
-        for (kind, object) in objects where kind == "set" || kind == "map" {
-            guard let table = Self.table(of: object), let name = object["name"]?.string else { continue }
-            sets[table, default: [:]][name] = object["elem"]?.array ?? []
+    init?(_ text: String, details: Details = .none) {
+        guard let objects = JSONParser.parse(Self.withoutObjects(text))?["nftables"]?.array?.compactMap(\.only) else {
+            return nil
         }
         var places: [String: Int] = [:]
+        var known: [String: [Int64: [[String]]]] = [:]
         for (kind, object) in objects {
             switch kind {
             case "table":
-                guard let name = Self.name(object["family"], object["name"]), !skipping.contains(name),
-                    name != OwnRules.table, !Self.isDormant(object), places[name] == nil
+                guard let name = Self.name(object["family"], object["name"]), name != OwnRules.table,
+                    !Self.isDormant(object), places[name] == nil, let layer = Self.layer(object)
                 else { continue }
                 places[name] = tables.count
-                tables.append(RuleTable(tool: .nft, name: name, families: Self.families(object)))
+                tables.append(RuleTable(tool: .nft, name: name, families: Self.families(object), layer: layer))
             case "chain":
                 guard let place = Self.table(of: object).flatMap({ places[$0] }) else { continue }
-                Self.declare(object, in: &tables[place])
+                Self.declare(object, in: &tables[place], details)
             case "rule":
                 guard let table = Self.table(of: object), let place = places[table],
-                    let chain = object["chain"]?.string
+                    let chain = object["chain"]?.string, !OwnRules.isChain(chain)
                 else { continue }
+                let statements = object["expr"]?.array ?? []
+                var words: [[String]] = []
+                if statements.contains(where: { $0["xt"] != nil }) {
+                    let found = known[table] ?? details.extensions(table)
+                    known[table] = found
+                    words = object["handle"]?.number.flatMap { found[$0] } ?? []
+                }
                 tables[place].chains[chain, default: []] +=
-                    NFTExpressions(sets: sets[table] ?? [:]).rules(object["expr"]?.array ?? [])
+                    NFTExpressions(table: table, extensions: words).rules(statements)
             default: break
             }
         }
-        // Others see no packets that we ask about: bridge, arp, netdev.
-        tables.removeAll { $0.families.isEmpty }
+    }
+
+    /// Counters and quotas are objects of their own, and our table has one for each published port: what nobody asks for
+    /// is not parsed. nft writes each object of a listing as `{"counter": {…}}`.
+    private static func withoutObjects(_ text: String) -> String {
+        guard text.utf8.contains(UInt8(ascii: "{")), text.contains("{\"counter\": {\"family\"") else { return text }
+        var result: [UInt8] = []
+        var depth = 0
+        var isString = false
+        var isEscaped = false
+        var start = 0
+        let bytes = Array(text.utf8)
+        let counter = Array("{\"counter\": {".utf8)
+        result.reserveCapacity(bytes.count)
+        var skipping = false
+        for (place, byte) in bytes.enumerated() {
+            if isString {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    isString = false
+                }
+                continue
+            }
+            switch byte {
+            case UInt8(ascii: "\""): isString = true
+            case UInt8(ascii: "{"), UInt8(ascii: "["):
+                depth += 1
+                // The document is an object, which holds one array, which holds these.
+                if depth == 3, bytes[place...].starts(with: counter) {
+                    result += bytes[start..<place]
+                    skipping = true
+                }
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                depth -= 1
+                guard skipping, depth == 2 else { continue }
+                result += Array("null".utf8)
+                start = place + 1
+                skipping = false
+            default: break
+            }
+        }
+        result += bytes[start...]
+        return String(decoding: result, as: UTF8.self)
     }
 
     private static func table(of object: JSONValue) -> String? { name(object["family"], object["table"]) }
@@ -64,8 +108,17 @@ struct NFTRuleset {
         switch table["family"]?.string {
         case "ip": [.ipv4]
         case "ip6": [.ipv6]
-        case "inet": [.ipv4, .ipv6]
-        default: []
+        default: [.ipv4, .ipv6]
+        }
+    }
+
+    /// Nil for what sees no packet that we ask about: arp.
+    private static func layer(_ table: JSONValue) -> RuleTable.Layer? {
+        switch table["family"]?.string {
+        case "ip", "ip6", "inet": .network
+        case "bridge": .bridge
+        case "netdev": .device
+        default: nil
         }
     }
 
@@ -75,13 +128,17 @@ struct NFTRuleset {
         return flags.contains(.string("dormant"))
     }
 
-    private static func declare(_ object: JSONValue, in table: inout RuleTable) {
-        guard let name = object["name"]?.string else { return }
+    private static func declare(_ object: JSONValue, in table: inout RuleTable, _ details: Details) {
+        guard let name = object["name"]?.string, !OwnRules.isChain(name) else { return }
         table.chains[name] = table.chains[name] ?? []
         guard let hook = object["hook"]?.string else { return }
+        let said = object["dev"] ?? object["devs"]
+        var devices = (said?.array ?? said.map { [$0] } ?? []).compactMap(\.string)
+        if devices.isEmpty, hook == "ingress" || hook == "egress" { devices = details.devices(table.name)[name] ?? [] }
         table.bases.append(
             RuleTable.BaseChain(
                 name: name, hook: hook, isNAT: object["type"]?.string == "nat",
-                drops: object["policy"]?.string == "drop"))
+                drops: object["policy"]?.string == "drop", priority: object["prio"]?.number.map { Int($0) } ?? 0,
+                devices: devices))
     }
 }

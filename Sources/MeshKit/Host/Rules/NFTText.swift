@@ -1,7 +1,12 @@
 /// Writes a rule of nftables about as `nft list` does: for people to find it there, not for nft to read.
 enum NFTText {
-    static func rule(_ statements: [JSONValue]) -> String {
-        statements.compactMap(\.only).compactMap { statement($0.name, $0.value) }.joined(separator: " ")
+    /// - Parameter extensions: what it has of iptables, in the words of that.
+    static func rule(_ statements: [JSONValue], _ extensions: [[String]] = []) -> String {
+        var extensions = extensions[...]
+        return statements.compactMap(\.only).compactMap { name, value in
+            if name == "xt", let words = extensions.popFirst() { return words.joined(separator: " ") }
+            return statement(name, value)
+        }.joined(separator: " ")
     }
 
     private static func statement(_ name: String, _ value: JSONValue) -> String? {
@@ -17,6 +22,10 @@ enum NFTText {
         case "limit": return "limit rate \(value["rate"]?.number ?? 0)/\(value["per"]?.string ?? "second")"
         case "dnat", "redirect", "tproxy": return translation(name, value)
         case "xt": return "xt \(value["type"]?.string ?? "") \(value["name"]?.string ?? "")"
+        case "mangle":
+            let (key, new) = (value["key"].map(expression) ?? "", value["value"].map(expression) ?? "")
+            return "\(key == "mark" ? "meta mark" : key) set \(new)"
+        case "flow": return "flow add \(value["flowtable"].map(expression) ?? "")"
         case "counter", "comment": return nil
         default: return name
         }

@@ -1,15 +1,27 @@
 import IPVSKit
 
 /// A packet as far as the host's rules can tell it from others: what is not known of it is nil.
-struct Packet: Hashable, Sendable {
+struct Packet: Sendable {
     /// Where the rules meet it.
     enum Hook: String, Hashable, Sendable {
+        /// A network card has it, and nobody else.
+        case ingress
         /// It comes in, from another host or from this one.
         case prerouting
-        /// It comes from another host, for this one.
+        /// It is for this host.
         case input
-        /// It comes from another host, for a third.
+        /// It is for a third.
         case forward
+        /// This host sends it, or IPVS does.
+        case output
+        /// It leaves.
+        case postrouting
+        /// The network card it leaves by gets it.
+        case egress
+
+        /// Whether it is known which interface a packet came by.
+        fileprivate var knowsInput: Bool { self != .output && self != .egress }
+        fileprivate var knowsOutput: Bool { [.forward, .output, .postrouting, .egress].contains(self) }
     }
 
     enum State: Hashable, Sendable {
@@ -28,7 +40,31 @@ struct Packet: Hashable, Sendable {
     var sources: Set<IPAddress>?
     /// It goes to one of these.
     var destinations: Set<IPAddress>?
+    /// Whether its destination is an address of this node.
+    var isForNode: Bool?
     var state: State
+    /// Whether conntrack has seen it yet.
+    var isTracked = true
+    var mark: UInt32?
+    /// Answers what is in the sets of the host's.
+    var sets = SetAnswers.none
+}
+
+extension Packet {
+    /// - Parameter name: `eth0`, `eth*`.
+    func comes(by name: String) -> Truth {
+        // IPVS sends from where the node's own packets leave, which came by no interface.
+        hook.knowsInput && !(hook == .postrouting && state == .new) ? isOn(name) : Truth(name == "*")
+    }
+
+    /// Before the routing decision there is no such interface, nor for what stays here.
+    func leaves(by name: String) -> Truth { hook.knowsOutput ? isOn(name) : Truth(name == "*") }
+
+    private func isOn(_ name: String) -> Truth {
+        if name == "*" { return .yes }
+        // What this host sends to itself comes by lo, and nothing else does.
+        return name == "lo" ? .no : .maybe
+    }
 }
 
 /// Whether a packet of which not all is known matches.

@@ -10,6 +10,21 @@ struct HostRule: Hashable, Sendable {
         case goto(String)
         /// Back to where the chain was called from.
         case leave
+        /// Something is done to the packet, and the next rule has its turn.
+        case affect(Effect)
+        /// A map says which.
+        case lookUp(SetQuestion)
+        /// Our own rules have their turn, which put our mark in the place of any other.
+        case ours
+    }
+
+    /// What is done to a packet that goes on.
+    enum Effect: Hashable, Sendable {
+        /// conntrack takes no note of it.
+        case untracked
+        case remarked(MarkChange)
+        /// The rest of its connection goes past all rules, by a flowtable.
+        case offloaded(String)
     }
 
     /// What ends a packet's way through a table.
@@ -34,6 +49,15 @@ struct HostRule: Hashable, Sendable {
 
 /// A table of the host's: its chains, and which of them the kernel calls.
 struct RuleTable: Hashable, Sendable {
+    /// Which of the kernel's layers calls its chains.
+    enum Layer: Hashable, Sendable {
+        case network
+        /// What comes by a bridge, whether the node is meant or not.
+        case bridge
+        /// What a network card has.
+        case device
+    }
+
     struct BaseChain: Hashable, Sendable {
         var name: String
         /// `input`, `prerouting`, …
@@ -41,12 +65,17 @@ struct RuleTable: Hashable, Sendable {
         var isNAT: Bool
         /// What becomes of a packet that leaves by the chain's end.
         var drops: Bool
+        /// Chains of lower numbers are called first; conntrack has -200, marks have -150, IPVS has 98.
+        var priority = 0
+        /// The network cards that it is called for; none for all.
+        var devices: [String] = []
     }
 
     var tool: HostRuleSite.Tool
     /// `filter`, `inet firewalld`.
     var name: String
     var families: Set<AddressFamily>
+    var layer = Layer.network
     var chains: [String: [HostRule]] = [:]
     var bases: [BaseChain] = []
 
@@ -82,7 +111,36 @@ package struct HostRuleSite: Hashable, Sendable, CustomStringConvertible {
     package var baseChain: String
     /// The rule as the tool writes it; `policy DROP` for a policy.
     package var text: String
+    /// The set or map that decides whether it matches, where nobody can tell.
+    package var set: String?
 
-    /// `iptables filter INPUT: policy DROP`.
-    package var description: String { "\(tool) \(table) \(baseChain): \(text)" }
+    /// `iptables filter INPUT: policy DROP`; of a table of nftables with its family, `nft inet filter in: policy DROP`.
+    package var description: String { "\(place): \(text)" }
+
+    /// The nft variant of iptables keeps its rules in tables of nftables, whose names tell.
+    private var place: String {
+        let words = table.split(separator: " ")
+        if tool == .nft, words.count == 2, let program = ["ip": "iptables", "ip6": "ip6tables"][words[0]],
+            ["raw", "mangle", "nat", "filter", "security"].contains(words[1]),
+            ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"].contains(baseChain)
+        {
+            return "\(program) \(words[1]) \(baseChain)"
+        }
+        return "\(tool) \(table) \(baseChain)"
+    }
+}
+
+/// What becomes of a packet's mark: `(mark & kept) ^ flipped`, but for bits that somebody else knows.
+struct MarkChange: Hashable, Sendable {
+    var kept: UInt32
+    var flipped: UInt32
+    /// Bits that come from elsewhere, as from the connection's mark.
+    var unknown: UInt32 = 0
+
+    /// Whether a mark is another one then.
+    func changes(_ mark: UInt32) -> Truth {
+        let difference = ((mark & kept) ^ flipped) ^ mark
+        if difference & ~unknown != 0 { return .yes }
+        return unknown == 0 ? .no : .maybe
+    }
 }

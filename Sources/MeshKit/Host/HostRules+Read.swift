@@ -1,0 +1,123 @@
+import IPVSKit
+import Netlink
+import RuleKit
+import Subprocess
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+extension HostRules {
+    /// Reads what there is in the namespace of the process: nftables in this process, whoever made the tables, and legacy
+    /// iptables where the kernel says that it has tables of its.
+    ///
+    /// - Parameter folders: where to look for `iptables-legacy-save`, behind those of `PATH`, which need not hold the
+    ///   folder that an administrator's programs are in.
+    package static func read(folders: [String] = ["/usr/sbin", "/sbin", "/usr/local/sbin"]) async -> HostRules {
+        var unread: [String] = []
+        let nft = nftables(&unread)
+        var legacy: [AddressFamily: String] = [:]
+        var programs: [AddressFamily: String] = [:]
+        for family in AddressFamily.allCases {
+            do {
+                (legacy[family], programs[family]) = try await Self.legacy(family, in: folders)
+            } catch {
+                unread.append("\(error)")
+            }
+        }
+        unread += Self.programs()
+        return HostRules(
+            iptables: legacy[.ipv4], ip6tables: legacy[.ipv6], nft: nft,
+            details: NFTRuleset.Details(extensions: NFTTables.extensions, devices: NFTTables.devices),
+            programs: programs,
+            sets: KernelSets.answers, unread: unread)
+    }
+
+    // MARK: nftables
+
+    /// A text for each family that has tables; nil where they could not be read.
+    private static func nftables(_ unread: inout [String]) -> [String]? {
+        do {
+            // Our own is large, and to list it alone would be for nothing.
+            let foreign = try NFTTables.names().filter { $0 != OwnRules.table }
+            let families = Set(foreign.compactMap { $0.split(separator: " ").first.map(String.init) })
+            return try families.sorted().map { try NFTablesRuleset.json($0) }
+        } catch let error as RuleError {
+            unread.append("the rules of nftables: \(error.reason)")
+        } catch {
+            unread.append("the rules of nftables: \(error)")
+        }
+        return nil
+    }
+
+    // MARK: Programs
+
+    /// What sees packets before any rule does is told by its place alone.
+    private static func programs() -> [String] {
+        guard var socket = try? RouteSocket(), let programs = try? socket.programs() else { return [] }
+        return programs.map { program in
+            let interface = interfaceName(program.interface) ?? "interface \(program.interface)"
+            return switch program.kind {
+            case .xdp: "the XDP program of \(interface), which sees packets before any rule does"
+            case .tc: "the filters of tc at \(interface) (tc filter show dev \(interface) ingress)"
+            }
+        }
+    }
+
+    // MARK: Legacy iptables
+
+    private struct Unread: Error, CustomStringConvertible { var description: String }
+
+    /// What iptables-save prints of the kernel's old tables, empty where there are none; and what changes them, where the
+    /// host's own `iptables` may be the other variant.
+    private static func legacy(
+        _ family: AddressFamily, in folders: [String]
+    ) async throws -> (text: String, program: String?) {
+        let name = family == .ipv4 ? "iptables" : "ip6tables"
+        let list = "/proc/thread-self/net/\(family == .ipv4 ? "ip" : "ip6")_tables_names"
+        let tables: [String]
+        do {
+            let file = try FileDescriptor.open(FilePath(list), .readOnly, options: .closeOnExec)
+            let text = try file.closeAfter { String(decoding: try file.readToEnd(), as: UTF8.self) }
+            tables = text.split(separator: "\n").map(String.init).sorted()
+        } catch Errno.noSuchFileOrDirectory {
+            return ("", nil)
+        } catch {
+            throw Unread(description: "the rules of legacy \(name): \(list): \(error)")
+        }
+        guard !tables.isEmpty else { return ("", nil) }
+
+        let what = "the rules of legacy \(name) (\(tables.joined(separator: ", ")))"
+        var reason = "\(name)-legacy-save is neither in PATH nor in \(folders.joined(separator: ", "))"
+        for program in programs("\(name)-legacy-save", folders) + programs("\(name)-save", folders) {
+            guard let text = await output(of: program) else {
+                reason = "\(program) fails"
+                continue
+            }
+            // The nft variant shows other tables, by the same names.
+            if text.contains("(nf_tables)") { continue }
+            let shown = Set(text.split(separator: "\n").filter { $0.hasPrefix("*") }.map { String($0.dropFirst()) })
+            if shown.isSuperset(of: tables) {
+                let isNamed = program.lastComponent?.string == "\(name)-legacy-save"
+                return (text, isNamed ? "\(name)-legacy" : nil)
+            }
+            reason = "\(program) does not show them"
+        }
+        throw Unread(description: "\(what): \(reason)")
+    }
+
+    private static func programs(_ name: String, _ folders: [String]) -> [FilePath] {
+        let path = getenv("PATH").map { String(cString: $0).split(separator: ":").map(String.init) } ?? []
+        var seen: Set<String> = []
+        return (path + folders).filter { seen.insert($0).inserted }.map { FilePath($0).appending(name) }
+            .filter { access($0.string, X_OK) == 0 }
+    }
+
+    private static func output(of program: FilePath) async -> String? {
+        let result = try? await Subprocess.run(
+            .path(program), input: .none, output: .string(limit: 64 << 20), error: .discarded)
+        guard let result, result.terminationStatus.isSuccess else { return nil }
+        return result.standardOutput
+    }
+}

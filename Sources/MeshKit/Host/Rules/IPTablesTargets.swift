@@ -1,0 +1,71 @@
+import RuleKit
+
+/// What a rule of iptables does with a packet.
+enum IPTablesTargets {
+    /// - Parameters:
+    ///   - words: from `-j` or `-g` on; none for a rule that only counts.
+    ///   - chains: the names of the table's own.
+    static func action(_ words: ArraySlice<String>, chains: Set<String>) -> HostRule.Action {
+        guard let verb = words.first, let target = words.dropFirst().first else { return .proceed }
+        if OwnRules.isChain(target) { return own(target) }
+        if chains.contains(target) { return verb == "-g" ? .goto(target) : .jump(target) }
+        func option(_ name: String) -> String? {
+            words.firstIndex(of: name).flatMap { $0 + 1 < words.endIndex ? words[$0 + 1] : nil }
+        }
+        func port(_ name: String) -> String { option(name).map { "port \($0) of this node" } ?? "this node" }
+        switch target {
+        case "ACCEPT": return .end(.accept)
+        case "DROP", "REJECT": return .end(.drop)
+        case "RETURN": return .leave
+        case "NFQUEUE", "QUEUE", "SYNPROXY": return .end(.undecided)
+        case "DNAT": return .end(.translate(option("--to-destination") ?? "another address"))
+        case "NETMAP": return .end(.translate(option("--to") ?? "another address"))
+        case "REDIRECT": return .end(.translate(port("--to-ports")))
+        case "TPROXY": return .end(.translate(port("--on-port")))
+        case "NOTRACK": return .affect(.untracked)
+        case "CT": return words.contains("--notrack") ? .affect(.untracked) : .proceed
+        case "FLOWOFFLOAD": return .affect(.offloaded("FLOWOFFLOAD"))
+        case "MARK": return mark(words).map { .affect(.remarked($0)) } ?? .proceed
+        case "CONNMARK":
+            // A mark that is kept with the connection is none of the packet's.
+            guard words.contains("--restore-mark") else { return .proceed }
+            let bits = (option("--nfmask") ?? option("--mask")).flatMap(number) ?? .max
+            return .affect(.remarked(MarkChange(kept: ~bits, flipped: 0, unknown: bits)))
+        // By a set, as ours does.
+        case "SET":
+            return words.contains("--map-mark")
+                ? .affect(.remarked(MarkChange(kept: 0, flipped: 0, unknown: .max))) : .proceed
+        default: return .proceed
+        }
+    }
+
+    /// A chain of ours: our mark is put on, and replies of our tasks are let through.
+    private static func own(_ chain: String) -> HostRule.Action {
+        switch chain {
+        case OwnRules.chainPrefix + "MARK": .ours
+        default: .proceed
+        }
+    }
+
+    /// `--set-xmark 0x1/0xff`, as iptables-save writes all that -j MARK can do.
+    private static func mark(_ words: ArraySlice<String>) -> MarkChange? {
+        for (option, text) in zip(words, words.dropFirst()) {
+            let parts = text.split(separator: "/").map(String.init)
+            guard let value = parts.first.flatMap(number) else { continue }
+            let mask = parts.count == 2 ? number(parts[1]) ?? .max : .max
+            switch option {
+            case "--set-xmark": return MarkChange(kept: ~mask, flipped: value)
+            case "--set-mark": return MarkChange(kept: ~(value | mask), flipped: value)
+            case "--and-mark": return MarkChange(kept: value, flipped: 0)
+            case "--or-mark": return MarkChange(kept: ~value, flipped: value)
+            case "--xor-mark": return MarkChange(kept: .max, flipped: value)
+            default: continue
+            }
+        }
+        return nil
+    }
+
+    static func number(_ text: String) -> UInt32? {
+        text.hasPrefix("0x") ? UInt32(text.dropFirst(2), radix: 16) : UInt32(text)
+    }
+}

@@ -1,0 +1,131 @@
+/// Reads JSON as libnftables writes it: no other numbers than whole ones, and no text before or after.
+///
+/// By hand, since a ruleset has tens of thousands of values, each of which could be of any kind: a decoder that tries one
+/// kind after the other takes some hundred milliseconds for what this reads in a few.
+struct JSONParser {
+    private let bytes: [UInt8]
+    private var place = 0
+
+    /// - Returns: nil for what is no such text.
+    static func parse(_ text: String) -> JSONValue? {
+        var parser = JSONParser(text)
+        guard let value = parser.value() else { return nil }
+        parser.skipSpace()
+        return parser.place == parser.bytes.count ? value : nil
+    }
+
+    private init(_ text: String) { bytes = Array(text.utf8) }
+
+    private mutating func skipSpace() {
+        while place < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[place]) { place += 1 }
+    }
+
+    private mutating func take(_ byte: UInt8) -> Bool {
+        skipSpace()
+        guard place < bytes.count, bytes[place] == byte else { return false }
+        place += 1
+        return true
+    }
+
+    private mutating func take(_ word: StaticString) -> Bool {
+        let end = place + word.utf8CodeUnitCount
+        guard end <= bytes.count,
+            word.withUTF8Buffer({ $0.elementsEqual(bytes[place..<end]) })
+        else { return false }
+        place = end
+        return true
+    }
+
+    private mutating func value() -> JSONValue? {
+        skipSpace()
+        guard place < bytes.count else { return nil }
+        switch bytes[place] {
+        case UInt8(ascii: "{"): return object()
+        case UInt8(ascii: "["): return array()
+        case UInt8(ascii: "\""): return string().map(JSONValue.string)
+        default:
+            if take("null") { return .null }
+            if take("true") { return .bool(true) }
+            if take("false") { return .bool(false) }
+            return number()
+        }
+    }
+
+    private mutating func object() -> JSONValue? {
+        guard take(UInt8(ascii: "{")) else { return nil }
+        var members: [String: JSONValue] = [:]
+        if take(UInt8(ascii: "}")) { return .object(members) }
+        repeat {
+            skipSpace()
+            guard let name = string(), take(UInt8(ascii: ":")), let value = value() else { return nil }
+            members[name] = value
+        } while take(UInt8(ascii: ","))
+        return take(UInt8(ascii: "}")) ? .object(members) : nil
+    }
+
+    private mutating func array() -> JSONValue? {
+        guard take(UInt8(ascii: "[")) else { return nil }
+        var elements: [JSONValue] = []
+        if take(UInt8(ascii: "]")) { return .array(elements) }
+        repeat {
+            guard let value = value() else { return nil }
+            elements.append(value)
+        } while take(UInt8(ascii: ","))
+        return take(UInt8(ascii: "]")) ? .array(elements) : nil
+    }
+
+    private mutating func number() -> JSONValue? {
+        let start = place
+        while place < bytes.count, bytes[place] == UInt8(ascii: "-") || (0x30...0x39).contains(bytes[place]) {
+            place += 1
+        }
+        let text = String(decoding: bytes[start..<place], as: UTF8.self)
+        // A number that does not fit is none that anything here asks for.
+        return text.isEmpty ? nil : .number(Int64(text) ?? .max)
+    }
+
+    private mutating func string() -> String? {
+        guard place < bytes.count, bytes[place] == UInt8(ascii: "\"") else { return nil }
+        place += 1
+        let start = place
+        while place < bytes.count, bytes[place] != UInt8(ascii: "\""), bytes[place] != UInt8(ascii: "\\") { place += 1 }
+        var text = String(decoding: bytes[start..<place], as: UTF8.self)
+        while place < bytes.count {
+            let byte = bytes[place]
+            place += 1
+            if byte == UInt8(ascii: "\"") { return text }
+            guard byte == UInt8(ascii: "\\") else {
+                let from = place - 1
+                while place < bytes.count, bytes[place] != UInt8(ascii: "\""), bytes[place] != UInt8(ascii: "\\") {
+                    place += 1
+                }
+                text += String(decoding: bytes[from..<place], as: UTF8.self)
+                continue
+            }
+            guard let scalar = escape() else { return nil }
+            text.unicodeScalars.append(scalar)
+        }
+        return nil
+    }
+
+    private mutating func escape() -> Unicode.Scalar? {
+        guard place < bytes.count else { return nil }
+        let byte = bytes[place]
+        place += 1
+        switch byte {
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "b"): return "\u{8}"
+        case UInt8(ascii: "f"): return "\u{C}"
+        case UInt8(ascii: "u"):
+            guard place + 4 <= bytes.count,
+                let number = UInt32(String(decoding: bytes[place..<place + 4], as: UTF8.self), radix: 16)
+            else { return nil }
+            place += 4
+            // Half of a pair stands for nothing that is compared here.
+            return Unicode.Scalar(number) ?? "\u{FFFD}"
+        default: return Unicode.Scalar(byte)
+        }
+    }
+}

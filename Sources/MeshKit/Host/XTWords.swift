@@ -1,0 +1,209 @@
+import IPVSKit
+
+/// Matches and targets of iptables as the kernel keeps them, in the words of iptables-save: the structures of
+/// `linux/netfilter/xt_….h`, which are the same wherever the words come from.
+///
+/// What is not in here, or has another revision, is said by its name alone, and so stays unknown.
+enum XTWords {
+    static func words(
+        isTarget: Bool, _ name: String, revision: UInt32, _ info: [UInt8], isIPv6: Bool
+    ) -> [String] {
+        isTarget
+            ? ["-j", name] + target(name, revision, Bytes(info), isIPv6)
+            : match(name, revision, Bytes(info)) ?? ["-m", name, "--…"]
+    }
+
+    /// The bytes of a structure.
+    struct Bytes {
+        let bytes: [UInt8]
+        init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+        func has(_ count: Int) -> Bool { bytes.count >= count }
+        func byte(_ place: Int) -> UInt8 { place < bytes.count ? bytes[place] : 0 }
+        /// In the machine's own order.
+        func half(_ place: Int) -> UInt16 {
+            UInt16(littleEndian: UInt16(byte(place)) | UInt16(byte(place + 1)) << 8)
+        }
+        func word(_ place: Int) -> UInt32 {
+            UInt32(littleEndian: UInt32(half(place)) | UInt32(half(place + 2)) << 16)
+        }
+        func bigEndianHalf(_ place: Int) -> UInt16 { half(place).byteSwapped }
+        func address(_ place: Int, isIPv6: Bool) -> String {
+            if !isIPv6 { return "\(IPAddress(ipv4: word(place).byteSwapped))" }
+            let number = (0..<16).reduce(UInt128(0)) { $0 << 8 | UInt128(byte(place + $1)) }
+            return "\(IPAddress(ipv6: number))"
+        }
+    }
+
+    // MARK: Matches
+
+    private static func match(_ name: String, _ revision: UInt32, _ info: Bytes) -> [String]? {
+        switch (name, revision) {
+        case ("comment", _): ["-m", "comment"]
+        case ("conntrack", 1...3): conntrack(info, stateBytes: revision == 1 ? 1 : 2)
+        case ("tcp", 0): tcp(info)
+        case ("udp", 0): ports(info, invert: info.byte(8))
+        case ("multiport", 1): multiport(info)
+        case ("addrtype", 1): addressType(info)
+        case ("pkttype", 0):
+            ["-m", "pkttype"] + negated(info.word(4) != 0)
+                + [
+                    "--pkt-type",
+                    info.word(0) < 3 ? ["unicast", "broadcast", "multicast"][Int(info.word(0))] : "other",
+                ]
+        case ("mark", 1):
+            ["-m", "mark"] + negated(info.byte(8) != 0) + ["--mark", "\(info.word(0))/\(info.word(4))"]
+        case ("rpfilter", 0): ["-m", "rpfilter"] + (info.byte(0) & 8 != 0 ? ["--invert"] : [])
+        default: nil
+        }
+    }
+
+    private static func negated(_ isSo: Bool) -> [String] { isSo ? ["!"] : [] }
+    private static func option(_ name: String, _ value: String) -> [String] { [name, value] }
+
+    /// `struct xt_conntrack_mtinfo1` to `3`: eight addresses of 16 bytes, of which nothing is known, stand first.
+    private static func conntrack(_ info: Bytes, stateBytes: Int) -> [String]? {
+        let flags = 128 + 8 + 2 + 8
+        guard info.has(flags + 4 + 2 * stateBytes) else { return nil }
+        let (asked, inverted) = (info.half(flags), info.half(flags + 2))
+        let states = stateBytes == 1 ? UInt16(info.byte(flags + 4)) : info.half(flags + 4)
+        let status = stateBytes == 1 ? UInt16(info.byte(flags + 5)) : info.half(flags + 6)
+        // STATE, STATUS, DIRECTION, and the name that -m state is kept by.
+        guard asked & ~(1 | 1 << 6 | 1 << 12 | 1 << 13) == 0 else { return nil }
+        var words = ["-m", "conntrack"]
+        if asked & 1 != 0 { words += negated(inverted & 1 != 0) + option("--ctstate", Self.states(states)) }
+        if asked & 1 << 6 != 0 {
+            words += negated(inverted & 1 << 6 != 0) + option("--ctstatus", Self.status(status))
+        }
+        // With ! it is the other one, in the kernel too.
+        if asked & 1 << 12 != 0 {
+            words += option("--ctdir", inverted & 1 << 12 != 0 ? "REPLY" : "ORIGINAL")
+        }
+        return words
+    }
+
+    private static func status(_ bits: UInt16) -> String {
+        let names =
+            [(0x1, "EXPECTED"), (0x2, "SEEN_REPLY"), (0x4, "ASSURED"), (0x8, "CONFIRMED")] as [(UInt16, String)]
+        let found = names.filter { bits & $0.0 != 0 }.map(\.1)
+        return found.isEmpty ? "NONE" : found.joined(separator: ",")
+    }
+
+    /// `XT_CONNTRACK_STATE_BIT`: invalid first, then the kernel's own order.
+    private static func states(_ bits: UInt16) -> String {
+        let names =
+            [
+                (0x1, "INVALID"), (0x2, "ESTABLISHED"), (0x4, "RELATED"), (0x8, "NEW"), (0x40, "SNAT"), (0x80, "DNAT"),
+                (0x100, "UNTRACKED"),
+            ] as [(UInt16, String)]
+        return names.filter { bits & $0.0 != 0 }.map(\.1).joined(separator: ",")
+    }
+
+    /// `struct xt_tcp`.
+    private static func tcp(_ info: Bytes) -> [String]? {
+        guard info.has(12), info.byte(8) == 0, let ports = ports(info, invert: info.byte(11) & 3) else { return nil }
+        let (mask, value) = (info.byte(9), info.byte(10))
+        guard mask != 0 else { return ports }
+        return ports + negated(info.byte(11) & 4 != 0) + ["--tcp-flags", flags(mask), flags(value)]
+    }
+
+    private static func flags(_ bits: UInt8) -> String {
+        let names = ["FIN", "SYN", "RST", "PSH", "ACK", "URG"]
+        let found = names.indices.filter { bits & 1 << UInt8($0) != 0 }.map { names[$0] }
+        return found.isEmpty ? "NONE" : found.joined(separator: ",")
+    }
+
+    /// What `struct xt_tcp` and `struct xt_udp` begin with.
+    private static func ports(_ info: Bytes, invert: UInt8) -> [String]? {
+        guard info.has(8) else { return nil }
+        var words: [String] = []
+        for (place, name, bit) in [(0, "--sport", 1), (4, "--dport", 2)] as [(Int, String, UInt8)] {
+            let (first, last) = (info.half(place), info.half(place + 2))
+            if first == 0, last == .max, invert & bit == 0 { continue }
+            words += negated(invert & bit != 0) + [name, "\(first):\(last)"]
+        }
+        return words
+    }
+
+    /// `struct xt_multiport_v1`.
+    private static func multiport(_ info: Bytes) -> [String]? {
+        guard info.has(48) else { return nil }
+        var list: [String] = []
+        var place = 0
+        while place < Int(min(info.byte(1), 15)) {
+            let first = info.half(2 + 2 * place)
+            // The beginning of a range, whose end is the next.
+            if info.byte(32 + place) != 0, place + 1 < 15 {
+                list.append("\(first):\(info.half(4 + 2 * place))")
+                place += 1
+            } else {
+                list.append("\(first)")
+            }
+            place += 1
+        }
+        let name = info.byte(0) == 0 ? "--sports" : info.byte(0) == 1 ? "--dports" : "--ports"
+        return ["-m", "multiport"] + negated(info.byte(47) != 0) + [name, list.joined(separator: ",")]
+    }
+
+    /// `struct xt_addrtype_info_v1`.
+    private static func addressType(_ info: Bytes) -> [String]? {
+        guard info.has(8) else { return nil }
+        let names = [
+            "UNSPEC", "UNICAST", "LOCAL", "BROADCAST", "ANYCAST", "MULTICAST", "BLACKHOLE", "UNREACHABLE", "PROHIBIT",
+        ]
+        func list(_ bits: UInt16) -> String {
+            names.indices.filter { bits & 1 << UInt16($0) != 0 }.map { names[$0] }.joined(separator: ",")
+        }
+        let flags = info.word(4)
+        var words = ["-m", "addrtype"]
+        if info.half(0) != 0 { words += negated(flags & 1 != 0) + ["--src-type", list(info.half(0))] }
+        if info.half(2) != 0 { words += negated(flags & 2 != 0) + ["--dst-type", list(info.half(2))] }
+        return words
+    }
+
+    // MARK: Targets
+
+    private static func target(_ name: String, _ revision: UInt32, _ info: Bytes, _ isIPv6: Bool) -> [String] {
+        switch (name, revision) {
+        case ("CT", _): info.half(0) & 3 != 0 ? ["--notrack"] : []
+        case ("MARK", 2): ["--set-xmark", "\(info.word(0))/\(info.word(4))"]
+        // ctmark, ctmask, nfmask, mode: set, save, restore.
+        case ("CONNMARK", 1...2):
+            info.byte(12) == 2 ? ["--restore-mark", "--nfmask", "\(info.word(8))", "--ctmask", "\(info.word(4))"] : []
+        // What is added, what is deleted, and what is looked up: the last has no number where nothing is.
+        case ("SET", 3): info.has(12) && info.half(8) != .max ? ["--map-mark"] : []
+        case ("DNAT", 0) where !isIPv6, ("REDIRECT", 0) where !isIPv6: oldRange(name, info)
+        case ("DNAT", _), ("REDIRECT", _): range(name, info, isIPv6)
+        case ("TPROXY", 0...1) where info.has(revision == 0 ? 16 : 26):
+            ["--on-port", "\(info.bigEndianHalf(revision == 0 ? 12 : 24))"]
+        default: []
+        }
+    }
+
+    /// `struct nf_nat_range` and `nf_nat_range2`.
+    private static func range(_ name: String, _ info: Bytes, _ isIPv6: Bool) -> [String] {
+        guard info.has(40) else { return [] }
+        let flags = info.word(0)
+        let address = flags & 1 != 0 ? info.address(4, isIPv6: isIPv6) : nil
+        return destination(name, address, flags & 2 != 0 ? info.bigEndianHalf(36) : nil, isIPv6)
+    }
+
+    /// `struct nf_nat_ipv4_multi_range_compat`.
+    private static func oldRange(_ name: String, _ info: Bytes) -> [String] {
+        guard info.has(20) else { return [] }
+        let flags = info.word(4)
+        let address = flags & 1 != 0 ? info.address(8, isIPv6: false) : nil
+        return destination(name, address, flags & 2 != 0 ? info.bigEndianHalf(16) : nil, false)
+    }
+
+    private static func destination(_ name: String, _ address: String?, _ port: UInt16?, _ isIPv6: Bool) -> [String] {
+        if name == "REDIRECT" { return port.map { ["--to-ports", "\($0)"] } ?? [] }
+        switch (address, port) {
+        case (let address?, let port?):
+            return ["--to-destination", isIPv6 ? "[\(address)]:\(port)" : "\(address):\(port)"]
+        case (let address?, nil): return ["--to-destination", address]
+        case (nil, let port?): return ["--to-destination", ":\(port)"]
+        case (nil, nil): return []
+        }
+    }
+}

@@ -1,0 +1,258 @@
+import IPVSKit
+import RuleKit
+import Testing
+
+@testable import MeshKit
+
+/// What is met beside filter's INPUT and FORWARD.
+extension FirewallTests {
+    /// A chain of a table of nftables with one rule.
+    static func nft(
+        _ family: String, _ hook: String, _ priority: Int, _ statements: String, type: String = "filter",
+        policy: String = "accept", device: String? = nil
+    ) -> String {
+        #"""
+        {"nftables": [{"table": {"family": "\#(family)", "name": "t", "handle": 1}},
+        {"flowtable": {"family": "\#(family)", "name": "f", "table": "t", "handle": 1, "hook": "ingress", "prio": 0, "dev": "eth0"}},
+        {"chain": {"family": "\#(family)", "table": "t", "name": "c", "handle": 1, "type": "\#(type)", \#(device.map { "\"dev\": \"\($0)\", " } ?? "")
+         "hook": "\#(hook)", "prio": \#(priority), "policy": "\#(policy)"}},
+        {"rule": {"family": "\#(family)", "table": "t", "chain": "c", "handle": 3, "expr": [\#(statements)]}}]}
+        """#
+    }
+
+    private static let tcp1080 =
+        #"{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 1080}}"#
+    private static let drop = tcp1080 + #", {"drop": null}"#
+    private static let setMark = #"{"mangle": {"key": {"meta": {"key": "mark"}}, "value": 5}}"#
+    private static let restoreMark =
+        #"{"mangle": {"key": {"meta": {"key": "mark"}}, "value": {"ct": {"key": "mark"}}}}"#
+    private static let orMark =
+        #"{"mangle": {"key": {"meta": {"key": "mark"}}, "value": {"|": [{"meta": {"key": "mark"}}, 16384]}}}"#
+    private static let sameMark =
+        #"{"mangle": {"key": {"meta": {"key": "mark"}}, "value": {"&": [{"meta": {"key": "mark"}}, 65535]}}}"#
+    private static let replies =
+        #"{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "sport"}}, "right": 80}}, {"drop": null}"#
+
+    private static func lines(_ rules: HostRules) -> [String] {
+        let firewall = Firewall(rules)
+        return SurveyText.lines(
+            "closed", "packets",
+            firewall.answer(publishing: .tcp, ports: 1080...1080, at: node, families: [.ipv4], mark: 0x100))
+            + SurveyText.lines(
+                "unsent", "packets", firewall.answer(sendingTo: "10.0.0.11", .tcp, ports: 80...80, mark: 0x100))
+            + SurveyText.lines("unanswered", "replies", firewall.answer(repliesOf: "10.0.0.11", .tcp, port: 80))
+            + SurveyText.lines(
+                "unreturned", "replies",
+                firewall.answer(repliesFrom: 1080...1080, .tcp, translated: 1080...1080, at: node, families: [.ipv4]))
+    }
+
+    /// A chain, and how what is said of it begins; nothing where it keeps nothing away.
+    @Test(
+        arguments: [
+            (nft("ip", "prerouting", -300, drop), "closed: dropped by nft ip t c: tcp dport 1080 drop"),
+            (nft("inet", "prerouting", -450, drop), "closed: dropped"),
+            (nft("inet", "prerouting", 0, drop), "closed: dropped"),
+            (nft("ip6", "prerouting", -300, drop), ""),
+            (nft("arp", "input", 0, #"{"drop": null}"#), ""),
+            (nft("ip", "input", 97, drop), "closed: dropped"),
+            // IPVS has taken it by then.
+            (nft("ip", "input", 100, drop), ""),
+            (nft("ip", "input", 100, #"{"drop": null}"#, type: "nat"), ""),
+            (nft("ip", "prerouting", -100, drop, type: "nat"), "closed: dropped"),
+            (nft("ip", "output", -100, #"{"drop": null}"#, type: "nat"), ""),
+            (nft("bridge", "input", 0, drop), "closed: dropped"),
+            (
+                nft("netdev", "ingress", 0, drop, device: "up0"),
+                "some packets may be dropped: nft netdev t c: tcp dport 1080 drop, on up0"
+            ),
+            (nft("inet", "ingress", 0, drop, device: "up0"), "some packets may be dropped"),
+            (
+                nft(
+                    "ip", "output", 0,
+                    #"{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "dport"}}, "right": 80}}, {"reject": null}"#
+                ), "unsent: dropped"
+            ),
+            (
+                nft("inet", "output", 0, #"{"counter": null}"#, policy: "drop"),
+                "unsent: dropped by nft inet t c: policy DROP"
+            ),
+            (nft("inet", "postrouting", 0, #"{"counter": null}"#, policy: "drop"), "unsent: dropped"),
+            (nft("inet", "postrouting", 100, #"{"masquerade": null}"#, type: "nat"), ""),
+            (nft("ip", "prerouting", -300, replies), "unanswered: dropped"),
+            (nft("ip", "forward", 0, replies), "unanswered: dropped"),
+            // Behind IPVS its source is the published port.
+            (nft("ip", "forward", 150, replies), ""),
+            (
+                nft(
+                    "ip", "postrouting", 0,
+                    #"{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "sport"}}, "right": 1080}}, {"drop": null}"#
+                ), "unreturned: dropped"
+            ),
+            // Not seen by conntrack yet, everything is invalid to whoever asks.
+            (
+                nft(
+                    "ip", "prerouting", -300,
+                    #"{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "invalid"}}, {"drop": null}"#),
+                "closed: dropped"
+            ),
+            (
+                nft(
+                    "ip", "prerouting", -150,
+                    #"{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "invalid"}}, {"drop": null}"#),
+                ""
+            ),
+            (nft("ip", "prerouting", -300, tcp1080 + #", {"notrack": null}"#), "packets are not tracked by conntrack"),
+            // Too late: it has been.
+            (nft("ip", "prerouting", -150, tcp1080 + #", {"notrack": null}"#), ""),
+            (nft("ip", "prerouting", -300, tcp1080 + #", {"accept": null}, {"notrack": null}"#), ""),
+            (nft("ip", "prerouting", -140, tcp1080 + ", " + setMark), "packets get another mark"),
+            (nft("ip", "input", 0, setMark), "packets get another mark"),
+            (nft("ip", "input", 0, orMark), "packets get another mark"),
+            (nft("ip", "input", 0, sameMark), ""),
+            (nft("ip", "input", 0, restoreMark), "some packets get another mark"),
+            // Ours comes later.
+            (nft("ip", "prerouting", -200, setMark), ""),
+            (
+                nft(
+                    "ip", "prerouting", -150,
+                    #"{"match": {"op": "==", "left": {"meta": {"key": "mark"}}, "right": 256}}, {"drop": null}"#),
+                "closed: dropped"
+            ),
+            (
+                nft(
+                    "ip", "input", 0,
+                    #"{"match": {"op": "!=", "left": {"&": [{"meta": {"key": "mark"}}, 32768]}, "right": 0}}, {"drop": null}"#
+                ), ""
+            ),
+            (
+                nft(
+                    "ip", "forward", 0,
+                    #"{"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": "established"}}, {"flow": {"op": "add", "flowtable": "@f"}}"#
+                ),
+                "replies go past IPVS, so that they are not translated back: by nft ip t c: ct state established flow add @f"
+            ),
+            (nft("ip", "input", 0, tcp1080 + #", {"synproxy": null}"#), "closed, unless a program lets them"),
+            (
+                nft(
+                    "ip", "input", 0,
+                    #"{"match": {"op": "==", "left": {"payload": {"protocol": "ip", "field": "saddr"}}, "right": "@bad"}}, {"drop": null}"#
+                ), "some packets may be dropped (it depends on set bad): nft ip t c: ip saddr @bad drop"
+            ),
+            (
+                nft(
+                    "ip", "prerouting", -300,
+                    #"{"match": {"op": "==", "left": {"fib": {"result": "oif", "flags": ["saddr", "iif"]}}, "right": false}}, {"drop": null}"#
+                ), ""
+            ),
+        ] as [(String, String)])
+    func everyHook(text: String, beginning: String) {
+        let lines = Self.lines(HostRules(nft: text))
+        if beginning.isEmpty {
+            #expect(lines == [])
+        } else {
+            #expect(lines.first?.hasPrefix(beginning) == true, "\(lines)")
+        }
+    }
+
+    /// The same of legacy iptables, by table.
+    @Test(
+        arguments: [
+            ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j NOTRACK", "packets are not tracked"),
+            ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --notrack", "packets are not tracked"),
+            ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --helper ftp", ""),
+            ("raw", "PREROUTING -p tcp -m tcp --sport 80 -j NOTRACK", "replies are not tracked"),
+            ("raw", "OUTPUT -p tcp -j NOTRACK", ""),
+            ("raw", "PREROUTING -p tcp -j DROP", "closed: dropped by iptables raw PREROUTING"),
+            ("mangle", "PREROUTING -p tcp -j DROP", "closed: dropped by iptables mangle PREROUTING"),
+            ("mangle", "INPUT -p tcp -j DROP", "closed: dropped by iptables mangle INPUT"),
+            ("security", "INPUT -p tcp -j DROP", "closed: dropped by iptables security INPUT"),
+            (
+                "mangle", "PREROUTING -p tcp -m tcp --dport 1080 -j MARK --set-xmark 0x5/0xffffffff",
+                "packets get another mark"
+            ),
+            (
+                "mangle", "PREROUTING -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+                "some packets get another mark"
+            ),
+            (
+                "mangle", "PREROUTING -j CONNMARK --restore-mark --nfmask 0xff0000 --ctmask 0xff0000",
+                "some packets get another mark"
+            ),
+            ("mangle", "PREROUTING -j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff", ""),
+            ("mangle", "PREROUTING -j MARK --set-xmark 0x5/0xffffffff\n-A PREROUTING -j MESH-MARK", ""),
+            (
+                "mangle", "PREROUTING -j MESH-MARK\n-A PREROUTING -j MARK --set-xmark 0x5/0xffffffff",
+                "packets get another mark"
+            ),
+            ("filter", "OUTPUT -d 10.0.0.0/24 -j DROP", "unsent: dropped by iptables filter OUTPUT"),
+            ("mangle", "POSTROUTING -d 10.0.0.11/32 -j DROP", "unsent: dropped by iptables mangle POSTROUTING"),
+            ("mangle", "FORWARD -s 10.0.0.11/32 -j DROP", "unanswered: dropped by iptables mangle FORWARD"),
+            ("filter", "INPUT -m mark --mark 0x100 -j DROP", "closed: dropped"),
+            ("filter", "INPUT -m mark --mark 0x8000/0x8000 -j DROP", ""),
+            ("raw", "PREROUTING -m rpfilter --validmark --invert -j DROP", ""),
+            ("filter", "INPUT -m set --match-set ports dst -j DROP", "closed: dropped"),
+            (
+                "filter", "INPUT -m set --match-set pairs dst,dst -j DROP",
+                "closed: dropped"
+            ),
+            (
+                "filter", "INPUT -m set --match-set bad src -j DROP",
+                "some packets may be dropped (it depends on set bad)"
+            ),
+            (
+                "filter", "INPUT -m set --match-set unheard dst -j DROP",
+                "some packets may be dropped (it depends on set unheard)"
+            ),
+        ])
+    func everyTable(table: String, rule: String, beginning: String) {
+        let chains = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"].map { ":\($0) ACCEPT [0:0]\n" }
+        let text = "*\(table)\n\(chains.joined()):MESH-MARK - [0:0]\n-A \(rule)\nCOMMIT\n"
+        let sets = SetAnswers(
+            look: { set, key in
+                switch set.name {
+                case "ports": key == [.port(1080)] ? .present(nil) : .absent
+                // At the one address of the node that other hosts reach.
+                case "pairs":
+                    key == [.address("10.0.1.10"), .transport(.tcp), .port(1080)] ? .present(nil) : .absent
+                default: nil
+                }
+            },
+            type: { ["ports": "bitmap:port", "pairs": "hash:ip,port", "bad": "hash:net"][$0] })
+        let lines = Self.lines(HostRules(iptables: text, sets: sets, unread: []))
+        if beginning.isEmpty {
+            #expect(lines == [])
+        } else {
+            #expect(lines.first?.hasPrefix(beginning) == true, "\(lines)")
+        }
+    }
+
+    /// A map of verdicts is asked for the one key that our packet has.
+    @Test(
+        arguments: [
+            (.present(.end(.drop)), "closed: dropped by nft ip t c: tcp dport vmap @m"), (.absent, ""),
+            (.present(.end(.accept)), ""), (nil, "some packets may be dropped (it depends on set m)"),
+        ] as [(SetAnswers.Answer?, String)])
+    func aMapOfVerdicts(answer: SetAnswers.Answer?, beginning: String) {
+        let text = Self.nft(
+            "ip", "input", 0,
+            #"{"vmap": {"key": {"payload": {"protocol": "tcp", "field": "dport"}}, "data": "@m"}}"#)
+        let sets = SetAnswers(look: { _, key in key == [.port(1080)] ? answer : nil }, type: { _ in nil })
+        let lines = Self.lines(HostRules(nft: [text], sets: sets, unread: []))
+        #expect(beginning.isEmpty ? lines == [] : lines.first?.hasPrefix(beginning) == true, "\(lines)")
+    }
+
+    /// Of a firewall that lets the port in nothing is said.
+    @Test(
+        arguments: [
+            (HostRules(iptables: HostTexts.ufw), 80), (HostRules(nft: HostTexts.firewalld), 9090),
+        ] as [(HostRules, UInt16)])
+    func anOrdinaryFirewall(rules: HostRules, port: UInt16) {
+        let answer = Firewall(rules).answer(
+            publishing: .tcp, ports: port...port, at: Self.node, families: [.ipv4, .ipv6], mark: 0x100)
+        #expect(SurveyText.lines("closed", "packets", answer) == [])
+        let sent = Firewall(rules).answer(sendingTo: "10.0.0.11", .tcp, ports: 8080...8080, mark: 0x100)
+        #expect(SurveyText.lines("unsent", "packets", sent) == [])
+        let replies = Firewall(rules).answer(repliesOf: "10.0.0.11", .tcp, port: 8080)
+        #expect(SurveyText.lines("unanswered", "replies", replies) == [])
+    }
+}
