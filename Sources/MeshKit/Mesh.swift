@@ -1,6 +1,6 @@
 public import IPVSKit
 import Logging
-import RuleKit
+public import RuleKit
 
 /// The mesh on one node: the state, the kernel, and the passes that make the second follow the first.
 ///
@@ -75,17 +75,17 @@ public struct Mesh: Sendable {
     }
 
     /// Takes down everything that was ever put up, puts settings back, and forgets what was asked for.
-    public func reset() async throws -> Plan {
+    public func reset() async throws -> MeshChange {
         try await FileLock.hold(store, .exclusive, onWait: onWait) {
-            let change = try await pass { state, _ in
+            var change = try await pass { state, _ in
                 for name in state.services.keys { try state.removeService(name) }
             }
-            var (state, plan) = (change.state, change.plan)
+            var state = change.state
             // Twice, since to write one makes the kernel write others.
             for _ in 1...2 {
                 let settings = try await putBack(state)
                 try await applier.apply(Plan(steps: settings))
-                plan.steps += settings
+                change.plan.steps += settings
             }
             let old = state
             state.originalSysctls = [:]
@@ -93,7 +93,8 @@ public struct Mesh: Sendable {
             state.hasLoopback = true
             state.rules = nil
             try save(&state, over: old)
-            return plan
+            change.state = state
+            return change
         }
     }
 
@@ -137,8 +138,9 @@ public struct Mesh: Sendable {
         // whenever this process dies, the next pass knows what it may touch.
         remember(plan, datapath, found, tool, in: &new)
         try save(&new, over: old)
+        let remnants: [RuleRemnant]
         do {
-            try await applier.apply(plan)
+            remnants = try await applier.apply(plan)
         } catch let error as DetourError where new.hasLoopback && error.isOfThisHost {
             // Gone on with, without.
             throw error
@@ -149,7 +151,7 @@ public struct Mesh: Sendable {
         new.settle(datapath)
         new.reservedPorts = Self.reservation(datapath, found, old).ours
         try save(&new, over: applied)
-        return MeshChange(state: new, plan: plan, datapath: datapath)
+        return MeshChange(state: new, plan: plan, datapath: datapath, remnants: remnants)
     }
 
     /// Notes what is about to be ours, and how it was before.
@@ -237,6 +239,8 @@ public struct MeshChange: Sendable {
     public var plan: Plan
     /// What the kernel holds now.
     var datapath: Datapath
+    /// What of ours had to stay in the kernel, because somebody else uses it.
+    public var remnants: [RuleRemnant]
     /// Why connections to 127.0.0.1 are not balanced, where they just turned out not to be.
     public var loopbackRefusal: String?
 }
