@@ -35,7 +35,7 @@ public struct Mesh: Sendable {
             let state = try store.load()
             let tool = await tool(for: state)
             let found = try await observer.observe(state, tool: tool)
-            return plan(from: found, for: state, tool: tool)
+            return try await plan(from: found, for: state, tool: tool)
         }
     }
 
@@ -45,13 +45,24 @@ public struct Mesh: Sendable {
             let state = try store.load()
             let tool = await tool(for: state)
             let found = try await observer.observe(state, tool: tool, withCounters: true)
-            return (state, found, plan(from: found, for: state, tool: tool))
+            return (state, found, try await plan(from: found, for: state, tool: tool))
         }
     }
 
-    private func plan(from found: ObservedDatapath, for state: MeshState, tool: RuleTool) -> Plan {
+    private func plan(
+        from found: ObservedDatapath, for state: MeshState, tool: RuleTool
+    ) async throws -> Plan {
         Planner.plan(
-            from: found, to: Compiler.compile(state, on: found.node), owning: Planner.Ownership(state, tool: tool))
+            from: found, to: try await compile(state, on: found.node), owning: Planner.Ownership(state, tool: tool))
+    }
+
+    /// What the kernel should hold. Whether the node has a route to a task's network is looked up only once it is known
+    /// which tasks there are to be, and only for those that it takes to know it of.
+    private func compile(_ state: MeshState, on node: NodeFacts) async throws -> Datapath {
+        var node = node
+        node.routes = try await RoutedNetworks.read(
+            of: Compiler.tasksSeeingClients(state, on: node).filter(node.isElsewhere))
+        return Compiler.compile(state, on: node)
     }
 
     private func tool(for state: MeshState) async -> RuleTool {
@@ -130,7 +141,7 @@ public struct Mesh: Sendable {
         from old: MeshState, to wanted: MeshState, _ tool: RuleTool, _ found: ObservedDatapath
     ) async throws -> MeshChange {
         var new = wanted
-        let datapath = Compiler.compile(new, on: found.node)
+        let datapath = try await compile(new, on: found.node)
         let plan = Planner.plan(
             from: found, to: datapath, before: old, owning: Planner.Ownership(new, tool: tool))
 
@@ -216,7 +227,7 @@ public struct Mesh: Sendable {
             // Where another tool was to take the rules over, it is that one's that have to go.
             let before = old.rules ?? tool
             let found = try await observer.observe(back, tool: before)
-            let datapath = Compiler.compile(back, on: found.node)
+            let datapath = try await compile(back, on: found.node)
             let plan = Planner.plan(
                 from: found, to: datapath, owning: Planner.Ownership(back, tool: before))
             try await applier.apply(plan)
