@@ -1,6 +1,6 @@
 public import IPVSKit
 import Logging
-import RuleKit
+public import RuleKit
 
 /// The mesh on one node: the state, the kernel, and the passes that make the second follow the first.
 ///
@@ -35,7 +35,7 @@ public struct Mesh: Sendable {
             let state = try store.load()
             let tool = await tool(for: state)
             let found = try await observer.observe(state, tool: tool)
-            return plan(from: found, for: state, tool: tool)
+            return try await plan(from: found, for: state, tool: tool)
         }
     }
 
@@ -59,13 +59,24 @@ public struct Mesh: Sendable {
             let state = try store.load()
             let tool = await tool(for: state)
             let found = try await observer.observe(state, tool: tool, withCounters: true)
-            return (state, found, plan(from: found, for: state, tool: tool))
+            return (state, found, try await plan(from: found, for: state, tool: tool))
         }
     }
 
-    private func plan(from found: ObservedDatapath, for state: MeshState, tool: RuleTool) -> Plan {
+    private func plan(
+        from found: ObservedDatapath, for state: MeshState, tool: RuleTool
+    ) async throws -> Plan {
         Planner.plan(
-            from: found, to: Compiler.compile(state, on: found.node), owning: Planner.Ownership(state, tool: tool))
+            from: found, to: try await compile(state, on: found.node), owning: Planner.Ownership(state, tool: tool))
+    }
+
+    /// What the kernel should hold. Whether the node has a route to a task's network is looked up only once it is known
+    /// which tasks there are to be, and only for those that it takes to know it of.
+    private func compile(_ state: MeshState, on node: NodeFacts) async throws -> Datapath {
+        var node = node
+        node.routes = try await RoutedNetworks.read(
+            of: Compiler.tasksSeeingClients(state, on: node).filter(node.isElsewhere))
+        return Compiler.compile(state, on: node)
     }
 
     private func tool(for state: MeshState) async -> RuleTool {
@@ -89,17 +100,17 @@ public struct Mesh: Sendable {
     }
 
     /// Takes down everything that was ever put up, puts settings back, and forgets what was asked for.
-    public func reset() async throws -> Plan {
+    public func reset() async throws -> MeshChange {
         try await FileLock.hold(store, .exclusive, onWait: onWait) {
-            let change = try await pass { state, _ in
+            var change = try await pass { state, _ in
                 for name in state.services.keys { try state.removeService(name) }
             }
-            var (state, plan) = (change.state, change.plan)
+            var state = change.state
             // Twice, since to write one makes the kernel write others.
             for _ in 1...2 {
                 let settings = try await putBack(state)
                 try await applier.apply(Plan(steps: settings))
-                plan.steps += settings
+                change.plan.steps += settings
             }
             let old = state
             state.originalSysctls = [:]
@@ -107,7 +118,8 @@ public struct Mesh: Sendable {
             state.hasLoopback = true
             state.rules = nil
             try save(&state, over: old)
-            return plan
+            change.state = state
+            return change
         }
     }
 
@@ -143,7 +155,7 @@ public struct Mesh: Sendable {
         from old: MeshState, to wanted: MeshState, _ tool: RuleTool, _ found: ObservedDatapath
     ) async throws -> MeshChange {
         var new = wanted
-        let datapath = Compiler.compile(new, on: found.node)
+        let datapath = try await compile(new, on: found.node)
         let plan = Planner.plan(
             from: found, to: datapath, before: old, owning: Planner.Ownership(new, tool: tool))
 
@@ -151,8 +163,9 @@ public struct Mesh: Sendable {
         // whenever this process dies, the next pass knows what it may touch.
         remember(plan, datapath, found, tool, in: &new)
         try save(&new, over: old)
+        let remnants: [RuleRemnant]
         do {
-            try await applier.apply(plan)
+            remnants = try await applier.apply(plan)
         } catch let error as DetourError where new.hasLoopback && error.isOfThisHost {
             // Gone on with, without.
             throw error
@@ -163,7 +176,7 @@ public struct Mesh: Sendable {
         new.settle(datapath)
         new.reservedPorts = Self.reservation(datapath, found, old).ours
         try save(&new, over: applied)
-        return MeshChange(state: new, plan: plan, datapath: datapath)
+        return MeshChange(state: new, plan: plan, datapath: datapath, remnants: remnants)
     }
 
     /// Notes what is about to be ours, and how it was before.
@@ -228,7 +241,7 @@ public struct Mesh: Sendable {
             // Where another tool was to take the rules over, it is that one's that have to go.
             let before = old.rules ?? tool
             let found = try await observer.observe(back, tool: before)
-            let datapath = Compiler.compile(back, on: found.node)
+            let datapath = try await compile(back, on: found.node)
             let plan = Planner.plan(
                 from: found, to: datapath, owning: Planner.Ownership(back, tool: before))
             try await applier.apply(plan)
@@ -251,6 +264,8 @@ public struct MeshChange: Sendable {
     public var plan: Plan
     /// What the kernel holds now.
     var datapath: Datapath
+    /// What of ours had to stay in the kernel, because somebody else uses it.
+    public var remnants: [RuleRemnant]
     /// Why connections to 127.0.0.1 are not balanced, where they just turned out not to be.
     public var loopbackRefusal: String?
 }

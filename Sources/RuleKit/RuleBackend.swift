@@ -13,7 +13,10 @@ public protocol RuleBackend: Sendable {
 
     /// Makes changes, in an order in which no packet meets a rule before what the rule looks up. Where one is refused,
     /// what was in force before still is, as far as the backend has transactions.
-    func apply(_ changes: [RuleChange]) async throws(RuleError)
+    ///
+    /// - Returns: what had to stay of what was to be taken away.
+    @discardableResult
+    func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant]
 }
 
 /// Why rules could not be read or written.

@@ -12,10 +12,13 @@ public struct RuleSet: Hashable, Sendable {
     /// replies would else not come back by the node.
     public var masqueraded: Set<BalancedPath> = []
     /// Balanced packets from one of these networks back into the same are masqueraded, too: the task would answer its
-    /// neighbour directly, and itself never. One may lie in another.
+    /// neighbour directly, and itself never. A task alone is a network as well. One may lie in another.
     public var hairpins: Set<IPPrefix> = []
     /// Replies from here are let through the forward chain, whatever its policy, where rules can do that.
     public var tasks: Set<IPAddress> = []
+    /// Where answers come from. What comes from there for the node itself, and is part of no connection that conntrack
+    /// could place it in, is dropped: the node would reset the task's connection. No two overlap.
+    public var answering: Set<TaskPorts> = []
 
     /// Rules that do nothing yet.
     public init(role: RuleRole = .balancer(detour: nil)) { self.role = role }
@@ -88,6 +91,23 @@ public struct PortRule: Hashable, Sendable {
         self.target = target
         self.twin = twin
         self.families = families
+    }
+}
+
+/// Ports that a task serves at.
+public struct TaskPorts: Hashable, Sendable {
+    /// The task.
+    public var task: IPAddress
+    /// The protocol.
+    public var transport: TransportProtocol
+    /// Its own ports.
+    public var ports: ClosedRange<UInt16>
+
+    /// Ports of a task.
+    public init(_ task: IPAddress, _ transport: TransportProtocol, _ ports: ClosedRange<UInt16>) {
+        self.task = task
+        self.transport = transport
+        self.ports = ports
     }
 }
 

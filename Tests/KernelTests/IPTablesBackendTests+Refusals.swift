@@ -22,25 +22,42 @@ extension KernelTests {
             }
         }
 
-        @Test(arguments: ["hash:net", "hash:ip,mark timeout 9", "hash:ip,mark family inet6"])
-        func aSetOfOursThatIsAnothers(definition: String) async throws {
+        @Test(arguments: [
+            "hash:net", "hash:ip,mark timeout 9", "hash:ip,mark family inet6", "list:set", "bitmap:port range 1-9",
+        ])
+        func aSetOfAnotherTypeIsReplaced(definition: String) async throws {
             try await RuleHost.with { host in
                 try await host.addForeignThings()
-                try await host.namespace.check(
-                    ["ipset", "create", "mesh-snat4"] + definition.split(separator: " ").map(String.init))
                 let before = try await host.kernelText()
-                await #expect {
-                    try await host.backend.read(expecting: RuleSet.everything.role)
-                } throws: { error in
-                    "\(error)".contains("cannot use ipset set mesh-snat4: it exists as hash:")
+                let creation = ["ipset", "create", "mesh-snat4"] + definition.split(separator: " ").map(String.init)
+                // Alone, and with our rules in the kernel.
+                for isUp in [false, true] {
+                    if isUp {
+                        for tool in ["iptables", "ip6tables"] {
+                            try await host.namespace.check(tool, "-t", "nat", "-F", "MESH-SNAT")
+                        }
+                        try await host.namespace.check("ipset", "destroy", "mesh-snat4")
+                    }
+                    try await host.namespace.check(creation)
+                    guard
+                        case .damaged(let faults) = try await host.backend.read(expecting: RuleSet.everything.role)
+                            .skeleton
+                    else {
+                        Issue.record("unseen: \(definition)")
+                        return
+                    }
+                    #expect(
+                        faults.contains { $0.description.hasPrefix("ipset: set mesh-snat4 is \(creation[3])") },
+                        "\(faults)")
+                    try await host.reconcile(.everything)
+                    #expect(try await host.changes(to: .everything).isEmpty)
                 }
-                // Whoever does not look meets it as he writes.
-                if definition != "hash:ip,mark timeout 9" {
-                    let error = try #require(try await refusal(host, .everything))
-                    #expect("\(error)".contains("mesh-snat4"), "\(error)")
-                    let after = try await host.kernelText()
-                    #expect(after == before)
-                }
+                try await host.reconcile(RuleSet())
+                // Nor is it in the way of taking all down.
+                try await host.namespace.check(creation)
+                try await host.reconcile(RuleSet())
+                let after = try await host.kernelText()
+                #expect(after == before)
             }
         }
 
@@ -124,7 +141,7 @@ extension KernelTests {
 
                 try await Self.withHost(variants[0]) { try await host.reconcile(.everything) }
                 for variant in working {
-                    #expect(try await host.chains(of: variant) == (variant == working[0] ? 11 : 0), "\(variant)")
+                    #expect(try await host.chains(of: variant) == (variant == working[0] ? 13 : 0), "\(variant)")
                 }
                 try await Self.withHost(variants[1]) {
                     #expect(try await host.changes(to: .everything).isEmpty)

@@ -23,8 +23,9 @@ extension KernelTests.RefusalTests {
             RuleTool.tested.contains(.nftables)
             ? [
                 Obstacle(
-                    from: .nftables, to: .iptables, there: "ipset create mesh-snat4 hash:net",
-                    gone: "ipset destroy mesh-snat4", status: 1, words: ["mesh-snat4", "exists as hash:net"]),
+                    from: .nftables, to: .iptables, there: heldSetOfAnotherType,
+                    gone: "iptables -D INPUT -m set --match-set mesh-snat4 src -j ACCEPT; ipset destroy mesh-snat4",
+                    status: 1, words: ["mesh-snat4", "hash:net", "-A INPUT -m set --match-set mesh-snat4 src"]),
                 Obstacle(
                     from: .nftables, to: .iptables, module: ("xt_ipvs", []), status: 69,
                     words: ["iptables", "table nat", "-m ipvs", "xt_ipvs"]),
@@ -41,6 +42,10 @@ extension KernelTests.RefusalTests {
             ]
             // This kernel has no nftables of the family.
             : [Obstacle(from: .iptables, to: .nftables, status: 69, words: ["nftables", "family inet"])]
+
+        /// A set that is not as it takes is replaced, but not while somebody's rule looks into it.
+        private static let heldSetOfAnotherType =
+            "ipset create mesh-snat4 hash:net; iptables -A INPUT -m set --match-set mesh-snat4 src -j ACCEPT"
 
         @Test(arguments: obstacles) func theOldRulesStayInForce(obstacle: Obstacle) async throws {
             try await MeshHost.with(rules: obstacle.from) { host in
@@ -73,41 +78,40 @@ extension KernelTests.RefusalTests {
             }
         }
 
-        /// In the way of a port that is published beside others.
-        @Test func aSetOfAnotherTypeIsLeftAlone() async throws {
+        /// As a version of meshctl that is to come may leave them behind.
+        @Test func aSetOfAnotherTypeIsReplaced() async throws {
             try await MeshHost.with(rules: .iptables) { host in
                 try await host.startServers()
                 try await host.addTasks("--local")
                 try await host.publishSome()
-                try await host.node.check(
-                    "sh", "-ec",
-                    """
-                    for tool in iptables ip6tables; do
-                        for table in mangle nat; do
-                            $tool-save -t $table | grep -- '-A .* mesh-mark-udp ' | sed 's/^-A/-D/' |
-                                while read -r rule; do $tool -t $table $rule; done
+                for command in [["publish", "1081:80", "nginx"], ["reset"]] {
+                    try await host.node.check(
+                        "sh", "-ec",
+                        """
+                        for tool in iptables ip6tables; do
+                            for table in mangle nat; do
+                                $tool-save -t $table | grep -- '-A .* mesh-mark-udp ' | sed 's/^-A/-D/' |
+                                    while read -r rule; do $tool -t $table $rule; done
+                            done
                         done
-                    done
-                    ipset destroy mesh-mark-udp
-                    ipset create mesh-mark-udp hash:ip
-                    ipset add mesh-mark-udp 192.0.2.1
-                    """)
-                let kernel = try await host.kernelText()
-                let state = try host.storeText()
-                let ran = try await host.meshctl(["publish", "1081:80", "nginx"])
-                #expect(ran.status == 1, "\(ran)")
-                for word in ["mesh-mark-udp", "exists as hash:ip", "not as bitmap:port", "rename or destroy it"] {
-                    #expect(ran.error.contains(word), "\(ran)")
+                        ipset destroy mesh-mark-udp
+                        ipset create mesh-mark-udp hash:ip
+                        ipset add mesh-mark-udp 192.0.2.1
+                        """)
+                    let plan = try await host.meshctl(["plan"])
+                    #expect(plan.output.contains("set mesh-mark-udp is hash:ip"), "\(plan)")
+                    let ran = try await host.meshctl(command)
+                    #expect(ran.status == 0, "\(ran)")
+                    #expect(try await host.meshctl(["plan"]).status == 0)
+                    guard command != ["reset"] else { break }
+                    for port: UInt16 in [1080, 1081] {
+                        let answers = try await host.client.get(host.clientLink.near4, port: port, count: 4)
+                        #expect(counted(answers) == ["task1 10.1.0.2": 2, "task2 10.1.0.2": 2])
+                    }
+                    let set = try await host.node.check("ipset", "save", "mesh-mark-udp")
+                    #expect(set.contains("bitmap:port") && set.contains("40009"), "\(set)")
                 }
-                let kernelNow = try await host.kernelText()
-                #expect(kernelNow == kernel)
-                #expect(try host.storeText() == state)
-                let answers = try await host.client.get(host.clientLink.near4, port: 1080, count: 4)
-                #expect(counted(answers) == ["task1 10.1.0.2": 2, "task2 10.1.0.2": 2])
-
-                try await host.node.check("ipset", "destroy", "mesh-mark-udp")
-                try await host.meshctl("publish", "1081:80", "nginx")
-                #expect(try await host.meshctl(["plan"]).status == 0)
+                #expect(try await host.node.check("ipset", "list", "-name") == "")
             }
         }
 
@@ -115,8 +119,7 @@ extension KernelTests.RefusalTests {
         @Test func aPassThatFailsIsTakenBack() async throws {
             try await MeshHost.with(tasks: 0, rules: .iptables) { host in
                 try await host.meshctl("task", "add", "nginx", "10.0.0.2")
-                // A set of another type where ours should be.
-                try await host.node.check("ipset", "create", "mesh-snat4", "hash:net")
+                try await host.node.check("sh", "-ec", Self.heldSetOfAnotherType)
                 let kernel = try await host.kernelText()
                 let ran = try await host.meshctl(["publish", "1080:80", "nginx"])
                 #expect(ran.status == 1, "\(ran)")

@@ -15,6 +15,7 @@ extension KernelTests {
             (["publish", "2080:80", "nginx", "--sticky", "soon"], 64, "--sticky"),
             (["publish", "2080:80", "nginx", "--allow", "10.0.0.0/33"], 64, "--allow"),
             (["publish", "127.0.0.1:2080:80", "nginx"], 65, "is the loopback address"),
+            (["publish", "[fe80::1]:2080:80", "nginx"], 65, "is of one link only"),
             (["publish", "1000-1100:80-180", "nginx"], 65, "1080/tcp"),
             (["publish", "2080:80", "a/b"], 65, "is no service name"),
             (["publish", "2080:80", "a b"], 65, "is no service name"),

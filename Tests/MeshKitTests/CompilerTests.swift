@@ -22,6 +22,49 @@ import Testing
         for (listening, _, _, translated) in ports { #expect(rules.ports[listening]?.twin == translated) }
     }
 
+    /// Where a task's answers come from: each of its ports once, for protocols whose packets can be out of place.
+    @Test func theTargetPortsOfATaskAreWhereItAnswersFrom() throws {
+        var state = MeshState()
+        for address in ["10.0.0.2", "fd00::2"] as [IPAddress] {
+            try state.addTask(MeshTask(address: address, isLocal: true), service: "nginx")
+        }
+        try state.addTask(MeshTask(address: "10.0.0.2"), service: "other")
+        for (listening, target, service) in [
+            (PortBinding(1080, .tcp), 80, "nginx"), (PortBinding(1081, .tcp), 80, "nginx"),
+            (PortBinding(53, .udp), 53, "nginx"), (PortBinding(1082, .sctp), 80, "nginx"),
+            (PortBinding(2000...2009, .tcp, at: "10.1.0.1"), 85, "nginx"),
+            (PortBinding(3000...3009, .tcp), 90, "other"),
+        ] as [(PortBinding, UInt16, String)] {
+            try state.publish(listening, target: target, service: service)
+        }
+        try state.addTask(MeshTask(address: "10.0.0.9"), service: "unpublished")
+        #expect(
+            Compiler.compile(state, on: NodeFacts()).rules.answering == [
+                TaskPorts("10.0.0.2", .tcp, 80...80), TaskPorts("10.0.0.2", .tcp, 85...99),
+                TaskPorts("10.0.0.2", .sctp, 80...80), TaskPorts("fd00::2", .tcp, 80...80),
+                TaskPorts("fd00::2", .sctp, 80...80),
+            ])
+    }
+
+    /// A task that is in no network of the node's; and one of a network to which the node has a route.
+    @Test func aTaskIsItsOwnNeighbourWhereverItIs() throws {
+        var state = MeshState()
+        for address in ["10.9.0.11", "fd09::b", "10.8.0.2", "10.0.0.2"] as [IPAddress] {
+            try state.addTask(MeshTask(address: address, isLocal: true), service: "nginx")
+        }
+        try state.addTask(MeshTask(address: "10.9.0.12"), service: "nginx")
+        try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
+        var node = NodeFacts()
+        node.addresses = [InterfaceAddress(address: "10.0.0.1", prefixLength: 24, interface: "br0")]
+        #expect(
+            Set(Compiler.tasksSeeingClients(state, on: node).filter(node.isElsewhere))
+                == ["10.9.0.11", "fd09::b", "10.8.0.2"])
+        node.routes["10.8.0.2"] = RoutedNetwork(prefix: "10.8.0.0/16", interface: "br1")
+        #expect(
+            Compiler.compile(state, on: node).rules.hairpins
+                == ["10.9.0.11/32", "fd09::b/128", "10.8.0.0/16", "10.0.0.0/24"])
+    }
+
     /// Also tasks from which the client's address is hidden are sent back to by the bridge that they came by.
     @Test(arguments: [true, false]) func filteredBridgesOfTasksTurnPacketsBack(isLocal: Bool) throws {
         var state = MeshState()

@@ -58,6 +58,7 @@ import Testing
                 "rules   nftables: install the mesh's rules, in the detour's namespace",
                 "IPVS    create service FWM 256: scheduler rr",
                 "IPVS    add destination 10.0.0.2:80 to FWM 256: Masq, weight 1",
+                "rules   nftables: answers4 10.0.0.2 . tcp . 80",
                 "rules   nftables: masquerade4 0x100 . 10.0.0.2",
                 "rules   nftables: published 0x100",
                 "rules   nftables: counters 0x100 : tcp-1080",
@@ -100,6 +101,8 @@ import Testing
         #expect(
             lines(Self.plan(from: before, to: state)) == [
                 "sysctl  net/ipv6/conf/all/forwarding = 1 (is 0)",
+                "rules   nftables: answers6 fd00::2 . tcp . 80",
+                "rules   nftables: hairpin6 fd00::2/128",
                 "IPVS    create service FWM 256 IPv6: scheduler rr, sticky for 60 s",
                 "IPVS    add destination [fd00::2]:80 to FWM 256 IPv6: Masq, weight 1",
                 "rules   nftables: targets6 0x100 . 1080 : 80",
@@ -113,6 +116,7 @@ import Testing
         try state.addTask(MeshTask(address: "10.0.0.3"), service: "nginx")
         #expect(
             lines(Self.plan(from: before, to: state)) == [
+                "rules   nftables: answers4 10.0.0.3 . tcp . 80",
                 "rules   nftables: masquerade4 0x100 . 10.0.0.3",
                 "IPVS    add destination 10.0.0.3:80 to FWM 256: Masq, weight 1",
             ])
@@ -128,6 +132,7 @@ import Testing
                 "rules   nftables: not marks tcp . 1080 : 0x100", "rules   nftables: not counters 0x100 : tcp-1080",
                 "IPVS    delete service FWM 256",
                 "rules   nftables: not published 0x100", "rules   nftables: not masquerade4 0x100 . 10.0.0.2",
+                "rules   nftables: not answers4 10.0.0.2 . tcp . 80",
             ])
     }
 

@@ -98,13 +98,15 @@ import Testing
     @Test func theRestIsAddresses() {
         let found = elements([:]) {
             $0.tasks = ["10.0.0.2", "fd00::2"]
+            $0.answering = [TaskPorts("10.0.0.2", .tcp, 80...80), TaskPorts("fd00::2", .sctp, 70...79)]
             $0.masqueraded = [BalancedPath(0x100, to: "10.0.0.2"), BalancedPath(0x101, to: "10.0.0.2")]
             $0.hairpins = ["10.0.0.0/24"]
             $0.virtualAddresses = ["10.200.0.1": 0x102]
         }
         #expect(
             found == [
-                "mesh-hairpin4 10.0.0.0/24", "mesh-snat4 0x100 . 10.0.0.2", "mesh-snat4 0x101 . 10.0.0.2",
+                "mesh-answer4 10.0.0.2 . tcp . 80", "mesh-answer6 fd00::2 . sctp . 70-79", "mesh-hairpin4 10.0.0.0/24",
+                "mesh-snat4 0x100 . 10.0.0.2", "mesh-snat4 0x101 . 10.0.0.2",
                 "mesh-task4 10.0.0.2", "mesh-task6 fd00::2", "mesh-vip4 10.200.0.1 : 0x102",
             ])
     }
@@ -123,12 +125,13 @@ import Testing
         let rendered = IPTablesBackend(in: .current, families: [.ipv4]).render(rules)
         #expect(
             rendered.order == [
-                "mesh-task4", "mesh-hairpin4", "mesh-snat4", "mesh-target4", "mesh-allow4", "mesh-allow-at4",
+                "mesh-answer4", "mesh-task4", "mesh-hairpin4", "mesh-snat4", "mesh-target4", "mesh-allow4",
+                "mesh-allow-at4",
                 "mesh-only-tcp", "mesh-only-udp", "mesh-only-sctp4", "mesh-only-at4", "mesh-mark-at4", "mesh-mark-tcp",
                 "mesh-mark-udp", "mesh-mark-sctp4", "mesh-vip4",
             ])
-        #expect(rendered.behind == ["mesh-task4", "mesh-hairpin4", "mesh-snat4"])
-        #expect(rendered.expanded == Set(rendered.order[4...].filter { $0 != "mesh-vip4" }))
+        #expect(rendered.behind == ["mesh-answer4", "mesh-task4", "mesh-hairpin4", "mesh-snat4"])
+        #expect(rendered.expanded == Set(rendered.order[5...].filter { $0 != "mesh-vip4" } + ["mesh-answer4"]))
         #expect(IPTablesBackend(in: .current).render(RuleSet()).role == nil)
     }
 }

@@ -19,9 +19,11 @@ import Testing
         rules.virtualAddresses = ["10.0.9.9": 0x103]
         rules.masqueraded = [BalancedPath(0x100, to: "10.0.0.2")]
         rules.hairpins = ["172.17.0.0/16"]
+        rules.answering = [TaskPorts("10.0.0.2", .tcp, 80...80), TaskPorts("fd00::2", .sctp, 70...79)]
         #expect(
             NFTablesBackend().render(rules).elements.map(\.description).sorted() == [
-                "allowed4 0x100 . 10.0.0.0/8", "allowed6 0x100 . fd00::/8",
+                "allowed4 0x100 . 10.0.0.0/8", "allowed6 0x100 . fd00::/8", "answer_ranges_sctp6 fd00::2 . 70-79",
+                "answers4 10.0.0.2 . tcp . 80",
                 "counters 0x100 : tcp-1080", "counters 0x101 : udp-2000-2001", "counters 0x102 : udp-53-at-fd00__1",
                 "counters 0x104 : udp-54-at-fd00__1", "counters 0x105 : udp-55", "counters 0x106 : udp-56",
                 "hairpin4 172.17.0.0/16", "marks tcp . 1080 : 0x100", "marks udp . 55 : 0x105",

@@ -11,8 +11,6 @@ package enum Compiler {
         let own = Set(node.addresses.map(\.address))
         guard state.services.values.contains(where: { !$0.ports.isEmpty }) else { return datapath }
         datapath.rules = RuleSet(role: .balancer(detour: state.makesDetour ? LoopbackDetour.detour : nil))
-        // Those that see a client's address, by whichever port.
-        var seeing: Set<IPAddress> = []
         for service in state.services.values {
             let twins = Twins(service)
             let tasks = Dictionary(grouping: service.tasks, by: \.address.family)
@@ -26,15 +24,14 @@ package enum Compiler {
                         datapath.rules.tasks.insert(task.address)
                         if port.hidesClient(from: task.address, local: local, own: own) {
                             datapath.rules.masqueraded.insert(BalancedPath(port.mark, to: task.address))
-                        } else {
-                            seeing.insert(task.address)
                         }
                     }
                 }
                 datapath.rules.ports[port.listening] = rule(port, twins, families)
             }
         }
-        addHairpins(for: datapath.rules.tasks, seeing: seeing, on: node, to: &datapath)
+        addHairpins(for: datapath.rules.tasks, seeing: tasksSeeingClients(state, on: node), on: node, to: &datapath)
+        datapath.rules.answering = answering(state)
         datapath.ipvs = Table(entries)
         if state.makesDetour {
             datapath.detour = RuleSet(role: .turnaround(node: LoopbackDetour.nodeAddress))
@@ -43,6 +40,69 @@ package enum Compiler {
         datapath.tcpTimeoutSeconds = tcpTimeoutSeconds
         datapath.reservedPorts = PortReservation.reservable(datapath.rules.ports.keys, among: node.localPorts)
         return datapath
+    }
+
+    /// The tasks that see a client's address, by whichever port.
+    static func tasksSeeingClients(_ state: MeshState, on node: NodeFacts) -> Set<IPAddress> {
+        let local = state.localAddresses
+        let own = Set(node.addresses.map(\.address))
+        var seeing: Set<IPAddress> = []
+        for service in state.services.values {
+            let choices = Dictionary(grouping: service.ports) { Sight(port: $0) }.values.compactMap(\.first)
+            for task in service.tasks
+            where choices.contains(where: {
+                $0.isFor(task) && !$0.hidesClient(from: task.address, local: local, own: own)
+            }) {
+                seeing.insert(task.address)
+            }
+        }
+        return seeing
+    }
+
+    /// What of a port says whether a task sees its clients.
+    private struct Sight: Hashable {
+        var family: AddressFamily?
+        var sourceIP: SourceIP
+
+        init(port: PublishedPort) {
+            family = port.listening.address?.family
+            sourceIP = port.sourceIP
+        }
+    }
+
+    /// The ports that tasks answer from, by protocols whose packets can be out of place: a datagram that conntrack calls
+    /// invalid is damaged, and no node answers those.
+    private static func answering(_ state: MeshState) -> Set<TaskPorts> {
+        struct Kind: Hashable {
+            var transport: TransportProtocol
+            var family: AddressFamily
+        }
+        struct Place: Hashable {
+            var task: IPAddress
+            var transport: TransportProtocol
+        }
+        var served: [Place: RangeSet<Int>] = [:]
+        for service in state.services.values {
+            var targets: [Kind: RangeSet<Int>] = [:]
+            for port in service.ports where port.listening.transport != .udp {
+                let range = Int(port.targets.lowerBound)..<Int(port.targets.upperBound) + 1
+                for family in port.listening.address.map({ [$0.family] }) ?? AddressFamily.allCases {
+                    targets[Kind(transport: port.listening.transport, family: family), default: RangeSet()]
+                        .insert(contentsOf: range)
+                }
+            }
+            for task in service.tasks {
+                for (kind, ports) in targets where kind.family == task.address.family {
+                    served[Place(task: task.address, transport: kind.transport), default: RangeSet()].formUnion(ports)
+                }
+            }
+        }
+        return Set(
+            served.flatMap { place, ports in
+                ports.ranges.map {
+                    TaskPorts(place.task, place.transport, UInt16($0.lowerBound)...UInt16($0.upperBound - 1))
+                }
+            })
     }
 
     /// Longer than the two hours after which Linux begins to probe an idle connection: forgotten by IPVS before, it would
@@ -120,7 +180,10 @@ package enum Compiler {
         for tasks: Set<IPAddress>, seeing: Set<IPAddress>, on node: NodeFacts, to datapath: inout Datapath
     ) {
         for task in tasks where !node.isOwn(task) {
-            for (prefix, interface) in node.networks(of: task) {
+            let networks = node.networks(of: task)
+            // Its own neighbour it is, wherever it is.
+            if networks.isEmpty, seeing.contains(task) { datapath.rules.hairpins.insert(IPPrefix(task)) }
+            for (prefix, interface) in networks {
                 if seeing.contains(task) { datapath.rules.hairpins.insert(prefix) }
                 // Where the bridge's packets go through the rules, too, the answer of a task to itself is turned back
                 // to it within the bridge, which gives no packet back to the port that it came by.

@@ -5,6 +5,8 @@ import RuleKit
 package struct NodeFacts: Equatable, Sendable {
     /// The node's own addresses, with the networks they are in.
     package var addresses: [InterfaceAddress] = []
+    /// For addresses that are in none of these networks, the one that the node has a route to.
+    var routes: [IPAddress: RoutedNetwork] = [:]
     /// By bridge its ports that lead into containers, and whether each turns packets back.
     package var bridgePorts: [String: [String: Bool]] = [:]
     /// Whether what a bridge passes on goes through the rules (br_netfilter).
@@ -19,11 +21,26 @@ package struct NodeFacts: Equatable, Sendable {
     /// Whether an address is this node's.
     func isOwn(_ address: IPAddress) -> Bool { addresses.contains { $0.address == address } }
 
-    /// The networks that the node is in and that an address is in, with their interfaces.
+    /// The networks that an address is in, of those that the node is in or has a route to, with their interfaces.
     func networks(of address: IPAddress) -> [(prefix: IPPrefix, interface: String)] {
+        own(address) + (routes[address].map { [($0.prefix, $0.interface)] } ?? [])
+    }
+
+    /// Whether the node is in no network with an address.
+    func isElsewhere(_ address: IPAddress) -> Bool { own(address).isEmpty }
+
+    private func own(_ address: IPAddress) -> [(prefix: IPPrefix, interface: String)] {
         addresses.map { (IPPrefix($0.address, length: $0.prefixLength), $0.interface) }
             .filter { $0.0.contains(address) }
     }
+}
+
+/// A network that the node reaches by a route other than its default one.
+struct RoutedNetwork: Equatable, Sendable {
+    /// Where the route leads.
+    var prefix: IPPrefix
+    /// By which interface.
+    var interface: String
 }
 
 /// The first two parts of a kernel's version.

@@ -7,7 +7,10 @@ public import SystemPackage
 struct Applier: Sendable {
     let kernel: Kernel
 
-    func apply(_ plan: Plan) async throws {
+    /// - Returns: what had to stay of what was to be taken away.
+    @discardableResult
+    func apply(_ plan: Plan) async throws -> [RuleRemnant] {
+        var remnants: [RuleRemnant] = []
         var rest = plan.steps[...]
         while let first = rest.first {
             switch first {
@@ -18,7 +21,7 @@ struct Applier: Sendable {
                 let changes = take(from: &rest) { step in
                     if case .rules(let change, place) = step { change } else { nil }
                 }
-                try await kernel.backend(place).apply(changes)
+                remnants += try await kernel.backend(place).apply(changes)
             case .flows:
                 let flows = take(from: &rest) { if case .flows(let flows) = $0 { flows } else { nil } }
                 let own = Set(NodeAddresses.read().map(\.address))
@@ -44,6 +47,7 @@ struct Applier: Sendable {
                 rest.removeFirst()
             }
         }
+        return remnants
     }
 
     private func take<Change>(

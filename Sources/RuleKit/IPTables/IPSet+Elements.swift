@@ -107,6 +107,27 @@ extension IPSet {
     }
 }
 
+/// What a set is, from the text of `ipset list -terse`.
+struct IPSetHeader: Equatable {
+    /// Type and options, as `ipset save` prints them.
+    var definition = ""
+    /// How many rules and sets use it.
+    var references = 0
+
+    init(listed text: String) {
+        for line in text.split(separator: "\n") {
+            let value = line.drop { $0 != ":" }.dropFirst(2)
+            if line.hasPrefix("Type: ") {
+                definition = value + " " + definition
+            } else if line.hasPrefix("Header: ") {
+                definition += value
+            } else if line.hasPrefix("References: ") {
+                references = Int(value) ?? 0
+            }
+        }
+    }
+}
+
 /// What is in a set, from the text of `ipset save`.
 struct IPSetContents: Equatable {
     /// Type and options.
@@ -115,6 +136,8 @@ struct IPSetContents: Equatable {
     var elements: [SetElement] = []
     /// The keys of elements that we would never write.
     var strays: [String] = []
+
+    var isEmpty: Bool { elements.isEmpty && strays.isEmpty }
 
     /// - Parameter saved: `create NAME TYPE…`, then `add NAME KEY [skbmark MARK]…`.
     init(_ set: IPSet, saved: String) {

@@ -6,6 +6,8 @@ import IPVSKit
 struct IPSet: Hashable {
     /// What is in it. In the order in which a packet meets them, the last first.
     enum Use: CaseIterable {
+        /// Tasks and ports that they serve at.
+        case answers
         /// Tasks, whose replies are let through FORWARD.
         case tasks
         /// Networks whose members reach each other, masqueraded.
@@ -91,6 +93,7 @@ extension IPSet.Use {
 
     var stem: String {
         switch self {
+        case .answers: "answer"
         case .tasks: "task"
         case .hairpins: "hairpin"
         case .sourceNAT: "snat"
@@ -119,7 +122,7 @@ extension IPSet.Use {
         // The kernel's bitmap:port knows TCP and UDP only: a packet of SCTP is in none. So its ports stand beside all
         // addresses.
         case .restrictedSCTP, .markedSCTP: .networkPort
-        case .restrictedAt, .markedAt: .addressPort
+        case .answers, .restrictedAt, .markedAt: .addressPort
         }
     }
 
@@ -132,10 +135,13 @@ extension IPSet.Use {
 }
 
 extension IPSet {
+    /// Room for all ports of hundreds of tasks, each of which is an element.
+    private static let mostElements = 1 << 24
+
     /// Type and options, for `create`.
     var definition: String {
         let options =
-            family.map { "family \($0 == .ipv4 ? "inet" : "inet6") maxelem 1048576" } ?? "range 0-65535"
+            family.map { "family \($0 == .ipv4 ? "inet" : "inet6") maxelem \(Self.mostElements)" } ?? "range 0-65535"
         return "\(use.layout.rawValue) \(options)" + (use.hasMarks ? " skbinfo" : "")
     }
 

@@ -34,6 +34,46 @@ struct IPSetLibrary {
         return Dictionary(uniqueKeysWithValues: texts.map { ($0, IPSetContents($0, saved: $1)) })
     }
 
+    /// What those of the sets that are there are, and whether anything uses them.
+    func headers(of sets: [IPSet]) async throws(RuleError) -> [IPSet: IPSetHeader] {
+        let found = try await headers(of: sets.map(\.name))
+        return Dictionary(uniqueKeysWithValues: sets.compactMap { set in found[set.name].map { (set, $0) } })
+    }
+
+    /// The members of each set of sets, whoever's it is.
+    func lists() async throws(RuleError) -> [String: Set<String>] {
+        let lists = try await headers(of: nil).filter { $0.value.definition.hasPrefix("list:set ") }.keys.sorted()
+        let (members, failure) = try await call("read the ipset sets") {
+            var members: [String: Set<String>] = [:]
+            for list in lists {
+                let (text, failure) = Self.output(of: "save \(list)")
+                if let failure { return (members, "\(list): \(failure)") }
+                let additions = text.split(separator: "\n").map { $0.split(separator: " ") }.filter { $0[0] == "add" }
+                members[list] = Set(additions.compactMap { $0.dropFirst(2).first.map(String.init) })
+            }
+            return (members, nil)
+        }
+        if let failure { throw Self.refusal(failure, "read the ipset sets") }
+        return members
+    }
+
+    /// - Parameter wanted: nil for all that there are.
+    private func headers(of wanted: [String]?) async throws(RuleError) -> [String: IPSetHeader] {
+        let names = try await names()
+        let found = wanted?.filter(names.contains) ?? names.sorted()
+        let (headers, failure) = try await call("read the ipset sets") {
+            var headers: [String: IPSetHeader] = [:]
+            for name in found {
+                let (text, failure) = Self.output(of: "list -terse \(name)")
+                if let failure { return (headers, "\(name): \(failure)") }
+                headers[name] = IPSetHeader(listed: text)
+            }
+            return (headers, nil)
+        }
+        if let failure { throw Self.refusal(failure, "read the ipset sets") }
+        return headers
+    }
+
     /// Makes the sets that are not there, or none of them, and gives those it made.
     func create(_ sets: [IPSet]) async throws(RuleError) -> [IPSet] {
         let names = try await names()

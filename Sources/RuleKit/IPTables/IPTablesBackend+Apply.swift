@@ -3,13 +3,16 @@ import Netlink
 
 extension IPTablesBackend {
     /// Makes changes: sets and their elements first where rules are installed, rules first where they go.
-    public func apply(_ changes: [RuleChange]) async throws(RuleError) {
-        guard !changes.isEmpty else { return }
+    @discardableResult
+    public func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant] {
+        guard !changes.isEmpty else { return [] }
         let handle = try open()
         let library = IPSetLibrary(namespace: handle)
         let edit = SetEdit(changes, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
         switch edit.role {
-        case .uninstall: try await uninstall(library)
+        case .uninstall:
+            try await takeDownRules(handle)
+            return try await discard(sets, library)
         case .install(let role): try await install(role, edit, library)
         case .unchanged:
             // A translation without a mark does nothing, a mark without its translation leads astray.
@@ -17,24 +20,27 @@ extension IPTablesBackend {
             try await library.restore(edit.additions + edit.removals)
             if edit.targets.put.isEmpty, !edit.targets.isEmpty { try await write(edit.targets, in: handle) }
         }
+        return []
     }
 
-    private func uninstall(_ library: IPSetLibrary) async throws(RuleError) {
-        try await write(families, in: library.namespace) { saved, _ in saved.removing() }
+    func takeDownRules(_ handle: NamespaceHandle?) async throws(RuleError) {
+        try await write(families, in: handle) { saved, _ in saved.removing() }
         lastLook.withLock { $0 = nil }
-        let names = try await library.names()
-        try await library.restore(sets.filter { names.contains($0.name) }.map { "destroy \($0.name)" })
     }
 
     private func install(_ role: RuleRole, _ edit: SetEdit, _ library: IPSetLibrary) async throws(RuleError) {
         var needed: [IPSet] = []
         if case .balancer = role { needed = sets }
         let strays = lastLook.withLock { $0?.strays ?? [] }
+        let misfits = try await library.headers(of: needed).filter { set, found in !set.works(as: found.definition) }
+        var targets = edit.targets
+        targets.put.formUnion(try await replace(misfits, library).subtracting(targets.removed))
+        let wanted = targets
         let created = try await library.create(needed)
         do throws(RuleError) {
             try await library.restore(strays + edit.additions + edit.removals)
             try await write(families(of: role), in: library.namespace, takingDownOnFailure: true) { saved, family in
-                saved.restoring(Skeleton(role: role, family: family), targets: edit.targets, family: family)
+                saved.restoring(Skeleton(role: role, family: family), targets: wanted, family: family)
             }
         } catch {
             await library.destroy(created)

@@ -57,8 +57,7 @@ extension IPTablesBackend {
         return located
     }
 
-    private func mayHaveTables(_ variant: IPTablesVariant, in handle: NamespaceHandle?) async throws(RuleError) -> Bool
-    {
+    func mayHaveTables(_ variant: IPTablesVariant, in handle: NamespaceHandle?) async throws(RuleError) -> Bool {
         do {
             return try await DetachedThread.run(in: handle) { variant.mayHaveTables }
         } catch {

@@ -39,6 +39,10 @@ extension IPTablesBackend {
                 for prefix in prefix.ofHash { elements.insert(.hairpins, prefix: prefix) }
             }
             for task in rules.tasks where task.family == family { elements.insert(.tasks, address: task) }
+            for served in rules.answering where served.task.family == family {
+                elements.insert(
+                    .answers, transport: served.transport, ports: served.ports, address: served.task)
+            }
             result.elements.formUnion(elements.all)
         }
         return result
@@ -115,7 +119,7 @@ extension IPSet.Use {
     /// Whether a packet meets it only after IPVS has sent it on.
     fileprivate var isBehind: Bool {
         switch self {
-        case .tasks, .hairpins, .sourceNAT: true
+        case .answers, .tasks, .hairpins, .sourceNAT: true
         default: false
         }
     }

@@ -69,27 +69,31 @@ public struct IPTablesBackend: RuleBackend {
             return ObservedRules(skeleton: located.isEmpty ? .absent : faults.isEmpty ? .intact : .damaged(faults))
         }
 
-        let contents = try await IPSetLibrary(namespace: handle).contents(of: sets)
-        if contents.isEmpty, located.isEmpty { return ObservedRules() }
+        let library = IPSetLibrary(namespace: handle)
+        let contents = try await library.contents(of: sets)
+        // What somebody else uses had to stay when the rest went.
+        if located.isEmpty, contents.values.allSatisfy(\.isEmpty),
+            try await library.headers(of: sets).values.allSatisfy({ $0.references > 0 })
+        {
+            return ObservedRules()
+        }
         var elements: Set<SetElement> = []
+        var strays: [String] = []
         for set in sets {
             guard let found = contents[set] else {
                 faults.append(RuleFault("ipset: set \(set.name) missing"))
                 continue
             }
             guard set.works(as: found.definition) else {
-                throw RuleError(
-                    code: .refused, operation: "use ipset set \(set.name)",
-                    reason: "it exists as \(found.definition), not as \(set.definition)",
-                    hint: "meshctl owns the sets whose names begin with \(OwnRules.setPrefix): rename or destroy it")
+                faults.append(RuleFault("ipset: set \(set.name) is \(found.definition), not \(set.definition)"))
+                continue
             }
+            strays += found.strays.map { "del \(set.name) \($0) -exist" }
             faults += found.strays.map { RuleFault("ipset \(set.name): element not ours: \($0)") }
             elements.formUnion(found.elements.coalesced())
         }
         for family in families { elements.formUnion(located.tables[family]?.targets(family) ?? []) }
-        lastLook.withLock {
-            $0?.strays = contents.flatMap { set, found in found.strays.map { "del \(set.name) \($0) -exist" } }
-        }
+        lastLook.withLock { $0?.strays = strays }
         return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements)
     }
 }

@@ -19,10 +19,10 @@ struct IPTablesTool {
 
     static func name(_ family: AddressFamily) -> String { family == .ipv4 ? "iptables" : "ip6tables" }
 
-    func save() async throws(RuleError) -> SavedTables {
-        SavedTables(
-            try await Self.run(
-                "\(name)\(variant.infix)-save", [], in: namespace, operation: "read the rules of \(name)"))
+    func save() async throws(RuleError) -> SavedTables { SavedTables(try await text()) }
+
+    func text() async throws(RuleError) -> String {
+        try await Self.run("\(name)\(variant.infix)-save", [], in: namespace, operation: "read the rules of \(name)")
     }
 
     func restore(_ document: String) async throws(RuleError) {

@@ -19,7 +19,7 @@ struct SavedTables: Equatable, Sendable {
 
     init(_ text: String) {
         var table = ""
-        for line in text.utf8.split(separator: UInt8(ascii: "\n")).map(Substring.init) {
+        for line in RuleLine.lines(of: text) {
             if line.hasPrefix("*") {
                 table = String(line.dropFirst())
             } else if line.hasPrefix(":\(OwnRules.chainPrefix)") {
@@ -30,7 +30,9 @@ struct SavedTables: Equatable, Sendable {
                 if chain.hasPrefix(OwnRules.chainPrefix) {
                     // Chains are declared before their rules.
                     tables[table]?.chains[chain]?.append(String(line))
-                } else if let target = Self.target(of: line), target.hasPrefix(OwnRules.chainPrefix) {
+                } else if line.contains(OwnRules.chainPrefix), let target = RuleLine(line).target,
+                    OwnRules.isChain(target)
+                {
                     tables[table, default: Table()].jumps.append((String(line), target))
                 }
             }
@@ -44,11 +46,18 @@ struct SavedTables: Equatable, Sendable {
         (tables[table]?.jumps ?? []).filter { $0.chain == chain }.map(\.line)
     }
 
-    private static func target(of line: Substring) -> String? {
-        guard line.contains(OwnRules.chainPrefix) else { return nil }
-        let words = line.split(separator: " ")
-        guard let at = words.firstIndex(where: { $0 == "-j" || $0 == "-g" }), at + 1 < words.count else { return nil }
-        return String(words[at + 1])
+    /// Rules that are in no chain of ours and speak of a set of ours, and their tables.
+    static func foreignRules(_ text: String) -> [(table: String, line: String)] {
+        var table = ""
+        var rules: [(table: String, line: String)] = []
+        for line in RuleLine.lines(of: text) {
+            if line.hasPrefix("*") { table = String(line.dropFirst()) }
+            guard line.hasPrefix("-A "), !OwnRules.isChain(line.dropFirst(3)), line.contains(OwnRules.setPrefix) else {
+                continue
+            }
+            rules.append((table, String(line)))
+        }
+        return rules
     }
 }
 

@@ -48,8 +48,9 @@ struct Skeleton: Equatable {
         guard words.detour?.scope != .everything else {
             return [words.detourEverything, words.sourceNAT, words.forward, words.allow].compactMap(\.self)
         }
-        return [words.target, words.detourLoopback, words.sourceNAT, words.forward, words.allow, words.mark]
-            .compactMap(\.self)
+        return [
+            words.target, words.detourLoopback, words.sourceNAT, words.forward, words.stray, words.allow, words.mark,
+        ].compactMap(\.self)
     }
 }
 
@@ -63,9 +64,15 @@ private struct Vocabulary {
     /// The detour as far as this family is concerned.
     private var ownDetour: Detour? { detour?.address.family == family ? detour : nil }
 
-    private func match(_ use: IPSet.Use, _ directions: String? = nil) -> String {
+    fileprivate func match(_ use: IPSet.Use, _ directions: String? = nil) -> String {
         let set = IPSet(use, family)
         return "-m set --match-set \(set.name) \(directions ?? set.destination)"
+    }
+
+    /// Nobody forwards what is from or to a link-local address of IPv6, so that a task's answer would not arrive. Without
+    /// a mark, it is refused.
+    private var linkLocalReturns: [String] {
+        family == .ipv4 ? [] : ["-s fe80::/10 -j RETURN", "-d fe80::/10 -j RETURN"]
     }
 
     private static let protocols: [TransportProtocol] = [.tcp, .udp, .sctp]
@@ -77,7 +84,7 @@ private struct Vocabulary {
         return Skeleton.Chain(
             table: "mangle", name: "MESH-ALLOW",
             jumps: [.init(from: "PREROUTING", condition: Self.local + "-m conntrack --ctdir ORIGINAL ")],
-            rules: own + [
+            rules: own + linkLocalReturns + [
                 match(.allowed, "src,dst") + " -j RETURN", match(.allowedAt, "dst,dst,src") + " -j RETURN",
             ]
                 + Self.protocols.map { "-p \($0) \(match(.restricted($0)!)) -j DROP" }
@@ -97,7 +104,7 @@ private struct Vocabulary {
         return Skeleton.Chain(
             table: "mangle", name: "MESH-MARK",
             jumps: [.init(from: "PREROUTING", condition: condition), .init(from: "OUTPUT", condition: condition)],
-            rules: ["-d \(loopback) -j RETURN", map(.virtualAddresses)]
+            rules: ["-d \(loopback) -j RETURN"] + linkLocalReturns + [map(.virtualAddresses)]
                 + Self.protocols.map { "-p \($0) \(map(.marked($0)!))" } + [map(.markedAt)])
     }
 
@@ -159,6 +166,18 @@ private struct Vocabulary {
         }
         return Skeleton.Chain(
             table: "filter", name: "MESH-FORWARD", jumps: [.init(from: "FORWARD", condition: "")], rules: rules)
+    }
+}
+
+extension Vocabulary {
+    /// An answer that conntrack cannot place is not translated back, and is for the node itself: there it would find
+    /// nobody, and the node reset the task's connection. No chain of iptables is behind IPVS at this hook, so that this
+    /// also concerns the answers to clients on the node, which IPVS would still turn back.
+    var stray: Skeleton.Chain {
+        Skeleton.Chain(
+            table: "filter", name: "MESH-INPUT",
+            jumps: [.init(from: "INPUT", condition: "-m conntrack --ctstate INVALID ")],
+            rules: ["\(match(.answers, "src,src")) -j DROP"])
     }
 }
 

@@ -50,6 +50,16 @@ extension NFTablesBackend {
         for path in rules.masqueraded {
             put(.of(path.task.family, .masquerade4, .masquerade6), mark: path.mark, address: path.task)
         }
+        for served in rules.answering {
+            let family = served.task.family
+            if served.ports.count > 1, let set = NFTablesSet.answerRanges(served.transport, family) {
+                put(set, ports: served.ports, address: served.task)
+            } else {
+                put(
+                    .of(family, .answers4, .answers6), transport: served.transport, ports: served.ports,
+                    address: served.task)
+            }
+        }
         for prefix in rules.hairpins.outermost { put(.of(prefix.family, .hairpin4, .hairpin6), prefix: prefix) }
         return RenderedRules(
             role: rules.isEmpty ? nil : rules.role, elements: elements, order: NFTablesSet.allCases.map(\.rawValue),

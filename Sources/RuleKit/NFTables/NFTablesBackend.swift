@@ -36,8 +36,10 @@ public struct NFTablesBackend: RuleBackend {
         return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements)
     }
 
-    /// Makes changes, the constant part first: with empty sets it does nothing. Each of the two is one transaction.
-    public func apply(_ changes: [RuleChange]) async throws(RuleError) {
+    /// Makes changes, the constant part first: with empty sets it does nothing. Each of the two is one transaction. No
+    /// rule but ours can use what is in our table, so that nothing of it has to stay.
+    @discardableResult
+    public func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant] {
         try await run("write the nftables rules") { () throws(RuleError) in
             var removed: [SetElement] = []
             var added: [SetElement] = []
@@ -60,6 +62,7 @@ public struct NFTablesBackend: RuleBackend {
             var elements = try NFTablesElements()
             try elements.commit(removing: removed, putting: added)
         }
+        return []
     }
 
     private static func install(_ role: RuleRole) throws(RuleError) {

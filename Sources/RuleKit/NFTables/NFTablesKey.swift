@@ -60,8 +60,8 @@ extension NFTablesSet {
             case .mark: element.mark = FirewallMark(rawValue: mark(first, at: offset))
             case .transport: element.transport = TransportProtocol(rawValue: UInt16(first[offset]))
             case .port:
-                let port = first.port(at: offset)
-                element.ports = port...port
+                let (port, end) = (first.port(at: offset), last.port(at: offset))
+                element.ports = port...max(port, end)
             case .address(let family): element.address = first.address(at: offset, family)
             case .prefix(let family): element.prefix = Self.prefix(first, last, at: offset, family)
             }
@@ -75,9 +75,8 @@ extension NFTablesSet {
     private func isWritten(
         _ element: SetElement, _ first: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer
     ) -> Bool {
-        let port = element.ports?.lowerBound
-        return withKey(of: element, port: port, .first) { $0.elementsEqual(first) }
-            && withKey(of: element, port: port, .last) { $0.elementsEqual(last) }
+        withKey(of: element, port: element.ports?.lowerBound, .first) { $0.elementsEqual(first) }
+            && withKey(of: element, port: element.ports?.upperBound, .last) { $0.elementsEqual(last) }
     }
 
     private func stray(_ first: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer) -> StrayKey {

@@ -2,6 +2,11 @@ import IPVSKit
 
 /// The sets and maps of our table, in the order in which a packet meets what is in them, the last first.
 enum NFTablesSet: String, CaseIterable {
+    case answers4, answers6
+    case answerRangesTCP4 = "answer_ranges_tcp4"
+    case answerRangesTCP6 = "answer_ranges_tcp6"
+    case answerRangesSCTP4 = "answer_ranges_sctp4"
+    case answerRangesSCTP6 = "answer_ranges_sctp6"
     case hairpin4, hairpin6
     case masquerade4, masquerade6
     case published
@@ -42,25 +47,32 @@ enum NFTablesSet: String, CaseIterable {
         case .vips6: [.address(.ipv6)]
         case .rangesTCP, .rangesUDP, .rangesSCTP: [.port]
         case .marks: [.transport, .port]
-        case .marksAt4: [.address(.ipv4), .transport, .port]
-        case .marksAt6: [.address(.ipv6), .transport, .port]
+        case .answerRangesTCP4, .answerRangesSCTP4: [.address(.ipv4), .port]
+        case .answerRangesTCP6, .answerRangesSCTP6: [.address(.ipv6), .port]
+        case .marksAt4, .answers4: [.address(.ipv4), .transport, .port]
+        case .marksAt6, .answers6: [.address(.ipv6), .transport, .port]
         }
     }
 
     var value: ValueType? {
         switch self {
-        case .hairpin4, .hairpin6, .masquerade4, .masquerade6, .published, .allowed4, .allowed6, .restricted: nil
+        case .answers4, .answers6, .answerRangesTCP4, .answerRangesTCP6, .answerRangesSCTP4, .answerRangesSCTP6,
+            .hairpin4, .hairpin6, .masquerade4, .masquerade6, .published, .allowed4, .allowed6, .restricted:
+            nil
         case .counters: .counter
         case .targets4, .targets6: .port
         case .vips4, .vips6, .rangesTCP, .rangesUDP, .rangesSCTP, .marks, .marksAt4, .marksAt6: .mark
         }
     }
 
-    /// Keys are intervals. A map whose intervals are over more than one part is refused by Linux 6.12 (EOPNOTSUPP), so
+    /// Keys are intervals. Linux 6.12 compares no protocol as a part of one (EOPNOTSUPP), so that there is a set for each.
+    /// A map whose intervals are over more than one part is refused by Linux 6.12 (EOPNOTSUPP), so
     /// ranges of ports have a map for each protocol, and at one address stand port by port.
     var isInterval: Bool {
         switch self {
-        case .hairpin4, .hairpin6, .allowed4, .allowed6, .rangesTCP, .rangesUDP, .rangesSCTP: true
+        case .answerRangesTCP4, .answerRangesTCP6, .answerRangesSCTP4, .answerRangesSCTP6, .hairpin4, .hairpin6,
+            .allowed4, .allowed6, .rangesTCP, .rangesUDP, .rangesSCTP:
+            true
         default: false
         }
     }
@@ -72,13 +84,25 @@ enum NFTablesSet: String, CaseIterable {
     static let disjoint: [NFTablesSet] = [.hairpin4, .hairpin6, .allowed4, .allowed6]
 
     /// Those that a packet meets only after IPVS has sent it on.
-    static let behind: [NFTablesSet] = [.hairpin4, .hairpin6, .masquerade4, .masquerade6, .published]
+    static let behind: [NFTablesSet] = [
+        .answers4, .answers6, .answerRangesTCP4, .answerRangesTCP6, .answerRangesSCTP4, .answerRangesSCTP6, .hairpin4,
+        .hairpin6, .masquerade4, .masquerade6, .published,
+    ]
 
     static func ranges(_ transport: TransportProtocol) -> NFTablesSet? {
         switch transport {
         case .tcp: .rangesTCP
         case .udp: .rangesUDP
         case .sctp: .rangesSCTP
+        default: nil
+        }
+    }
+
+    /// For ranges; nil for protocols of which there are none.
+    static func answerRanges(_ transport: TransportProtocol, _ family: AddressFamily) -> NFTablesSet? {
+        switch transport {
+        case .tcp: of(family, .answerRangesTCP4, .answerRangesTCP6)
+        case .sctp: of(family, .answerRangesSCTP4, .answerRangesSCTP6)
         default: nil
         }
     }

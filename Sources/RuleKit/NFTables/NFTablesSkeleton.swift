@@ -51,7 +51,16 @@ struct NFTablesSkeleton: Equatable {
                     "meta mark . ip saddr @allowed4 return", "meta mark . ip6 saddr @allowed6 return",
                     "counter drop",
                 ]),
-            Chain(name: "marking", rules: loopbackReturns + lookups.map { "meta mark set \($0)" } + [countByMark]),
+            Chain(
+                name: "marking",
+                rules: loopbackReturns + linkLocalReturns + lookups.map { "meta mark set \($0)" } + [countByMark]),
+            Chain(
+                name: "stray",
+                rules: [("ip saddr", 4), ("ip6 saddr", 6)].flatMap { address, digit in
+                    [
+                        ("meta l4proto . th", "answers"), ("tcp", "answer_ranges_tcp"), ("sctp", "answer_ranges_sctp"),
+                    ].map { "\(address) . \($0) sport @\($1)\(digit) counter drop" }
+                }),
             Chain(
                 name: "translate",
                 rules: [4, 6].map {
@@ -65,6 +74,12 @@ struct NFTablesSkeleton: Equatable {
                 name: "output", hook: "type route hook output priority mangle",
                 rules: isElsewhere ? [] : [enter + "marking"]),
         ]
+        if !isElsewhere {
+            // Behind IPVS, which turns back by itself what a task answers to a client on the node; it is at 98 and 99.
+            chains.append(
+                Chain(
+                    name: "input", hook: "type filter hook input priority 200", rules: ["ct state invalid jump stray"]))
+        }
         if let detour { chains.append(Chain(name: "detour", rules: leaving(for: detour))) }
         chains += [
             Chain(
@@ -80,6 +95,8 @@ struct NFTablesSkeleton: Equatable {
 
     /// IPVS drops what comes from loopback addresses.
     private static let loopbackReturns = ["ip daddr 127.0.0.0/8 return", "ip6 daddr ::1 return"]
+    /// Nobody forwards what is from or to a link-local address, so that a task's answer would not arrive.
+    private static let linkLocalReturns = ["ip6 saddr fe80::/10 return", "ip6 daddr fe80::/10 return"]
     private static let countByMark = "counter name meta mark map @counters"
 
     /// What gives a mark, the more special later: a rule whose lookup finds nothing leaves the mark as it is.

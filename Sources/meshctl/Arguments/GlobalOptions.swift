@@ -88,6 +88,7 @@ struct GlobalOptions: ParsableArguments {
 extension MeshChange {
     /// Says on standard error what this host does not let us do.
     func sayRefusal() {
+        for remnant in remnants { StandardError.write("meshctl: \(remnant)") }
         guard let loopbackRefusal else { return }
         StandardError.write("meshctl: 127.0.0.1 is not answered on this host: \(loopbackRefusal)")
     }

@@ -78,8 +78,10 @@ struct Reset: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let plan = try await options.mesh().reset()
+        let change = try await options.mesh().reset()
+        let plan = change.plan
         options.report(plan)
+        change.sayRefusal()
         print(plan.isEmpty ? "Nothing was up." : "All is down; \(plan.steps.count) changes taken back.")
     }
 }

@@ -96,6 +96,13 @@ struct Damage: Sendable, CustomStringConvertible {
             ipset destroy mesh-mark-udp
             """, "ipset: set mesh-mark-udp missing"),
         Damage(
+            """
+            for tool in iptables ip6tables; do for table in mangle nat; do $tool -t $table -F; done; done
+            ipset destroy mesh-mark-udp
+            ipset create mesh-mark-udp hash:net
+            ipset add mesh-mark-udp 10.0.0.0/8
+            """, "ipset: set mesh-mark-udp is hash:net family inet"),
+        Damage(
             "ip netns exec $HELPER iptables -t nat -F",
             "iptables: install the mesh's rules, in the detour's namespace", isOutside: true),
     ]
@@ -160,6 +167,24 @@ struct Damage: Sendable, CustomStringConvertible {
             without("set published") + "\nnft add set inet meshctl published '{ type mark; size 2; }'",
             "set published: not ours: size 2"),
         Damage(
+            without("set hairpin4")
+                + "\nnft add set inet meshctl hairpin4 '{ type ipv4_addr . ipv4_addr; flags timeout; }'",
+            "set hairpin4: not ours: flags timeout"),
+        Damage(
+            without("map counters") + "\nnft add map inet meshctl counters '{ type ipv4_addr : verdict; }'",
+            "map counters: not ours: type ipv4_addr : verdict"),
+        Damage(
+            another("prerouting", "type filter hook forward priority 0;"),
+            "chain prerouting: not ours: type filter hook forward priority filter"),
+        Damage(
+            another("nat-output", "type filter hook output priority -100;"),
+            "chain nat-output: not ours: type filter hook output priority"),
+        Damage(
+            "for chain in prerouting output; do nft flush chain inet meshctl $chain; done\n"
+                + another("marking", "type filter hook input priority 0;"),
+            "chain marking: not ours: type filter hook input priority filter"),
+        Damage(another("nat-postrouting", ""), "chain nat-postrouting: missing: type nat hook postrouting"),
+        Damage(
             "ip netns exec $HELPER nft flush ruleset",
             "nftables: install the mesh's rules, in the detour's namespace", isOutside: true),
     ]
@@ -168,6 +193,15 @@ struct Damage: Sendable, CustomStringConvertible {
         """
         handle=$(nft -a list chain inet meshctl \(chain) | sed -n 's/.*\(rule) # handle //p')
         nft delete rule inet meshctl \(chain) handle $handle
+        """
+    }
+
+    /// A chain with the name, and another place.
+    private static func another(_ chain: String, _ hook: String) -> String {
+        """
+        nft flush chain inet meshctl \(chain)
+        nft delete chain inet meshctl \(chain)
+        nft add chain inet meshctl \(chain) '{ \(hook) }'
         """
     }
 

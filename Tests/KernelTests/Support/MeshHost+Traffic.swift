@@ -120,11 +120,70 @@ struct BridgedTasks {
         }
     }
 
-    func serve(_ ports: [Responder.Port]) async throws -> Responders {
+    func serve(_ ports: [Responder.Port]) async throws -> Responders { try await members.serve(ports) }
+
+    /// Gives the bridge, and its address, to a router that the node reaches them by.
+    func moveBehindRouter(of host: MeshHost) async throws {
+        let router = try await host.topology.namespace("router")
+        let link = try await host.topology.link(host.node, router, number: 40)
+        try await host.node.ip(["link del br0"])
+        try await router.ip([
+            "link add br0 type bridge", "addr add \(Self.gateways[0])/24 dev br0",
+            "addr add \(Self.gateways[1])/64 dev br0 nodad", "link set br0 up", "route add default via \(link.near4)",
+        ])
+        try await router.ip(["route add default via \(link.near6)"], options: "-6")
+        for index in members.indices {
+            try await host.node.ip(["link set p\(index + 1) netns \(router.name)"])
+            try await router.ip(["link set p\(index + 1) master br0 up"])
+        }
+        try await router.check("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1")
+        try await host.node.ip(["route add 10.20.0.0/24 via \(link.far4)"])
+        try await host.node.ip(["route add fd20::/64 via \(link.far6)"], options: "-6")
+    }
+}
+
+extension [BridgedTasks.Member] {
+    fileprivate func serve(_ ports: [Responder.Port]) async throws -> Responders {
         var responders = Responders()
-        for member in members {
+        for member in self {
             responders.all.append(try await Responder(member.name, in: member.namespace, on: ports))
         }
         return responders
     }
+}
+
+/// Tasks each behind a link of its own, whose node's end has no address: the node knows them by a route to each.
+///
+///     node (10.1.0.1) ── cali1 ── 10.9.0.11 task 1
+///                     └─ cali2 ── 10.9.0.12 task 2
+struct RoutedTasks {
+    var members: [BridgedTasks.Member] = []
+
+    init(_ count: Int, on host: MeshHost) async throws {
+        for number in 1...count {
+            let namespace = try await host.topology.namespace("r\(number)")
+            let link = "cali\(number)"
+            try await Shell.check(
+                "ip", "link", "add", link, "netns", host.node.name, "type", "veth", "peer", "name", "eth0", "netns",
+                namespace.name)
+            let addresses = [
+                IPAddress(ipv4: 0x0A09_000A + UInt32(number)), IPAddress(ipv6: 0xFD09 << 112 + UInt128(number + 10)),
+            ]
+            try await host.node.ip([
+                "link set \(link) address ee:ee:ee:ee:ee:ee", "addr add fe80::1/64 dev \(link) nodad",
+                "link set \(link) up", "route add \(addresses[0])/32 dev \(link)",
+            ])
+            try await host.node.ip(["route add \(addresses[1])/128 dev \(link)"], options: "-6")
+            try await namespace.ip([
+                "addr add \(addresses[0])/32 dev eth0", "addr add \(addresses[1])/128 dev eth0 nodad",
+                "link set eth0 up", "neigh add 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee dev eth0",
+                "route add 169.254.1.1 dev eth0", "route add default via 169.254.1.1 dev eth0",
+            ])
+            try await namespace.ip(["route add default via fe80::1 dev eth0"], options: "-6")
+            members.append(
+                BridgedTasks.Member(name: "task\(number)", namespace: namespace, addresses: addresses))
+        }
+    }
+
+    func serve(_ ports: [Responder.Port]) async throws -> Responders { try await members.serve(ports) }
 }

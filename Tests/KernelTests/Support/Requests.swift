@@ -14,6 +14,8 @@ struct Request: Sendable {
     /// The client's address; nil leaves it to the kernel.
     var from: IPAddress?
     var fromPort: UInt16?
+    /// By which interface a link-local address is reached, or is one.
+    var interface: String?
     /// Ends with a reset, so that the client's port is free at once.
     var endsAbruptly = false
 
@@ -22,10 +24,10 @@ struct Request: Sendable {
         do throws(Errno) {
             let socket = try TrafficSocket(transport, address.family)
             if from != nil || fromPort != nil {
-                try socket.bind(from, port: fromPort ?? 0)
+                try socket.bind(from, port: fromPort ?? 0, interface: from?.isLinkLocal == true ? interface : nil)
             }
             if endsAbruptly, transport != .udp { socket.endAbruptly() }
-            try socket.connect(address, port: port)
+            try socket.connect(address, port: port, interface: address.isLinkLocal ? interface : nil)
             try socket.send("?")
             return try socket.receive()
         } catch {
@@ -54,12 +56,12 @@ extension TestNamespace {
     /// The same request many times: how often there was which answer.
     func ask(
         _ transport: TransportProtocol, _ address: IPAddress, _ port: UInt16, times: Int = 1, from: IPAddress? = nil,
-        fromPort: UInt16? = nil
+        fromPort: UInt16? = nil, interface: String? = nil
     ) async throws -> [String: Int] {
         let requests = (0..<times).map { _ in
             Request(
                 transport: transport, address: address, port: port, from: from,
-                fromPort: fromPort ?? SourcePorts.next(),
+                fromPort: fromPort ?? SourcePorts.next(), interface: interface,
                 endsAbruptly: fromPort != nil)
         }
         return counted(try await answers(to: requests))

@@ -41,16 +41,21 @@ final class TrafficSocket: Sendable {
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
     }
 
-    /// - Parameter address: nil for all.
-    func bind(_ address: IPAddress? = nil, port: UInt16 = 0) throws(Errno) {
+    /// - Parameters:
+    ///   - address: nil for all.
+    ///   - interface: whose address it is; of a link-local address alone.
+    func bind(_ address: IPAddress? = nil, port: UInt16 = 0, interface: String? = nil) throws(Errno) {
         let address = address ?? (family == .ipv4 ? "0.0.0.0" : "::")
-        try check(SocketAddress(address, port: port).withPointer { Glibc.bind(descriptor, $0, $1) })
+        try check(
+            SocketAddress(address, port: port, interface: interface).withPointer { Glibc.bind(descriptor, $0, $1) })
     }
 
     func listen() throws(Errno) { if transport != .udp { try check(Glibc.listen(descriptor, 4096)) } }
 
-    func connect(_ address: IPAddress, port: UInt16) throws(Errno) {
-        try check(SocketAddress(address, port: port).withPointer { Glibc.connect(descriptor, $0, $1) })
+    /// - Parameter interface: by which it is reached; of a link-local address alone.
+    func connect(_ address: IPAddress, port: UInt16, interface: String? = nil) throws(Errno) {
+        try check(
+            SocketAddress(address, port: port, interface: interface).withPointer { Glibc.connect(descriptor, $0, $1) })
     }
 
     func send(_ text: String) throws(Errno) {
@@ -73,7 +78,7 @@ final class TrafficSocket: Sendable {
 struct SocketAddress {
     private var bytes: [UInt8] = []
 
-    init(_ address: IPAddress, port: UInt16) {
+    init(_ address: IPAddress, port: UInt16, interface: String? = nil) {
         func append(_ value: some FixedWidthInteger) { withUnsafeBytes(of: value) { bytes += $0 } }
         append(UInt16(address.family.rawValue))
         append(port.bigEndian)
@@ -84,7 +89,7 @@ struct SocketAddress {
         case .ipv6(let number):
             append(UInt32(0))
             append(number.bigEndian)
-            append(UInt32(0))
+            append(interface.map { if_nametoindex($0) } ?? 0)
         }
     }
 
@@ -98,6 +103,10 @@ struct SocketAddress {
 
     func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         bytes.withUnsafeBytes { body($0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count)) }
+    }
+
+    var port: UInt16 {
+        bytes.withUnsafeBytes { UInt16(bigEndian: $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self)) }
     }
 
     var address: IPAddress? {

@@ -78,4 +78,86 @@ extension KernelTests.TrafficTests {
             }
         }
     }
+
+    /// Each behind a link of its own, at an address that is in no network of the node's, as Calico has it.
+    @Test(arguments: RuleTool.tested) func aTaskInNoNetworkOfTheNodesReachesItself(tool: RuleTool) async throws {
+        try await MeshHost.with(tasks: 0, rules: tool) { host in
+            let transports = try await publishableTransports()
+            let routed = try await RoutedTasks(2, on: host)
+            let servers = try await routed.serve(transports.map { .init(transport: $0, number: 80) })
+            defer { servers.stop() }
+            try await host.configure { state in
+                for transport in transports {
+                    try state.publish(PortBinding(1080, transport), target: 80, service: "nginx")
+                    try state.publish(
+                        PortBinding(1081, transport), target: 80, service: "nginx",
+                        options: PublishOptions(sourceIP: .keep))
+                    try state.publish(PortBinding(2000...2009, transport), target: 75, service: "nginx")
+                }
+                for address in routed.members.flatMap(\.addresses) {
+                    try state.addTask(MeshTask(address: address, isLocal: true), service: "nginx")
+                }
+            }
+            for member in routed.members {
+                for (own, (near, _)) in zip(member.addresses, host.places) {
+                    for transport in transports {
+                        for port: UInt16 in [1080, 1081, 2005] {
+                            let answers = try await member.namespace.ask(transport, near, port, times: 10)
+                            let byTask = answers.reduce(into: [:]) { $0[$1.key.prefix(5), default: 0] += $1.value }
+                            #expect(
+                                byTask == ["task1": 5, "task2": 5],
+                                "\(member.name), \(transport), to \(near) \(port): \(answers)")
+                            // The other sees who it is.
+                            let other = member.name == "task1" ? "task2" : "task1"
+                            #expect(answers["\(other) \(own) 80"] == 5, "\(transport), to \(near): \(answers)")
+                        }
+                    }
+                }
+            }
+            for (near, far) in host.places {
+                let answers = try await host.client.ask(.tcp, near, 1080, times: 10)
+                #expect(answers == ["task1 \(far) 80": 5, "task2 \(far) 80": 5])
+            }
+            #expect(try await host.meshctl(["plan"]).status == 0)
+        }
+    }
+
+    /// A bridge of which the node has no address but one of its own alone, and a route; a network behind a router.
+    @Test(arguments: RuleTool.tested, [false, true])
+    func tasksOfANetworkThatIsKnownByARouteReachEachOther(tool: RuleTool, isBehindRouter: Bool) async throws {
+        try await MeshHost.with(tasks: 0, rules: tool) { host in
+            let bridged = try await BridgedTasks(2, on: host)
+            let servers = try await bridged.serve([.init(transport: .tcp, number: 80)])
+            defer { servers.stop() }
+            if isBehindRouter {
+                // The bridge and all that is on it move into a namespace of their own, between the node and the tasks.
+                try await bridged.moveBehindRouter(of: host)
+            } else {
+                try await host.node.ip([
+                    "addr del 10.20.0.1/24 dev br0", "addr add 10.20.0.1/32 dev br0", "route add 10.20.0.0/24 dev br0",
+                    "addr del fd20::1/64 dev br0", "addr add fd20::1/128 dev br0 nodad",
+                ])
+                try await host.node.ip(["route add fd20::/64 dev br0"], options: "-6")
+            }
+            try await host.configure { state in
+                try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
+                for address in bridged.members.flatMap(\.addresses) {
+                    try state.addTask(MeshTask(address: address, isLocal: true), service: "nginx")
+                }
+            }
+            for member in bridged.members {
+                for (near, _) in host.places {
+                    let answers = try await member.namespace.ask(.tcp, near, 1080, times: 10)
+                    let byTask = answers.reduce(into: [:]) { $0[$1.key.prefix(5), default: 0] += $1.value }
+                    #expect(byTask == ["task1": 5, "task2": 5], "\(member.name), to \(near): \(answers)")
+                }
+            }
+            // Whoever is not their neighbour keeps its address.
+            for (near, far) in host.places {
+                let answers = try await host.client.ask(.tcp, near, 1080, times: 10)
+                #expect(answers == ["task1 \(far) 80": 5, "task2 \(far) 80": 5])
+            }
+            #expect(try await host.meshctl(["plan"]).status == 0)
+        }
+    }
 }

@@ -4,9 +4,8 @@ import RuleKit
 /// What iptables-save and ip6tables-save print, as tables. Chains of the mesh's own are left out.
 enum IPTablesText {
     static func tables(_ text: String, family: AddressFamily) -> [RuleTable] {
-        let lines = text.split(separator: "\n")
         var tables: [RuleTable] = []
-        for line in lines {
+        for line in RuleLine.lines(of: text) {
             if line.hasPrefix("*") {
                 tables.append(
                     RuleTable(
@@ -46,42 +45,14 @@ enum IPTablesText {
     }
 
     private static func append(_ line: Substring, to table: inout RuleTable) {
-        let words = words(line)
+        let rule = RuleLine(line)
+        let words = rule.words
         guard words.count >= 2, !OwnRules.isChain(words[1]) else { return }
         let chain = words[1]
-        let target = words.firstIndex { $0 == "-j" || $0 == "-g" } ?? words.endIndex
-        let rule = HostRule(
-            text: String(line), conditions: IPTablesMatches.conditions(words[2..<target]),
-            action: IPTablesTargets.action(words[target...], chains: Set(table.chains.keys)))
-        table.chains[chain, default: []].append(rule)
-    }
-
-    /// Words as a shell splits them; iptables quotes what has a space with `"`, and escapes with `\`.
-    static func words(_ line: Substring) -> [String] {
-        if !line.utf8.contains(UInt8(ascii: "\"")), !line.utf8.contains(UInt8(ascii: "\\")) {
-            return line.split(separator: " ").map(String.init)
-        }
-        var words: [String] = []
-        var word: String?
-        var isQuoted = false
-        var isEscaped = false
-        for character in line {
-            if isEscaped {
-                word = (word ?? "") + String(character)
-                isEscaped = false
-            } else if character == "\\" {
-                isEscaped = true
-            } else if character == "\"" {
-                isQuoted.toggle()
-                word = word ?? ""
-            } else if character == " ", !isQuoted {
-                if let done = word { words.append(done) }
-                word = nil
-            } else {
-                word = (word ?? "") + String(character)
-            }
-        }
-        if let done = word { words.append(done) }
-        return words
+        let target = rule.verb ?? words.endIndex
+        table.chains[chain, default: []].append(
+            HostRule(
+                text: String(line), conditions: IPTablesMatches.conditions(words[2..<target]),
+                action: IPTablesTargets.action(words[target...], chains: Set(table.chains.keys))))
     }
 }
