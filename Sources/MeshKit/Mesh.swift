@@ -24,7 +24,7 @@ public struct Mesh: Sendable {
         store: FileStore, ipvs: IPVS, tool: RuleTool? = nil, onWait: @escaping @Sendable () -> Void = {}
     ) throws {
         self.store = store
-        kernel = try Kernel(ipvs: ipvs)
+        kernel = try Kernel(ipvs: ipvs, cache: store.directory)
         self.tool = tool
         self.onWait = onWait
     }
@@ -75,17 +75,17 @@ public struct Mesh: Sendable {
     }
 
     /// Takes down everything that was ever put up, puts settings back, and forgets what was asked for.
-    public func reset() async throws -> Plan {
+    public func reset() async throws -> MeshChange {
         try await FileLock.hold(store, .exclusive, onWait: onWait) {
-            let change = try await pass { state, _ in
+            var change = try await pass { state, _ in
                 for name in state.services.keys { try state.removeService(name) }
             }
-            var (state, plan) = (change.state, change.plan)
+            var state = change.state
             // Twice, since to write one makes the kernel write others.
             for _ in 1...2 {
                 let settings = try await putBack(state)
                 try await applier.apply(Plan(steps: settings))
-                plan.steps += settings
+                change.plan.steps += settings
             }
             let old = state
             state.originalSysctls = [:]
@@ -93,7 +93,9 @@ public struct Mesh: Sendable {
             state.hasLoopback = true
             state.rules = nil
             try save(&state, over: old)
-            return plan
+            change.didChange = change.didChange || state != old || !change.plan.isEmpty
+            change.state = state
+            return change
         }
     }
 
@@ -121,6 +123,7 @@ public struct Mesh: Sendable {
             new.generation = before.generation
             var change = try await pass(from: before, to: new, tool, observer.observe(new, tool: tool))
             change.loopbackRefusal = "\(error)"
+            change.didChange = true
             return change
         }
     }
@@ -149,7 +152,7 @@ public struct Mesh: Sendable {
         new.settle(datapath)
         new.reservedPorts = Self.reservation(datapath, found, old).ours
         try save(&new, over: applied)
-        return MeshChange(state: new, plan: plan, datapath: datapath)
+        return MeshChange(state: new, plan: plan, didChange: new != old || !plan.isEmpty, datapath: datapath)
     }
 
     /// Notes what is about to be ours, and how it was before.
@@ -235,6 +238,8 @@ public struct MeshChange: Sendable {
     public var state: MeshState
     /// What was done to the kernel.
     public var plan: Plan
+    /// Whether anything is otherwise than before, in the state or in the kernel.
+    public var didChange: Bool
     /// What the kernel holds now.
     var datapath: Datapath
     /// Why connections to 127.0.0.1 are not balanced, where they just turned out not to be.

@@ -16,19 +16,13 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let plan = try await options.mesh().plan()
-        switch format.format {
-        case .json: print(try JSONText.encode(PlanReport(plan)))
-        case .table where plan.isEmpty: print("Nothing to do: the kernel holds what it should.")
-        case .table:
-            for step in plan.steps { print("~ \(step)") }
-            print("\(counted(plan.steps.count, "change")).  Apply:  meshctl reconcile")
-        }
+        try format.print(PlanReport(plan))
         if !plan.isEmpty { throw ExitCode(ExitStatus.drift.rawValue) }
     }
 }
 
 /// `plan --format json`.
-private struct PlanReport: Encodable {
+private struct PlanReport: Display {
     struct Change: Encodable {
         var part: Plan.Step.Part
         var action: String
@@ -36,9 +30,16 @@ private struct PlanReport: Encodable {
     }
 
     var changes: [Change]
+    let lines: [String]
+
+    private enum CodingKeys: String, CodingKey { case changes }
 
     init(_ plan: Plan) {
         changes = plan.steps.map { Change(part: $0.part, action: $0.action, reasons: $0.reasons) }
+        lines =
+            plan.isEmpty
+            ? ["Nothing to do: the kernel holds what it should."]
+            : plan.steps.map { "~ \($0)" } + ["\(counted(plan.steps.count, "change")).  Apply:  meshctl reconcile"]
     }
 }
 
@@ -55,9 +56,11 @@ struct Reconcile: AsyncParsableCommand {
     func run() async throws {
         let change = try await options.mesh().reconcile()
         let plan = change.plan
-        for step in plan.steps { print("~ \(step)") }
         change.sayRefusal()
-        print(plan.isEmpty ? "Nothing to do: the kernel holds what it should." : "\(plan.steps.count) done.")
+        try StandardOutput.print(
+            plan.steps.map { "~ \($0)" }
+                + [plan.isEmpty ? "Nothing to do: the kernel holds what it should." : "\(plan.steps.count) done."],
+            afterChange: change.didChange)
     }
 }
 
@@ -74,8 +77,11 @@ struct Reset: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let plan = try await options.mesh().reset()
+        let change = try await options.mesh().reset()
+        let plan = change.plan
         options.report(plan)
-        print(plan.isEmpty ? "Nothing was up." : "All is down; \(plan.steps.count) changes taken back.")
+        try StandardOutput.print(
+            [plan.isEmpty ? "Nothing was up." : "All is down; \(plan.steps.count) changes taken back."],
+            afterChange: change.didChange)
     }
 }
