@@ -45,7 +45,7 @@ test: deps test-unit test-kernel test-older test-docker test-package test-releas
 test-unit: build-tests ## run the tests that need neither root nor IPVS
 	swift test --skip-build --disable-xctest --skip KernelTests
 
-test-tsan: ## run the tests of IPVSKit and what it stands on under the thread sanitizer
+test-tsan: ## run the tests of the libraries under the thread sanitizer
 	@log=$$(mktemp) suppressions=$$(mktemp)
 	trap 'rm -f -- "$$log" "$$suppressions"' EXIT
 	# Synchronization's Mutex, which the sanitizer does not see on Linux, in the library that runs the examples.
@@ -53,11 +53,15 @@ test-tsan: ## run the tests of IPVSKit and what it stands on under the thread sa
 	export TSAN_OPTIONS=suppressions=$$suppressions
 	swift build --build-tests --sanitize=thread --scratch-path .build-tsan
 	swift test --skip-build --disable-xctest --sanitize=thread --scratch-path .build-tsan \
-	    --filter '^(NetlinkTests|IPVSKitTests|IPVSKitTestingTests)\.' 2>&1 | tee "$$log"
+	    --filter '^(NetlinkTests|IPVSKitTests|IPVSKitTestingTests|ConntrackTests|RuleKitTests|MeshKitTests)\.' 2>&1 |
+	    tee "$$log"
 	! grep -q 'WARNING: ThreadSanitizer' "$$log" || { echo 'test: the thread sanitizer warns, see above' >&2; exit 1; }
 	# A filter that matches nothing would pass for success.
 	grep -q 'Suite NetlinkClientTests passed' "$$log"
 	grep -q 'Suite ContractTests passed' "$$log"
+	grep -q 'Suite DumpRequestTests passed' "$$log"
+	grep -q 'Suite RuleSetTests passed' "$$log"
+	grep -q 'Suite PlannerTests passed' "$$log"
 	echo 'test: no warning of the thread sanitizer'
 
 test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml-6.12|uml|qemu|host|auto

@@ -127,6 +127,10 @@ let package = Package(
             name: "ChurnProbe",
             dependencies: ["MeshKit", "RuleKit", "IPVSKit", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/ChurnProbe", swiftSettings: settings),
+        .executableTarget(
+            name: "LockProbe",
+            dependencies: ["MeshKit", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/LockProbe", swiftSettings: settings),
         .testTarget(
             name: "NetlinkTests",
             dependencies: ["Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
@@ -162,7 +166,7 @@ let package = Package(
         .testTarget(
             name: "MeshKitTests",
             dependencies: [
-                "MeshKit", "RuleKit", "IPVSKit", "TestSupport",
+                "MeshKit", "RuleKit", "IPVSKit", "LockProbe", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),

@@ -1,13 +1,18 @@
 #define _GNU_SOURCE
 #include "CIPSet.h"
 
+#include <errno.h>
 #include <libipset/ipset.h>
 #include <libipset/session.h>
 #include <libipset/types.h>
+#include <linux/netlink.h>
+#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 typedef struct {
     FILE *output;
@@ -49,14 +54,23 @@ static CIPSetResult run(int (*body)(struct ipset *, void *), void *argument) {
     CIPSetResult result = {false, NULL, NULL};
     size_t output_size, error_size;
     Sinks sinks = {open_memstream(&result.output, &output_size), open_memstream(&result.error, &error_size)};
+    /* Messages are matched in English, whatever the program that this is a part of has set. */
+    locale_t english = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+    locale_t before = english == (locale_t)0 ? (locale_t)0 : uselocale(english);
 
     /* Registers the set types, in a list that would else grow with each call. */
     static bool types_are_loaded = false;
     if (!types_are_loaded) ipset_load_types();
     types_are_loaded = true;
 
-    struct ipset *ipset = ipset_init();
-    if (ipset == NULL) {
+    /* The library does not say why it opens no session. */
+    int probe = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+    int error = probe < 0 && errno != EPROTONOSUPPORT ? errno : 0;
+    if (probe >= 0) close(probe);
+    struct ipset *ipset = error == 0 ? ipset_init() : NULL;
+    if (error != 0) {
+        fprintf(sinks.error, "Cannot open a netfilter socket: %s", strerror(error));
+    } else if (ipset == NULL) {
         fputs("Cannot open session to kernel.", sinks.error);
     } else {
         ipset_custom_printf(ipset, take_parser_error, take_session_error, take_output, &sinks);
@@ -65,6 +79,10 @@ static CIPSetResult run(int (*body)(struct ipset *, void *), void *argument) {
     }
     fclose(sinks.output);
     fclose(sinks.error);
+    if (english != (locale_t)0) {
+        uselocale(before);
+        freelocale(english);
+    }
     result.succeeded = result.succeeded && result.error[0] == '\0';
     return result;
 }

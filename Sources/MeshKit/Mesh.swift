@@ -24,7 +24,7 @@ public struct Mesh: Sendable {
         store: FileStore, ipvs: IPVS, tool: RuleTool? = nil, onWait: @escaping @Sendable () -> Void = {}
     ) throws {
         self.store = store
-        kernel = try Kernel(ipvs: ipvs)
+        kernel = try Kernel(ipvs: ipvs, cache: store.directory)
         self.tool = tool
         self.onWait = onWait
     }
@@ -35,7 +35,7 @@ public struct Mesh: Sendable {
             let state = try store.load()
             let tool = await tool(for: state)
             let found = try await observer.observe(state, tool: tool)
-            return try await plan(from: found, for: state, tool: tool)
+            return plan(from: found, to: try await compile(state, on: found.node), for: state, tool: tool)
         }
     }
 
@@ -45,10 +45,10 @@ public struct Mesh: Sendable {
             let state = try store.load()
             let tool = await tool(for: state)
             let found = try await observer.observe(state, tool: tool)
-            let plan = plan(from: found, for: state, tool: tool)
+            let datapath = try await compile(state, on: found.node)
+            let plan = plan(from: found, to: datapath, for: state, tool: tool)
             guard state.services.values.contains(where: { !$0.ports.isEmpty }) else { return (plan, []) }
             let survey = await HostSurvey(on: found.node)
-            let datapath = Compiler.compile(state, on: found.node)
             return (plan, survey.warnings(state, in: datapath, tool))
         }
     }
@@ -59,15 +59,15 @@ public struct Mesh: Sendable {
             let state = try store.load()
             let tool = await tool(for: state)
             let found = try await observer.observe(state, tool: tool, withCounters: true)
-            return (state, found, try await plan(from: found, for: state, tool: tool))
+            let wanted = try await compile(state, on: found.node)
+            return (state, found, plan(from: found, to: wanted, for: state, tool: tool))
         }
     }
 
     private func plan(
-        from found: ObservedDatapath, for state: MeshState, tool: RuleTool
-    ) async throws -> Plan {
-        Planner.plan(
-            from: found, to: try await compile(state, on: found.node), owning: Planner.Ownership(state, tool: tool))
+        from found: ObservedDatapath, to wanted: Datapath, for state: MeshState, tool: RuleTool
+    ) -> Plan {
+        Planner.plan(from: found, to: wanted, owning: Planner.Ownership(state, tool: tool))
     }
 
     /// What the kernel should hold. Whether the node has a route to a task's network is looked up only once it is known
@@ -118,6 +118,7 @@ public struct Mesh: Sendable {
             state.hasLoopback = true
             state.rules = nil
             try save(&state, over: old)
+            change.didChange = change.didChange || state != old || !change.plan.isEmpty
             change.state = state
             return change
         }
@@ -147,6 +148,7 @@ public struct Mesh: Sendable {
             new.generation = before.generation
             var change = try await pass(from: before, to: new, tool, observer.observe(new, tool: tool))
             change.loopbackRefusal = "\(error)"
+            change.didChange = true
             return change
         }
     }
@@ -176,7 +178,8 @@ public struct Mesh: Sendable {
         new.settle(datapath)
         new.reservedPorts = Self.reservation(datapath, found, old).ours
         try save(&new, over: applied)
-        return MeshChange(state: new, plan: plan, datapath: datapath, remnants: remnants)
+        return MeshChange(
+            state: new, plan: plan, didChange: new != old || !plan.isEmpty, datapath: datapath, remnants: remnants)
     }
 
     /// Notes what is about to be ours, and how it was before.
@@ -262,6 +265,8 @@ public struct MeshChange: Sendable {
     public var state: MeshState
     /// What was done to the kernel.
     public var plan: Plan
+    /// Whether anything is otherwise than before, in the state or in the kernel.
+    public var didChange: Bool
     /// What the kernel holds now.
     var datapath: Datapath
     /// What of ours had to stay in the kernel, because somebody else uses it.

@@ -148,6 +148,10 @@ final class Connection: Sendable {
                     _ = exchange.progress { $0.sent = index }
                     index == 0 ? exchange.fail(.interrupted(.familyNotFound)) : exchange.finish(.familyNotFound)
                     return .reopen
+                case .unknown(let error):
+                    _ = exchange.progress { $0.sent = index }
+                    index == 0 ? exchange.fail(error) : exchange.finish(.socket(error.errno ?? .ioError))
+                    return .reopen
                 }
             }
             let goesOn = exchange.progress { outcome in

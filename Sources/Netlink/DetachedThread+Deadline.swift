@@ -1,4 +1,3 @@
-import Synchronization
 import SystemPackage
 
 extension DetachedThread {
@@ -57,7 +56,7 @@ private final class Race<Value: Sendable>: Sendable {
         case finished(Result<Value, NetlinkError>)
     }
 
-    private let state = Mutex(State.waiting(nil))
+    private let state = Locked(State.waiting(nil))
 
     /// False where it is finished before it began; the caller has been resumed then.
     func begin(_ caller: CheckedContinuation<Result<Value, NetlinkError>, Never>) -> Bool {

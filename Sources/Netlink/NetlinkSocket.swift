@@ -7,9 +7,8 @@ import SystemPackage
 
 /// A generic netlink socket and the id of the family it talks to.
 ///
-/// libnl opens the socket and resolves the family, which makes the kernel load the module. Its send, receive
-/// and error paths are not used: they fold errno values together (ENOENT and ESRCH become one), have no
-/// deadline, and receive every datagram twice.
+/// libnl opens the socket. Its send, receive and error paths are not used: they fold errno values together (ENOENT and
+/// ESRCH become one), have no deadline, and receive every datagram twice.
 struct NetlinkSocket: ~Copyable {
     private let handle: OpaquePointer
     private let familyName: String
@@ -27,15 +26,16 @@ struct NetlinkSocket: ~Copyable {
             nl_socket_free(handle)
             throw .socket(error == Errno(rawValue: 0) ? .ioError : error)
         }
-        let resolved = genl_ctrl_resolve(handle, name)
-        guard resolved >= Int32(ControlMessage.firstFamily) else {
+        let descriptor = nl_socket_get_fd(handle)
+        do {
+            family = try Self.lookUp(name, descriptor).get()
+        } catch {
             nl_socket_free(handle)
-            throw .familyNotFound(name)
+            throw error
         }
         self.handle = handle
         familyName = name
-        family = UInt16(resolved)
-        descriptor = nl_socket_get_fd(handle)
+        self.descriptor = descriptor
         port = nl_socket_get_local_port(handle)
 
         // Room for the answers of a whole window; the limit is net.core.rmem_max. Failing is harmless: it costs
@@ -51,14 +51,25 @@ struct NetlinkSocket: ~Copyable {
 
     /// Asks again for the family's id, which changes when its module is loaded anew.
     mutating func resolveFamilyAgain() -> FamilyChange {
-        let resolved = genl_ctrl_resolve(handle, familyName)
-        guard resolved >= Int32(ControlMessage.firstFamily) else { return .gone }
-        guard UInt16(resolved) != family else { return .unchanged }
-        family = UInt16(resolved)
-        return .changed
+        switch Self.lookUp(familyName, descriptor) {
+        case .success(family): return .unchanged
+        case .success(let other):
+            family = other
+            return .changed
+        case .failure(.familyNotFound): return .gone
+        case .failure(let error): return .unknown(error)
+        }
     }
 
-    func send(_ bytes: UnsafeRawBufferPointer) -> Errno? {
+    private static func lookUp(_ name: String, _ descriptor: CInt) -> Result<UInt16, NetlinkError> {
+        FamilyLookup.id(of: name, send: { send($0, descriptor) }) { buffer in
+            receiveFromKernel(descriptor, into: buffer, flags: CInt(MSG_DONTWAIT))
+        }
+    }
+
+    func send(_ bytes: UnsafeRawBufferPointer) -> Errno? { Self.send(bytes, descriptor) }
+
+    private static func send(_ bytes: UnsafeRawBufferPointer, _ descriptor: CInt) -> Errno? {
         while true {
             if Glibc.send(descriptor, bytes.baseAddress, bytes.count, 0) >= 0 { return nil }
             if errno != EINTR { return Errno(rawValue: errno) }
@@ -76,6 +87,8 @@ enum FamilyChange {
     case unchanged
     case changed
     case gone
+    /// The kernel could not be asked.
+    case unknown(NetlinkError)
 }
 
 private let CNetlink_SOL_NETLINK_Int32 = CInt(CNetlink_SOL_NETLINK)

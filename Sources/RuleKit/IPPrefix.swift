@@ -80,6 +80,8 @@ extension IPPrefix: LosslessStringConvertible, Comparable {
         }
         let isNumber =
             !parts[1].isEmpty && parts[1].utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            // Others read a number that begins so as octal.
+            && (parts[1].utf8.count == 1 || parts[1].utf8.first != UInt8(ascii: "0"))
         guard isNumber, let length = Int(parts[1]), length <= (address.family == .ipv4 ? 32 : 128) else { return nil }
         self.init(address, length: length)
     }

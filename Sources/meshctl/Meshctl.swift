@@ -1,5 +1,9 @@
 import ArgumentParser
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 @main
 struct Meshctl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,7 +18,7 @@ struct Meshctl: AsyncParsableCommand {
 
             EXIT STATUS
               0   done
-              1   failed
+              1   failed; or done, and what was to be printed could not be written
               2   plan: the kernel does not hold what it should
               64  wrong usage
               65  bad input
@@ -28,7 +32,9 @@ struct Meshctl: AsyncParsableCommand {
         ])
 
     static func main() async {
+        StandardStreams.prepare()
         do {
+            try ProcessText.checkArguments()
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
@@ -36,9 +42,27 @@ struct Meshctl: AsyncParsableCommand {
                 try command.run()
             }
         } catch {
-            guard let failure = Failure(error) else { exit(withError: error) }
-            StandardError.write("meshctl: \(failure.message)")
-            exit(withError: ExitCode(failure.status.rawValue))
+            Glibc.exit(status(of: error))
         }
+    }
+
+    /// Says what is to be said of an error, which for the argument parser help is one, too.
+    private static func status(of error: any Error) -> Int32 {
+        if let failure = Failure(error) {
+            StandardError.write("meshctl: \(failure.message)")
+            return failure.status.rawValue
+        }
+        let (status, text) = (exitCode(for: error), fullMessage(for: error))
+        if text.isEmpty { return status.rawValue }
+        guard status.isSuccess else {
+            StandardError.write(text: text)
+            return status.rawValue
+        }
+        do {
+            try StandardOutput.print(text: text)
+        } catch {
+            return self.status(of: error)
+        }
+        return status.rawValue
     }
 }

@@ -26,6 +26,39 @@ extension KernelTests {
             }
         }
 
+        /// A table that is not as it should be is looked at again and again, as is every one where nft lists it in other
+        /// words than ours: how it would list ours is found out once, and for other processes, too.
+        @Test func aNamespaceToCompareWithIsMadeOnce() async throws {
+            try await TemporaryDirectory.with { directory in
+                try await BackendHost.with(backend: { NFTablesBackend(in: $0, cache: directory) }) { host in
+                    // Words that no other test has.
+                    var rules = RuleSet(role: .balancer(detour: Detour(.loopback, to: "10.77.0.2", by: "mesh77")))
+                    rules.ports[PortBinding(1080, .tcp)] = PortRule(mark: 0x100)
+                    let text = NFTablesSkeleton(rules.role).text
+                    func made() -> Int { NFTablesWordings.made.withLock { $0[text] ?? 0 } }
+                    try await host.reconcile(rules)
+                    try await host.namespace.check("nft", "add", "rule", "inet", "meshctl", "marking", "accept")
+                    for _ in 1...3 {
+                        let found = try await host.backend.read(expecting: rules.role)
+                        #expect(
+                            found.skeleton
+                                == .damaged([RuleFault("nft inet meshctl chain marking: not ours: accept")]))
+                        #expect(made() == 1)
+                    }
+                    NFTablesWordings.forget(text)
+                    _ = try await host.backend.read(expecting: rules.role)
+                    #expect(made() == 1)
+
+                    // Of another kernel, or another library, it says nothing.
+                    let file = directory.appending("nft-wordings.json")
+                    try file.write(try file.text().replacing("\"kernel\":\"", with: "\"kernel\":\"not "))
+                    NFTablesWordings.forget(text)
+                    _ = try await host.backend.read(expecting: rules.role)
+                    #expect(made() == 2)
+                }
+            }
+        }
+
         /// Where one network lies in another, the kernel takes the one only once the other has gone.
         @Test func networksBecomeNarrowerAndWider() async throws {
             let steps: [Set<IPPrefix>] = [

@@ -1,4 +1,5 @@
 import MeshKit
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -115,17 +116,40 @@ extension KernelTests.RefusalTests {
             }
         }
 
-        /// Nothing was there before, and nothing is after.
+        /// Nothing was there before, and nothing is after. The rules come last, and are refused: what comes before them is
+        /// there by then.
         @Test func aPassThatFailsIsTakenBack() async throws {
             try await MeshHost.with(tasks: 0, rules: .iptables) { host in
                 try await host.meshctl("task", "add", "nginx", "10.0.0.2")
-                try await host.node.check("sh", "-ec", Self.heldSetOfAnotherType)
+                let programs = host.topology.directory.appending("programs")
+                let (program, seen) = (programs.appending("iptables-restore"), programs.appending("seen"))
+                try await Shell.check("mkdir", programs.string)
+                try program.write(
+                    """
+                    #!/bin/sh
+                    document=$(cat)
+                    case $document in *mesh-mark-tcp*)
+                        { ipvsadm -Sn; ip -o link; ipset list -n; } >\(seen)
+                        echo "iptables-restore: line 4 failed" >&2
+                        exit 1
+                    esac
+                    PATH=${PATH#*:}
+                    printf '%s\\n' "$document" | iptables-restore "$@"
+                    """)
+                try await Shell.check("chmod", "+x", program.string)
                 let kernel = try await host.kernelText()
-                let ran = try await host.meshctl(["publish", "1080:80", "nginx"])
+                let links = try await host.node.check("ip", "-o", "link")
+                let path = try await Shell.check("sh", "-c", "printf %s \"$PATH\"")
+                let ran = try await host.meshctl(
+                    ["publish", "1080:80", "nginx"], environment: ["PATH": "\(programs):\(path)"])
                 #expect(ran.status == 1, "\(ran)")
-                #expect(ran.error.contains("mesh-snat4"), "\(ran)")
+                #expect(ran.error.contains("line 4 failed") && !ran.error.contains("taking the change back"), "\(ran)")
+                for part in ["-A -f 256", "-a -f 256 -r 10.0.0.2:80", "meshctl-lo", "mesh-mark-tcp"] {
+                    #expect(try seen.text().contains(part), "\(part) was not there when the rules were refused")
+                }
                 let kernelNow = try await host.kernelText()
                 #expect(kernelNow == kernel)
+                #expect(try await host.node.check("ip", "-o", "link") == links)
                 #expect(try !host.storeText().contains("1080"))
             }
         }

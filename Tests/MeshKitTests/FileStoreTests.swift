@@ -128,9 +128,11 @@ import Testing
                 try file.write(cut)
                 let error = #expect(throws: StoreError.self) { try store.load() }
                 #expect(error?.code == .corrupt)
+                // What would come next, were it whole.
                 var next = MeshState()
-                next.generation = 1
-                #expect(throws: StoreError.self) { try store.save(next) }
+                next.generation = 2
+                let refusal = #expect(throws: StoreError.self) { try store.save(next) }
+                #expect(refusal?.code == .corrupt, "cut off after \(length) bytes")
                 #expect(try file.text() == cut)
             }
         }

@@ -176,6 +176,62 @@ import Testing
         }
     }
 
+    /// IPv4 written as IPv6, which no packet carries: refused wherever an address or a network is given, with the form that
+    /// is meant.
+    @Test(
+        arguments: [
+            ("::ffff:192.168.5.0/120", "192.168.5.0/24"), ("::ffff:192.168.5.7/120", "192.168.5.0/24"),
+            ("::ffff:192.168.5.7", "192.168.5.7/32"), ("::ffff:0:0/96", "0.0.0.0/0"),
+            ("::ffff:0:192.168.5.0/120", "192.168.5.0/24"), ("::192.168.5.0/120", "192.168.5.0/24"),
+        ] as [(String, String)])
+    func ipv4WrittenAsIPv6IsRefused(text: String, form: String) throws {
+        let network: IPPrefix = try #require(.init(text))
+        var state = MeshState()
+        let refusal = #expect(throws: InputError.self) {
+            try state.publish(Self.web, target: 80, service: "nginx", options: .init(allowed: ["10.0.0.0/8", network]))
+        }
+        #expect(refusal?.description.contains("write it as \(form)") == true, "\(String(describing: refusal))")
+        guard network.length == 128 else { return }
+        for refusal in [
+            #expect(throws: InputError.self) {
+                try state.publish(PortBinding(1080, .tcp, at: network.address), target: 80, service: "nginx")
+            },
+            #expect(throws: InputError.self) {
+                try state.addTask(MeshTask(address: network.address), service: "nginx")
+            },
+        ] {
+            let address = form.prefix { $0 != "/" }
+            #expect(refusal?.description.hasSuffix("write it as \(address)") == true, "\(String(describing: refusal))")
+        }
+        #expect(state == MeshState())
+    }
+
+    /// They would be taken, and let nobody in.
+    @Test(
+        arguments: [
+            "::/80", "::/96", "::fffe:0:0/95", "::/16", "224.0.0.0/4", "ff00::/8", "ff02::1", "240.0.0.0/4",
+            "255.255.255.255", "0.0.0.0/8", "0.0.0.0", "::",
+        ] as [IPPrefix])
+    func networksOfNoClientAreRefused(network: IPPrefix) throws {
+        var state = MeshState()
+        let refusal = #expect(throws: InputError.self) {
+            try state.publish(Self.web, target: 80, service: "nginx", options: .init(allowed: [network]))
+        }
+        #expect(refusal?.description.contains("\(network)") == true)
+        #expect(state == MeshState())
+    }
+
+    @Test(
+        arguments: [
+            "::/0", "0.0.0.0/0", "::/8", "::1", "127.0.0.1", "127.0.0.0/8", "64:ff9b::/96", "fe80::/10", "fd00::/8",
+            "169.254.0.0/16", "10.1.2.3/8",
+        ] as [IPPrefix])
+    func networksOfClientsAreTaken(network: IPPrefix) throws {
+        var state = MeshState()
+        try state.publish(Self.web, target: 80, service: "nginx", options: .init(allowed: [network]))
+        #expect(state.services["nginx"]?.ports[0].allowed == [network])
+    }
+
     @Test func targetsEndAt65535() throws {
         var state = MeshState()
         #expect(throws: InputError.self) {

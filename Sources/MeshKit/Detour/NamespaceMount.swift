@@ -81,11 +81,19 @@ struct NamespaceMount: Sendable {
     /// Makes the directory a mount that is shared, so that copies of the mount namespace see what is mounted in it,
     /// and let go of what is unmounted. Under the lock that `ip netns` takes for the same: two at a time, and each
     /// mounts the other's anew.
+    ///
+    /// Anybody can open the directory and hold that lock for ever. So it is waited for only where there is something to do,
+    /// and for longer than anybody needs who does the same.
     private static func shareDirectory() throws(Errno) {
+        if CNetlink_share(directory.string) == 0 { return }
         let lock = open(directory.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard lock >= 0 else { throw Errno(rawValue: errno) }
         defer { close(lock) }
-        guard flock(lock, LOCK_EX) == 0 else { throw Errno(rawValue: errno) }
+        let end = ContinuousClock.now + .seconds(3)
+        while flock(lock, LOCK_EX | LOCK_NB) != 0, ContinuousClock.now < end {
+            guard errno == EWOULDBLOCK || errno == EINTR else { throw Errno(rawValue: errno) }
+            usleep(10000)
+        }
         if CNetlink_share(directory.string) == 0 { return }
         guard errno == EINVAL, CNetlink_bind(directory.string, directory.string) == 0,
             CNetlink_share(directory.string) == 0

@@ -40,12 +40,22 @@ package struct Bridges: Sendable {
     private func ask<Value: Sendable>(
         _ operation: String, _ body: @escaping @Sendable (inout RouteSocket) throws(Errno) -> Value
     ) async throws -> Value {
-        let namespace = try namespace.open()
-        return try await DetachedThread.run(in: namespace) { () throws(DetourError) in
-            try DetourError.attempt(operation) { () throws(Errno) in
-                var socket = try RouteSocket()
-                return try body(&socket)
+        do {
+            return try await DetachedThread.run(in: try namespace.open()) { () throws(BridgeError) in
+                var socket: RouteSocket
+                do throws(Errno) {
+                    socket = try RouteSocket()
+                } catch {
+                    throw BridgeError(operation: operation, errno: error)
+                }
+                do throws(Errno) {
+                    return try body(&socket)
+                } catch {
+                    throw BridgeError(operation: operation, errno: error, message: socket.refusal?.message)
+                }
             }
+        } catch let error as Errno {
+            throw BridgeError(operation: operation, errno: error)
         }
     }
 }

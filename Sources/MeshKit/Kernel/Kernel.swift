@@ -1,6 +1,7 @@
 import Conntrack
 import IPVSKit
 import RuleKit
+import SystemPackage
 
 /// The parts of a node's kernel that the mesh reads and changes: those of the namespace of the process.
 struct Kernel: Sendable {
@@ -10,10 +11,14 @@ struct Kernel: Sendable {
     let detour = DetourLinks()
     let conntrack: Conntrack
     /// One of each for as long as this lives: what a backend has read it need not read again to write.
-    private let backends = Dictionary(uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend()) })
+    private let backends: [RuleTool: any RuleBackend]
+    /// A folder for what the tools find out of themselves.
+    private let cache: FilePath
 
-    init(ipvs: IPVS) throws {
+    init(ipvs: IPVS, cache: FilePath) throws {
         self.ipvs = ipvs
+        self.cache = cache
+        backends = Dictionary(uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend(cache: cache)) })
         conntrack = try Conntrack()
     }
 
@@ -21,7 +26,7 @@ struct Kernel: Sendable {
     func backend(_ place: RulePlace) throws -> any RuleBackend {
         switch place.namespace {
         case .balancer: backends[place.tool]!
-        case .detour: place.tool.backend(in: try detour.namespace())
+        case .detour: place.tool.backend(in: try detour.namespace(), cache: cache)
         }
     }
 }

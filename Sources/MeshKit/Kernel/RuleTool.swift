@@ -1,5 +1,6 @@
 public import IPVSKit
 public import RuleKit
+public import SystemPackage
 
 /// What carries rules into the kernel.
 public enum RuleTool: String, Sendable, Hashable, Codable, CaseIterable {
@@ -9,9 +10,11 @@ public enum RuleTool: String, Sendable, Hashable, Codable, CaseIterable {
     case iptables
 
     /// The tool in a namespace.
-    public func backend(in namespace: NetworkNamespace = .current) -> any RuleBackend {
+    ///
+    /// - Parameter cache: a folder for what the tool finds out of itself; nil to keep it in memory alone.
+    public func backend(in namespace: NetworkNamespace = .current, cache: FilePath? = nil) -> any RuleBackend {
         switch self {
-        case .nftables: NFTablesBackend(in: namespace)
+        case .nftables: NFTablesBackend(in: namespace, cache: cache)
         case .iptables: IPTablesBackend(in: namespace)
         }
     }

@@ -98,12 +98,15 @@ public struct FileStore: StateStore {
         }
     }
 
-    /// Of the newest document. Keys are written in order, so that the first bytes say it: with thousands of ports the rest
-    /// takes as long to parse as all else that a command does. What somebody has written otherwise is read as a whole.
+    /// Of the newest document. Keys are written in order, so that the first bytes say it, and the last ones that it is
+    /// whole: with thousands of ports the rest takes as long to parse as all else that a command does. What somebody has
+    /// written otherwise is read as a whole.
     private func newestGeneration() throws(StoreError) -> UInt64 {
-        let head = try? FileDescriptor.open(file, .readOnly, options: .closeOnExec).closeAfter(reading: 64)
-        let text = String(decoding: head ?? [], as: UTF8.self)
-        if let number = text.prefixMatch(of: /\{\s*"generation"\s*:\s*([0-9]+),/).flatMap({ UInt64($0.1) }) {
+        if let (head, tail) = try? FileDescriptor.open(file, .readOnly, options: .closeOnExec).closeAfterReadingEnds(),
+            // Of our documents, only the outermost brace begins a line.
+            tail.hasSuffix("\n}\n"),
+            let number = head.prefixMatch(of: /\{\s*"generation"\s*:\s*([0-9]+),/).flatMap({ UInt64($0.1) })
+        {
             return number
         }
         return try load().generation
@@ -144,11 +147,12 @@ public struct FileStore: StateStore {
                 _ = try new.writeAll(text)
                 try sync(new)
             }
-            guard rename(temporaryFile.string, file.string) == 0 else { throw Errno(rawValue: errno) }
+            let renamed = temporaryFile.withPlatformString { from in file.withPlatformString { rename(from, $0) } }
+            guard renamed == 0 else { throw Errno(rawValue: errno) }
             let folder = try FileDescriptor.open(directory, .readOnly, options: [.directory, .closeOnExec])
             try folder.closeAfter { try sync(folder) }
         } catch {
-            unlink(temporaryFile.string)
+            _ = temporaryFile.withPlatformString { unlink($0) }
             throw inaccessible("write", file, error)
         }
     }
@@ -160,17 +164,24 @@ public struct FileStore: StateStore {
     func inaccessible(_ verb: String, _ path: FilePath, _ error: any Error) -> StoreError {
         let code: StoreError.Code =
             [Errno.permissionDenied, .notPermitted].contains(error as? Errno) ? .notPermitted : .inaccessible
-        return StoreError(code: code, description: "cannot \(verb) \(path): \(error)")
+        let hint = code == .notPermitted ? "; run it as root, with sudo" : ""
+        return StoreError(code: code, description: "cannot \(verb) \(path): \(error)\(hint)")
     }
 }
 
 extension FileDescriptor {
-    /// At most so many bytes from the beginning; closed after that.
-    fileprivate func closeAfter(reading count: Int) throws -> [UInt8] {
+    /// The first bytes and the last, as text; closed after that.
+    fileprivate func closeAfterReadingEnds() throws -> (head: String, tail: String) {
         try closeAfter {
-            try [UInt8](unsafeUninitializedCapacity: count) { buffer, read in
-                read = try self.read(into: UnsafeMutableRawBufferPointer(buffer))
-            }
+            let length = try seek(offset: 0, from: .end)
+            return (try text(from: 0, count: 64), try text(from: max(0, length - 3), count: 3))
         }
+    }
+
+    private func text(from offset: Int64, count: Int) throws -> String {
+        let bytes = try [UInt8](unsafeUninitializedCapacity: count) { buffer, read in
+            read = try self.read(fromAbsoluteOffset: offset, into: UnsafeMutableRawBufferPointer(buffer))
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 }

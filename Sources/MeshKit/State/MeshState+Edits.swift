@@ -26,6 +26,9 @@ extension MeshState {
         {
             throw InputError("\(listening) is of another family than \(allowed[0]): nobody could reach it")
         }
+        for network in options.allowed ?? [] {
+            if let fault = network.faultForClients { throw InputError("\(network) \(fault)") }
+        }
         if let fault = options.scheduler?.unsuitability { throw InputError(fault) }
         if let (owner, port) = publisher(where: { $0.listening.overlaps(listening) }),
             owner != name || port.listening != listening
@@ -134,7 +137,9 @@ extension MeshState {
                 "is the loopback address, which is answered where a port is published for all addresses"
             } else if address.isUnspecified {
                 "stands for all addresses: leave it out"
-            } else if address.isMulticast || address.isReserved || address.isIPv4Mapped {
+            } else if let ipv4 = address.writtenAsIPv6 {
+                "is an IPv4 address written as IPv6: write it as \(ipv4)"
+            } else if address.isMulticast || address.isReserved {
                 "is no address of a node"
             } else if address.family == .ipv6, address.isLinkLocal {
                 "is of one link only, which a port cannot say"
@@ -155,8 +160,8 @@ extension MeshState {
                 "is a multicast address: a task has an address of its own"
             } else if address.isReserved {
                 "is reserved or the broadcast address: a task has an address of its own"
-            } else if address.isIPv4Mapped {
-                "is an IPv4 address written as IPv6: write it as IPv4"
+            } else if let ipv4 = address.writtenAsIPv6 {
+                "is an IPv4 address written as IPv6: write it as \(ipv4)"
             } else if address.family == .ipv6, address.isLinkLocal {
                 "is link-local, and says nothing without its link: add a global or unique local address of the task"
             } else {

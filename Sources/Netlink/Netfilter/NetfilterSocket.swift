@@ -16,6 +16,8 @@ package struct NetfilterSocket: ~Copyable {
         /// The place of the message in the batch; nil where it was the batch as a whole.
         package var index: Int?
         package var errno: Errno
+        /// The kernel's own words, where it has some.
+        package var message: String?
     }
 
     private let descriptor: CInt
@@ -29,6 +31,7 @@ package struct NetfilterSocket: ~Copyable {
         guard descriptor >= 0 else { throw Errno(rawValue: errno) }
         buffer = .allocate(byteCount: 64 * 1024, alignment: 8)
         setBuffer(SO_RCVBUFFORCE, to: 1 << 20)
+        Acknowledgement.request(on: descriptor)
     }
 
     deinit {
@@ -70,20 +73,40 @@ package struct NetfilterSocket: ~Copyable {
         while let datagram = try receive(waiting: false) {
             Self.forEachMessage(in: datagram) { header, payload in
                 // The end of the batch has the number behind the last.
-                guard header.type == ControlMessage.error, payload.count >= 4,
+                guard header.type == ControlMessage.error, let answer = Acknowledgement(header, payload),
                     (numbers.lowerBound...numbers.upperBound + 1).contains(header.sequence)
                 else { return }
-                let code = payload.loadUnaligned(as: Int32.self)
                 isComplete = isComplete || header.sequence == numbers.upperBound
-                guard code != 0, refusal == nil else { return }
+                guard let errno = answer.errno, refusal == nil else { return }
                 // The first message is the batch's beginning, which is refused where the whole is.
                 let isOne = header.sequence > numbers.lowerBound && header.sequence <= numbers.upperBound
                 refusal = Refusal(
-                    index: isOne ? Int(header.sequence - numbers.lowerBound) - 1 : nil, errno: Errno(rawValue: -code))
+                    index: isOne ? Int(header.sequence - numbers.lowerBound) - 1 : nil, errno: errno,
+                    message: answer.message)
             }
         }
         guard isComplete || refusal != nil else { throw .ioError }
         return refusal
+    }
+
+    /// Asks one question whose answer is of no interest but for whether there is one.
+    package mutating func ask(_ type: UInt16, family: UInt8) throws(Errno) {
+        let number = sequence
+        sequence += 1
+        var request = MessageWriter(capacity: 64)
+        request.empty(family: 0, sequence: number)
+        request.netfilterMessage(type, family: family)
+        request.acknowledgeLast()
+        try send(request)
+        var answer: Acknowledgement?
+        while answer == nil, let datagram = try receive(waiting: false) {
+            Self.forEachMessage(in: datagram) { header, payload in
+                guard header.sequence == number, header.type == ControlMessage.error else { return }
+                answer = Acknowledgement(header, payload)
+            }
+        }
+        guard let answer else { throw .ioError }
+        if let errno = answer.errno { throw errno }
     }
 
     /// Asks one question that is answered by many messages. All of them are taken, also where they are of no use any

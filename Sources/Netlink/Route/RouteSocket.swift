@@ -13,6 +13,8 @@ package import SystemPackage
 package struct RouteSocket: ~Copyable {
     private let descriptor: CInt
     private var sequence: UInt32 = 0
+    /// What the kernel said to the last request that it refused, its words among it.
+    package private(set) var refusal: Acknowledgement?
 
     package init() throws(Errno) {
         descriptor = socket(AF_NETLINK, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), CInt(NETLINK_ROUTE))
@@ -26,6 +28,7 @@ package struct RouteSocket: ~Copyable {
             close(descriptor)
             throw error
         }
+        Acknowledgement.request(on: descriptor)
     }
 
     deinit { close(descriptor) }
@@ -50,16 +53,13 @@ package struct RouteSocket: ~Copyable {
         guard send(descriptor, request.baseAddress, request.count, 0) == request.count else {
             throw Errno(rawValue: errno)
         }
-        let result = withUnsafeTemporaryAllocation(byteCount: 32768, alignment: 4) { buffer in
-            Result { () throws(Errno) in
-                while try !receive(into: buffer, answer) {}
-            }
-        }
-        try result.get()
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32768, alignment: 4)
+        defer { buffer.deallocate() }
+        while try !receive(into: buffer, answer) {}
     }
 
     /// One datagram. True where it holds the end of the answer.
-    private func receive(
+    private mutating func receive(
         into buffer: UnsafeMutableRawBufferPointer, _ answer: (UnsafeRawBufferPointer) -> Void
     ) throws(Errno) -> Bool {
         let count: Int
@@ -79,9 +79,11 @@ package struct RouteSocket: ~Copyable {
                 answer(payload)
                 continue
             }
-            guard payload.count >= 4 else { throw .badMessage }
-            let error = payload.loadUnaligned(as: Int32.self)
-            guard error == 0 else { throw Errno(rawValue: -error) }
+            guard let answer = Acknowledgement(header, payload) else { throw .badMessage }
+            if let errno = answer.errno {
+                refusal = answer
+                throw errno
+            }
             return true
         }
         return false

@@ -138,22 +138,16 @@ struct IPSetLibrary {
     }
 
     private static func refusal(_ reason: String, _ operation: String) -> RuleError {
-        if reason.contains("Operation not permitted") {
-            return RuleError(
-                code: .notPermitted, operation: operation, reason: reason,
-                hint: "it takes CAP_NET_ADMIN: run it as root")
-        }
-        let missing = [
-            "Cannot open session", "Kernel support protocol", "Kernel and userspace incompatible",
-            "type not supported", "Invalid argument",
-        ]
-        if missing.contains(where: reason.contains) {
-            return RuleError(
-                code: .kernelLacksSupport, operation: operation, reason: reason,
-                hint: "the kernel needs ipset (modules ip_set, ip_set_bitmap_port, ip_set_hash_ip, "
+        let code = ToolMessages.code(of: reason, from: .libipset)
+        let hint: String? =
+            switch code {
+            case .notPermitted: "it takes CAP_NET_ADMIN: run it as root"
+            case .kernelLacksSupport:
+                "the kernel needs ipset (modules ip_set, ip_set_bitmap_port, ip_set_hash_ip, "
                     + "ip_set_hash_ipmark, ip_set_hash_ipport, ip_set_hash_ipportnet, ip_set_hash_netnet, "
-                    + "ip_set_hash_netport)")
-        }
-        return RuleError(code: .refused, operation: operation, reason: reason)
+                    + "ip_set_hash_netport)"
+            case .refused, .toolMissing: nil
+            }
+        return RuleError(code: code, operation: operation, reason: reason, hint: hint)
     }
 }

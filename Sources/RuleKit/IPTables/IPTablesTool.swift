@@ -22,7 +22,9 @@ struct IPTablesTool {
     func save() async throws(RuleError) -> SavedTables { SavedTables(try await text()) }
 
     func text() async throws(RuleError) -> String {
-        try await Self.run("\(name)\(variant.infix)-save", [], in: namespace, operation: "read the rules of \(name)")
+        try await Self.run(
+            "\(name)\(variant.infix)-save", [], in: namespace, messages: variant.messages,
+            operation: "read the rules of \(name)")
     }
 
     func restore(_ document: String) async throws(RuleError) {
@@ -30,11 +32,13 @@ struct IPTablesTool {
         // Another program may hold the lock of legacy iptables: wait, but not for ever.
         _ = try await Self.run(
             "\(name)\(variant.infix)-restore", ["--noflush", "--wait", "10"], input: document, in: namespace,
-            operation: "write the rules of \(name)")
+            messages: variant.messages, operation: "write the rules of \(name)")
     }
 
+    /// - Parameter messages: whose messages the program prints.
     static func run(
-        _ program: String, _ arguments: [String], input: String = "", in namespace: NamespaceHandle?, operation: String
+        _ program: String, _ arguments: [String], input: String = "", in namespace: NamespaceHandle?,
+        messages: ToolMessages.Tool = .iptablesNFT, operation: String
     ) async throws(RuleError) -> String {
         var command = [program] + arguments
         if let namespace {
@@ -46,7 +50,8 @@ struct IPTablesTool {
         let error: String
         do {
             let result = try await Subprocess.run(
-                .name(command[0]), arguments: Arguments(Array(command.dropFirst())), input: .string(input),
+                .name(command[0]), arguments: Arguments(Array(command.dropFirst())),
+                environment: .inherit.updating(["LC_ALL": "C"]), input: .string(input),
                 output: .string(limit: 64 << 20), error: .string(limit: 1 << 20))
             status = result.terminationStatus
             output = result.standardOutput
@@ -58,8 +63,8 @@ struct IPTablesTool {
         }
         withExtendedLifetime(namespace) {}
         guard status.isSuccess else {
-            if error.hasPrefix("nsenter: failed to execute") { throw missing(program, operation) }
-            throw refusal(program, error, input: input, operation: operation)
+            if ToolMessages.code(of: error, from: .nsenter) == .toolMissing { throw missing(program, operation) }
+            throw refusal(program, error, messages, input: input, operation: operation)
         }
         return output
     }
@@ -71,29 +76,25 @@ struct IPTablesTool {
             hint: "install the package \(package), and see that PATH holds /usr/sbin")
     }
 
-    static func refusal(_ program: String, _ error: String, input: String, operation: String) -> RuleError {
+    static func refusal(
+        _ program: String, _ error: String, _ messages: ToolMessages.Tool, input: String, operation: String
+    ) -> RuleError {
         // The nft variant warns before it fails; what counts comes last.
         let lines = error.split(separator: "\n").map(String.init)
             .filter { !$0.hasPrefix("Try `") && !$0.hasPrefix("Error occurred") && !$0.hasPrefix("Perhaps") }
         let reason =
             (lines.isEmpty ? "\(program) failed without a word" : lines.joined(separator: " "))
             + (place(error, in: input).map { " (\($0))" } ?? "")
-        if error.contains("Permission denied") || error.contains("Operation not permitted") {
-            return RuleError(
-                code: .notPermitted, operation: operation, reason: reason,
-                hint: "it takes CAP_NET_ADMIN and CAP_NET_RAW: run it as root")
-        }
-        let missing = [
-            "does not exist", "No chain/target/match", "missing kernel module", "No such file or directory",
-            "Could not fetch rule set generation id", "not supported", "Operation not supported",
-        ]
-        if missing.contains(where: error.contains) || tableMessages.contains(where: error.contains) {
-            return RuleError(
-                code: .kernelLacksSupport, operation: operation, reason: reason,
-                hint: "the kernel needs iptables with conntrack, nat and the matches addrtype, set and ipvs "
-                    + "(modules xt_addrtype, xt_set, xt_ipvs, xt_conntrack, xt_MASQUERADE)")
-        }
-        return RuleError(code: .refused, operation: operation, reason: reason)
+        let code = ToolMessages.code(of: error, from: messages)
+        let hint: String? =
+            switch code {
+            case .notPermitted: "it takes CAP_NET_ADMIN and CAP_NET_RAW: run it as root"
+            case .kernelLacksSupport:
+                "the kernel needs iptables with conntrack, nat and the matches addrtype, set and ipvs "
+                    + "(modules xt_addrtype, xt_set, xt_ipvs, xt_conntrack, xt_MASQUERADE)"
+            case .refused, .toolMissing: nil
+            }
+        return RuleError(code: code, operation: operation, reason: reason, hint: hint)
     }
 
     /// What stands in the line that a program says it stumbled at: `line 7 failed`, `line: 7`.
@@ -105,15 +106,20 @@ struct IPTablesTool {
         return lines[number - 1] == "COMMIT" ? table : "\(table): \(lines[number - 1])"
     }
 
-    private static let tableMessages = [
-        // legacy
-        "initialize iptables table", "initialize ip6tables table", "unable to initialize table",
-        // nft
-        "Could not fetch rule set generation id", "TABLE_ADD failed", "CHAIN_ADD failed",
-    ]
-
     /// Whether the kernel lacks the tables themselves, not just what a rule takes: then the other variant may work.
     static func lacksTables(_ error: RuleError) -> Bool {
-        error.code == .kernelLacksSupport && tableMessages.contains(where: error.reason.contains)
+        error.code == .kernelLacksSupport
+            && [.iptablesLegacy, .iptablesNFT].contains {
+                ToolMessages.saysThatThereAreNoTables(error.reason, from: $0)
+            }
+    }
+}
+
+extension IPTablesVariant {
+    fileprivate var messages: ToolMessages.Tool {
+        switch kind {
+        case .legacy: .iptablesLegacy
+        case .nft: .iptablesNFT
+        }
     }
 }

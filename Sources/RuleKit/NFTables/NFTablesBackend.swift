@@ -1,6 +1,7 @@
 import CNFTables
 public import IPVSKit
 import Netlink
+public import SystemPackage
 
 /// Rules by nftables, in a table of our own, without starting a program.
 ///
@@ -11,14 +12,27 @@ public struct NFTablesBackend: RuleBackend {
     public var name: String { "nftables" }
 
     private let namespace: NetworkNamespace
+    private let wordings: NFTablesWordings
 
     /// For a namespace, by default that of the process.
-    public init(in namespace: NetworkNamespace = .current) { self.namespace = namespace }
+    ///
+    /// - Parameter cache: a folder for what is found out of this version of nftables, so that it need not be found out
+    ///   again; nil to keep it in memory alone.
+    public init(in namespace: NetworkNamespace = .current, cache: FilePath? = nil) {
+        self.namespace = namespace
+        wordings = NFTablesWordings(cache: cache)
+    }
 
-    /// Whether the kernel takes the rules: it is asked to check them, and nothing is changed.
+    /// Whether the kernel takes the rules: it is asked to check them, and nothing is changed. False only where it lacks
+    /// what they take; where it cannot be asked, whoever uses the rules is told why.
     public func isSupported(_ role: RuleRole = .balancer(detour: nil)) async -> Bool {
         let text = NFTablesSkeleton(role).text
-        return (try? await run("check the rules") { () throws(RuleError) in try NFTablesLibrary.check(text) }) != nil
+        do {
+            try await run("check the rules") { () throws(RuleError) in try NFTablesLibrary.check(text) }
+            return true
+        } catch {
+            return error.code != .kernelLacksSupport
+        }
     }
 
     /// What is in the kernel of what is ours.
@@ -109,12 +123,8 @@ public struct NFTablesBackend: RuleBackend {
     private func faults(of listing: NFTablesListing, _ role: RuleRole) async throws(RuleError) -> [RuleFault] {
         let text = NFTablesSkeleton(role).text
         let faults = listing.faults(against: NFTablesListing(text))
-        guard !faults.isEmpty, let scratch = try? await NamespaceHandle.scratch() else { return faults }
-        let same = try? await DetachedThread.run(in: scratch) { () throws(RuleError) in
-            _ = try NFTablesLibrary.run(text, operation: "load the rules in a scratch namespace")
-            return try NFTablesLibrary.listing()
-        }
-        return (same ?? nil).map { listing.faults(against: $0) } ?? faults
+        guard !faults.isEmpty, let same = await wordings.listing(of: text) else { return faults }
+        return listing.faults(against: same)
     }
 
     /// On a thread in the namespace: libnftables and netfilter sockets block, and belong to the one they are made in.

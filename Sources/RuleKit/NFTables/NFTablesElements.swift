@@ -98,7 +98,8 @@ struct NFTablesElements: ~Copyable {
             }
         } catch {
             let subject = error.index.flatMap { $0 < subjects.count ? subjects[$0] : nil } ?? "write the elements"
-            throw Self.refusal(error.errno, operation: "\(subject) of nft table \(OwnRules.table)")
+            throw Self.refusal(
+                error.errno, message: error.message, operation: "\(subject) of nft table \(OwnRules.table)")
         }
     }
 
@@ -147,15 +148,17 @@ struct NFTablesElements: ~Copyable {
         subsystem << 8 | UInt16(truncatingIfNeeded: message.rawValue)
     }
 
-    private static func refusal(_ errno: Errno, operation: String) -> RuleError {
-        switch errno {
+    /// - Parameter message: the kernel's own words, where it has some (`NLMSGERR_ATTR_MSG`).
+    private static func refusal(_ errno: Errno, message: String? = nil, operation: String) -> RuleError {
+        let reason = "\(errno)" + (message.map { " (\($0))" } ?? "")
+        return switch errno {
         case .notPermitted, .permissionDenied:
             RuleError(
-                code: .notPermitted, operation: operation, reason: "\(errno)",
+                code: .notPermitted, operation: operation, reason: reason,
                 hint: "it takes CAP_NET_ADMIN: run it as root")
         case .notSupportedOnSocket, .protocolNotSupported, .addressFamilyNotSupported:
-            RuleError(code: .kernelLacksSupport, operation: operation, reason: "\(errno)")
-        default: RuleError(code: .refused, operation: operation, reason: "\(errno)")
+            RuleError(code: .kernelLacksSupport, operation: operation, reason: reason)
+        default: RuleError(code: .refused, operation: operation, reason: reason)
         }
     }
 }

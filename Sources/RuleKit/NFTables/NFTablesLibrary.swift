@@ -1,5 +1,11 @@
 import CNFTables
 import IPVSKit
+import Netlink
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// libnftables, for what is written once: tables, chains, rules, sets. It reads much before it writes, other tables' sets
 /// among it, so elements go another way (``NFTablesElements``).
@@ -23,6 +29,12 @@ enum NFTablesLibrary {
         let result = CNFTables_run(commands, isCheck, asJSON)
         defer { CNFTables_free(result) }
         if result.succeeded { return String(cString: result.output) }
+        if result.error_number != 0 {
+            throw RuleError(
+                code: result.error_number == EPROTONOSUPPORT ? .kernelLacksSupport : .refused, operation: operation,
+                reason: "\(String(cString: result.error)): \(Errno(rawValue: result.error_number))",
+                hint: result.error_number == EPROTONOSUPPORT ? kernelHint : nil)
+        }
         throw refusal(String(cString: result.error), operation: operation)
     }
 
@@ -46,24 +58,30 @@ enum NFTablesLibrary {
         }
         let place = lines.count > 1 && !lines[1].contains("Error: ") ? " (\(lines[1]))" : ""
         let reason = lines.first.map { ($0.split(separator: "Error: ").last.map(String.init) ?? $0) + place }
-        // An expression whose module is missing is "no such file". Of what our own commands name, nothing can be.
-        let lacking = [
-            "Operation not supported", "Protocol not supported", "Address family not supported",
-            "No such file or directory",
-        ]
-        let (code, hint): (RuleError.Code, String?) =
-            if text.contains("Operation not permitted") {
-                (.notPermitted, "it takes CAP_NET_ADMIN: run it as root")
-            } else if lacking.contains(where: text.contains) {
-                (
-                    .kernelLacksSupport,
-                    "the kernel needs nf_tables with the family inet (modules nf_tables, nft_ct, nft_nat, nft_masq, "
-                        + "nft_fib_inet), or say --rules iptables"
-                )
-            } else {
-                (.refused, nil)
+        let code = isWithoutTables ? .kernelLacksSupport : ToolMessages.code(of: text, from: .libnftables)
+        let hint: String? =
+            switch code {
+            case .notPermitted: "it takes CAP_NET_ADMIN: run it as root"
+            case .kernelLacksSupport: kernelHint
+            case .refused, .toolMissing: nil
             }
         return RuleError(
             code: code, operation: operation, reason: reason ?? "libnftables gave no reason", hint: hint)
+    }
+
+    private static let kernelHint =
+        "the kernel needs nf_tables with the family inet (modules nf_tables, nft_ct, nft_nat, nft_masq, nft_fib_inet), or "
+        + "say --rules iptables"
+
+    /// Whether the kernel has no nf_tables, and cannot load it: it is asked for the number of its ruleset, which it has
+    /// whatever it holds. The library says of that what it happens to stumble at.
+    private static var isWithoutTables: Bool {
+        do throws(Errno) {
+            var socket = try NetfilterSocket()
+            try socket.ask(10 << 8 | UInt16(truncatingIfNeeded: NFT_MSG_GETGEN.rawValue), family: 0)
+            return false
+        } catch {
+            return error == .invalidArgument || error == .protocolNotSupported
+        }
     }
 }

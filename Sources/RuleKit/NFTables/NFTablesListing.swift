@@ -1,5 +1,5 @@
 /// Our table as `nft` lists it, block by block; counters left out, which are elements.
-struct NFTablesListing: Equatable {
+struct NFTablesListing: Equatable, Codable {
     /// The lines of a chain, a set or a map, by its heading: `chain prerouting`.
     private(set) var blocks: [String: [String]] = [:]
 

@@ -5,10 +5,6 @@ import MeshKit
 import RuleKit
 import SystemPackage
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// What every command takes.
 struct GlobalOptions: ParsableArguments {
     enum Rules: String, ExpressibleByArgument, CaseIterable {
@@ -40,24 +36,27 @@ struct GlobalOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Say on standard error what is done.")
     var verbose = false
 
-    var store: FileStore {
-        let directory = stateDirectory ?? getenv("MESHCTL_STATE_DIR").map { String(cString: $0) } ?? ""
-        return FileStore(directory: FilePath(directory.isEmpty ? "/var/lib/meshctl" : directory))
+    /// - Throws: `ValidationError` where the folder has no name that can be used.
+    func store() throws -> FileStore {
+        // An empty one is a variable of a script's that was not set, and no wish for the default.
+        guard stateDirectory != "" else { throw ValidationError("--state-dir is empty: write a folder.") }
+        let directory = try stateDirectory ?? ProcessText.environment("MESHCTL_STATE_DIR") ?? "/var/lib/meshctl"
+        return FileStore(directory: FilePath(directory))
     }
 
     /// The mesh of the network namespace that the command runs in.
     func mesh() throws -> Mesh {
+        let (store, rules) = (try store(), try chosenRules())
         try NotPermitted.check()
-        var logger = Logger(label: "meshctl") { _ in StreamLogHandler.standardError(label: "meshctl") }
-        logger.logLevel = verbose ? .debug : .error
+        let logger = Logger(label: "meshctl") { _ in StandardErrorLog(logLevel: verbose ? .debug : .error) }
         return try Mesh(
-            store: store, ipvs: try IPVS(logger: logger), tool: try chosenRules().tool,
+            store: store, ipvs: try IPVS(logger: logger), tool: rules.tool,
             onWait: { StandardError.write("waiting for another meshctl on the same state to finish") })
     }
 
     private func chosenRules() throws -> Rules {
         if let rules { return rules }
-        guard let name = getenv("MESHCTL_RULES").map({ String(cString: $0) }), !name.isEmpty else { return .auto }
+        guard let name = try ProcessText.environment("MESHCTL_RULES") else { return .auto }
         guard let rules = Rules(rawValue: name) else {
             let names = Rules.allCases.map(\.rawValue).joined(separator: ", ")
             throw ValidationError("MESHCTL_RULES is \(name.debugDescription); it is one of \(names).")
@@ -65,12 +64,12 @@ struct GlobalOptions: ParsableArguments {
         return rules
     }
 
-    /// Changes what is asked for and the kernel with it, and gives what is asked for now.
-    func change(_ edit: @Sendable (inout MeshState, ObservedDatapath) async throws -> Void) async throws -> MeshState {
+    /// Changes what is asked for and the kernel with it.
+    func change(_ edit: @Sendable (inout MeshState, ObservedDatapath) async throws -> Void) async throws -> MeshChange {
         let change = try await mesh().change(edit)
         report(change.plan)
         change.sayRefusal()
-        return change.state
+        return change
     }
 
     func report(_ publication: Publication) {

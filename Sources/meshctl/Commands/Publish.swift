@@ -87,17 +87,19 @@ struct Publish: AsyncParsableCommand {
             case .mixed: "   client address kept for some tasks (see `meshctl task ls \(service)`)"
             case nil: ""
             }
-        print(
+        var lines = [
             "\(port.listening) -> \(service):\(PortBinding.text(of: port.targets))   "
-                + "\(counted(tasks.count, "task"))\(client)")
+                + "\(counted(tasks.count, "task"))\(client)"
+        ]
         if tasks.isEmpty {
-            print("next:  meshctl task add \(service) ADDRESS")
+            lines.append("next:  meshctl task add \(service) ADDRESS")
         } else if port.listening.transport == .tcp,
             let address = port.listening.address ?? NodeAddress.first(for: tasks.map(\.address.family))
         {
             let url = Destination.ID(address, port: port.listening.ports.lowerBound)
-            print("try:   curl http://\(url)/      see:  meshctl status")
+            lines.append("try:   curl http://\(url)/      see:  meshctl status")
         }
+        try StandardOutput.print(lines, afterChange: published.change.didChange)
     }
 }
 
@@ -121,7 +123,7 @@ struct Unpublish: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        _ = try await options.change { state, _ in try state.unpublish(port) }
-        print("\(port) is published no longer")
+        let change = try await options.change { state, _ in try state.unpublish(port) }
+        try StandardOutput.print(["\(port) is published no longer"], afterChange: change.didChange)
     }
 }

@@ -18,19 +18,13 @@ struct PlanCommand: AsyncParsableCommand {
     func run() async throws {
         let (plan, warnings) = try await options.mesh().planAndWarnings()
         for warning in warnings { StandardError.write("meshctl: \(warning)") }
-        switch format.format {
-        case .json: print(try JSONText.encode(PlanReport(plan, warnings)))
-        case .table where plan.isEmpty: print("Nothing to do: the kernel holds what it should.")
-        case .table:
-            for step in plan.steps { print("~ \(step)") }
-            print("\(counted(plan.steps.count, "change")).  Apply:  meshctl reconcile")
-        }
+        try format.print(PlanReport(plan, warnings))
         if !plan.isEmpty { throw ExitCode(ExitStatus.drift.rawValue) }
     }
 }
 
 /// `plan --format json`.
-private struct PlanReport: Encodable {
+private struct PlanReport: Display {
     struct Change: Encodable {
         var part: Plan.Step.Part
         var action: String
@@ -39,10 +33,17 @@ private struct PlanReport: Encodable {
 
     var changes: [Change]
     var warnings: [String]
+    let lines: [String]
+
+    private enum CodingKeys: String, CodingKey { case changes, warnings }
 
     init(_ plan: Plan, _ warnings: [String]) {
         self.warnings = warnings
         changes = plan.steps.map { Change(part: $0.part, action: $0.action, reasons: $0.reasons) }
+        lines =
+            plan.isEmpty
+            ? ["Nothing to do: the kernel holds what it should."]
+            : plan.steps.map { "~ \($0)" } + ["\(counted(plan.steps.count, "change")).  Apply:  meshctl reconcile"]
     }
 }
 
@@ -59,9 +60,11 @@ struct Reconcile: AsyncParsableCommand {
     func run() async throws {
         let change = try await options.mesh().reconcile()
         let plan = change.plan
-        for step in plan.steps { print("~ \(step)") }
         change.sayRefusal()
-        print(plan.isEmpty ? "Nothing to do: the kernel holds what it should." : "\(plan.steps.count) done.")
+        try StandardOutput.print(
+            plan.steps.map { "~ \($0)" }
+                + [plan.isEmpty ? "Nothing to do: the kernel holds what it should." : "\(plan.steps.count) done."],
+            afterChange: change.didChange)
     }
 }
 
@@ -82,6 +85,8 @@ struct Reset: AsyncParsableCommand {
         let plan = change.plan
         options.report(plan)
         change.sayRefusal()
-        print(plan.isEmpty ? "Nothing was up." : "All is down; \(plan.steps.count) changes taken back.")
+        try StandardOutput.print(
+            [plan.isEmpty ? "Nothing was up." : "All is down; \(plan.steps.count) changes taken back."],
+            afterChange: change.didChange)
     }
 }

@@ -18,7 +18,7 @@ struct ServiceCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            try format.print(ServiceReport(try options.store.load()))
+            try format.print(ServiceReport(try options.store().load()))
         }
     }
 
@@ -37,7 +37,7 @@ struct ServiceCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            try format.print(ServiceDetails(service, try options.store.load().service(service)))
+            try format.print(ServiceDetails(service, try options.store().load().service(service)))
         }
     }
 
@@ -55,8 +55,8 @@ struct ServiceCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            _ = try await options.change { state, _ in try state.removeService(service) }
-            print("\(service) is removed")
+            let change = try await options.change { state, _ in try state.removeService(service) }
+            try StandardOutput.print(["\(service) is removed"], afterChange: change.didChange)
         }
     }
 }

@@ -42,7 +42,9 @@ struct TaskCommand: AsyncParsableCommand {
             let added = try await options.mesh().addTask(task, service: service)
             options.report(added)
             let state = added.change.state
-            print("\(service): \(counted(state.services[service]?.tasks.count ?? 0, "task")), \(address) among them")
+            let count = state.services[service]?.tasks.count ?? 0
+            try StandardOutput.print(
+                ["\(service): \(counted(count, "task")), \(address) among them"], afterChange: added.change.didChange)
         }
     }
 
@@ -65,10 +67,12 @@ struct TaskCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let state = try await options.change { state, _ in
+            let change = try await options.change { state, _ in
                 try state.removeTask(address, service: service)
             }
-            print("\(service): \(counted(state.services[service]?.tasks.count ?? 0, "task")), \(address) no longer")
+            let count = change.state.services[service]?.tasks.count ?? 0
+            try StandardOutput.print(
+                ["\(service): \(counted(count, "task")), \(address) no longer"], afterChange: change.didChange)
         }
     }
 
@@ -87,7 +91,7 @@ struct TaskCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            try format.print(try TaskReport(try options.store.load(), service: service))
+            try format.print(try TaskReport(try options.store().load(), service: service))
         }
     }
 }

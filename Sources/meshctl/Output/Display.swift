@@ -1,13 +1,14 @@
 /// What a command prints: the same data for a person and for a program.
 protocol Display: Encodable {
-    var text: String { get }
+    /// For a person.
+    var lines: [String] { get }
 }
 
 extension FormatOptions {
     func print(_ display: some Display) throws {
         switch format {
-        case .table: Swift.print(display.text)
-        case .json: Swift.print(try JSONText.encode(display))
+        case .table: try StandardOutput.print(display.lines)
+        case .json: try StandardOutput.print(json: try JSONText.encode(display))
         }
     }
 }

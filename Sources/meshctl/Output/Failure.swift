@@ -31,11 +31,12 @@ struct Failure {
         case let error as RuleError: status = Self.status(error.code)
         case let error as ConntrackError: status = Self.status(error.code)
         case let error as DetourError: status = Self.status(error.code)
+        case let error as BridgeError: status = error.isPermission ? .notPermitted : .failed
         case let error as SysctlError: status = Self.status(error.errno)
         case let error as UndoError:
             status = Failure(error.reason)?.status ?? .failed
         case is NotPermitted: status = .notPermitted
-        case is CancellationError, is Errno: status = .failed
+        case is CancellationError, is Errno, is OutputError: status = .failed
         default: return nil
         }
     }
@@ -86,12 +87,5 @@ struct Failure {
         case .noSuchFileOrDirectory: .unavailable
         default: .failed
         }
-    }
-}
-
-/// For what is not data: errors and progress.
-enum StandardError {
-    static func write(_ line: String) {
-        _ = try? FileDescriptor.standardError.writeAll((line + "\n").utf8)
     }
 }

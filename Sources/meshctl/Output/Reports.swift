@@ -91,14 +91,14 @@ struct StatusReport: Display {
         .sorted { $0.published.listening < $1.published.listening }
     }
 
-    var text: String {
+    var lines: [String] {
         let note =
             drift == 0
             ? [] : ["", "The kernel is not as it should be: \(counted(drift, "change")).  See:  meshctl plan"]
         let lines =
             ports.isEmpty
-            ? ["Nothing is published.  Begin with:  meshctl publish PORT:TARGET SERVICE"] : [table.render()]
-        return (lines + note).joined(separator: "\n")
+            ? ["Nothing is published.  Begin with:  meshctl publish PORT:TARGET SERVICE"] : table.render()
+        return lines + note
     }
 
     private var table: TextTable {
@@ -148,7 +148,7 @@ struct TaskReport: Display {
             }
     }
 
-    var text: String {
+    var lines: [String] {
         TextTable(
             columns: [
                 .init(title: "SERVICE"), .init(title: "ADDRESS"), .init(title: "WEIGHT", isNumeric: true),
@@ -167,7 +167,7 @@ struct ServiceReport: Display {
         services = state.services.sorted { $0.key < $1.key }.map(ServiceDetails.init)
     }
 
-    var text: String {
+    var lines: [String] {
         TextTable(
             columns: [
                 .init(title: "SERVICE"), .init(title: "PORTS"), .init(title: "TASKS", isNumeric: true),
@@ -197,13 +197,13 @@ struct ServiceDetails: Display {
         tasks = service.tasks
     }
 
-    var text: String {
+    var lines: [String] {
         let ports = TextTable(
             columns: [.init(title: "PORT"), .init(title: "MARK")],
             rows: ports.map { [$0.description, $0.mark.description] })
         let tasks = TextTable(
             columns: [.init(title: "TASK"), .init(title: "WEIGHT", isNumeric: true), .init(title: "LOCAL")],
             rows: tasks.map { ["\($0.address)", "\($0.weight)", $0.isLocal ? "yes" : "no"] })
-        return "\(name), scheduler \(scheduler)\n\n\(ports.render())\n\n\(tasks.render())"
+        return ["\(name), scheduler \(scheduler)", ""] + ports.render() + [""] + tasks.render()
     }
 }

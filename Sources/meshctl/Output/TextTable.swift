@@ -8,8 +8,9 @@ struct TextTable {
     var columns: [Column]
     var rows: [[String]] = []
 
-    func render() -> String {
-        let lines = [columns.map(\.title)] + rows
+    func render() -> [String] {
+        // Before the columns are made as wide as what is shown.
+        let lines = [columns.map(\.title)] + rows.map { $0.map(\.printable) }
         let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in
             let cells = columns.indices.map { column in
@@ -18,6 +19,6 @@ struct TextTable {
             }
             let text = cells.joined(separator: "  ")
             return String(text.reversed().drop { $0 == " " }.reversed())
-        }.joined(separator: "\n")
+        }
     }
 }

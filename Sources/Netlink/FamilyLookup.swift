@@ -1,0 +1,59 @@
+import CNetlink
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Asks generic netlink's controller (`nlctrl`) for the id of a family, which makes the kernel load the module.
+///
+/// Not by libnl's `genl_ctrl_resolve`: whatever went wrong, that says that there is no such family.
+enum FamilyLookup {
+    /// No exchange has this number: they count from 1.
+    private static let sequence = UInt32.max
+
+    /// - Parameters:
+    ///   - send: hands a message to the kernel; nil, or why it was not taken.
+    ///   - receive: gives one datagram. The kernel answers before `send` returns, so there is nothing to wait for.
+    static func id(
+        of name: String, send: (UnsafeRawBufferPointer) -> Errno?,
+        receive: (UnsafeMutableRawBufferPointer) -> Result<Int, Errno>
+    ) -> Result<UInt16, NetlinkError> {
+        var writer = MessageWriter(capacity: 64)
+        writer.empty(family: UInt16(GENL_ID_CTRL), sequence: sequence)
+        writer.message(command: UInt8(CTRL_CMD_GETFAMILY), version: 1) {
+            $0.put(Int(CTRL_ATTR_FAMILY_NAME), string: name)
+        }
+        writer.acknowledgeLast()
+        if let error = send(writer.bytes) { return .failure(.socket(error)) }
+
+        // A family says all its commands.
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 8)
+        defer { buffer.deallocate() }
+        var id: UInt16?
+        while true {
+            let count: Int
+            switch receive(buffer) {
+            case .success(let received): count = received
+            case .failure(.resourceTemporarilyUnavailable): return .failure(.socket(.timedOut))
+            case .failure(let error): return .failure(.socket(error))
+            }
+            var rest = UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer)[..<count])
+            while let header = NetlinkHeader(rest) {
+                let payload = UnsafeRawBufferPointer(rebasing: rest[NetlinkHeader.size..<header.length])
+                rest = UnsafeRawBufferPointer(rebasing: rest[Swift.min(aligned(header.length), rest.count)...])
+                guard header.sequence == sequence else { continue }
+                guard header.type == ControlMessage.error else {
+                    id = id ?? GenericMessage(payload: payload)?.attributes.first(Int(CTRL_ATTR_FAMILY_ID))?.uint16
+                    continue
+                }
+                guard payload.count >= 4 else { return .failure(.socket(.badMessage)) }
+                let error = Errno(rawValue: -payload.loadUnaligned(as: Int32.self))
+                if error == .noSuchFileOrDirectory { return .failure(.familyNotFound(name)) }
+                guard error.rawValue == 0 else { return .failure(.refused(error)) }
+                guard let id, id >= ControlMessage.firstFamily else { return .failure(.socket(.badMessage)) }
+                return .success(id)
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import CNFTables
+import Netlink
+import SystemPackage
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// How this version of nftables lists rules of ours. Versions write the same rules otherwise; so ours are loaded into a
+/// namespace that nobody sees, and listed there.
+///
+/// To make a namespace and take it down costs more than all else that reading does, and what is listed is the same for as
+/// long as the library and the kernel are. So it is kept: in memory for the process, and in a folder for the next ones.
+struct NFTablesWordings: Sendable {
+    /// Nil for memory alone.
+    private let file: FilePath?
+
+    /// By our text.
+    private static let known = Locked<[String: NFTablesListing]>([:])
+    /// How many namespaces were made, by our text, for tests.
+    static let made = Locked<[String: Int]>([:])
+
+    init(cache: FilePath?) { file = cache?.appending("nft-wordings.json") }
+
+    /// Nil where it cannot be found out.
+    func listing(of text: String) async -> NFTablesListing? {
+        if let found = Self.known.withLock({ $0[text] }) { return found }
+        let listing: NFTablesListing
+        if let kept = kept()[text] {
+            listing = kept
+        } else {
+            guard let found = await Self.load(text) else { return nil }
+            listing = found
+            keep(listing, as: text)
+        }
+        Self.known.withLock { $0[text] = listing }
+        return listing
+    }
+
+    private static func load(_ text: String) async -> NFTablesListing? {
+        guard let scratch = try? await NamespaceHandle.scratch() else { return nil }
+        made.withLock { $0[text, default: 0] += 1 }
+        let listing = try? await DetachedThread.run(in: scratch) { () throws(RuleError) in
+            _ = try NFTablesLibrary.run(text, operation: "load the rules in a scratch namespace")
+            return try NFTablesLibrary.listing()
+        }
+        return listing ?? nil
+    }
+
+    /// As another process would begin.
+    static func forget(_ text: String) { known.withLock { $0[text] = nil } }
+
+    // MARK: The file
+
+    private struct Document: Codable {
+        var kernel: String
+        var library: String
+        var listings: [String: NFTablesListing]
+    }
+
+    /// What another version wrote, of the kernel or the library, says nothing of this one.
+    private func kept() -> [String: NFTablesListing] {
+        guard let file, let bytes = try? Self.contents(of: file),
+            let document = try? JSONDecoder().decode(Document.self, from: Data(bytes)),
+            document.kernel == Self.kernel, document.library == Self.library
+        else { return [:] }
+        return document.listings
+    }
+
+    /// Where it cannot be kept, it is found out again.
+    private func keep(_ listing: NFTablesListing, as text: String) {
+        guard let file, let library = Self.library else { return }
+        var listings = kept()
+        listings[text] = listing
+        let document = Document(kernel: Self.kernel, library: library, listings: listings)
+        let new = FilePath("\(file.string).\(getpid())")
+        guard let bytes = try? JSONEncoder().encode(document),
+            let descriptor = try? FileDescriptor.open(
+                new, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite])
+        else { return }
+        // Replaced as a whole: others may read it.
+        let isWritten = (try? descriptor.closeAfter { try descriptor.writeAll(bytes) }) != nil
+        if !isWritten || rename(new.string, file.string) != 0 { unlink(new.string) }
+    }
+
+    private static func contents(of file: FilePath) throws -> [UInt8] {
+        let descriptor = try FileDescriptor.open(file, .readOnly, options: .closeOnExec)
+        return try descriptor.closeAfter {
+            var bytes: [UInt8] = []
+            while true {
+                let part = try [UInt8](unsafeUninitializedCapacity: 64 * 1024) { buffer, count in
+                    count = try descriptor.read(into: UnsafeMutableRawBufferPointer(buffer))
+                }
+                if part.isEmpty { return bytes }
+                bytes += part
+            }
+        }
+    }
+
+    private static var kernel: String {
+        var system = utsname()
+        uname(&system)
+        return [withUnsafeBytes(of: system.release, text), withUnsafeBytes(of: system.version, text)]
+            .joined(separator: " ")
+    }
+
+    private static func text(_ bytes: UnsafeRawBufferPointer) -> String {
+        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+    }
+
+    /// The library's file and when it was written, since it does not tell its version.
+    private static var library: String? {
+        guard let path = CNFTables_library_path() else { return nil }
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return "\(String(cString: path)) \(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+    }
+}
