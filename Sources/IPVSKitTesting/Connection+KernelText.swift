@@ -16,8 +16,8 @@ extension Connection {
             case 1: "ICMP"
             case 58: "ICMPv6"
             default:
-                TransportProtocol(`protocol`.description) == nil
-                    ? "IP_\(`protocol`.rawValue)" : `protocol`.description.uppercased()
+                TransportProtocol.balanced.contains(`protocol`)
+                    ? `protocol`.description.uppercased() : "IP_\(`protocol`.rawValue)"
             }
         let key = persistenceKey.map { " \($0.engine) \($0.data)" } ?? ""
         let fields = [

@@ -34,6 +34,10 @@ enum ObservedTexts {
             SetElement("masquerade4", mark: 257, address: "10.0.0.2"),
             SetElement("published", mark: 256), SetElement("published", mark: 257), SetElement("restricted", mark: 257),
             SetElement("allowed4", mark: 257, prefix: "0.0.0.0/0"),
+            // answers4 { 10.0.0.2 . tcp . 80 }, answers6 { fd00::2 . tcp . 80 }, hairpin6 { fd00::2 . fd00::2 }
+            SetElement("answers4", transport: .tcp, ports: 80...80, address: "10.0.0.2"),
+            SetElement("answers6", transport: .tcp, ports: 80...80, address: "fd00::2"),
+            SetElement("hairpin6", prefix: "fd00::2"),
             SetElement("counters", mark: 256, value: .counter("tcp-1080")),
             SetElement("counters", mark: 257, value: .counter("udp-1000-1010-at-10.0.0.1")),
             SetElement("marks", transport: .tcp, ports: 1080...1080, value: .mark(256)),
@@ -70,6 +74,9 @@ enum ObservedTexts {
         """
         add mesh-task4 10.0.0.2
         add mesh-task6 fd00::2
+        add mesh-answer4 10.0.0.2,tcp:80
+        add mesh-answer6 fd00::2,tcp:80
+        add mesh-hairpin6 fd00::2,fd00::2
         add mesh-snat4 10.0.0.2,0x00000101
         add mesh-snat4 10.0.0.2,0x00000100
         add mesh-mark-tcp 1080 skbmark 0x100

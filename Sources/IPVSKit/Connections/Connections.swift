@@ -36,7 +36,8 @@ public struct Connections: AsyncSequence, Sendable {
     public func makeAsyncIterator() -> AsyncIterator {
         if let connections = ipvs.simulatedConnections {
             var text = connections()
-            let reader = ConnectionReader(report: ipvs.report) { () throws(IPVSError) in
+            let reader = ConnectionReader(report: ipvs.report) { [ipvs] () throws(IPVSError) in
+                _ = try ipvs.namespace(IPVS.connectionsOperation)
                 defer { text = [] }
                 return text
             }
