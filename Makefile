@@ -72,8 +72,9 @@ test-older: build-tests ## run in Linux 6.1, without nftables, the tests for whi
 
 test-docker: build-tests ## run the tests with a real dockerd, in user-mode Linux
 	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
-	scripts/lab --kernel uml --docker --timeout 600 --env MESHCTL_KERNEL_LANE=1 --env MESHCTL_DOCKER_LANE=1 --env CI \
-	    --env NO_COLOR --env MESHCTL_TEST_RULES=iptables -- \
+	[[ -t 1 ]] || export NO_COLOR=1
+	scripts/lab --kernel uml-6.12 --docker --timeout 600 --env MESHCTL_KERNEL_LANE=1 --env MESHCTL_DOCKER_LANE=1 \
+	    --env CI --env NO_COLOR --env MESHCTL_TEST_RULES=nftables,iptables -- \
 	    "$$tests" --testing-library swift-testing --filter KernelTests.DockerTests
 	echo 'test: published containers of a real dockerd are reached'
 

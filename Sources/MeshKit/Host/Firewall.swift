@@ -84,11 +84,15 @@ package struct Firewall: Sendable {
     }
 
     /// Whether what IPVS sends gets to a task: it leaves by OUTPUT and POSTROUTING.
+    ///
+    /// - Parameter interface: the name of the one that leads to the task.
     package func answer(
-        sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32? = nil
+        sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32? = nil,
+        by interface: String? = nil
     ) -> Answer? {
         answer(
-            PacketWay.sent(to: task, transport, ports: ports, mark: mark),
+            PacketWay.sent(
+                to: task, transport, ports: ports, mark: mark, by: interface.map(Packet.Interface.named) ?? .unknown),
             advice: { site, _ in
                 FirewallAdvice(rules: rules).lettingThrough(site, to: task, transport, ports)
             })
@@ -96,11 +100,17 @@ package struct Firewall: Sendable {
 
     /// Whether the replies of a task behind this node cross it: PREROUTING and FORWARD meet them.
     ///
-    /// - Parameter isLetThrough: whether our own rules do so at the head of iptables' filter FORWARD.
+    /// - Parameters:
+    ///   - interface: the name of the one that leads to the task.
+    ///   - hasClients: whether clients may be behind that interface, too.
+    ///   - isLetThrough: whether our own rules do so at the head of iptables' filter FORWARD.
     package func answer(
-        repliesOf task: IPAddress, _ transport: TransportProtocol, port: UInt16, isLetThrough: Bool = false
+        repliesOf task: IPAddress, _ transport: TransportProtocol, port: UInt16, by interface: String? = nil,
+        hasClients: Bool = true, isLetThrough: Bool = false
     ) -> Answer? {
-        let parts = PacketWay.replied(by: task, transport, port: port)
+        let way = interface.map(Packet.Interface.named) ?? .unknown
+        let clients = interface.flatMap { hasClients ? nil : Packet.Interface.other(than: $0) } ?? .unknown
+        let parts = PacketWay.replied(by: task, transport, port: port, (way, clients))
         return answer(parts) { base, table in
             isLetThrough && Self.isFilterForward(base, of: table)
         } advice: { site, part in

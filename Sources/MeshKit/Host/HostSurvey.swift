@@ -42,6 +42,12 @@ struct HostSurvey: Sendable {
     ///   - tool: what carries our rules: a chain of iptables' own lets replies through FORWARD, where nftables cannot
     ///     undo what another table drops.
     func warnings(_ port: PublishedPort, for tasks: [MeshTask], in datapath: Datapath, _ tool: RuleTool?) -> [String] {
+        warnings(port, for: tasks, by: rules.tables.isEmpty ? [:] : ways(to: tasks), in: datapath, tool)
+    }
+
+    private func warnings(
+        _ port: PublishedPort, for tasks: [MeshTask], by ways: [IPAddress: Way], in datapath: Datapath, _ tool: RuleTool?
+    ) -> [String] {
         let firewall = Firewall(rules)
         let listening = port.listening
         var warnings: [String] = []
@@ -67,14 +73,14 @@ struct HostSurvey: Sendable {
             firewall.answer(
                 publishing: listening.transport, ports: listening.ports, translated: translated, at: addresses,
                 families: families, mark: mark))
-        var concerned = 0
-        for task in tasks.map(\.address) where !node.isOwn(task) {
-            let lines = self.warnings(port, mark, for: task, firewall, tool)
-            if !lines.isEmpty { concerned += 1 }
-            if concerned <= Self.tasksNamed { warnings += lines }
-        }
-        if concerned > Self.tasksNamed {
-            warnings.append("the like holds for \(concerned - Self.tasksNamed) more tasks")
+        let concerned = tasks.map(\.address).filter { !node.isOwn($0) }
+            .map { self.warnings(port, mark, for: $0, by: ways[$0], firewall, tool) }.filter { !$0.isEmpty }
+        warnings += concerned.prefix(Self.tasksNamed).joined()
+        let others = concerned.dropFirst(Self.tasksNamed)
+        if !others.isEmpty {
+            warnings.append("the like holds for \(others.count) more task\(others.count == 1 ? "" : "s")")
+            // Each of them takes its own lines.
+            warnings += others.joined().filter(SurveyText.isAdvice)
         }
         if tasks.contains(where: { !node.isOwn($0.address) }) {
             warnings += SurveyText.lines(
@@ -86,19 +92,42 @@ struct HostSurvey: Sendable {
         return warnings
     }
 
-    /// So many tasks are named one by one: what keeps packets from one of a hundred mostly does so from all.
+    /// For so many tasks it is said what happens: what keeps packets from one of a hundred mostly does so from all.
     private static let tasksNamed = 3
 
+    /// How a task is reached.
+    private struct Way {
+        var interface: String
+        /// Whether other hosts may come by that interface, too.
+        var hasClients: Bool
+    }
+
+    private func ways(to tasks: [MeshTask]) -> [IPAddress: Way] {
+        // Other hosts are where the default route leads, and not on a bridge of containers.
+        let elsewhere = [AddressFamily.ipv4: settings.interface("192.0.2.1"), .ipv6: settings.interface("2001:db8::1")]
+        var ways: [IPAddress: Way] = [:]
+        for task in Set(tasks.map(\.address)) {
+            guard let interface = settings.interface(task) else { continue }
+            let outside = elsewhere[task.family] ?? nil
+            ways[task] = Way(
+                interface: interface,
+                hasClients: node.bridgePorts[interface] == nil && (outside == nil || outside == interface))
+        }
+        return ways
+    }
+
     private func warnings(
-        _ port: PublishedPort, _ mark: UInt32, for task: IPAddress, _ firewall: Firewall, _ tool: RuleTool?
+        _ port: PublishedPort, _ mark: UInt32, for task: IPAddress, by way: Way?, _ firewall: Firewall, _ tool: RuleTool?
     ) -> [String] {
         SurveyText.lines(
             "\(task) gets nothing of \(port.listening)", "packets for \(task)",
-            firewall.answer(sendingTo: task, port.listening.transport, ports: port.targets, mark: mark))
+            firewall.answer(
+                sendingTo: task, port.listening.transport, ports: port.targets, mark: mark, by: way?.interface))
             + SurveyText.lines(
                 "replies of \(task) do not come through", "replies of \(task)",
                 firewall.answer(
-                    repliesOf: task, port.listening.transport, port: port.target, isLetThrough: tool == .iptables))
+                    repliesOf: task, port.listening.transport, port: port.target, by: way?.interface,
+                    hasClients: way?.hasClients ?? true, isLetThrough: tool == .iptables))
     }
 
     /// What keeps packets from tasks, whatever the port.
@@ -115,9 +144,11 @@ struct HostSurvey: Sendable {
         let ports = services.flatMap { service in
             service.ports.sorted { $0.listening < $1.listening }.map { (port: $0, tasks: service.tasks) }
         }
-        var warnings = self.warnings(for: services.flatMap(\.tasks))
+        let tasks = services.flatMap(\.tasks)
+        let ways = rules.tables.isEmpty ? [:] : ways(to: tasks)
+        var warnings = self.warnings(for: tasks)
         for (port, tasks) in ports.prefix(Self.portsAsked) {
-            warnings += self.warnings(port, for: tasks, in: datapath, tool)
+            warnings += self.warnings(port, for: tasks, by: ways, in: datapath, tool)
         }
         if ports.count > Self.portsAsked, !rules.tables.isEmpty {
             warnings.append("did not look at what is in the way of \(ports.count - Self.portsAsked) more ports")

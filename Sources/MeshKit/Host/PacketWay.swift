@@ -77,14 +77,17 @@ enum PacketWay {
     }
 
     /// From IPVS to a task elsewhere: from where the node's own packets leave.
+    ///
+    /// - Parameter interface: the one that leads to the task.
     static func sent(
-        to task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32?
+        to task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32?,
+        by interface: Packet.Interface = .unknown
     ) -> [Part] {
         func part(_ hook: Packet.Hook, _ layer: RuleTable.Layer = .network) -> Part {
             Part(
                 packet: Packet(
                     hook: hook, family: task.family, transport: transport, destinations: [task], isForNode: false,
-                    state: .new, mark: mark),
+                    state: .new, mark: mark, output: layer == .bridge ? .unknown : interface),
                 layer: layer, ports: ports)
         }
         return [
@@ -95,9 +98,12 @@ enum PacketWay {
 
     /// From a task back to where IPVS knows it, and out to the client.
     ///
-    /// - Parameter port: of the task.
+    /// - Parameters:
+    ///   - port: of the task.
+    ///   - ways: the interface that leads to the task, and the one that leads to clients.
     static func replied(
-        by task: IPAddress, _ transport: TransportProtocol, port: UInt16
+        by task: IPAddress, _ transport: TransportProtocol, port: UInt16,
+        _ ways: (task: Packet.Interface, clients: Packet.Interface) = (.unknown, .unknown)
     ) -> [Part] {
         func part(
             _ hook: Packet.Hook, _ priorities: ClosedRange<Int> = everywhere, layer: RuleTable.Layer = .network,
@@ -108,7 +114,9 @@ enum PacketWay {
             return Part(
                 packet: Packet(
                     hook: hook, family: task.family, transport: transport, sourcePort: port, sources: [task],
-                    isForNode: isForNode, state: .reply, isTracked: isTracked),
+                    isForNode: isForNode, state: .reply, isTracked: isTracked,
+                    // A bridge's rules see its ports.
+                    input: layer == .bridge ? .unknown : ways.task, output: ways.clients),
                 layer: layer, priorities: priorities)
         }
         return [

@@ -38,5 +38,10 @@ enum SurveyText {
 
     private static func set(_ rule: HostRuleSite) -> String { rule.set.map { " (it depends on set \($0))" } ?? "" }
 
-    private static func advice(_ line: String) -> String { "  type:  \(line)" }
+    private static let adviceMark = "  type:  "
+
+    private static func advice(_ line: String) -> String { adviceMark + line }
+
+    /// Whether a line says what to type.
+    static func isAdvice(_ line: String) -> Bool { line.hasPrefix(adviceMark) }
 }

@@ -14,6 +14,8 @@ extension MeshHost {
                 !$0.contains("MESH-") && !$0.hasPrefix("#")
             }
         }
+        // The nft variant makes a table when it is first written to, and then it stays: without rules it is as none.
+        text = text.replacing(/\*[a-z]+\n(:[A-Z]+ ACCEPT \[\]\n)*COMMIT\n/, with: "")
         text += try await node.check(["ipset", "save"]).filteringLines { !$0.contains(" mesh-") }
         guard RuleTool.tested.contains(.nftables) else { return text }
         // Those of iptables were just shown by it.

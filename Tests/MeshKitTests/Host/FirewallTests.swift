@@ -252,6 +252,17 @@ import Testing
         #expect(answer?.advice == advice)
     }
 
+    /// Docker lets through what comes by its bridge and leaves by another interface, which is where other hosts are.
+    @Test func dockerLetsRepliesOfItsContainersThrough() {
+        let firewall = Firewall(HostRules(iptables: HostTexts.docker))
+        func verdict(by interface: String, hasClients: Bool) -> Firewall.Verdict? {
+            firewall.answer(repliesOf: "10.0.5.2", .tcp, port: 80, by: interface, hasClients: hasClients)?.verdict
+        }
+        #expect(verdict(by: "docker0", hasClients: false) == .accepted)
+        #expect(verdict(by: "docker0", hasClients: true) != .accepted)
+        #expect(verdict(by: "eth1", hasClients: false) != .accepted)
+    }
+
     @Test func firewalldLetsRepliesThrough() {
         let firewall = Firewall(HostRules(nft: HostTexts.firewalld))
         #expect(firewall.answer(repliesOf: "fd00:5::2", .udp, port: 53)?.verdict == .accepted)

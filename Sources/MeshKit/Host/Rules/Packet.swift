@@ -31,6 +31,14 @@ struct Packet: Sendable {
         case reply
     }
 
+    /// What is known of an interface.
+    enum Interface: Hashable, Sendable {
+        case unknown
+        case named(String)
+        /// Any but this one.
+        case other(than: String)
+    }
+
     var hook: Hook
     var family: AddressFamily
     var transport: TransportProtocol
@@ -46,6 +54,9 @@ struct Packet: Sendable {
     /// Whether conntrack has seen it yet.
     var isTracked = true
     var mark: UInt32?
+    /// The interfaces that it comes by and leaves by.
+    var input = Interface.unknown
+    var output = Interface.unknown
     /// Answers what is in the sets of the host's.
     var sets = SetAnswers.none
 }
@@ -54,16 +65,24 @@ extension Packet {
     /// - Parameter name: `eth0`, `eth*`.
     func comes(by name: String) -> Truth {
         // IPVS sends from where the node's own packets leave, which came by no interface.
-        hook.knowsInput && !(hook == .postrouting && state == .new) ? isOn(name) : Truth(name == "*")
+        hook.knowsInput && !(hook == .postrouting && state == .new) ? input.truth(of: name) : Truth(name == "*")
     }
 
     /// Before the routing decision there is no such interface, nor for what stays here.
-    func leaves(by name: String) -> Truth { hook.knowsOutput ? isOn(name) : Truth(name == "*") }
+    func leaves(by name: String) -> Truth { hook.knowsOutput ? output.truth(of: name) : Truth(name == "*") }
+}
 
-    private func isOn(_ name: String) -> Truth {
+extension Packet.Interface {
+    /// Whether it is the one of a rule: a name, or the beginning of one and an asterisk.
+    fileprivate func truth(of name: String) -> Truth {
         if name == "*" { return .yes }
         // What this host sends to itself comes by lo, and nothing else does.
-        return name == "lo" ? .no : .maybe
+        if name == "lo" { return .no }
+        switch self {
+        case .unknown: return .maybe
+        case .named(let own): return Truth(name.hasSuffix("*") ? own.hasPrefix(name.dropLast()) : own == name)
+        case .other(let left): return left == name ? .no : .maybe
+        }
     }
 }
 
