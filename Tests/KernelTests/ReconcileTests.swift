@@ -20,6 +20,12 @@ extension KernelTests {
                     let plan = try await host.meshctl(["plan"])
                     #expect(plan.status == 2, "after \(damage): \(plan)")
                     #expect(plan.output.contains(damage.name), "after \(damage): \(plan)")
+                    // A step, or below it and indented why, each in a line of its own.
+                    let lines = plan.output.split(separator: "\n").dropLast()
+                    let isOfItsOwn = lines.allSatisfy {
+                        ($0.hasPrefix("~ ") || $0.hasPrefix("    ")) && !$0.contains("\\u{")
+                    }
+                    #expect(isOfItsOwn, "after \(damage): \(plan)")
                     try await host.meshctl("reconcile")
                     let after = try await host.meshctl(["plan"])
                     try #require(after.status == 0, "after \(damage) and reconcile: \(after)")

@@ -60,11 +60,14 @@ extension Plan.Step: CustomStringConvertible {
     }
 
     /// The part and the action in a line, and a line for each reason.
-    public var description: String {
+    public var lines: [String] {
         let part = part.rawValue
         let padding = String(repeating: " ", count: max(0, 8 - part.count))
-        return ([part + padding + action] + reasons.map { "          " + $0 }).joined(separator: "\n")
+        return [part + padding + action] + reasons.map { "          " + $0 }
     }
+
+    /// ``lines`` as one text.
+    public var description: String { lines.joined(separator: "\n") }
 }
 
 extension Change {

@@ -25,6 +25,10 @@ package struct Firewall: Sendable {
         package enum Kind: Hashable, Sendable {
             /// conntrack takes no note of it.
             case untracked
+            /// conntrack has its replies in another zone.
+            case zoned
+            /// It is not for what was published, or from it, any more.
+            case rewritten
             /// Another mark is in the place of ours.
             case remarked
             /// The rest of the connection goes past all rules and past IPVS, by a flowtable.
@@ -236,6 +240,9 @@ extension HostRule.Effect {
             packet.mark.flatMap { packet.isForNode == true ? change.changes($0) : .no }
                 .flatMap { $0 == .no ? nil : (.remarked, $0 == .yes) }
         case .offloaded: (.offloaded, true)
+        // Once conntrack has seen it, its zone is settled.
+        case .zoned: packet.isTracked ? nil : (.zoned, false)
+        case .rewritten: (.rewritten, true)
         }
     }
 }

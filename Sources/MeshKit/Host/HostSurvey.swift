@@ -46,7 +46,8 @@ struct HostSurvey: Sendable {
     }
 
     private func warnings(
-        _ port: PublishedPort, for tasks: [MeshTask], by ways: [IPAddress: Way], in datapath: Datapath, _ tool: RuleTool?
+        _ port: PublishedPort, for tasks: [MeshTask], by ways: [IPAddress: Way], in datapath: Datapath,
+        _ tool: RuleTool?
     ) -> [String] {
         let firewall = Firewall(rules)
         let listening = port.listening
@@ -117,7 +118,8 @@ struct HostSurvey: Sendable {
     }
 
     private func warnings(
-        _ port: PublishedPort, _ mark: UInt32, for task: IPAddress, by way: Way?, _ firewall: Firewall, _ tool: RuleTool?
+        _ port: PublishedPort, _ mark: UInt32, for task: IPAddress, by way: Way?, _ firewall: Firewall,
+        _ tool: RuleTool?
     ) -> [String] {
         SurveyText.lines(
             "\(task) gets nothing of \(port.listening)", "packets for \(task)",

@@ -19,7 +19,7 @@ enum SurveyText {
             let extent = influence.condition == nil ? "" : "some "
             let condition = influence.condition.map { rule in
                 rule == influence.rule || rule.text == influence.rule.text
-                    ? set(rule) : ", where \(rule.text) matches\(set(rule))"
+                    ? set(rule) : ", where \(rule.shortText) matches\(set(rule))"
             }
             lines.append(
                 "\(extent)\(packets) \(text(influence.kind)): by \(influence.rule)\(condition ?? "")")
@@ -31,6 +31,9 @@ enum SurveyText {
     private static func text(_ kind: Firewall.Influence.Kind) -> String {
         switch kind {
         case .untracked: "are not tracked by conntrack, so that they are not balanced or not translated back"
+        case .zoned:
+            "get a conntrack zone of their own, so that replies that get none, or another, are not translated back"
+        case .rewritten: "are written anew on their way, past conntrack"
         case .remarked: "get another mark in the place of ours, so that IPVS leaves them to the node"
         case .offloaded: "go past IPVS, so that they are not translated back"
         }

@@ -165,11 +165,14 @@ enum XTWords {
 
     private static func target(_ name: String, _ revision: UInt32, _ info: Bytes, _ isIPv6: Bool) -> [String] {
         switch (name, revision) {
-        case ("CT", _): info.half(0) & 3 != 0 ? ["--notrack"] : []
+        // XT_CT_NOTRACK and its alias; a zone.
+        case ("CT", _):
+            info.half(0) & 3 != 0 ? ["--notrack"] : info.half(2) != 0 ? ["--zone", "\(info.half(2))"] : []
         case ("MARK", 2): ["--set-xmark", "\(info.word(0))/\(info.word(4))"]
-        // ctmark, ctmask, nfmask, mode: set, save, restore.
+        // ctmark, ctmask, nfmask, of revision 2 a shift in two bytes, and the mode: set, save, restore.
         case ("CONNMARK", 1...2):
-            info.byte(12) == 2 ? ["--restore-mark", "--nfmask", "\(info.word(8))", "--ctmask", "\(info.word(4))"] : []
+            info.byte(revision == 1 ? 12 : 14) == 2
+                ? ["--restore-mark", "--nfmask", "\(info.word(8))", "--ctmask", "\(info.word(4))"] : []
         // What is added, what is deleted, and what is looked up: the last has no number where nothing is.
         case ("SET", 3): info.has(12) && info.half(8) != .max ? ["--map-mark"] : []
         case ("DNAT", 0) where !isIPv6, ("REDIRECT", 0) where !isIPv6: oldRange(name, info)

@@ -25,7 +25,7 @@ package final class LockFile {
 
     /// For how long a lock is respected that is held on a file which others can open: an earlier version of this program
     /// made such files, and may be in the middle of a change. Anybody else may hold it for ever.
-    private static let patience = Duration.seconds(3)
+    static let patience = Duration.seconds(3)
 
     /// Opens the file and locks it.
     ///

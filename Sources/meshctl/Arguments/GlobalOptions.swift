@@ -80,7 +80,14 @@ struct GlobalOptions: ParsableArguments {
 
     func report(_ plan: Plan) {
         guard verbose else { return }
-        for step in plan.steps { StandardError.write("~ \(step)") }
+        for line in plan.listing { StandardError.write(line) }
+    }
+}
+
+extension Plan {
+    /// The steps, as lines to print: each begins with a tilde, and what made it necessary stands below it.
+    var listing: [String] {
+        steps.flatMap { step in step.lines.enumerated().map { index, line in index == 0 ? "~ " + line : line } }
     }
 }
 

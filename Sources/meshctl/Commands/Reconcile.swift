@@ -43,7 +43,7 @@ private struct PlanReport: Display {
         lines =
             plan.isEmpty
             ? ["Nothing to do: the kernel holds what it should."]
-            : plan.steps.map { "~ \($0)" } + ["\(counted(plan.steps.count, "change")).  Apply:  meshctl reconcile"]
+            : plan.listing + ["\(counted(plan.steps.count, "change")).  Apply:  meshctl reconcile"]
     }
 }
 
@@ -62,7 +62,7 @@ struct Reconcile: AsyncParsableCommand {
         let plan = change.plan
         change.sayRefusal()
         try StandardOutput.print(
-            plan.steps.map { "~ \($0)" }
+            plan.listing
                 + [plan.isEmpty ? "Nothing to do: the kernel holds what it should." : "\(plan.steps.count) done."],
             afterChange: change.didChange)
     }

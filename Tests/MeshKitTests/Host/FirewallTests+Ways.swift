@@ -79,6 +79,52 @@ extension FirewallTests {
             (nft("inet", "postrouting", 0, #"{"counter": null}"#, policy: "drop"), "unsent: dropped"),
             (nft("inet", "postrouting", 100, #"{"masquerade": null}"#, type: "nat"), ""),
             (nft("ip", "prerouting", -300, replies), "unanswered: dropped"),
+            (
+                nft("ip", "prerouting", -300, #"{"mangle": {"key": {"ct": {"key": "zone"}}, "value": 5}}"#),
+                "some packets get a conntrack zone"
+            ),
+            (nft("ip", "prerouting", 0, #"{"mangle": {"key": {"ct": {"key": "zone"}}, "value": 5}}"#), ""),
+            (
+                nft(
+                    "ip", "prerouting", -300,
+                    #"{"mangle": {"key": {"payload": {"protocol": "tcp", "field": "dport"}}, "value": 9999}}"#),
+                "packets are written anew"
+            ),
+            (
+                nft(
+                    "ip", "prerouting", -300,
+                    #"{"mangle": {"key": {"payload": {"protocol": "ip", "field": "dscp"}}, "value": 8}}"#), ""
+            ),
+            // A scan without flags, fragments, routing headers, users: nothing of ours.
+            (
+                nft(
+                    "inet", "input", 0,
+                    #"{"match": {"op": "!", "left": {"payload": {"protocol": "tcp", "field": "flags"}}, "right": ["fin", "syn", "rst", "psh", "ack", "urg"]}}, {"drop": null}"#
+                ), ""
+            ),
+            (
+                nft(
+                    "inet", "input", 0,
+                    #"{"match": {"op": "==", "left": {"exthdr": {"name": "frag"}}, "right": true}}, {"drop": null}"#),
+                ""
+            ),
+            (
+                nft(
+                    "inet", "input", 0,
+                    #"{"match": {"op": "==", "left": {"exthdr": {"name": "rt", "field": "type"}}, "right": 0}}, {"drop": null}"#
+                ), ""
+            ),
+            (
+                nft(
+                    "inet", "input", 0,
+                    #"{"match": {"op": "!=", "left": {"&": [{"payload": {"protocol": "ip", "field": "frag-off"}}, 8191]}, "right": 0}}, {"drop": null}"#
+                ), ""
+            ),
+            (
+                nft(
+                    "inet", "output", 0,
+                    #"{"match": {"op": "==", "left": {"meta": {"key": "skuid"}}, "right": 1000}}, {"drop": null}"#), ""
+            ),
             (nft("ip", "forward", 0, replies), "unanswered: dropped"),
             // Behind IPVS its source is the published port.
             (nft("ip", "forward", 150, replies), ""),
@@ -160,7 +206,11 @@ extension FirewallTests {
             ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j NOTRACK", "packets are not tracked"),
             ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --notrack", "packets are not tracked"),
             ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --helper ftp", ""),
+            ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --zone 5", "some packets get a conntrack zone"),
             ("raw", "PREROUTING -p tcp -m tcp --sport 80 -j NOTRACK", "replies are not tracked"),
+            ("filter", "INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE -j DROP", ""),
+            ("filter", "INPUT -m rt --rt-type 0 -j DROP", ""),
+            ("filter", "OUTPUT -m owner --uid-owner 1000 -j DROP", ""),
             ("raw", "OUTPUT -p tcp -j NOTRACK", ""),
             ("raw", "PREROUTING -p tcp -j DROP", "closed: dropped by iptables raw PREROUTING"),
             ("mangle", "PREROUTING -p tcp -j DROP", "closed: dropped by iptables mangle PREROUTING"),

@@ -48,6 +48,17 @@ import Testing
             (false, "rpfilter", 0, [8], "-m rpfilter --invert"),
             (false, "owner", 1, [1, 2, 3], "-m owner --…"),
             (true, "CT", 2, [1, 0, 0, 0], "-j CT --notrack"),
+            (true, "CT", 2, [0, 0, 5, 0], "-j CT --zone 5"),
+            (
+                true, "CONNMARK", 1, [0, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 2],
+                "-j CONNMARK --restore-mark --nfmask 255 --ctmask 255"
+            ),
+            // Since iptables 1.8 with a shift before the mode.
+            (
+                true, "CONNMARK", 2, [0, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 0, 0, 2],
+                "-j CONNMARK --restore-mark --nfmask 255 --ctmask 255"
+            ),
+            (true, "CONNMARK", 2, [0, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 2, 0, 1], "-j CONNMARK"),
             (true, "MARK", 2, [5, 0, 0, 0, 255, 0, 0, 0], "-j MARK --set-xmark 5/255"),
             (true, "REJECT", 0, [], "-j REJECT"),
         ] as [(Bool, String, UInt32, [UInt8], String)])

@@ -5,7 +5,7 @@ enum IPTablesMatches {
     /// Matches all of whose options are known here, or say nothing of TCP, UDP and SCTP.
     private static let knownModules: Set<String> = [
         "tcp", "udp", "sctp", "multiport", "conntrack", "state", "comment", "addrtype", "pkttype", "icmp", "icmp6",
-        "mark", "set", "rpfilter",
+        "mark", "set", "rpfilter", "owner",
     ]
 
     /// - Parameter words: what is between the chain's name and the target.
@@ -28,6 +28,10 @@ enum IPTablesMatches {
                 case "rpfilter":
                     conditions.append(.constant(!rest.prefix { $0 != "-m" }.contains("--invert")))
                     continue
+                // Headers that what we serve has not.
+                case "rt", "frag", "hbh", "dst", "ah", "esp", "mh":
+                    conditions.append(.constant(false))
+                    continue
                 case let name where knownModules.contains(name): continue
                 default: condition = .unknown
                 }
@@ -40,6 +44,11 @@ enum IPTablesMatches {
                     } else {
                         .unknown
                     }
+            // The client is another host's: no socket of this one sends it.
+            case "--uid-owner", "--gid-owner":
+                _ = next()
+                condition = .constant(false)
+            case "--socket-exists": condition = .constant(false)
             case "--match-set": condition = element(next(), next())
             case "--comment":
                 _ = next()

@@ -23,7 +23,9 @@ enum IPTablesTargets {
         case "REDIRECT": return .end(.translate(port("--to-ports")))
         case "TPROXY": return .end(.translate(port("--on-port")))
         case "NOTRACK": return .affect(.untracked)
-        case "CT": return words.contains("--notrack") ? .affect(.untracked) : .proceed
+        case "CT":
+            if words.contains("--notrack") { return .affect(.untracked) }
+            return words.contains { $0.hasPrefix("--zone") } ? .affect(.zoned) : .proceed
         case "FLOWOFFLOAD": return .affect(.offloaded("FLOWOFFLOAD"))
         case "MARK": return mark(words).map { .affect(.remarked($0)) } ?? .proceed
         case "CONNMARK":

@@ -41,14 +41,26 @@ struct NFTExpressions {
             case "notrack": rules.append(rule(.affect(.untracked)))
             case "flow": rules.append(rule(.affect(.offloaded(NFTText.expression(value["flowtable"] ?? .null)))))
             case "mangle":
-                guard value["key"]?["meta"]?["key"]?.string == "mark", let new = value["value"] else { continue }
-                rules.append(rule(.affect(.remarked(Self.markChange(new))), mapped(new)))
+                guard let key = value["key"], let new = value["value"], let effect = Self.effect(of: new, on: key)
+                else { continue }
+                rules.append(rule(.affect(effect), mapped(new)))
             default:
                 guard let action = Self.verdict(name, value) else { continue }
                 return rules + [rule(action)]
             }
         }
         return rules
+    }
+
+    /// What it means that a field is set; nil for what is no matter of ours.
+    private static func effect(of value: JSONValue, on key: JSONValue) -> HostRule.Effect? {
+        guard let (kind, details) = key.only else { return nil }
+        switch (kind, details["key"]?.string ?? details["field"]?.string) {
+        case ("meta", "mark"): return .remarked(markChange(value))
+        case ("ct", "zone"): return .zoned
+        case ("payload", "saddr"), ("payload", "daddr"), ("payload", "sport"), ("payload", "dport"): return .rewritten
+        default: return nil
+        }
     }
 
     /// `meta mark set …`.
@@ -141,9 +153,10 @@ struct NFTExpressions {
         }
         let condition: Condition
         switch op {
-        case "==", "in", "!=":
+        // `tcp flags ! fin,syn`: neither of them.
+        case "==", "in", "!=", "!":
             condition =
-                if let whole = NFTFields.wholeCondition(left, right, op) {
+                if let whole = NFTFields.wholeCondition(left, right, op == "!" ? "in" : op) {
                     whole
                 } else if let question = question(left, right) {
                     .element(question)
@@ -155,7 +168,7 @@ struct NFTExpressions {
         default: condition = NFTFields.comparison(left, op, right)
         }
         // Asking for a port that it is not still asks for the protocol that it is.
-        return .all(NFTFields.implied(left) + [op == "!=" ? .not(condition) : condition])
+        return .all(NFTFields.implied(left) + [op.hasPrefix("!") ? .not(condition) : condition])
     }
 
     /// What is on the right: a set, a list, or one value.

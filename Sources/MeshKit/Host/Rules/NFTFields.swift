@@ -18,6 +18,10 @@ enum NFTFields {
             // icmp, esp, …
             default: [.constant(false)]
             }
+        // What is in a header that is not there, or asked of a socket where the client is another host's.
+        case "exthdr": return value["field"] == nil ? [] : [.constant(false)]
+        case "meta":
+            return ["skuid", "skgid", "cgroup"].contains(value["key"]?.string) ? [.constant(false)] : []
         case "concat": return (value.array ?? []).flatMap(implied)
         case "&", "|", "^": return (value.array ?? []).first.map(implied) ?? []
         default: return []
@@ -50,9 +54,14 @@ enum NFTFields {
                 ? .constant(false) : .unknown
         case "&":
             guard let operands = details.array, operands.count == 2, let mask = operands[1].number,
-                operands[0]["meta"]?["key"]?.string == "mark", let number = value.number
+                let number = value.number
             else { return .unknown }
+            // conntrack puts fragments together before anybody asks.
+            if operands[0]["payload"]?["field"]?.string == "frag-off" { return .constant(number == 0) }
+            guard operands[0]["meta"]?["key"]?.string == "mark" else { return .unknown }
             return .mark(mask: UInt32(truncatingIfNeeded: mask), value: UInt32(truncatingIfNeeded: number))
+        // Extension headers of IPv6: what we serve has none.
+        case "exthdr": return .constant(value == .bool(false))
         case "fib":
             guard details["result"]?.string == "type", let type = value.string else { return .unknown }
             let flags = details["flags"]?.array ?? details["flags"].map { [$0] } ?? []

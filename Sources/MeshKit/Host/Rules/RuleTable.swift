@@ -25,6 +25,10 @@ struct HostRule: Hashable, Sendable {
         case remarked(MarkChange)
         /// The rest of its connection goes past all rules, by a flowtable.
         case offloaded(String)
+        /// conntrack keeps its connection apart from those of other zones.
+        case zoned
+        /// Its address or its port is written anew, past conntrack.
+        case rewritten
     }
 
     /// What ends a packet's way through a table.
@@ -115,7 +119,10 @@ package struct HostRuleSite: Hashable, Sendable, CustomStringConvertible {
     package var set: String?
 
     /// `iptables filter INPUT: policy DROP`; of a table of nftables with its family, `nft inet filter in: policy DROP`.
-    package var description: String { "\(place): \(text)" }
+    package var description: String { "\(place): \(shortText)" }
+
+    /// Enough of the rule to find it by: one may name ten thousand addresses.
+    package var shortText: String { text.count > 160 ? text.prefix(157) + "..." : text }
 
     /// The nft variant of iptables keeps its rules in tables of nftables, whose names tell.
     private var place: String {
