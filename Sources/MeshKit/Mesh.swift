@@ -31,43 +31,43 @@ public struct Mesh: Sendable {
 
     /// What would change in the kernel, and nothing is.
     public func plan() async throws -> Plan {
-        try await FileLock.hold(store, .shared, onWait: onWait) {
-            let state = try store.load()
-            let tool = await tool(for: state)
-            let found = try await observer.observe(state, tool: tool)
-            return plan(from: found, to: try await compile(state, on: found.node), for: state, tool: tool)
-        }
+        try await FileLock.hold(store, .shared, onWait: onWait) { try await look().plan }
     }
 
     /// What would change in the kernel, and what else on this node keeps clients from what is published. Nothing is changed.
     public func planAndWarnings() async throws -> (plan: Plan, warnings: [String]) {
         try await FileLock.hold(store, .shared, onWait: onWait) {
-            let state = try store.load()
-            let tool = await tool(for: state)
-            let found = try await observer.observe(state, tool: tool)
-            let datapath = try await compile(state, on: found.node)
-            let plan = plan(from: found, to: datapath, for: state, tool: tool)
-            guard state.services.values.contains(where: { !$0.ports.isEmpty }) else { return (plan, []) }
-            let survey = await HostSurvey(on: found.node)
-            return (plan, survey.warnings(state, in: datapath, tool))
+            let look = try await look()
+            guard look.state.services.values.contains(where: { !$0.ports.isEmpty }) else { return (look.plan, []) }
+            let survey = await HostSurvey(on: look.found.node)
+            return (look.plan, survey.warnings(look.state, in: look.wanted, look.tool))
         }
     }
 
     /// The state and what the kernel holds of it, with counters.
     public func observe() async throws -> (state: MeshState, observed: ObservedDatapath, plan: Plan) {
         try await FileLock.hold(store, .shared, onWait: onWait) {
-            let state = try store.load()
-            let tool = await tool(for: state)
-            let found = try await observer.observe(state, tool: tool, withCounters: true)
-            let wanted = try await compile(state, on: found.node)
-            return (state, found, plan(from: found, to: wanted, for: state, tool: tool))
+            let look = try await look(withCounters: true)
+            return (look.state, look.found, look.plan)
         }
     }
 
-    private func plan(
-        from found: ObservedDatapath, to wanted: Datapath, for state: MeshState, tool: RuleTool
-    ) -> Plan {
-        Planner.plan(from: found, to: wanted, owning: Planner.Ownership(state, tool: tool))
+    /// What there is, what there should be, and what leads from the one to the other.
+    private struct Look {
+        var state: MeshState
+        var tool: RuleTool
+        var found: ObservedDatapath
+        var wanted: Datapath
+
+        var plan: Plan { Planner.plan(from: found, to: wanted, owning: Planner.Ownership(state, tool: tool)) }
+    }
+
+    /// With the lock held.
+    private func look(withCounters: Bool = false) async throws -> Look {
+        let state = try store.load()
+        let tool = await tool(for: state)
+        let found = try await observer.observe(state, tool: tool, withCounters: withCounters)
+        return Look(state: state, tool: tool, found: found, wanted: try await compile(state, on: found.node))
     }
 
     /// What the kernel should hold. Whether the node has a route to a task's network is looked up only once it is known

@@ -24,6 +24,9 @@ struct HostSettings: Sendable {
         },
         setting: { SysctlFiles().read($0) })
 
+    /// The interface that the default route leads to: that of an address which is in nobody's network.
+    func wayOut(_ family: AddressFamily) -> String? { interface(family == .ipv4 ? "192.0.2.1" : "2001:db8::1") }
+
     /// What keeps packets from a task elsewhere, or its replies from coming through.
     func warnings(for task: IPAddress) -> [String] {
         if isRefused(task) {
@@ -36,7 +39,7 @@ struct HostSettings: Sendable {
         else { return [] }
         return [
             "replies of \(task) do not come through: \(interface) does not forward (\(Sysctl.forwarding(interface)) is 0)",
-            "  type:  sysctl -w \(Sysctl.forwarding(interface))=1",
+            SurveyText.advice("sysctl -w \(Sysctl.forwarding(interface))=1"),
         ]
     }
 
@@ -47,14 +50,12 @@ struct HostSettings: Sendable {
         else { return [] }
         // The higher of the two counts; 1 is strict, 2 is loose.
         let values = [Sysctl.reversePathFilter("all"), .reversePathFilter(own.interface)].compactMap(setting)
-        guard values.compactMap({ Int($0) }).max() == 1,
-            // An address that is in nobody's network.
-            let way = interface("192.0.2.1"), way != own.interface
+        guard values.compactMap({ Int($0) }).max() == 1, let way = wayOut(.ipv4), way != own.interface
         else { return [] }
         return [
             "hosts beyond the network of \(own.interface) cannot reach \(address): this node would answer them by \(way), "
                 + "and \(Sysctl.reversePathFilter(own.interface)) is 1",
-            "  type:  sysctl -w \(Sysctl.reversePathFilter(own.interface))=2",
+            SurveyText.advice("sysctl -w \(Sysctl.reversePathFilter(own.interface))=2"),
         ]
     }
 }

@@ -105,14 +105,14 @@ struct HostSurvey: Sendable {
 
     private func ways(to tasks: [MeshTask]) -> [IPAddress: Way] {
         // Other hosts are where the default route leads, and not on a bridge of containers.
-        let elsewhere = [AddressFamily.ipv4: settings.interface("192.0.2.1"), .ipv6: settings.interface("2001:db8::1")]
+        let outside = [AddressFamily.ipv4: settings.wayOut(.ipv4), .ipv6: settings.wayOut(.ipv6)]
         var ways: [IPAddress: Way] = [:]
         for task in Set(tasks.map(\.address)) {
             guard let interface = settings.interface(task) else { continue }
-            let outside = elsewhere[task.family] ?? nil
+            let wayOut = outside[task.family] ?? nil
             ways[task] = Way(
                 interface: interface,
-                hasClients: node.bridgePorts[interface] == nil && (outside == nil || outside == interface))
+                hasClients: node.bridgePorts[interface] == nil && (wayOut == nil || wayOut == interface))
         }
         return ways
     }

@@ -43,7 +43,8 @@ enum SurveyText {
 
     private static let adviceMark = "  type:  "
 
-    private static func advice(_ line: String) -> String { adviceMark + line }
+    /// A line that says what to type.
+    static func advice(_ line: String) -> String { adviceMark + line }
 
     /// Whether a line says what to type.
     static func isAdvice(_ line: String) -> Bool { line.hasPrefix(adviceMark) }
