@@ -62,20 +62,10 @@ import Testing
         #expect(refusal?.code == .notPermitted)
     }
 
-    /// What the article shows is what stands above: line by line, but for the indentation. The first snippet is a
-    /// manifest's.
+    /// What the article shows is what stands above. The first snippet is a manifest's.
     @Test func theArticleShowsWhatIsTested() throws {
-        let own = FilePath(#filePath)
-        let root = own.removingLastComponent().removingLastComponent().removingLastComponent()
-        func trimmed(_ text: String) -> String {
-            text.split(separator: "\n").map { $0.drop { $0 == " " } }.joined(separator: "\n")
-        }
-        let tested = trimmed(try own.text())
-        let article = try root.appending("Sources/IPVSKit/IPVSKit.docc/Testing.md").text()
-        let snippets = article.split(separator: "```swift\n").dropFirst().compactMap {
-            $0.split(separator: "```").first
-        }
-        #expect(snippets.count == 5)
-        for snippet in snippets.dropFirst() { #expect(tested.contains(trimmed(String(snippet)))) }
+        let article = try Article("Testing", testedIn: FilePath(#filePath))
+        #expect(article.snippets.count == 5)
+        for snippet in article.snippets.dropFirst() { #expect(article.isTested(snippet), "\(snippet)") }
     }
 }

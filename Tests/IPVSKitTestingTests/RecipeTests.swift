@@ -81,19 +81,10 @@ import Testing
         }
     }
 
-    /// What the article shows is what stands above: line by line, but for the indentation.
+    /// What the article shows is what stands above.
     @Test func theArticleShowsWhatIsTested() throws {
-        let own = FilePath(#filePath)
-        let root = own.removingLastComponent().removingLastComponent().removingLastComponent()
-        func trimmed(_ text: String) -> String {
-            text.split(separator: "\n").map { $0.drop { $0 == " " } }.joined(separator: "\n")
-        }
-        let tested = trimmed(try own.text())
-        let article = try root.appending("Sources/IPVSKit/IPVSKit.docc/Recipes.md").text()
-        let snippets = article.split(separator: "```swift\n").dropFirst().compactMap {
-            $0.split(separator: "```").first
-        }
-        #expect(snippets.count == 6)
-        for snippet in snippets { #expect(tested.contains(trimmed(String(snippet))), "\(snippet)") }
+        let article = try Article("Recipes", testedIn: FilePath(#filePath))
+        #expect(article.snippets.count == 6)
+        for snippet in article.snippets { #expect(article.isTested(snippet), "\(snippet)") }
     }
 }

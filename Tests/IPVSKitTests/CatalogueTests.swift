@@ -60,19 +60,10 @@ import Testing
     }
 
     @Test(arguments: [("IPVSKit", 1), ("GettingStarted", 4), ("NetworkNamespaces", 2), ("Errors", 2)])
-    func articlesShowWhatIsCompiled(article: String, count: Int) throws {
-        let own = FilePath(#filePath)
-        let root = own.removingLastComponent().removingLastComponent().removingLastComponent()
-        // Line by line, but for the indentation.
-        func trimmed(_ text: some StringProtocol) -> String {
-            text.split(separator: "\n").map { $0.drop { $0 == " " } }.joined(separator: "\n")
-        }
-        let compiled = trimmed(try own.text())
-        let text = try root.appending("Sources/IPVSKit/IPVSKit.docc/\(article).md").text()
-        let snippets = text.split(separator: "```swift\n").dropFirst().compactMap { $0.split(separator: "```").first }
-            // A manifest's.
-            .filter { !$0.hasPrefix(".package") }
+    func articlesShowWhatIsCompiled(name: String, count: Int) throws {
+        let article = try Article(name, testedIn: FilePath(#filePath))
+        let snippets = article.snippets.filter { !$0.hasPrefix(".package") }  // A manifest's.
         #expect(snippets.count == count)
-        for snippet in snippets { #expect(compiled.contains(trimmed(snippet)), "\(snippet)") }
+        for snippet in snippets { #expect(article.isTested(snippet), "\(snippet)") }
     }
 }
