@@ -71,6 +71,9 @@ package struct Attribute {
         return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[..<end]), as: UTF8.self)
     }
 
+    /// A copy of the payload.
+    package var array: [UInt8] { Array(bytes) }
+
     package var nested: Attributes { Attributes(bytes) }
 
     /// Payloads are aligned to four bytes only, whatever their type; one that is too short reads as nil.

@@ -1,205 +1,30 @@
 import IPVSKit
 import RuleKit
 
-/// Says what a node's kernel should hold for a state. Pure: no input or output, no clock.
-package enum Compiler {
-    /// The datapath of a balancer on the network `host`: everything in the node's own namespace.
-    package static func compile(_ state: MeshState, on node: NodeFacts) -> Datapath {
+/// Says what a node's kernel should hold. Pure: no input or output, no clock.
+package struct Compiler: Sendable {
+    /// What is compiled, in this order: later parts see what earlier ones want.
+    private let parts: [any DatapathPart]
+
+    /// - Parameter parts: the kinds of places there are.
+    package init(_ parts: [any DatapathPart] = [HostBalancer(), LoopbackDetour()]) { self.parts = parts }
+
+    /// What has to be looked at.
+    package func outline(_ request: MeshRequest) -> Outline {
+        var outline = Outline()
+        for part in parts { part.outline(request, into: &outline) }
+        return outline
+    }
+
+    /// The addresses of which it has to be known by which route they are reached.
+    package func lookups(_ request: MeshRequest, on node: NodeFacts) -> Set<IPAddress> {
+        parts.reduce(into: []) { $0.formUnion($1.lookups(request, on: node)) }
+    }
+
+    /// What the kernel should hold.
+    package func compile(_ request: MeshRequest, on node: NodeFacts) -> Datapath {
         var datapath = Datapath()
-        var entries: [Table.Entry] = []
-        let local = state.localAddresses
-        let own = Set(node.addresses.map(\.address))
-        guard state.services.values.contains(where: { !$0.ports.isEmpty }) else { return datapath }
-        datapath.rules = RuleSet(role: .balancer(detour: state.makesDetour ? LoopbackDetour.detour : nil))
-        for service in state.services.values {
-            let twins = Twins(service)
-            let tasks = Dictionary(grouping: service.tasks, by: \.address.family)
-            for port in service.ports {
-                var families: Set<AddressFamily> = []
-                // None where a family has no task: a kernel without IPv6 would refuse its service.
-                for (family, tasks) in tasks where port.listening.address?.family ?? family == family {
-                    families.insert(family)
-                    entries.append(entry(service, port, family, tasks))
-                    for task in tasks {
-                        datapath.rules.tasks.insert(task.address)
-                        if port.hidesClient(from: task.address, local: local, own: own) {
-                            datapath.rules.masqueraded.insert(BalancedPath(port.mark, to: task.address))
-                        }
-                    }
-                }
-                datapath.rules.ports[port.listening] = rule(port, twins, families)
-            }
-        }
-        addHairpins(for: datapath.rules.tasks, seeing: tasksSeeingClients(state, on: node), on: node, to: &datapath)
-        datapath.rules.answering = answering(state)
-        datapath.ipvs = Table(entries)
-        if state.makesDetour {
-            datapath.detour = RuleSet(role: .turnaround(node: LoopbackDetour.nodeAddress))
-        }
-        datapath.sysctls = sysctls(entries, on: node)
-        datapath.tcpTimeoutSeconds = tcpTimeoutSeconds
-        datapath.reservedPorts = PortReservation.reservable(datapath.rules.ports.keys, among: node.localPorts)
+        for part in parts { part.compile(request, on: node, into: &datapath) }
         return datapath
-    }
-
-    /// The tasks that see a client's address, by whichever port.
-    static func tasksSeeingClients(_ state: MeshState, on node: NodeFacts) -> Set<IPAddress> {
-        let local = state.localAddresses
-        let own = Set(node.addresses.map(\.address))
-        var seeing: Set<IPAddress> = []
-        for service in state.services.values {
-            let choices = Dictionary(grouping: service.ports) { Sight(port: $0) }.values.compactMap(\.first)
-            for task in service.tasks
-            where choices.contains(where: {
-                $0.isFor(task) && !$0.hidesClient(from: task.address, local: local, own: own)
-            }) {
-                seeing.insert(task.address)
-            }
-        }
-        return seeing
-    }
-
-    /// What of a port says whether a task sees its clients.
-    private struct Sight: Hashable {
-        var family: AddressFamily?
-        var sourceIP: SourceIP
-
-        init(port: PublishedPort) {
-            family = port.listening.address?.family
-            sourceIP = port.sourceIP
-        }
-    }
-
-    /// The ports that tasks answer from, by protocols whose packets can be out of place: a datagram that conntrack calls
-    /// invalid is damaged, and no node answers those.
-    private static func answering(_ state: MeshState) -> Set<TaskPorts> {
-        struct Kind: Hashable {
-            var transport: TransportProtocol
-            var family: AddressFamily
-        }
-        struct Place: Hashable {
-            var task: IPAddress
-            var transport: TransportProtocol
-        }
-        var served: [Place: RangeSet<Int>] = [:]
-        for service in state.services.values {
-            var targets: [Kind: RangeSet<Int>] = [:]
-            for port in service.ports where port.listening.transport != .udp {
-                let range = Int(port.targets.lowerBound)..<Int(port.targets.upperBound) + 1
-                for family in port.listening.address.map({ [$0.family] }) ?? AddressFamily.allCases {
-                    targets[Kind(transport: port.listening.transport, family: family), default: RangeSet()]
-                        .insert(contentsOf: range)
-                }
-            }
-            for task in service.tasks {
-                for (kind, ports) in targets where kind.family == task.address.family {
-                    served[Place(task: task.address, transport: kind.transport), default: RangeSet()].formUnion(ports)
-                }
-            }
-        }
-        return Set(
-            served.flatMap { place, ports in
-                ports.ranges.map {
-                    TaskPorts(place.task, place.transport, UInt16($0.lowerBound)...UInt16($0.upperBound - 1))
-                }
-            })
-    }
-
-    /// Longer than the two hours after which Linux begins to probe an idle connection: forgotten by IPVS before, it would
-    /// end with its next packet.
-    static let tcpTimeoutSeconds: UInt32 = 7500
-
-    /// - Parameter families: those that have tasks.
-    private static func rule(_ port: PublishedPort, _ twins: Twins, _ families: Set<AddressFamily>) -> PortRule {
-        // With persistence IPVS looks at no destination's port, and a destination's port is one: then the port is
-        // translated before IPVS sees the packet.
-        let isTranslated = port.isShifted && (port.stickySeconds != nil || port.listening.isRange)
-        return PortRule(
-            mark: port.mark, allowed: port.allowed.isEmpty ? nil : Set(port.allowed),
-            target: isTranslated ? port.target : nil, twin: twins.first(of: port), families: families)
-    }
-
-    /// Single ports of a service that lead to the same port in its tasks, by the lowest of them.
-    ///
-    /// IPVS knows the reply of a task by the task and the client alone. Had it two connections from one port of a client
-    /// to one port of a task, it would send the replies of both to the same. So it is to have one for both, which takes
-    /// that it sees the same published port; conntrack tells the two apart, and gives the task another port of the
-    /// client's for one of them.
-    private struct Twins {
-        private struct Key: Hashable {
-            var target: UInt16
-            var transport: TransportProtocol
-            var address: IPAddress?
-        }
-
-        private var first: [Key: UInt16] = [:]
-
-        init(_ service: MeshState.Service) {
-            for port in service.ports {
-                guard let key = Self.key(port) else { continue }
-                first[key] = min(first[key] ?? .max, port.listening.ports.lowerBound)
-            }
-        }
-
-        private static func key(_ port: PublishedPort) -> Key? {
-            guard !port.listening.isRange, port.stickySeconds == nil else { return nil }
-            return Key(
-                target: port.target, transport: port.listening.transport, address: port.listening.address)
-        }
-
-        /// Nil where there is none that is lower.
-        func first(of port: PublishedPort) -> UInt16? {
-            guard let lowest = Self.key(port).flatMap({ first[$0] }) else { return nil }
-            return lowest == port.listening.ports.lowerBound ? nil : lowest
-        }
-    }
-
-    /// The service for one port and family.
-    private static func entry(
-        _ service: MeshState.Service, _ port: PublishedPort, _ family: AddressFamily, _ tasks: [MeshTask]
-    ) -> Table.Entry {
-        Table.Entry(
-            VirtualService(
-                id: .firewallMark(port.mark, family), scheduler: service.scheduler, flags: flags(service.scheduler),
-                persistence: port.stickySeconds.map { .init(timeoutSeconds: $0) }),
-            destinations: tasks.map {
-                // 0: the port that the packet has.
-                Destination($0.address, port: port.listening.isRange ? 0 : port.target, weight: $0.weight)
-            })
-    }
-
-    /// Without its fallback, a hashing scheduler refuses every client whose task is draining.
-    private static func flags(_ scheduler: Scheduler) -> VirtualService.Flags {
-        [.sourceHashing, .maglevHashing].contains(scheduler) ? .hashFallback : []
-    }
-
-    /// A task that sees its neighbour's address, or its own, would answer past the node, or not at all.
-    ///
-    /// - Parameter seeing: those that see a client's address at all.
-    private static func addHairpins(
-        for tasks: Set<IPAddress>, seeing: Set<IPAddress>, on node: NodeFacts, to datapath: inout Datapath
-    ) {
-        for task in tasks where !node.isOwn(task) {
-            let networks = node.networks(of: task)
-            // Its own neighbour it is, wherever it is.
-            if networks.isEmpty, seeing.contains(task) { datapath.rules.hairpins.insert(IPPrefix(task)) }
-            for (prefix, interface) in networks {
-                if seeing.contains(task) { datapath.rules.hairpins.insert(prefix) }
-                // Where the bridge's packets go through the rules, too, the answer of a task to itself is turned back
-                // to it within the bridge, which gives no packet back to the port that it came by.
-                guard node.filtersBridges, let ports = node.bridgePorts[interface] else { continue }
-                datapath.hairpinPorts.formUnion(ports.keys)
-            }
-        }
-    }
-
-    private static func sysctls(_ entries: [Table.Entry], on node: NodeFacts) -> [Sysctl: String] {
-        var sysctls: [Sysctl: String] = [
-            .ipv4Forwarding: "1", .ipvsConntrack: "1", .expireNoDestination: "1", .expireQuiescentTemplate: "1",
-        ]
-        // Before 5.9 it cost a second for each connection that used a port again.
-        if node.kernel >= KernelVersion(major: 5, minor: 9) { sysctls[.connectionReuse] = "1" }
-        if entries.contains(where: { $0.service.id.family == .ipv6 }) { sysctls[.ipv6Forwarding] = "1" }
-        return sysctls
     }
 }

@@ -8,15 +8,20 @@ package struct NodeFacts: Equatable, Sendable {
     /// For addresses that are in none of these networks, the one that the node has a route to.
     var routes: [IPAddress: RoutedNetwork] = [:]
     /// By bridge its ports that lead into containers, and whether each turns packets back.
-    package var bridgePorts: [String: [String: Bool]] = [:]
+    package var bridgePorts = Reading<[String: [String: Bool]]>.known([:])
     /// Whether what a bridge passes on goes through the rules (br_netfilter).
     package var filtersBridges = false
     /// The ports that the node takes for connections of its own.
     package var localPorts: ClosedRange<UInt16> = 32768...60999
     /// The kernel's version: 6 and 12.
     package var kernel = KernelVersion(major: 6, minor: 0)
-    /// Interfaces with routes from router advertisements, which forwarding would make the kernel ignore.
-    package var interfacesWithRouterAdvertisements: Set<String> = []
+    /// The interfaces that may hear a router of their network: no bridges, no ports of bridges, no veth interfaces. Read
+    /// where IPv6 forwarding is to be switched on, or was by us.
+    package var outwardInterfaces: Set<String> = []
+    /// The address families that the kernel has.
+    package var families = Set(AddressFamily.allCases)
+    /// What the settings of interfaces are that decide whether they mind router advertisements.
+    package var settings: [Sysctl: String] = [:]
 
     /// Whether an address is this node's.
     func isOwn(_ address: IPAddress) -> Bool { addresses.contains { $0.address == address } }
@@ -41,26 +46,4 @@ struct RoutedNetwork: Equatable, Sendable {
     var prefix: IPPrefix
     /// By which interface.
     var interface: String
-}
-
-/// The first two parts of a kernel's version.
-package struct KernelVersion: Hashable, Sendable, Comparable {
-    /// 6 of 6.12.
-    package var major: Int
-    /// 12 of 6.12.
-    package var minor: Int
-
-    /// By number.
-    package static func < (lhs: Self, rhs: Self) -> Bool { (lhs.major, lhs.minor) < (rhs.major, rhs.minor) }
-}
-
-extension KernelVersion {
-    /// From what `uname -r` prints: `6.12.117+deb12-amd64`.
-    init?(release: some StringProtocol) {
-        let parts = release.split(separator: ".", maxSplits: 2)
-        guard parts.count >= 2, let major = Int(parts[0]),
-            let minor = Int(parts[1].prefix { ("0"..."9").contains($0) })
-        else { return nil }
-        self.init(major: major, minor: minor)
-    }
 }

@@ -12,7 +12,7 @@ extension StaleFlows {
     ///   - before: the UDP ports that were published so far.
     ///   - pending: ports of which an earlier pass may have left some.
     static func all(
-        of wanted: Datapath, before: [PortBinding], rules: [RuleChange], ipvs: [Change], pending: Set<PortBinding> = []
+        of wanted: PlaceContent, before: [PortBinding], rules: [RuleChange], ipvs: [Change], pending: Set<PortBinding> = []
     ) -> [StaleFlows] {
         var flows = Dictionary(
             uniqueKeysWithValues: pending.map { ($0, StaleFlows(binding: $0, tasks: nil)) })

@@ -40,14 +40,11 @@ public struct Sysctl: Hashable, Sendable, Comparable, CustomStringConvertible, R
     /// Whether the node minds redirects. The kernel sets it to the contrary of `ip_forward` when that is written.
     static let acceptRedirects = Self(rawValue: "net/ipv4/conf/all/accept_redirects")
 
-    /// Those that are read at each pass.
-    static let all = [
+    /// Those of a balancer that are read at each pass.
+    static let ofBalancers: Set<Sysctl> = [
         ipv4Forwarding, ipv6Forwarding, ipvsConntrack, expireNoDestination, expireQuiescentTemplate, connectionReuse,
         reservedPorts, acceptRedirects,
     ]
-
-    /// Those that the kernel writes when this one is written.
-    var dependents: [Sysctl] { self == .ipv4Forwarding ? [.acceptRedirects] : [] }
 
     /// By path.
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }

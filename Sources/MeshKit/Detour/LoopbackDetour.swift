@@ -1,4 +1,5 @@
-package import IPVSKit
+import IPVSKit
+import RuleKit
 
 /// The way by which 127.0.0.1 reaches published ports.
 ///
@@ -13,7 +14,7 @@ package import IPVSKit
 ///
 /// The replies go back the same way. This is about the links; the rules that translate the addresses are RuleKit's.
 /// IPv4 only: what makes the kernel send from 127.0.0.1 by a link, `route_localnet`, IPv6 has not.
-package enum LoopbackDetour {
+package struct LoopbackDetour: DatapathPart {
     /// The node's end.
     package static let interface = "meshctl-lo"
     /// The helper's end.
@@ -25,37 +26,70 @@ package enum LoopbackDetour {
     /// Of the subnet that holds these two.
     package static let prefixLength = 30
 
-    /// Written on the node's end, to tell it from an interface of somebody else's with the name.
-    static let alias = "meshctl: from 127.0.0.1 to published ports"
-
     /// Nodes are network namespaces, of which one kernel may have several: each has a helper called after it.
-    static func namespaceName(nodeInode: UInt64) -> String { "meshctl-lo-\(nodeInode)" }
+    package static func namespaceName(nodeInode: UInt64) -> String { "meshctl-lo-\(nodeInode)" }
 
-    /// Lets packets from and to 127.0.0.0/8 pass the node's end, and no other interface.
-    static let nodeSettings = [Sysctl(rawValue: "net/ipv4/conf/\(interface)/route_localnet"): "1"]
+    /// As the rules know it.
+    static let detour = Detour(.loopback, to: helperAddress, by: interface)
+
+    package init() {}
+
+    package func outline(_ request: MeshRequest, into outline: inout Outline) {
+        // Without the namespace of the node nothing was ever made.
+        guard let home = request.ledger.home else { return }
+        outline.places[.loopback] = Self.place(home)
+        outline.roles[.loopback] = .turnaround(node: Self.nodeAddress)
+        if request.ledger[.loopback].refusal == nil { outline.roles[.node] = .balancer(detour: Self.detour) }
+        outline.sysctls[.loopback, default: []].formUnion(Self.helperSettings.keys)
+        outline.links.append(Self.link(families: Set(AddressFamily.allCases)))
+    }
+
+    package func compile(_ request: MeshRequest, on node: NodeFacts, into datapath: inout Datapath) {
+        guard let home = request.ledger.home, request.ledger[.loopback].refusal == nil, request.publishesAnything
+        else { return }
+        datapath[.node].rules.role = .balancer(detour: Self.detour)
+        datapath.places[.loopback] = Self.place(home)
+        datapath.links.append(Self.link(families: node.families))
+        datapath[.loopback].rules = RuleSet(role: .turnaround(node: Self.nodeAddress))
+        datapath[.loopback].sysctls = Self.helperSettings
+    }
+
+    private static func place(_ home: NamespaceIdentity) -> Place {
+        Place(
+            id: .loopback, existence: .own(name: namespaceName(nodeInode: home.inode)), isOptional: true,
+            families: [.ipv4], rank: 1)
+    }
 
     /// The helper sends back by the interface by which it came, without saying each time that this is a detour. Any
     /// `rp_filter` will do, which a new namespace has from the first.
-    static let helperSettings = [
-        Sysctl(rawValue: "net/ipv4/ip_forward"): "1",
-        Sysctl(rawValue: "net/ipv4/conf/all/send_redirects"): "0",
-        Sysctl(rawValue: "net/ipv4/conf/\(helperInterface)/send_redirects"): "0",
+    private static let helperSettings = [
+        Sysctl.ipv4Forwarding: "1", Sysctl(rawValue: "net/ipv4/conf/all/send_redirects"): "0",
     ]
 
-    /// No addresses and router solicitations of IPv6 on either end. Nothing depends on it, and there may be no IPv6.
-    static func noIPv6(_ interface: String) -> Sysctl {
+    private static func link(families: Set<AddressFamily>) -> Link {
+        var (helper, node) = (
+            LinkEnd(helperInterface, in: .loopback, hardwareAddress: HardwareAddress(derivedFrom: helperAddress)),
+            LinkEnd(interface, in: .node, hardwareAddress: HardwareAddress(derivedFrom: nodeAddress))
+        )
+        helper.addresses = [InterfacePrefix(helperAddress, length: prefixLength)]
+        helper.neighbours = [nodeAddress: node.hardwareAddress]
+        helper.reaches = [nodeAddress]
+        helper.settings = [Sysctl(rawValue: "net/ipv4/conf/\(helperInterface)/send_redirects"): "0"]
+        node.addresses = [InterfacePrefix(nodeAddress, length: prefixLength)]
+        node.neighbours = [helperAddress: helper.hardwareAddress]
+        node.reaches = [helperAddress]
+        node.claims = [IPPrefix(nodeAddress, length: prefixLength)]
+        // Lets packets from and to 127.0.0.0/8 pass this interface, and no other.
+        node.settings = [Sysctl(rawValue: "net/ipv4/conf/\(interface)/route_localnet"): "1"]
+        if families.contains(.ipv6) {
+            // No addresses and router solicitations of IPv6: nothing depends on them.
+            helper.settings[noIPv6(helperInterface)] = "1"
+            node.settings[noIPv6(interface)] = "1"
+        }
+        return .pair(helper, node, for: .loopback, alias: "meshctl: from 127.0.0.1 to published ports")
+    }
+
+    private static func noIPv6(_ interface: String) -> Sysctl {
         Sysctl(rawValue: "net/ipv6/conf/\(interface)/disable_ipv6")
     }
-}
-
-/// What the kernel holds of the detour's links.
-package enum ObservedDetour: Hashable, Sendable {
-    /// Nothing.
-    case absent
-    /// All that it takes.
-    case intact
-    /// Some of it, or something wrong: what, in words.
-    case damaged([String])
-    /// Nobody here may look, without CAP_SYS_ADMIN.
-    case hidden
 }

@@ -1,72 +1,111 @@
 import IPVSKit
 import RuleKit
 
-/// Reads what the kernel holds.
+/// Reads what the kernel holds, place by place.
 struct Observer: Sendable {
-    let kernel: Kernel
+    let kernel: any MeshKernel
+    let compiler: Compiler
 
-    /// - Parameters:
-    ///   - state: says which tool's rules and which detour are ours.
-    ///   - tool: what carries the rules.
-    ///   - withCounters: also reads what IPVS counts, which takes several times as long.
-    func observe(
-        _ state: MeshState, tool: RuleTool, withCounters: Bool = false
-    ) async throws -> ObservedDatapath {
+    /// What is looked at besides what the request itself asks for.
+    struct Options: Sendable {
+        /// What IPVS counts, which takes several times as long as its table.
+        var withCounters = false
+        /// The settings of all interfaces that the mesh may have changed.
+        var forRestoring = false
+    }
+
+    /// - Throws: where IPVS, the rules or the addresses of the node cannot be read: nothing can be planned without.
+    ///   What only optional parts need is ``Reading/unreadable(_:)`` instead.
+    func observe(_ request: MeshRequest, tool: RuleTool, _ options: Options = Options()) async throws
+        -> ObservedDatapath
+    {
+        let outline = compiler.outline(request)
         var found = ObservedDatapath()
-        // IPVS first: its settings exist once its module is loaded, and reading the table loads it.
-        if withCounters {
-            found.services = try await kernel.ipvs.status()
-            found.table = Table(found.services)
-        } else {
-            found.table = try await kernel.ipvs.table()
+        found.node = try await kernel.nodeFacts(readsInterfaces: outline.forwarding.contains(.ipv6))
+        for place in outline.places.values.sorted(by: { $0.rank < $1.rank }) {
+            do {
+                found[place.id] = try await observe(place, outline, request, tool, options)
+            } catch where place.isOptional {
+                found[place.id].existence = .unreadable("\(error)")
+            }
         }
-        found.timeouts = try await kernel.ipvs.timeouts()
-        for sysctl in Sysctl.all { found.sysctls[sysctl] = kernel.sysctls.read(sysctl) }
-        found.node = try await nodeFacts()
+        try await readInterfaceSettings(outline, request, options, into: &found)
+        try await complete(&found, for: request)
+        return found
+    }
 
-        let role = RuleRole.balancer(detour: state.hasLoopback ? LoopbackDetour.detour : nil)
-        found.rules = try await kernel.backend(RulePlace(namespace: .balancer, tool: tool)).read(expecting: role)
-        let former = state.formerRules(besides: tool)
-        if let former {
-            found.formerRules = try await kernel.backend(RulePlace(namespace: .balancer, tool: former))
-                .read(expecting: role)
+    /// Reads what a request needs that is not the one that was observed for: the routes to its tasks.
+    func complete(_ found: inout ObservedDatapath, for request: MeshRequest) async throws {
+        found.node.routes = try await kernel.routes(to: compiler.lookups(request, on: found.node))
+    }
+
+    private func observe(
+        _ place: Place, _ outline: Outline, _ request: MeshRequest, _ tool: RuleTool, _ options: Options
+    ) async throws -> ObservedPlace {
+        var found = ObservedPlace()
+        found.existence = await kernel.existence(of: place)
+        guard found.existence.value == .namespace else { return found }
+        let here = try await kernel.open(place)
+        let holdings = request.ledger[place.id]
+        // IPVS first: its settings exist once its module is loaded, and reading the table loads it.
+        if outline.balancers.contains(place.id) {
+            let ipvs = try here.ipvs
+            if options.withCounters {
+                found.services = try await ipvs.status()
+                found.table = Table(found.services)
+            } else {
+                found.table = try await ipvs.table()
+            }
+            found.timeouts = try await ipvs.timeouts()
+            let retiring = Set(
+                holdings.retiring.flatMap { path in
+                    path.destinations.map {
+                        RetiringDestination($0, of: .firewallMark(path.mark, $0.address.family))
+                    }
+                })
+            if !retiring.isEmpty { found.connections = try await here.connections(to: retiring) }
         }
-        found.detour = try await detour(state)
-        if found.detour == .intact {
-            let role = RuleRole.turnaround(node: LoopbackDetour.nodeAddress)
-            found.detourRules = try await kernel.backend(RulePlace(namespace: .detour, tool: tool))
-                .read(expecting: role)
-            if let former {
-                found.formerDetourRules = try await kernel.backend(RulePlace(namespace: .detour, tool: former))
-                    .read(expecting: role)
+        let ends = outline.links.flatMap(\.ends).filter { $0.id.place == place.id }
+        let sysctls = (outline.sysctls[place.id] ?? []).union(ends.flatMap(\.settings.keys))
+            .union(holdings.settings.keys)
+        found.sysctls = await here.read(sysctls)
+        if !ends.isEmpty {
+            found.links = try await here.links(ends, others: outline.places.values.filter { $0.id != place.id })
+            for end in ends where found.links[end.id.name]?.isAbsent == true && !end.claims.isEmpty {
+                found.claimants[end.id.name] = try await here.claimant(of: end)
+            }
+        }
+        if let role = outline.roles[place.id] {
+            found.rules = try await here.rules(by: tool).read(expecting: role)
+            if let former = holdings.formerRules(besides: tool) {
+                found.formerRules = try await here.rules(by: former).read(expecting: role)
             }
         }
         return found
     }
 
-    private func detour(_ state: MeshState) async throws -> ObservedDetour {
-        do {
-            return try await kernel.detour.observe()
-        } catch let error as DetourError where error.code == .notPermitted {
-            return .hidden
-        } catch is DetourError where !state.hasLoopback {
-            return .absent
+    /// The kernel writes the switch of each interface when that for all is written: what they were has to be known before.
+    private func readInterfaceSettings(
+        _ outline: Outline, _ request: MeshRequest, _ options: Options, into found: inout ObservedDatapath
+    ) async throws {
+        guard !outline.forwarding.isEmpty else { return }
+        let here = try await kernel.open(.node)
+        var sysctls: Set<Sysctl> = []
+        let holdings = request.ledger[.node]
+        for family in outline.forwarding {
+            let all = Sysctl.forwardingOfAll(family)
+            let isOurs = holdings.settings[all] != nil
+            let isOff = found[.node].sysctls[all]?.value == "0"
+            if isOff || (options.forRestoring && isOurs), case .known(let names) = await here.interfaces(with: family) {
+                sysctls.formUnion(names.subtracting(["all"]).map { .forwarding($0, family) })
+            }
+            if family == .ipv6, isOff || isOurs {
+                for name in found.node.outwardInterfaces {
+                    sysctls.formUnion([.forwarding(name, .ipv6), .acceptRouterAdvertisements(name)])
+                }
+            }
         }
-    }
-
-    private func nodeFacts() async throws -> NodeFacts {
-        var facts = NodeFacts()
-        facts.addresses = NodeAddresses.read()
-        let ports = kernel.sysctls.read(.localPorts)?.split(whereSeparator: \.isWhitespace).compactMap { UInt16($0) }
-        if let ports, ports.count == 2, ports[0] <= ports[1] { facts.localPorts = ports[0]...ports[1] }
-        if let version = kernel.sysctls.read(.kernelRelease).flatMap({ KernelVersion(release: $0) }) {
-            facts.kernel = version
-        }
-        facts.interfacesWithRouterAdvertisements = kernel.sysctls.interfacesWithRouterAdvertisements()
-        facts.bridgePorts = try await kernel.bridges.ports(among: Set(facts.addresses.map(\.interface)))
-        facts.filtersBridges = [.bridgesThroughIPTables, .bridgesThroughIP6Tables].contains {
-            kernel.sysctls.read($0) == "1"
-        }
-        return facts
+        if !sysctls.isEmpty { found[.node].sysctls.merge(await here.read(sysctls)) { $1 } }
+        found.node.settings = found[.node].sysctls.compactMapValues(\.value)
     }
 }

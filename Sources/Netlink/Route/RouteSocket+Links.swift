@@ -22,6 +22,10 @@ package struct NetworkLink: Hashable, Sendable {
     package var masterKind: String?
     /// Whether a bridge gives packets back to this port that came by it.
     package var turnsBack = false
+    /// The group that somebody put it into; 0 where nobody did.
+    package var group: UInt32 = 0
+    /// Most significant byte first; empty where it has none.
+    package var hardwareAddress: [UInt8] = []
 
     /// The kernel's `IFF_UP` and its like.
     package struct Flags: OptionSet, Hashable, Sendable {
@@ -44,6 +48,8 @@ package struct NetworkLink: Hashable, Sendable {
             case Int(IFLA_LINK): peer = attribute.uint32.map(Int32.init(bitPattern:))
             case Int(IFLA_LINK_NETNSID): peerNamespace = attribute.uint32.map(Int32.init(bitPattern:))
             case Int(IFLA_LINKINFO): read(info: attribute.nested)
+            case Int(IFLA_GROUP): group = attribute.uint32 ?? 0
+            case Int(IFLA_ADDRESS): hardwareAddress = attribute.array
             default: break
             }
         }
@@ -105,41 +111,55 @@ extension RouteSocket {
     package struct VethEnd: Sendable {
         package var name: String
         package var hardwareAddress: [UInt8]
+        /// The namespace it is made in; nil for that of the socket.
+        package var namespace: NamespaceHandle?
 
-        package init(name: String, hardwareAddress: [UInt8]) {
+        package init(name: String, hardwareAddress: [UInt8], namespace: NamespaceHandle? = nil) {
             self.name = name
             self.hardwareAddress = hardwareAddress
+            self.namespace = namespace
         }
 
-        fileprivate func write(to writer: inout MessageWriter) {
+        fileprivate func write(to writer: inout MessageWriter, group: UInt32) {
             writer.put(Int(IFLA_IFNAME), string: name)
             writer.put(Int(IFLA_ADDRESS), bytes: hardwareAddress)
+            writer.put(Int(IFLA_GROUP), group)
+            if let namespace { writer.put(Int(IFLA_NET_NS_FD), UInt32(namespace.descriptor.rawValue)) }
         }
     }
 
-    /// Makes a veth pair, both ends in the socket's namespace and down.
-    package mutating func createPair(_ near: VethEnd, _ far: VethEnd) throws(Errno) {
+    /// Makes a veth pair, both ends down and in a group, by which they are known from the first.
+    package mutating func createPair(_ near: VethEnd, _ far: VethEnd, group: UInt32) throws(Errno) {
         try perform(Int(RTM_NEWLINK), flags: Int(NLM_F_CREATE) | Int(NLM_F_EXCL), header: ifinfomsg()) { message in
-            near.write(to: &message)
+            near.write(to: &message, group: group)
             message.nest(Int(IFLA_LINKINFO)) { info in
                 info.put(Int(IFLA_INFO_KIND), string: "veth")
                 info.nest(Int(IFLA_INFO_DATA)) { data in
                     data.nest(Int(VETH_INFO_PEER)) { peer in
                         peer.append(ifinfomsg())
-                        far.write(to: &peer)
+                        far.write(to: &peer, group: group)
                     }
                 }
             }
         }
     }
 
-    package mutating func set(alias: String, of index: Int32) throws(Errno) {
-        try change(index) { $0.put(Int(IFLA_IFALIAS), string: alias) }
+    /// The interfaces of the namespace.
+    package mutating func links() throws(Errno) -> [NetworkLink] {
+        var links: [NetworkLink] = []
+        try perform(Int(RTM_GETLINK), flags: Int(NLM_F_DUMP), header: ifinfomsg()) { _ in
+        } answer: {
+            if let link = NetworkLink($0) { links.append(link) }
+        }
+        return links
     }
 
-    /// Moves an interface into another namespace, where it is down and has no address.
-    package mutating func move(_ index: Int32, to namespace: NamespaceHandle) throws(Errno) {
-        try change(index) { $0.put(Int(IFLA_NET_NS_FD), UInt32(namespace.descriptor.rawValue)) }
+    package mutating func set(hardwareAddress: [UInt8], of index: Int32) throws(Errno) {
+        try change(index) { $0.put(Int(IFLA_ADDRESS), bytes: hardwareAddress) }
+    }
+
+    package mutating func set(alias: String, of index: Int32) throws(Errno) {
+        try change(index) { $0.put(Int(IFLA_IFALIAS), string: alias) }
     }
 
     /// Sets or clears flags, and leaves the others as they are.

@@ -15,20 +15,6 @@ package struct RouteEntry: Hashable, Sendable {
 }
 
 extension RouteSocket {
-    /// Gives an interface an IPv4 address, which brings the route to its subnet once the interface is up.
-    package mutating func add(
-        address: UInt32, prefixLength: Int, to index: Int32
-    ) throws(Errno) {
-        var header = ifaddrmsg()
-        header.ifa_family = UInt8(AF_INET)
-        header.ifa_prefixlen = UInt8(prefixLength)
-        header.ifa_index = UInt32(index)
-        try perform(Int(RTM_NEWADDR), flags: Int(NLM_F_CREATE) | Int(NLM_F_EXCL), header: header) {
-            $0.put(Int(IFA_LOCAL), bigEndian: address)
-            $0.put(Int(IFA_ADDRESS), bigEndian: address)
-        }
-    }
-
     /// Looks an address up as a packet of the namespace's own would be. Nil where such a packet cannot be sent.
     ///
     /// - Parameter address: its four or sixteen bytes.

@@ -30,16 +30,16 @@ struct NamespaceMount: Sendable {
         case somethingElse
     }
 
-    func content() throws(DetourError) -> Content {
+    func content() throws(PlaceError) -> Content {
         let handle: NamespaceHandle
         do {
             handle = try NamespaceHandle(path: path)
         } catch .noSuchFileOrDirectory {
             return .missing
         } catch {
-            throw DetourError("look for \(mountPoint) of process 1", error, hint: Self.hint(error))
+            throw PlaceError("look for \(mountPoint) of process 1", error, hint: Self.hint(error))
         }
-        return try DetourError.attempt("look at \(mountPoint)") { () throws(Errno) in
+        return try PlaceError.attempt("look at \(mountPoint)") { () throws(Errno) in
             switch CNetlink_is_network_namespace(handle.descriptor.rawValue) {
             case 1: .namespace(handle)
             case 0: .somethingElse
@@ -104,19 +104,19 @@ struct NamespaceMount: Sendable {
     private func inFirstProcess(
         _ operation: String, _ namespace: NamespaceHandle, _ body: @escaping @Sendable () throws(Errno) -> Void
     ) async throws {
-        try await DetachedThread.run(in: namespace) { () throws(DetourError) in
+        try await DetachedThread.run(in: namespace) { () throws(PlaceError) in
             do throws(Errno) {
                 let first = try NamespaceHandle(path: "/proc/1/ns/mnt")
                 guard CNetlink_enter_mount_namespace(first.descriptor.rawValue) == 0 else {
                     throw Errno(rawValue: errno)
                 }
             } catch {
-                throw DetourError("enter the mount namespace of process 1, to \(operation)", error)
+                throw PlaceError("enter the mount namespace of process 1, to \(operation)", error)
             }
             do throws(Errno) {
                 try body()
             } catch {
-                throw DetourError(operation, error, hint: Self.hint(error))
+                throw PlaceError(operation, error, hint: Self.hint(error))
             }
         }
     }

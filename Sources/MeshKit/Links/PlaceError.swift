@@ -1,7 +1,7 @@
 package import SystemPackage
 
-/// Why the detour's links could not be put up, looked at or taken down.
-package struct DetourError: Error, Hashable, Sendable, CustomStringConvertible {
+/// Why a namespace or an interface of the mesh could not be made, looked at or taken away.
+package struct PlaceError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: Hashable, Sendable {
         /// Somebody else has an interface of that name, or the addresses. Nothing was touched.
         case taken
@@ -48,11 +48,11 @@ package struct DetourError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Says what an errno kept from being done.
     static func attempt<Value: ~Copyable>(
         _ operation: String, _ body: () throws(Errno) -> Value
-    ) throws(DetourError) -> Value {
+    ) throws(PlaceError) -> Value {
         do {
             return try body()
         } catch {
-            throw DetourError(operation, error)
+            throw PlaceError(operation, error)
         }
     }
 }

@@ -1,0 +1,106 @@
+/// When a step of a plan is taken, among all steps of all places.
+public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
+    case clearing
+    case namespaces, links, settings, raising, timeouts, hairpins, rulesBehind, services, rules
+    case withdrawingRules, withdrawingServices, withdrawingRulesBehind, withdrawingHairpins, lowering
+    case leavingNamespaces, formerRules, restoring, flows
+
+    /// In which order the places take their steps of a phase.
+    enum Direction: Sendable {
+        /// The place that a packet meets last comes first: what is put up leads to what is there already.
+        case up
+        /// The place that a packet meets first comes first: nothing leads any more to what is taken down.
+        case down
+    }
+
+    /// What it costs that the kernel refuses a step.
+    enum Cost: Sendable {
+        /// The pass ends, unless the step serves an optional place: then that place is done without.
+        case pass
+        /// Nothing but a note: what the step does only helps.
+        case note
+    }
+
+    /// One line of the order.
+    struct Entry: Sendable {
+        var phase: Phase
+        var direction: Direction
+        var refusal: Cost
+        /// Why the phase stands where it stands.
+        var reason: String
+    }
+
+    /// The order of a plan, what a refusal costs, and why.
+    static let order: [Entry] = [
+        Entry(
+            phase: .clearing, direction: .down, refusal: .pass,
+            reason: "What is in the way by name or address has to go before its successor can be made."),
+        Entry(
+            phase: .namespaces, direction: .up, refusal: .pass,
+            reason: "All else of a place is put into its namespace."),
+        Entry(
+            phase: .links, direction: .up, refusal: .pass,
+            reason: "Settings of an interface exist once the interface does."),
+        Entry(
+            phase: .settings, direction: .up, refusal: .pass,
+            reason: "A setting must hold before the first packet: an interface is raised without IPv6 addresses only if "
+                + "it was told so before."),
+        Entry(
+            phase: .raising, direction: .up, refusal: .pass,
+            reason: "The rules send packets by an interface, which must be up by then."),
+        Entry(
+            phase: .timeouts, direction: .up, refusal: .pass,
+            reason: "A connection gets the timeout that is set when it becomes established."),
+        Entry(
+            phase: .hairpins, direction: .up, refusal: .note,
+            reason: "A bridge must turn a task's packets back before the task is balanced onto itself. Other clients do "
+                + "not need it."),
+        Entry(
+            phase: .rulesBehind, direction: .up, refusal: .pass,
+            reason: "A connection that is not masqueraded, or whose port is not translated, from its beginning never is: "
+                + "this stands before its destination does."),
+        Entry(
+            phase: .services, direction: .up, refusal: .pass,
+            reason: "A mark without a service would leave the packet to a program of the node's own."),
+        Entry(
+            phase: .rules, direction: .up, refusal: .pass,
+            reason: "The mark is what lets clients in; all behind it is up by now."),
+        Entry(
+            phase: .withdrawingRules, direction: .down, refusal: .pass,
+            reason: "Clients are kept out first."),
+        Entry(
+            phase: .withdrawingServices, direction: .down, refusal: .pass,
+            reason: "Nothing is marked for them any more."),
+        Entry(
+            phase: .withdrawingRulesBehind, direction: .down, refusal: .pass,
+            reason: "IPVS sends no more packets that these are for."),
+        Entry(
+            phase: .withdrawingHairpins, direction: .down, refusal: .note,
+            reason: "No task is balanced onto itself any more."),
+        Entry(
+            phase: .lowering, direction: .down, refusal: .pass,
+            reason: "No rule sends a packet by these interfaces any more."),
+        Entry(
+            phase: .leavingNamespaces, direction: .down, refusal: .pass,
+            reason: "All that is left in a namespace of ours goes with it."),
+        Entry(
+            phase: .formerRules, direction: .down, refusal: .pass,
+            reason: "The rules of the tool in use carry all by now, so that the former tool's can go."),
+        Entry(
+            phase: .restoring, direction: .down, refusal: .note,
+            reason: "Nothing of ours needs the settings any more."),
+        Entry(
+            phase: .flows, direction: .down, refusal: .pass,
+            reason: "A flow that is forgotten while the old path stands would be remembered again."),
+    ]
+
+    private static let entries: [Phase: Entry] = Dictionary(uniqueKeysWithValues: order.map { ($0.phase, $0) })
+    private static let positions: [Phase: Int] = Dictionary(
+        uniqueKeysWithValues: order.enumerated().map { ($1.phase, $0) })
+
+    var direction: Direction { Self.entries[self]!.direction }
+    var refusal: Cost { Self.entries[self]!.refusal }
+
+    /// By the order in which they are taken.
+    public static func < (lhs: Self, rhs: Self) -> Bool { positions[lhs]! < positions[rhs]! }
+}

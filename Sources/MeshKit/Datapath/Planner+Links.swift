@@ -1,0 +1,149 @@
+import IPVSKit
+import RuleKit
+
+extension Planner {
+    /// Makes, mends or deletes a link.
+    mutating func steps(for link: Link) -> [Plan.Step] {
+        let unreadable = link.ends.compactMap { end in
+            (found[end.id.place].existence.reason ?? found[end.id.place].links[end.id.name]?.reason)
+                .map { "not looked at: \(end.id): \($0)" }
+        }
+        guard unreadable.isEmpty else {
+            notes += unreadable.filter { !notes.contains($0) }
+            return []
+        }
+        guard wanted.links.contains(link) else { return removals(of: link, in: .lowering) }
+        let faults = structuralFaults(of: link)
+        guard faults.isEmpty else {
+            let isNew = link.ends.allSatisfy { observed($0) == nil }
+            return removals(of: link, in: .clearing)
+                + [step(link.ends[0].id.place, .links, .link(.make(link, faults: isNew ? [] : faults)), for: link.purpose)]
+                + link.ends.flatMap { raising($0, of: link, from: nil) }
+        }
+        return link.ends.flatMap { raising($0, of: link, from: observed($0)) }
+    }
+
+    /// An end as it was found; nil where the namespace it was found in is made anew.
+    private func observed(_ end: LinkEnd) -> ObservedLink? {
+        isRemade(end.id.place) ? nil : found[end.id.place].links[end.id.name]?.value
+    }
+
+    /// Why a link has to be made, or made anew: nothing less mends it.
+    private func structuralFaults(of link: Link) -> [String] {
+        var faults: [String] = []
+        for end in link.ends {
+            guard let there = observed(end) else {
+                faults.append("\(end.id) is missing")
+                continue
+            }
+            guard there.kind == link.kind.rawValue else {
+                faults.append("\(end.id) is no \(link.kind.rawValue) interface")
+                continue
+            }
+            guard let peer = link.peer(of: end), let other = observed(peer) else { continue }
+            if there.peer != .place(peer.id.place, index: other.index) {
+                faults.append("\(end.id) does not lead to \(peer.id)")
+            }
+        }
+        return faults
+    }
+
+    /// Deletes what there is of a link of ours. The other end goes with the one that is deleted, and what is in a
+    /// namespace that is taken away goes with that.
+    private func removals(of link: Link, in phase: Phase) -> [Plan.Step] {
+        var gone: [LinkEnd.ID] = []
+        for end in link.ends {
+            guard let there = observed(end), there.isOurs else { continue }
+            if let peer = link.peer(of: end), gone.contains(peer.id), let other = observed(peer),
+                other.peer == .place(end.id.place, index: there.index)
+            {
+                continue
+            }
+            gone.append(end.id)
+        }
+        // From the place that a packet meets first: whoever dies after the first step has cut off the rest.
+        return gone.reversed().map { step($0.place, phase, .link(.remove($0)), for: link.purpose) }
+    }
+
+    /// Gives an end its settings, addresses, routes and neighbours, and raises it.
+    private mutating func raising(_ end: LinkEnd, of link: Link, from there: ObservedLink?) -> [Plan.Step] {
+        var steps: [Plan.Step] = []
+        let readings = there == nil ? [:] : found[end.id.place].sysctls
+        for (sysctl, value) in end.settings.sorted(by: { $0.key < $1.key }) {
+            if let change = setting(sysctl, value, in: end.id.place, readings[sysctl] ?? .absent) {
+                steps.append(step(end.id.place, .settings, .sysctl(change), for: link.purpose))
+            }
+        }
+        let (mend, faults) = LinkMend.between(there, end, alias: link.alias)
+        if !mend.isEmpty {
+            steps.append(step(end.id.place, .raising, .link(.raise(end, mend, faults: faults)), for: link.purpose))
+        }
+        return steps
+    }
+}
+
+extension LinkMend {
+    /// What it takes to make an end what it should be, and what is wrong with it in words.
+    ///
+    /// - Parameter there: nil for an end that was just made: it has its name and nothing else, and nothing is wrong.
+    static func between(_ there: ObservedLink?, _ end: LinkEnd, alias: String) -> (mend: LinkMend, faults: [String]) {
+        var mend = LinkMend()
+        var faults: [String] = []
+        let found = there ?? ObservedLink(index: 0)
+        if found.alias != alias { mend.alias = alias }
+        if there != nil, found.hardwareAddress != end.hardwareAddress {
+            mend.hardwareAddress = end.hardwareAddress
+            faults.append("\(end.id) has the hardware address \(found.hardwareAddress.map { "\($0)" } ?? "of nobody")")
+        }
+        if !found.isUp {
+            mend.raises = true
+            faults.append("\(end.id) is down")
+        }
+        mend.addresses = end.addresses.subtracting(found.addresses)
+        faults += mend.addresses.sorted().map { "\(end.id) lacks the address \($0)" }
+        mend.strayAddresses = found.addresses.subtracting(end.addresses)
+        faults += mend.strayAddresses.sorted().map { "\(end.id) has the address \($0), which is not the mesh's" }
+        // The kernel makes the routes to the networks of new addresses of an interface that is up.
+        let comesWithAddresses = Set(mend.addresses.map(\.network))
+        let networks = Set(end.addresses.map(\.connectedRoute))
+        mend.routes = end.routes.union(networks).subtracting(found.routes)
+            .filter { !(networks.contains($0) && (comesWithAddresses.contains($0.destination) || mend.raises)) }
+        faults += mend.routes.sorted().map { "\(end.id) lacks the route \($0)" }
+        mend.neighbours = end.neighbours.filter { found.neighbours[$0.key] != $0.value }
+        faults += mend.neighbours.keys.sorted().map { "\(end.id) does not know its neighbour \($0)" }
+        return (mend, there == nil ? [] : faults)
+    }
+}
+
+extension InterfacePrefix {
+    /// The network that the address is in.
+    var network: IPPrefix { IPPrefix(address, length: length) }
+    /// The route that the kernel makes for the address.
+    fileprivate var connectedRoute: Route { Route(to: network, source: address) }
+}
+
+extension Link {
+    /// Why a link cannot stand on this node, whatever is done: nil where it can. What is somebody else's is not touched.
+    func conflict(in found: ObservedDatapath) -> String? {
+        for end in ends {
+            let there = found[end.id.place]
+            if let observed = there.links[end.id.name]?.value {
+                guard observed.isOurs else {
+                    return "cannot put up the interface \(end.id): there is one of that name that is not meshctl's: "
+                        + "rename or delete it"
+                }
+                let lost = end.reaches.subtracting(observed.reached).sorted()
+                let (mend, _) = LinkMend.between(observed, end, alias: alias)
+                if let address = lost.first, mend.isEmpty {
+                    return "\(address) is not reached by \(end.id): a route or a routing rule of this host's leads "
+                        + "elsewhere"
+                }
+            }
+            if let claimant = there.claimants[end.id.name] {
+                return "cannot put up the interface \(end.id): \(end.addresses.sorted().map(\.description).joined(separator: ", ")), "
+                    + "which it is to have, is in use: \(claimant)"
+            }
+        }
+        return nil
+    }
+}

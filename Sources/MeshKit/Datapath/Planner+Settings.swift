@@ -1,0 +1,60 @@
+import IPVSKit
+import RuleKit
+
+extension Planner {
+    /// Settings that do not have the value wanted.
+    mutating func settings(of place: PlaceID, from there: ObservedPlace) -> [Plan.Step] {
+        var steps: [Plan.Step] = []
+        for (sysctl, value) in wanted[place].sysctls.sorted(by: { $0.key.isBefore($1.key) }) {
+            if let change = setting(sysctl, value, in: place, there.sysctls[sysctl] ?? .absent) {
+                steps.append(step(place, .settings, .sysctl(change)))
+            }
+        }
+        switch there.sysctls[.reservedPorts] {
+        case .known(let current):
+            let reserved = PortReservation(
+                current: current, former: ledger[place].reservedPorts, wanted: wanted[place].reservedPorts)
+            guard reserved.value != current else { break }
+            steps.append(
+                step(
+                    place, .settings,
+                    .sysctl(SysctlChange(sysctl: .reservedPorts, old: current, new: reserved.value))))
+        case .unreadable(let reason): notes.append("not looked at: \(Sysctl.reservedPorts): \(reason)")
+        case .absent, nil: break
+        }
+        return steps
+    }
+
+    /// The change that gives a setting its value; nil where it has it, or where nobody could look.
+    mutating func setting(
+        _ sysctl: Sysctl, _ value: String, in place: PlaceID, _ reading: Reading<String>
+    ) -> SysctlChange? {
+        switch reading {
+        case .known(value): return nil
+        case .known(let current): return SysctlChange(sysctl: sysctl, old: current, new: value)
+        case .absent: return SysctlChange(sysctl: sysctl, old: nil, new: value)
+        case .unreadable(let reason):
+            notes.append("not looked at: \(sysctl)\(place == .node ? "" : " in \(place)"): \(reason)")
+            return nil
+        }
+    }
+
+    func hairpins(of place: PlaceID) -> [Plan.Step] {
+        guard place == .node, let ports = found.node.bridgePorts.value else { return [] }
+        let on = Set(ports.values.joined().filter(\.value).map(\.key))
+        let (wanted, ours) = (wanted[place].hairpinPorts, ledger[place].hairpinPorts)
+        let raised = wanted.subtracting(on).sorted()
+        let lowered = ours.subtracting(wanted).intersection(on).sorted()
+        return raised.map { step(place, .hairpins, .hairpin(port: $0, true)) }
+            + lowered.map { step(place, .withdrawingHairpins, .hairpin(port: $0, false)) }
+    }
+}
+
+extension Sysctl {
+    /// Interfaces are told to go on minding router advertisements before forwarding is on: from then on the kernel would
+    /// ignore them, and the default route that they brought would run out. Otherwise by path.
+    fileprivate func isBefore(_ other: Sysctl) -> Bool {
+        let (first, second) = (isAboutRouterAdvertisements, other.isAboutRouterAdvertisements)
+        return first == second ? self < other : first
+    }
+}

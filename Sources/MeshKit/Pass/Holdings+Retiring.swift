@@ -1,0 +1,74 @@
+import IPVSKit
+import RuleKit
+
+extension Holdings {
+    /// Lets paths retire that new connections are not to take any more, and forgets those that have none left.
+    ///
+    /// A path retires where a live port gets another target port: the destinations at the old one stay, with weight 0,
+    /// until the connection table holds nothing of theirs but what is over. A UDP path does not: weight 0 would keep its
+    /// flows for as long as their clients send. What is not in the ledger was never put up; what the kernel does not hold
+    /// has no connections.
+    mutating func retire(for spec: MeshSpec, in found: ObservedPlace, now: BootTime) {
+        let ports = spec.portsByMark
+        // What leaves the spec altogether is taken down at once.
+        retiring = retiring.compactMap { path in
+            guard let wanted = ports[path.mark] else { return nil }
+            var left = path
+            left.destinations.subtract(wanted.destinations)
+            left.destinations = left.destinations.filter { destination in
+                guard path.since < now else { return true }
+                let id = VirtualService.ID.firewallMark(path.mark, destination.address.family)
+                guard found.table.entries[id]?.destinations[destination] != nil else { return false }
+                let count = found.connections[RetiringDestination(destination, of: id)]
+                return count.map { $0 > 0 } ?? true
+            }
+            if let until = path.until, until <= now { return nil }
+            return left.destinations.isEmpty ? nil : left
+        }
+        let known = Set(retiring.flatMap { path in path.destinations.map { Key(path.mark, $0) } })
+        for (mark, owned) in marks where owned.binding.transport != .udp {
+            guard let wanted = ports[mark] else { continue }
+            let leaving = owned.destinations.subtracting(wanted.destinations).filter { destination in
+                let id = VirtualService.ID.firewallMark(mark, destination.address.family)
+                return wanted.addresses.contains(destination.address) && !known.contains(Key(mark, destination))
+                    && found.table.entries[id]?.destinations[destination] != nil
+            }
+            guard !leaving.isEmpty else { continue }
+            retiring.append(
+                RetiringPath(mark: mark, binding: owned.binding, destinations: leaving, since: now, until: nil))
+        }
+        retiring.sort { ($0.since, $0.mark) < ($1.since, $1.mark) }
+    }
+
+    private struct Key: Hashable {
+        var mark: FirewallMark
+        var destination: Destination.ID
+
+        init(_ mark: FirewallMark, _ destination: Destination.ID) {
+            self.mark = mark
+            self.destination = destination
+        }
+    }
+}
+
+extension MeshSpec {
+    fileprivate struct WantedPort {
+        /// Where new connections go.
+        var destinations: Set<Destination.ID> = []
+        /// The tasks.
+        var addresses: Set<IPAddress> = []
+    }
+
+    fileprivate var portsByMark: [FirewallMark: WantedPort] {
+        var ports: [FirewallMark: WantedPort] = [:]
+        for service in services.values {
+            for port in service.ports {
+                let addresses = service.tasks.filter(port.isFor).map(\.address)
+                let target = port.listening.isRange ? 0 : port.target
+                ports[port.mark] = WantedPort(
+                    destinations: Set(addresses.map { Destination.ID($0, port: target) }), addresses: Set(addresses))
+            }
+        }
+        return ports
+    }
+}

@@ -1,0 +1,152 @@
+import IPVSKit
+import RuleKit
+
+extension Ledger {
+    /// With all that a plan may touch, and how it was before.
+    ///
+    /// - Parameter marks: those of the ports that are served.
+    func claiming(
+        _ plan: Plan, for datapath: Datapath, in found: ObservedDatapath, by tool: RuleTool,
+        marks: [FirewallMark: PortBinding]
+    ) -> Ledger {
+        var ledger = self
+        for step in plan.steps { ledger[step.place].claim(step, in: found[step.place]) }
+        for place in datapath.contents.keys {
+            let content = datapath[place]
+            var holdings = ledger[place]
+            if !content.rules.isEmpty {
+                holdings.formerRules = holdings.formerRules(besides: tool)
+                holdings.rules = tool
+            } else if holdings.rules != nil {
+                holdings.formerRules = holdings.formerRules(besides: tool)
+            }
+            let reserved = content.reservation(in: found[place], formerly: holdings.reservedPorts)
+            holdings.reservedPorts += reserved.filter { !holdings.reservedPorts.contains($0) }
+            ledger[place] = holdings
+        }
+        var holdings = ledger[.node]
+        let destinations = datapath[.node].ipvs.destinationsByMark
+        for (mark, binding) in marks {
+            var owned = holdings.marks[mark] ?? OwnedMark(binding: binding, destinations: [])
+            owned.binding = binding
+            owned.destinations.formUnion(destinations[mark] ?? [])
+            holdings.marks[mark] = owned
+        }
+        ledger[.node] = holdings
+        return ledger
+    }
+
+    /// Without what is ours no longer, once a plan has been carried out.
+    func settled(
+        _ plan: Plan, for datapath: Datapath, in found: ObservedDatapath, marks: [FirewallMark: PortBinding],
+        givingBack former: [PlaceID: FormerSettings], purpose: Pass.Purpose
+    ) -> Ledger {
+        var ledger = self
+        let destinations = datapath[.node].ipvs.destinationsByMark
+        for (place, old) in places {
+            // Of what nobody could look at, nothing is known.
+            if found[place].existence.reason != nil { continue }
+            var holdings = old
+            let content = datapath[place]
+            if place == .node {
+                holdings.marks = Dictionary(
+                    uniqueKeysWithValues: marks.map {
+                        ($0, OwnedMark(binding: $1, destinations: destinations[$0] ?? []))
+                    })
+            }
+            holdings.hairpinPorts.formIntersection(content.hairpinPorts)
+            holdings.staleFlows = []
+            holdings.formerRules = nil
+            holdings.reservedPorts = content.reservation(in: found[place], formerly: old.reservedPorts)
+            for sysctl in former[place].map({ Array($0.settings.keys) }) ?? [] { holdings.settings[sysctl] = nil }
+            if former[place]?.tcpTimeoutSeconds != nil { holdings.originalTCPTimeoutSeconds = nil }
+            if datapath.places[place] == nil { holdings = Holdings(refusal: holdings.refusal) }
+            if purpose == .reset { holdings = Holdings() }
+            ledger[place] = holdings
+        }
+        for place in ledger.places.keys {
+            let links = datapath.links.flatMap(\.ends).map(\.id).filter { $0.place == place }.map(\.name)
+            ledger[place].links.formIntersection(links)
+        }
+        return ledger
+    }
+
+    /// Takes note that a place was refused, and of why.
+    func refusing(_ place: PlaceID, because reason: String) -> Ledger {
+        var ledger = self
+        ledger[place].refusal = reason
+        return ledger
+    }
+
+    /// Lets everything be tried once more that this host refused.
+    mutating func forgetRefusals() {
+        for place in places.keys { self[place].refusal = nil }
+    }
+
+    /// When to look again although nothing changes: while connections of retiring paths are left.
+    func wake(now: BootTime, _ found: ObservedDatapath) -> BootTime? {
+        let retiring = self[.node].retiring
+        guard !retiring.isEmpty else { return nil }
+        // What has just begun to retire may have no connections at all.
+        let isNew = retiring.contains { $0.since == now }
+        return isNew ? now : now.advanced(by: .seconds(1))
+    }
+}
+
+extension Holdings {
+    fileprivate mutating func claim(_ step: Plan.Step, in found: ObservedPlace) {
+        switch step.change {
+        case .namespace(.make(let name)): namespace = name
+        case .link(.make(let link, _)): links.formUnion(link.ends.filter { $0.id.place == step.place }.map(\.id.name))
+        // A setting of an optional place is one of its own interface or namespace, and goes with that.
+        case .sysctl(let change) where step.phase == .settings && step.purpose == nil: claim(change, in: found)
+        case .tcpTimeout(let old, _) where step.phase == .timeouts:
+            originalTCPTimeoutSeconds = originalTCPTimeoutSeconds ?? old
+        case .hairpin(let port, true): hairpinPorts.insert(port)
+        case .flows(let flows): staleFlows.insert(flows.binding)
+        case .namespace, .link, .sysctl, .tcpTimeout, .hairpin, .ipvs, .rules: break
+        }
+    }
+
+    private mutating func claim(_ change: SysctlChange, in found: ObservedPlace) {
+        // Others write the reserved ports, too: what of them is ours stands elsewhere.
+        guard change.sysctl != .reservedPorts, let old = change.old else { return }
+        let current = found.sysctls.compactMapValues(\.value)
+        var written = change.sysctl.consequences(of: change.new, in: current)
+        written[change.sysctl] = change.new
+        for (sysctl, value) in written {
+            guard let before = sysctl == change.sysctl ? old : current[sysctl] else { continue }
+            settings[sysctl] = OriginalSetting(found: settings[sysctl]?.found ?? before, written: value)
+        }
+    }
+
+    /// The tool that carried the rules before another does, until its own are gone.
+    func formerRules(besides tool: RuleTool) -> RuleTool? { [rules, formerRules].compactMap(\.self).first { $0 != tool } }
+
+    /// What is published of a protocol.
+    func bindings(of transport: TransportProtocol) -> [PortBinding] {
+        marks.values.map(\.binding).filter { $0.transport == transport }
+    }
+}
+
+extension PlaceContent {
+    /// What of the reserved ports is ours.
+    fileprivate func reservation(
+        in found: ObservedPlace, formerly former: [ClosedRange<UInt16>]
+    ) -> [ClosedRange<UInt16>] {
+        guard case .known(let current) = found.sysctls[.reservedPorts] else { return former }
+        return PortReservation(current: current, former: former, wanted: reservedPorts).ours
+    }
+}
+
+extension Table {
+    /// The destinations of the services that have a mark, of both families.
+    fileprivate var destinationsByMark: [FirewallMark: Set<Destination.ID>] {
+        var found: [FirewallMark: Set<Destination.ID>] = [:]
+        for (id, entry) in entries {
+            guard let mark = id.firewallMark else { continue }
+            found[mark, default: []].formUnion(entry.destinations.keys)
+        }
+        return found
+    }
+}

@@ -1,0 +1,125 @@
+import IPVSKit
+import RuleKit
+
+/// One pass: from what is asked for and what is there to what is to be done, and to what the ledger says before and
+/// after. Pure: no input or output, no clock.
+package struct Pass {
+    /// What a pass is for.
+    package enum Purpose: Equatable, Sendable {
+        /// The kernel is to hold what the spec asks for.
+        case converge
+        /// As ``converge``, and what this host refused before is tried once more.
+        case retry
+        /// All is taken down, and settings get the values they had.
+        case reset
+        /// A change failed, and the spec is again what it was: what the change alone claimed is given back.
+        case undo(of: Ledger)
+    }
+
+    /// What came of a pass.
+    package struct Outcome: Equatable, Sendable {
+        /// The ledger with all that the plan may touch. It has to be saved before the first step is taken: whenever this
+        /// process dies, the next pass knows what is ours.
+        package var claims: Ledger
+        /// What is to be done.
+        package var plan: Plan
+        /// What the kernel holds once that is done.
+        package var datapath: Datapath
+        /// When to look again although nothing changes, in the kernel's time since boot; nil where there is no need.
+        package var wake: BootTime?
+        /// What the ledger says once the plan has been carried out.
+        package var settled: Ledger
+    }
+
+    /// - Parameters:
+    ///   - tool: what is to carry the rules.
+    ///   - kept: why forwarding of a family has to stay on, where it would be given back.
+    package static func run(
+        spec: MeshSpec, ledger: Ledger, observed: ObservedDatapath, purpose: Purpose = .converge, tool: RuleTool,
+        compiler: Compiler = Compiler(), keepingForwarding kept: [Sysctl: String] = [:], now: BootTime
+    ) -> Outcome {
+        var request = MeshRequest(spec: spec, ledger: ledger)
+        switch purpose {
+        case .reset:
+            request.spec.services = [:]
+            request.ledger.forgetRefusals()
+            request.ledger[.node].retiring = []
+        case .retry: request.ledger.forgetRefusals()
+        case .converge, .undo: break
+        }
+        request.ledger[.node].retire(for: request.spec, in: observed[.node], now: now)
+        request.foreignMarks = request.spec.marks.intersection(observed.marks)
+            .subtracting(request.ledger[.node].marks.keys)
+        var notes = request.spec.notes(onForeign: request.foreignMarks)
+
+        let outline = compiler.outline(request)
+        var datapath = compiler.compile(request, on: observed.node)
+        for link in datapath.links {
+            guard let conflict = link.conflict(in: observed) else { continue }
+            request.ledger[link.purpose].refusal = conflict
+            datapath = compiler.compile(request, on: observed.node)
+        }
+        notes += request.ledger.places.sorted { $0.key < $1.key }.compactMap { place, holdings in
+            holdings.refusal.map { "this host does not carry the place \(place): \($0)" }
+        }
+
+        let former = formerSettings(purpose, request.ledger, datapath, keeping: kept)
+        var plan = Planner.plan(
+            from: observed, to: datapath, outline: outline, ledger: request.ledger, tool: tool, restoring: former)
+        plan.notes = notes + plan.notes
+        let claims = request.ledger.claiming(plan, for: datapath, in: observed, by: tool, marks: request.servedMarks)
+        return Outcome(
+            claims: claims, plan: plan, datapath: datapath, wake: claims.wake(now: now, observed),
+            settled: claims.settled(
+                plan, for: datapath, in: observed, marks: request.servedMarks, givingBack: former, purpose: purpose))
+    }
+
+    private static func formerSettings(
+        _ purpose: Purpose, _ ledger: Ledger, _ datapath: Datapath, keeping kept: [Sysctl: String]
+    ) -> [PlaceID: FormerSettings] {
+        switch purpose {
+        case .converge, .retry: return [:]
+        case .reset:
+            return ledger.places.mapValues { holdings in
+                var former = FormerSettings(holdings)
+                former.kept = kept
+                return former
+            }
+        case .undo(let before):
+            return Dictionary(
+                uniqueKeysWithValues: ledger.places.map { place, holdings in
+                    var former = FormerSettings(holdings)
+                    for sysctl in before[place].settings.keys { former.settings[sysctl] = nil }
+                    // What is still asked for stays.
+                    for sysctl in datapath[place].sysctls.keys { former.settings[sysctl] = nil }
+                    if before[place].originalTCPTimeoutSeconds != nil || datapath[place].tcpTimeoutSeconds != nil {
+                        former.tcpTimeoutSeconds = nil
+                    }
+                    former.kept = kept
+                    return (place, former)
+                })
+        }
+    }
+}
+
+extension MeshRequest {
+    /// The marks of the ports that are served, with their ports.
+    var servedMarks: [FirewallMark: PortBinding] {
+        var marks: [FirewallMark: PortBinding] = [:]
+        for service in spec.services.values {
+            for port in service.ports where !foreignMarks.contains(port.mark) { marks[port.mark] = port.listening }
+        }
+        return marks
+    }
+}
+
+extension MeshSpec {
+    fileprivate func notes(onForeign marks: Set<FirewallMark>) -> [String] {
+        guard !marks.isEmpty else { return [] }
+        return services.values.flatMap(\.ports).filter { marks.contains($0.mark) }.sorted { $0.listening < $1.listening }
+            .map {
+                "\($0.listening) is not served: the kernel has an IPVS service with its mark \($0.mark), which this node "
+                    + "did not make; remove that service, or unpublish the port and publish it again"
+            }
+    }
+}
