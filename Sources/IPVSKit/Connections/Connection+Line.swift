@@ -106,7 +106,7 @@ extension FixedWidthInteger {
     init?(hexadecimal digits: some Sequence<UInt8>) { self.init(digits, radix: 16) }
 
     /// Nil for no digits, anything but digits, and what does not fit.
-    init?(decimal digits: some Sequence<UInt8>) { self.init(digits, radix: 10) }
+    package init?(decimal digits: some Sequence<UInt8>) { self.init(digits, radix: 10) }
 
     private init?(_ digits: some Sequence<UInt8>, radix: Self) {
         var number: Self = 0

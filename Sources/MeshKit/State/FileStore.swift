@@ -18,28 +18,6 @@ public protocol StateStore: Sendable {
     func save(_ state: MeshState) throws(StoreError)
 }
 
-/// Why a state could not be read or written. It is as it was.
-public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What went wrong.
-    public enum Code: Hashable, Sendable {
-        /// The document is truncated, is not JSON, or lacks something.
-        case corrupt
-        /// A newer version wrote it.
-        case newerSchema
-        /// Somebody else saved in between.
-        case conflict
-        /// The file or folder cannot be read or written for lack of permission.
-        case notPermitted
-        /// The file or folder cannot be read or written.
-        case inaccessible
-    }
-
-    /// What went wrong.
-    public var code: Code
-    /// What is wrong, and what to do.
-    public var description: String
-}
-
 /// The state as one JSON document in a folder, replaced atomically.
 public struct FileStore: StateStore {
     /// The folder.
@@ -162,10 +140,7 @@ public struct FileStore: StateStore {
     }
 
     func inaccessible(_ verb: String, _ path: FilePath, _ error: any Error) -> StoreError {
-        let code: StoreError.Code =
-            [Errno.permissionDenied, .notPermitted].contains(error as? Errno) ? .notPermitted : .inaccessible
-        let hint = code == .notPermitted ? "; run it as root, with sudo" : ""
-        return StoreError(code: code, description: "cannot \(verb) \(path): \(error)\(hint)")
+        StoreError(cannot: verb, path, error)
     }
 }
 

@@ -1,15 +1,6 @@
 public import IPVSKit
 public import RuleKit
 
-/// Input that cannot be: says what is wrong and what would be right. The state is as it was.
-public struct InputError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong, and what to do.
-    public let description: String
-
-    /// An error in words.
-    public init(_ description: String) { self.description = description }
-}
-
 extension MeshState {
     /// Publishes a port of a service, which is made where there is none. Doing it twice does no more than once;
     /// another target for a port of the same service replaces the one it has.

@@ -1,0 +1,37 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// A moment on the clock that begins at boot and goes on while the machine sleeps (`CLOCK_BOOTTIME`).
+///
+/// Nobody can set that clock, so that a span of it is a span of time. Moments of two boots cannot be compared.
+public struct BootTime: Hashable, Comparable, Sendable {
+    /// Nanoseconds since boot.
+    public var nanoseconds: UInt64
+
+    /// A moment by its nanoseconds since boot.
+    public init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
+
+    /// This moment.
+    public static func now() -> Self {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Self(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
+    }
+
+    /// The earlier one is less.
+    public static func < (lhs: Self, rhs: Self) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
+}
+
+extension BootTime: Codable {
+    /// Reads the number of nanoseconds.
+    public init(from decoder: any Decoder) throws {
+        nanoseconds = try decoder.singleValueContainer().decode(UInt64.self)
+    }
+
+    /// Writes the number of nanoseconds.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(nanoseconds)
+    }
+}

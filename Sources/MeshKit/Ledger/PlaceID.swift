@@ -1,0 +1,19 @@
+/// The name of a place: a network namespace with a role in the mesh.
+public struct PlaceID: RawRepresentable, Hashable, Sendable, Codable, CodingKeyRepresentable {
+    /// The name.
+    public let rawValue: String
+
+    /// A place by its name.
+    public init(rawValue: String) { self.rawValue = rawValue }
+
+    /// The network namespace that is the node itself.
+    public static let node = Self(rawValue: "node")
+}
+
+extension PlaceID: Comparable, CustomStringConvertible {
+    /// By name.
+    public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
+
+    /// The name.
+    public var description: String { rawValue }
+}

@@ -1,0 +1,31 @@
+import IPVSKit
+
+extension RetiringPath: Codable {
+    private enum CodingKeys: String, CodingKey { case mark, path, since, until }
+
+    /// Reads an object whose `path` has the port and the destinations as the text of an ``OwnedMark``.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        mark = try container.decode(FirewallMark.self, forKey: .mark)
+        let text = try container.decode(String.self, forKey: .path)
+        guard let path = OwnedMark(text), let binding = path.binding else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .path, in: container,
+                debugDescription: "\(text.debugDescription) is not a port with its destinations, "
+                    + "as \"1080/tcp 10.0.0.2:80 [fd00::2]:80\" is")
+        }
+        self.binding = binding
+        destinations = path.destinations
+        since = try container.decode(BootTime.self, forKey: .since)
+        until = try container.decodeIfPresent(BootTime.self, forKey: .until)
+    }
+
+    /// Writes such an object.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(mark, forKey: .mark)
+        try container.encode(OwnedMark(binding: binding, destinations: destinations).description, forKey: .path)
+        try container.encode(since, forKey: .since)
+        try container.encodeIfPresent(until, forKey: .until)
+    }
+}

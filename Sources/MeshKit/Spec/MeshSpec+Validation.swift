@@ -1,0 +1,70 @@
+import IPVSKit
+import RuleKit
+
+extension MeshSpec {
+    static func validate(serviceName name: String) throws(InputError) {
+        let isWellFormed =
+            name.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+                    true
+                default: false
+                }
+            }
+        let startsWell = name.utf8.first.map {
+            ![UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains($0)
+        }
+        guard isWellFormed, startsWell == true, name.utf8.count <= 63 else {
+            let shown = name.utf8.count > 80 ? name.prefix(60).debugDescription + "…" : name.debugDescription
+            throw InputError(
+                "\(shown) is no service name: letters, digits, '-', '_' and '.', beginning with a letter or digit, "
+                    + "63 characters at most")
+        }
+    }
+
+    static func validate(_ listening: PortBinding, target: UInt16) throws(InputError) {
+        guard Int(target) + listening.ports.count - 1 <= Int(UInt16.max), target != 0 else {
+            throw InputError(
+                "\(listening) is \(listening.ports.count) ports, and from \(target) on there are fewer: ports end at 65535"
+            )
+        }
+        guard let address = listening.address else { return }
+        let fault: String? =
+            if address.isLoopback {
+                "is the loopback address, which is answered where a port is published for all addresses"
+            } else if address.isUnspecified {
+                "stands for all addresses: leave it out"
+            } else if let ipv4 = address.writtenAsIPv6 {
+                "is an IPv4 address written as IPv6: write it as \(ipv4)"
+            } else if address.isMulticast || address.isReserved {
+                "is no address of a node"
+            } else if address.family == .ipv6, address.isLinkLocal {
+                "is of one link only, which a port cannot say"
+            } else {
+                nil
+            }
+        if let fault { throw InputError("\(address) \(fault)") }
+    }
+
+    static func validate(taskAddress address: IPAddress) throws(InputError) {
+        let fault: String? =
+            if address.isUnspecified {
+                "is no address of a task"
+            } else if address.isLoopback {
+                "is the loopback address: IPVS cannot balance to it. Let the task listen on an address of this node, "
+                    + "and add that"
+            } else if address.isMulticast {
+                "is a multicast address: a task has an address of its own"
+            } else if address.isReserved {
+                "is reserved or the broadcast address: a task has an address of its own"
+            } else if let ipv4 = address.writtenAsIPv6 {
+                "is an IPv4 address written as IPv6: write it as \(ipv4)"
+            } else if address.family == .ipv6, address.isLinkLocal {
+                "is link-local, and says nothing without its link: add a global or unique local address of the task"
+            } else {
+                nil
+            }
+        if let fault { throw InputError("\(address) \(fault)") }
+    }
+}

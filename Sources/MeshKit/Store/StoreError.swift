@@ -1,0 +1,37 @@
+import SystemPackage
+
+/// Why a document could not be read or written. What is stored is as it was.
+public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What went wrong.
+    public enum Code: Hashable, Sendable {
+        /// The document is truncated, is not JSON, or lacks something.
+        case corrupt
+        /// A newer version wrote the document.
+        case newerSchema
+        /// Somebody else wrote in between.
+        case conflict
+        /// The file or folder cannot be read or written for lack of permission.
+        case notPermitted
+        /// The file or folder cannot be read or written.
+        case inaccessible
+    }
+
+    /// What went wrong.
+    public var code: Code
+    /// What is wrong, and what to do.
+    public var description: String
+
+    /// An error in words.
+    public init(code: Code, description: String) {
+        self.code = code
+        self.description = description
+    }
+
+    /// A file that could not be used, by what was to be done with it: "cannot read …".
+    init(cannot verb: String, _ path: FilePath, _ error: any Error) {
+        let code: Code =
+            [Errno.permissionDenied, .notPermitted].contains(error as? Errno) ? .notPermitted : .inaccessible
+        let hint = code == .notPermitted ? "; run it as root, with sudo" : ""
+        self.init(code: code, description: "cannot \(verb) \(path): \(error)\(hint)")
+    }
+}
