@@ -37,6 +37,13 @@ package final class NamespaceHandle: Sendable {
         guard CNetlink_enter_network_namespace(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
     }
 
+    /// Whether two handles are of one namespace.
+    package func isSame(as other: NamespaceHandle) -> Bool {
+        var (own, others) = (stat(), stat())
+        guard fstat(descriptor.rawValue, &own) == 0, fstat(other.descriptor.rawValue, &others) == 0 else { return false }
+        return own.st_dev == others.st_dev && own.st_ino == others.st_ino
+    }
+
     /// Whether the calling thread is in the namespace. False, too, where /proc does not tell.
     private var isCurrent: Bool {
         var (own, other) = (stat(), stat())

@@ -88,8 +88,8 @@ extension IPVS {
     /// How many connections of a destination are not closed.
     ///
     /// - Parameter countsAll: false where it need only be known whether there are any.
-    private func connectionsLeft(
-        _ destination: Destination.ID, of service: VirtualService.ID, countsAll: Bool
+    package func connectionsLeft(
+        _ destination: Destination.ID, of service: VirtualService.ID, countsAll: Bool = true
     ) async throws(IPVSError) -> Int {
         guard let status = try await self.service(service).destinations.first(where: { $0.id == destination }) else {
             throw IPVSError(.destinationNotFound, operation: "look")

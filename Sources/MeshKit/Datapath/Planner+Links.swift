@@ -12,7 +12,10 @@ extension Planner {
             notes += unreadable.filter { !notes.contains($0) }
             return []
         }
-        guard wanted.links.contains(link) else { return removals(of: link, in: .lowering) }
+        let ends = link.ends.map(\.id)
+        guard let link = wanted.links.first(where: { $0.ends.map(\.id) == ends }) else {
+            return removals(of: link, in: .lowering)
+        }
         let faults = structuralFaults(of: link)
         guard faults.isEmpty else {
             let isNew = link.ends.allSatisfy { observed($0) == nil }

@@ -10,7 +10,7 @@ extension Planner {
         guard outline.roles[place] != nil else {
             return ipvs.map { step(place, $0.isRemoval ? .withdrawingServices : .services, .ipvs($0)) }
         }
-        let rendered = tool.render(content.rules)
+        let rendered = tool.render(content.rules, families: found.node.families)
         let rules = rendered.changes(from: there.rules)
         // Where the rules are up, clients come meanwhile; where they are not, nothing is balanced until they are.
         func comesFirst(_ change: RuleChange) -> Bool {

@@ -1,4 +1,5 @@
 package import IPVSKit
+package import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -20,10 +21,10 @@ package struct InterfaceAddress: Hashable, Sendable {
 
 /// The addresses of the namespace of the process.
 package enum NodeAddresses {
-    /// All of them, loopback and link-local ones too, in the kernel's order; none where the kernel does not say.
-    package static func read() -> [InterfaceAddress] {
+    /// All of them, loopback and link-local ones too, in the kernel's order.
+    package static func read() throws(NodeAddressError) -> [InterfaceAddress] {
         var list: UnsafeMutablePointer<ifaddrs>?
-        guard getifaddrs(&list) == 0 else { return [] }
+        guard getifaddrs(&list) == 0 else { throw NodeAddressError(errno: Errno(rawValue: errno)) }
         defer { freeifaddrs(list) }
         return sequence(first: list) { $0?.pointee.ifa_next }.compactMap { entry in
             guard let entry, let address = entry.pointee.ifa_addr.flatMap(address),
@@ -56,4 +57,12 @@ package enum NodeAddresses {
         default: nil
         }
     }
+}
+
+/// Why the addresses of this node could not be read.
+package struct NodeAddressError: Error, Hashable, CustomStringConvertible {
+    /// What the kernel answered.
+    package var errno: Errno
+
+    package var description: String { "cannot read the addresses of this node: \(errno)" }
 }

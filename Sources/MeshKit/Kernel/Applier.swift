@@ -49,7 +49,7 @@ struct Applier: Sendable {
         case .flows: try await kernel.forget(steps.compactMap { if case .flows(let flows) = $0.change { flows } else { nil } })
         case .link(.make(let link, _)): try await kernel.make(link, in: places)
         case .link(.remove(let end)): try await kernel.open(place).change(.delete, of: end.name)
-        case .link(.raise(let end, let mend, _)): try await raise(end, mend, in: kernel.open(place))
+        case .link(.raise(let end, let mend, _)): try await raise(end, mend, in: place)
         case .sysctl(let change): try await kernel.open(place).write(change.new, to: change.sysctl)
         case .tcpTimeout(_, let seconds): try await kernel.open(place).ipvs.set(Timeouts(tcpSeconds: seconds))
         case .ipvs:
@@ -62,9 +62,12 @@ struct Applier: Sendable {
         return []
     }
 
-    private func raise(_ end: LinkEnd, _ mend: LinkMend, in place: any PlaceKernel) async throws {
-        for operation in mend.operations { try await place.change(operation, of: end.id.name) }
-        guard !end.reaches.isEmpty, case .known(let link) = try await place.links([end], others: [])[end.id.name],
+    private func raise(_ end: LinkEnd, _ mend: LinkMend, in place: Place) async throws {
+        let here = try await kernel.open(place)
+        for operation in mend.operations { try await here.change(operation, of: end.id.name) }
+        // What was put up may yet not do, as where a routing rule leads elsewhere.
+        guard !end.reaches.isEmpty,
+            case .known(let link) = try await kernel.links([end], in: place, others: [])[end.id.name],
             let lost = end.reaches.subtracting(link.reached).min()
         else { return }
         throw PlaceError(

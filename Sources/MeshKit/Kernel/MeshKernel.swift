@@ -28,6 +28,10 @@ package protocol MeshKernel: Sendable {
     /// Enters a place, which exists.
     func open(_ place: Place) async throws -> any PlaceKernel
 
+    /// What there is of ends of our links in a place.
+    ///
+    /// - Parameter others: the places in which their other ends may be.
+    func links(_ ends: [LinkEnd], in place: Place, others: [Place]) async throws -> [String: Reading<ObservedLink>]
     /// Makes a link, both ends in their places, in one message.
     func make(_ link: Link, in places: [PlaceID: Place]) async throws
     /// Sets whether a bridge port turns packets back.
@@ -46,10 +50,6 @@ package protocol PlaceKernel: Sendable {
     func write(_ value: String, to sysctl: Sysctl) async throws(SysctlError)
     /// The names of the interfaces that have settings.
     func interfaces(with family: AddressFamily) async -> Reading<Set<String>>
-    /// What there is of ends of our links.
-    ///
-    /// - Parameter others: the places in which their other ends may be.
-    func links(_ ends: [LinkEnd], others: [Place]) async throws -> [String: Reading<ObservedLink>]
     /// Who else uses addresses that an end claims, in words; nil where nobody does.
     func claimant(of end: LinkEnd) async throws -> String?
     /// Does one thing to an interface.

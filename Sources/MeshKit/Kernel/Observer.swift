@@ -70,7 +70,8 @@ struct Observer: Sendable {
             .union(holdings.settings.keys)
         found.sysctls = await here.read(sysctls)
         if !ends.isEmpty {
-            found.links = try await here.links(ends, others: outline.places.values.filter { $0.id != place.id })
+            found.links = try await kernel.links(
+                ends, in: place, others: outline.places.values.filter { $0.id != place.id })
             for end in ends where found.links[end.id.name]?.isAbsent == true && !end.claims.isEmpty {
                 found.claimants[end.id.name] = try await here.claimant(of: end)
             }

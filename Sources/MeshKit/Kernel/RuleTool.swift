@@ -19,6 +19,16 @@ public enum RuleTool: String, Sendable, Hashable, Codable, CaseIterable {
         }
     }
 
+    /// What a tool's sets should hold for rules, and which rules look it up. Looks at nothing.
+    ///
+    /// - Parameter families: the address families that the kernel has.
+    func render(_ rules: RuleSet, families: Set<AddressFamily>) -> RenderedRules {
+        switch self {
+        case .nftables: NFTablesBackend.render(rules)
+        case .iptables: IPTablesBackend.render(rules, families: AddressFamily.allCases.filter(families.contains))
+        }
+    }
+
     /// The one this kernel is best served by: nftables where it takes our rules.
     static func best() async -> RuleTool {
         await NFTablesBackend().isSupported() ? .nftables : .iptables

@@ -1,3 +1,4 @@
+import IPVSKit
 import SystemPackage
 
 #if canImport(Glibc)
@@ -6,10 +7,18 @@ import SystemPackage
 
 /// Kernel settings of the namespace of the process, below `/proc/sys`.
 struct SysctlFiles: Sendable {
-    /// Nil where the kernel has no such setting.
-    func read(_ sysctl: Sysctl) -> String? {
-        guard let text = try? Self.contents(of: path(sysctl)) else { return nil }
-        return text.split(separator: "\n").first.map(String.init) ?? ""
+    /// Nil where the kernel has no such setting, or nobody can read it.
+    func read(_ sysctl: Sysctl) -> String? { reading(sysctl).value }
+
+    /// What a setting is, and why it cannot be read where it can not: a process without a free descriptor must not take
+    /// a setting for one that the kernel has not.
+    func reading(_ sysctl: Sysctl) -> Reading<String> {
+        do {
+            let text = try Self.contents(of: path(sysctl))
+            return .known(text.split(separator: "\n").first.map(String.init) ?? "")
+        } catch {
+            return error as? Errno == .noSuchFileOrDirectory ? .absent : .unreadable("\(error)")
+        }
     }
 
     func write(_ value: String, to sysctl: Sysctl) throws(Errno) {
@@ -23,19 +32,19 @@ struct SysctlFiles: Sendable {
         }
     }
 
-    /// Interfaces with a route from a router advertisement (`RTF_ADDRCONF`) that take advertisements only while
-    /// they do not forward.
-    func interfacesWithRouterAdvertisements() -> Set<String> {
-        guard let routes = try? Self.contents(of: "/proc/net/ipv6_route") else { return [] }
-        var interfaces: Set<String> = []
-        for line in routes.split(separator: "\n") {
-            let fields = line.split(separator: " ")
-            guard fields.count == 10, let flags = UInt32(fields[8], radix: 16), flags & 0x0004_0000 != 0 else {
-                continue
+    /// The interfaces that have settings of a family, `all` and `default` among them.
+    func interfaces(_ family: AddressFamily) throws(Errno) -> Set<String> {
+        let path = "/proc/sys/net/\(family == .ipv4 ? "ipv4" : "ipv6")/conf"
+        guard let directory = opendir(path) else { throw Errno(rawValue: errno) }
+        defer { closedir(directory) }
+        var names: Set<String> = []
+        while let entry = readdir(directory) {
+            let name = withUnsafePointer(to: entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            interfaces.insert(String(fields[9]))
+            if name != ".", name != ".." { names.insert(name) }
         }
-        return interfaces.filter { read(.acceptRouterAdvertisements($0)) == "1" }
+        return names
     }
 
     private func path(_ sysctl: Sysctl) -> FilePath { FilePath("/proc/sys").appending(sysctl.rawValue) }

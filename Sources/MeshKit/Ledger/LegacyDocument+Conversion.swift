@@ -26,12 +26,9 @@ extension LegacyDocument {
     func ledger(node: String) -> Ledger {
         var ledger = Ledger(node: node)
         ledger[.node] = nodeHoldings
-        ledger[Self.loopbackPlace] = loopbackHoldings
+        ledger[.loopback] = loopbackHoldings
         return ledger
     }
-
-    /// The place that the detour of 127.0.0.1 is in the ledger.
-    static let loopbackPlace = PlaceID(rawValue: "loopback")
 
     private var nodeHoldings: Holdings {
         var holdings = Holdings()

@@ -8,6 +8,8 @@ public struct PlaceID: RawRepresentable, Hashable, Sendable, Codable, CodingKeyR
 
     /// The network namespace that is the node itself.
     public static let node = Self(rawValue: "node")
+    /// The network namespace in which connections to 127.0.0.1 are turned around.
+    public static let loopback = Self(rawValue: "loopback")
 }
 
 extension PlaceID: Comparable, CustomStringConvertible {

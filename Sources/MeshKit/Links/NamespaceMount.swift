@@ -10,16 +10,14 @@ import SystemPackage
 ///
 /// Not everybody sees the same `/run/netns`. `ip netns exec` gives its program a mount namespace of its own, a slave
 /// of that it was started in: what the program mounts nobody else sees, and it goes when the program ends. So the
-/// name is given in the mount namespace of process 1, by a thread that enters it and ends there, and read by
-/// `/proc/1/root`, which leads to it from any other. In a container process 1 is the container's, which is right: the
+/// name is given in the mount namespace of process 1, by a thread that enters it and ends there, and looked up in the
+/// same way. In a container process 1 is the container's, which is right: the
 /// name lives as long as that does.
 struct NamespaceMount: Sendable {
     let name: String
 
     private static let directory: FilePath = "/run/netns"
 
-    /// As any process sees it, whichever mount namespace it is in.
-    var path: FilePath { FilePath("/proc/1/root/run/netns").appending(name) }
     /// As process 1 sees it.
     private var mountPoint: FilePath { Self.directory.appending(name) }
 
@@ -30,19 +28,21 @@ struct NamespaceMount: Sendable {
         case somethingElse
     }
 
-    func content() throws(PlaceError) -> Content {
-        let handle: NamespaceHandle
-        do {
-            handle = try NamespaceHandle(path: path)
-        } catch .noSuchFileOrDirectory {
-            return .missing
-        } catch {
-            throw PlaceError("look for \(mountPoint) of process 1", error, hint: Self.hint(error))
-        }
-        return try PlaceError.attempt("look at \(mountPoint)") { () throws(Errno) in
+    /// What the name stands for. Looked up where it is given: by way of `/proc/1/root` it would be looked for elsewhere
+    /// where process 1 is in a chroot.
+    ///
+    /// - Parameter anywhere: any namespace, for the thread to be in.
+    func content(from anywhere: NamespaceHandle) async throws -> Content {
+        try await inFirstProcess("look for the namespace \(name)", anywhere) { () throws(Errno) in
+            let handle: NamespaceHandle
+            do throws(Errno) {
+                handle = try NamespaceHandle(path: mountPoint)
+            } catch .noSuchFileOrDirectory {
+                return .missing
+            }
             switch CNetlink_is_network_namespace(handle.descriptor.rawValue) {
-            case 1: .namespace(handle)
-            case 0: .somethingElse
+            case 1: return .namespace(handle)
+            case 0: return .somethingElse
             default: throw Errno(rawValue: errno)
             }
         }
@@ -101,9 +101,9 @@ struct NamespaceMount: Sendable {
     }
 
     /// Runs the body on a thread of its own in the mount namespace of process 1, and in a network namespace.
-    private func inFirstProcess(
-        _ operation: String, _ namespace: NamespaceHandle, _ body: @escaping @Sendable () throws(Errno) -> Void
-    ) async throws {
+    private func inFirstProcess<Value: Sendable>(
+        _ operation: String, _ namespace: NamespaceHandle, _ body: @escaping @Sendable () throws(Errno) -> Value
+    ) async throws -> Value {
         try await DetachedThread.run(in: namespace) { () throws(PlaceError) in
             do throws(Errno) {
                 let first = try NamespaceHandle(path: "/proc/1/ns/mnt")
@@ -114,7 +114,7 @@ struct NamespaceMount: Sendable {
                 throw PlaceError("enter the mount namespace of process 1, to \(operation)", error)
             }
             do throws(Errno) {
-                try body()
+                return try body()
             } catch {
                 throw PlaceError(operation, error, hint: Self.hint(error))
             }

@@ -1,11 +1,14 @@
-import IPVSKit
+public import IPVSKit
 
 extension IPTablesBackend {
     /// With more ports than that whose ``PortRule/twin`` is another, none is translated to it.
     static let mostTwins = 16
 
     /// What the kernel should hold for rules. Pure.
-    public func render(_ rules: RuleSet) -> RenderedRules {
+    public func render(_ rules: RuleSet) -> RenderedRules { Self.render(rules, families: families) }
+
+    /// What a kernel with these address families should hold for rules. Looks at nothing.
+    public static func render(_ rules: RuleSet, families: [AddressFamily]) -> RenderedRules {
         guard !rules.isEmpty else { return RenderedRules(role: nil) }
         guard case .balancer(let detour) = rules.role else {
             return RenderedRules(role: rules.role)
@@ -20,7 +23,7 @@ extension IPTablesBackend {
             translating: Dictionary(uniqueKeysWithValues: families.map { (TargetRule.set($0), $0) }),
             behind: Set(sets.filter(\.use.isBehind).map(\.name)))
         // Each costs a rule that every new connection meets.
-        let hasTwins = rules.ports.values.count { $0.twin != nil } <= Self.mostTwins
+        let hasTwins = rules.ports.values.count { $0.twin != nil } <= mostTwins
         for family in families {
             var elements = ElementList(family: family)
             // What is balanced elsewhere is translated there.

@@ -2,7 +2,10 @@ import IPVSKit
 
 extension NFTablesBackend {
     /// What our table should hold for rules. Pure.
-    public func render(_ rules: RuleSet) -> RenderedRules {
+    public func render(_ rules: RuleSet) -> RenderedRules { Self.render(rules) }
+
+    /// What our table should hold for rules. Looks at nothing.
+    public static func render(_ rules: RuleSet) -> RenderedRules {
         var elements: Set<SetElement> = []
         elements.reserveCapacity(3 * rules.ports.count + rules.masqueraded.count)
         func put(
@@ -27,7 +30,7 @@ extension NFTablesBackend {
                 put(.marks, transport: binding.transport, ports: binding.ports, value: .mark(mark))
             }
             put(.published, mark: mark)
-            put(.counters, mark: mark, value: .counter(Self.counterName(binding)))
+            put(.counters, mark: mark, value: .counter(counterName(binding)))
             if let allowed = rule.allowed {
                 put(.restricted, mark: mark)
                 for prefix in allowed.outermost {

@@ -1,0 +1,31 @@
+import IPVSKit
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+extension IPAddress {
+    /// Most significant first, as packets hold it.
+    var bytes: [UInt8] {
+        switch storage {
+        case .ipv4(let number): withUnsafeBytes(of: number.bigEndian) { Array($0) }
+        case .ipv6(let number): withUnsafeBytes(of: number.bigEndian) { Array($0) }
+        }
+    }
+
+    /// From four or sixteen bytes, most significant first; nil for another number of them.
+    init?(bytes: [UInt8]) {
+        switch bytes.count {
+        case 4: self.init(ipv4: bytes.reduce(0) { $0 << 8 | UInt32($1) })
+        case 16: self.init(ipv6: bytes.reduce(0) { $0 << 8 | UInt128($1) })
+        default: return nil
+        }
+    }
+}
+
+/// In the namespace of the thread.
+func interfaceName(_ index: Int32) -> String? {
+    var name = [CChar](repeating: 0, count: Int(IF_NAMESIZE))
+    guard if_indextoname(UInt32(index), &name) != nil else { return nil }
+    return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+}

@@ -1,0 +1,178 @@
+import Conntrack
+import IPVSKit
+import Netlink
+import RuleKit
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The kernel that the process runs on. The node is the network namespace of the process.
+struct LiveKernel: MeshKernel {
+    private let node: NamespaceHandle
+    private let nodeKernel: LivePlace
+    private let conntrack: Conntrack
+    private let bridges: Bridges
+    /// A folder for what the tools find out of themselves.
+    private let cache: FilePath
+    /// The places that were entered, by name: what their tools have read they need not read again to write.
+    private let entered = Locked<[PlaceID: LivePlace]>([:])
+
+    /// - Throws: where the namespace of the process cannot be opened.
+    init(ipvs: IPVS, cache: FilePath) throws {
+        self.cache = cache
+        node = try NetworkNamespace.current.open()
+        conntrack = try Conntrack()
+        bridges = Bridges()
+        nodeKernel = LivePlace(
+            handle: node, isProcess: true, ipvs: ipvs,
+            backends: Dictionary(uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend(cache: cache)) }))
+    }
+
+    func identity() throws -> NamespaceIdentity { try NamespaceIdentity.ofProcess(node) }
+    func whereabouts(of namespace: NamespaceIdentity) async -> String? { await namespace.whereabouts() }
+    func now() -> BootTime { .now() }
+    func bestTool() async -> RuleTool { await .best() }
+
+    func nodeFacts(readsInterfaces: Bool) async throws -> NodeFacts {
+        var facts = NodeFacts()
+        facts.addresses = try NodeAddresses.read()
+        let sysctls = await nodeKernel.read([
+            .localPorts, .kernelRelease, .bridgesThroughIPTables, .bridgesThroughIP6Tables,
+        ])
+        let ports = sysctls[.localPorts]?.value?.split(whereSeparator: \.isWhitespace).compactMap { UInt16($0) }
+        if let ports, ports.count == 2, ports[0] <= ports[1] { facts.localPorts = ports[0]...ports[1] }
+        if let version = sysctls[.kernelRelease]?.value.flatMap({ KernelVersion(release: $0) }) {
+            facts.kernel = version
+        }
+        facts.filtersBridges = [.bridgesThroughIPTables, .bridgesThroughIP6Tables].contains {
+            sysctls[$0]?.value == "1"
+        }
+        if access("/proc/net/if_inet6", F_OK) != 0 { facts.families = [.ipv4] }
+        do {
+            facts.bridgePorts = .known(try await bridges.ports(among: Set(facts.addresses.map(\.interface))))
+        } catch {
+            facts.bridgePorts = .unreadable("\(error)")
+        }
+        if readsInterfaces { facts.outwardInterfaces = try await nodeKernel.outwardInterfaces() }
+        return facts
+    }
+
+    func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] {
+        try await RoutedNetworks.read(of: addresses)
+    }
+
+    func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
+        switch place.existence {
+        case .lent(.process): return .known(.namespace)
+        case .lent(.file(let path)):
+            do {
+                let handle = try NetworkNamespace.path(FilePath(path)).open()
+                enter(place, handle)
+                return .known(.namespace)
+            } catch {
+                return error.errno == .noSuchFileOrDirectory ? .absent : .unreadable("\(error)")
+            }
+        case .own(let name):
+            do {
+                switch try await NamespaceMount(name: name).content(from: node) {
+                case .missing: return .absent
+                case .somethingElse: return .known(.somethingElse)
+                case .namespace(let handle):
+                    enter(place, handle)
+                    return .known(.namespace)
+                }
+            } catch {
+                return .unreadable("\(error)")
+            }
+        }
+    }
+
+    func make(_ place: Place) async throws {
+        guard case .own(let name) = place.existence else { preconditionFailure("\(place.id) is not ours to make") }
+        let handle: NamespaceHandle
+        do throws(NetlinkError) {
+            handle = try await .scratch()
+        } catch {
+            throw PlaceError("make a network namespace", error.errno ?? .ioError)
+        }
+        try await NamespaceMount(name: name).add(handle)
+        enter(place, handle)
+    }
+
+    func remove(_ place: Place) async throws {
+        guard case .own(let name) = place.existence else { preconditionFailure("\(place.id) is not ours to remove") }
+        entered.withLock { $0[place.id] = nil }
+        try await NamespaceMount(name: name).remove(node)
+    }
+
+    func open(_ place: Place) async throws -> any PlaceKernel { try live(place) }
+
+    private func live(_ place: Place) throws(PlaceError) -> LivePlace {
+        if place.existence == .lent(.process) { return nodeKernel }
+        guard let found = entered.withLock({ $0[place.id] }) else {
+            throw PlaceError(.other, "enter the place \(place.id)", hint: "its network namespace is gone")
+        }
+        return found
+    }
+
+    /// A place that was entered before is the same one only while its name stands for the same namespace.
+    private func enter(_ place: Place, _ handle: NamespaceHandle) {
+        entered.withLock { entered in
+            if let before = entered[place.id], before.handle.isSame(as: handle) { return }
+            let namespace = NetworkNamespace.descriptor(handle.descriptor)
+            entered[place.id] = LivePlace(
+                handle: handle, isProcess: false, ipvs: nil,
+                backends: Dictionary(
+                    uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend(in: namespace, cache: cache)) }))
+        }
+    }
+
+    func links(_ ends: [LinkEnd], in place: Place, others: [Place]) async throws -> [String: Reading<ObservedLink>] {
+        try await live(place).links(
+            ends, others: others.compactMap { place in (try? live(place)).map { (place.id, $0) } })
+    }
+
+    func make(_ link: Link, in places: [PlaceID: Place]) async throws {
+        var handles: [NamespaceHandle] = []
+        for end in link.ends { handles.append(try live(places[end.id.place]!).handle) }
+        let (near, far) = (link.ends[0], link.ends[1])
+        let other = handles[1]
+        try await DetachedThread.run(in: handles[0]) { () throws(PlaceError) in
+            try PlaceError.attempt("make the veth pair \(near.id) and \(far.id)") { () throws(Errno) in
+                var socket = try RouteSocket()
+                try socket.createPair(
+                    .init(name: near.id.name, hardwareAddress: near.hardwareAddress.bytes),
+                    .init(name: far.id.name, hardwareAddress: far.hardwareAddress.bytes, namespace: other),
+                    group: LivePlace.group)
+            }
+        }
+    }
+
+    func setHairpin(_ isOn: Bool, of port: String) async throws { try await bridges.setHairpin(isOn, of: port) }
+
+    func forget(_ flows: [StaleFlows]) async throws {
+        let own = Set(try NodeAddresses.read().map(\.address))
+        _ = try await conntrack.delete(matching: flows.flatMap(\.filters)) { flow in
+            // What others send past this node to such a port is nothing of ours.
+            let destination = flow.original.destination.address
+            return destination.isLoopback || own.contains(destination)
+        }
+    }
+}
+
+extension StaleFlows {
+    /// As conntrack is asked for them.
+    fileprivate var filters: [FlowFilter] {
+        let all = FlowFilter(
+            protocol: binding.transport, originalDestination: binding.address,
+            originalDestinationPorts: binding.ports)
+        guard let tasks else { return [all] }
+        return tasks.map { task in
+            var filter = all
+            filter.replySource = task
+            return filter
+        }
+    }
+}

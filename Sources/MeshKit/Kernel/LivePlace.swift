@@ -1,0 +1,108 @@
+import IPVSKit
+import Netlink
+import RuleKit
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// One network namespace of the kernel that the process runs on.
+struct LivePlace: PlaceKernel {
+    /// The group that all interfaces of the mesh are made in, by which they are known from the first moment: an alias can
+    /// only be given to an interface that is there. The bytes of "mesh".
+    static let group: UInt32 = 0x6D65_7368
+    /// What stands on the routes of the mesh as their protocol: a number that `/etc/iproute2/rt_protos` names nowhere.
+    static let origin: UInt8 = 109
+
+    let handle: NamespaceHandle
+    /// Whether it is the namespace of the process, which takes no entering.
+    let isProcess: Bool
+    private let client: IPVS?
+    private let backends: [RuleTool: any RuleBackend]
+
+    init(handle: NamespaceHandle, isProcess: Bool, ipvs: IPVS?, backends: [RuleTool: any RuleBackend]) {
+        self.handle = handle
+        self.isProcess = isProcess
+        client = ipvs
+        self.backends = backends
+    }
+
+    var ipvs: IPVS {
+        get throws { try client ?? IPVS(in: .descriptor(handle.descriptor)) }
+    }
+
+    func rules(by tool: RuleTool) -> any RuleBackend { backends[tool]! }
+
+    func read(_ sysctls: Set<Sysctl>) async -> [Sysctl: Reading<String>] {
+        let read: @Sendable () -> [Sysctl: Reading<String>] = {
+            let files = SysctlFiles()
+            return Dictionary(uniqueKeysWithValues: sysctls.map { ($0, files.reading($0)) })
+        }
+        if isProcess || sysctls.isEmpty { return read() }
+        do {
+            return try await DetachedThread.run(in: handle, read)
+        } catch {
+            return Dictionary(uniqueKeysWithValues: sysctls.map { ($0, .unreadable("\(error)")) })
+        }
+    }
+
+    func write(_ value: String, to sysctl: Sysctl) async throws(SysctlError) {
+        let write: @Sendable () throws(Errno) -> Void = { () throws(Errno) in
+            try SysctlFiles().write(value, to: sysctl)
+        }
+        do {
+            if isProcess { try write() } else { try await DetachedThread.run(in: handle, write) }
+        } catch {
+            throw SysctlError(sysctl: sysctl, value: value, errno: error as? Errno ?? .ioError)
+        }
+    }
+
+    func interfaces(with family: AddressFamily) async -> Reading<Set<String>> {
+        let list: @Sendable () throws(Errno) -> Set<String> = { () throws(Errno) in
+            try SysctlFiles().interfaces(family)
+        }
+        do {
+            return .known(try await isProcess ? list() : DetachedThread.run(in: handle, list))
+        } catch {
+            return error as? Errno == .noSuchFileOrDirectory ? .absent : .unreadable("\(error)")
+        }
+    }
+
+    /// Interfaces that may hear a router: others lead to containers, or hear it by a bridge that is none of these either.
+    func outwardInterfaces() async throws -> Set<String> {
+        try await ask("look at the interfaces") { socket throws(Errno) in
+            Set(
+                try socket.links()
+                    .filter { $0.kind != "bridge" && $0.kind != "veth" && $0.masterKind != "bridge" && $0.name != "lo" }
+                    .map(\.name))
+        }
+    }
+
+    func connections(to destinations: Set<RetiringDestination>) async throws -> [RetiringDestination: Int] {
+        let ipvs = try ipvs
+        var counts: [RetiringDestination: Int] = [:]
+        for destination in destinations {
+            do throws(IPVSError) {
+                counts[destination] = try await ipvs.connectionsLeft(destination.destination, of: destination.service)
+            } catch {
+                // Somebody else has taken it away, and its connections with it.
+                guard error.code == .destinationNotFound || error.code == .serviceNotFound else { throw error }
+                counts[destination] = 0
+            }
+        }
+        return counts
+    }
+
+    /// Asks on a thread in the namespace.
+    func ask<Value: Sendable>(
+        _ operation: String, _ body: @escaping @Sendable (inout RouteSocket) throws(Errno) -> Value
+    ) async throws -> Value {
+        try await DetachedThread.run(in: handle) { () throws(PlaceError) in
+            try PlaceError.attempt(operation) { () throws(Errno) in
+                var socket = try RouteSocket()
+                return try body(&socket)
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+public import SystemPackage
+
+/// Why a kernel setting could not be written.
+public struct SysctlError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The setting.
+    public var sysctl: Sysctl
+    /// The value it was to have.
+    public var value: String
+    /// What the kernel answered; ENOENT where it has no such setting.
+    public var errno: Errno
+
+    /// Which setting, and why.
+    public var description: String {
+        "cannot set \(sysctl) to \(value): \(errno)"
+            + (errno == .noSuchFileOrDirectory ? "; the kernel has no such setting" : "")
+            + (errno == .readOnlyFileSystem ? "; /proc/sys is mounted read-only here" : "")
+    }
+}
