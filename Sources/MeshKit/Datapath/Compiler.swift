@@ -1,4 +1,4 @@
-import IPVSKit
+package import IPVSKit
 import RuleKit
 
 /// Says what a node's kernel should hold. Pure: no input or output, no clock.

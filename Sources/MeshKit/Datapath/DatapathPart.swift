@@ -1,5 +1,5 @@
-import IPVSKit
-import RuleKit
+package import IPVSKit
+package import RuleKit
 
 /// A kind of place, or of work in one: says what has to be looked at, and what the kernel should hold.
 ///

@@ -1,4 +1,4 @@
-import IPVSKit
+package import IPVSKit
 import RuleKit
 
 /// The balancer on the network `host`: services and rules in the node's own namespace, tasks that the node's routes

@@ -1,4 +1,4 @@
-import IPVSKit
+package import IPVSKit
 import RuleKit
 
 /// What a node is, as far as it decides what its kernel should hold.
@@ -41,7 +41,7 @@ package struct NodeFacts: Equatable, Sendable {
 }
 
 /// A network that the node reaches by a route other than its default one.
-struct RoutedNetwork: Equatable, Sendable {
+package struct RoutedNetwork: Equatable, Sendable {
     /// Where the route leads.
     var prefix: IPPrefix
     /// By which interface.

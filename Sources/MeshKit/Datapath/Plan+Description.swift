@@ -18,27 +18,41 @@ extension Plan.Step: CustomStringConvertible {
 
     /// Which part of the kernel is changed.
     public var part: Part {
-        switch self {
+        switch change {
         case .sysctl: .sysctl
-        case .hairpin, .raiseDetour, .dropDetour: .links
+        case .hairpin, .namespace, .link: .links
         case .ipvs, .tcpTimeout: .ipvs
         case .rules: .rules
         case .flows: .flows
         }
     }
 
-    /// What is done, in words.
-    public var action: String {
-        switch self {
-        case .sysctl(let change): "\(change.sysctl) = \(shown(change.new)) (is \(shown(change.old)))"
+    /// What is done, in words, and where, unless that is the node's own namespace.
+    public var action: String { words + (place == .node || saysWhere ? "" : ", in \(place)") }
+
+    private var saysWhere: Bool {
+        switch change {
+        case .namespace, .link: true
+        case .sysctl, .tcpTimeout, .hairpin, .ipvs, .rules, .flows: false
+        }
+    }
+
+    private var words: String {
+        switch change {
+        case .sysctl(let change):
+            "\(change.sysctl) = \(shown(change.new))" + (change.old.map { " (is \(shown($0)))" } ?? "")
         case .tcpTimeout(let old, let new):
             "timeout of idle TCP connections = \(new) s (is \(old.map { "\($0) s" } ?? "not set"))"
         case .hairpin(let port, true): "hairpin on for bridge port \(port), so that a task behind it reaches itself"
         case .hairpin(let port, false): "hairpin off for bridge port \(port)"
-        case .raiseDetour: "make the detour for 127.0.0.1: \(LoopbackDetour.interface) and a namespace"
-        case .dropDetour: "remove the detour for 127.0.0.1"
+        case .namespace(.make(let name)): "make the namespace \(name), for the place \(place)"
+        case .namespace(.remove(let name)): "remove the namespace \(name), of the place \(place)"
+        case .link(.make(let link, _)):
+            "make the \(link.kind.rawValue) pair \(link.ends.reversed().map { "\($0.id)" }.joined(separator: " and "))"
+        case .link(.raise(let end, let mend, _)): mend.action(on: end)
+        case .link(.remove(let end)): "remove the interface \(end)"
         case .ipvs(let change): change.summary
-        case .rules(let change, let place): change.summary(at: place)
+        case .rules(let change, let tool): change.summary(by: tool)
         case .flows(let flows): "forget flows to \(flows.binding)" + (flows.tasks.map { " of \(list($0))" } ?? "")
         }
     }
@@ -52,10 +66,10 @@ extension Plan.Step: CustomStringConvertible {
 
     /// What was found that makes it necessary, where the action does not say it.
     public var reasons: [String] {
-        switch self {
+        switch change {
         case .rules(.install(_, let faults), _): faults.map(\.description)
-        case .raiseDetour(let faults): faults
-        default: []
+        case .link(.make(_, let faults)), .link(.raise(_, _, let faults)): faults
+        case .sysctl, .tcpTimeout, .hairpin, .namespace, .link, .ipvs, .rules, .flows: []
         }
     }
 
@@ -85,16 +99,22 @@ extension Change {
 }
 
 extension RuleChange {
-    fileprivate func summary(at place: RulePlace) -> String {
-        let inDetour = place.namespace == .detour ? ", in the detour's namespace" : ""
-        return switch self {
-        case .install: "\(place.tool): install the mesh's rules\(inDetour)"
-        case .uninstall: "\(place.tool): remove the mesh's rules\(inDetour)"
+    fileprivate func summary(by tool: RuleTool) -> String {
+        switch self {
+        case .install: "\(tool): install the mesh's rules"
+        case .uninstall: "\(tool): remove the mesh's rules"
         case .put(let element, let replaced):
-            "\(place.tool): \(element)"
+            "\(tool): \(element)"
                 + (replaced.isEmpty ? "" : " (is \(replaced.map(\.shown).joined(separator: ", ")))")
-        case .remove(let element): "\(place.tool): not \(element)"
+        case .remove(let element): "\(tool): not \(element)"
         }
+    }
+}
+
+extension LinkMend {
+    fileprivate func action(on end: LinkEnd) -> String {
+        let addresses = end.addresses.sorted().map(\.description).joined(separator: ", ")
+        return raises ? "raise \(end.id) with \(addresses)" : "mend \(end.id)"
     }
 }
 

@@ -60,6 +60,14 @@ public struct Plan: Hashable, Sendable {
         self.notes = notes
     }
 
+    /// Without steps that were not taken.
+    func without(_ failed: [Step]) -> Plan {
+        guard !failed.isEmpty else { return self }
+        var plan = self
+        plan.steps.removeAll { failed.contains($0) }
+        return plan
+    }
+
     /// What was done in several passes, one after the other.
     func followed(by other: Plan) -> Plan {
         var both = self

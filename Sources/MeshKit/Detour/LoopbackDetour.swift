@@ -1,4 +1,4 @@
-import IPVSKit
+package import IPVSKit
 import RuleKit
 
 /// The way by which 127.0.0.1 reaches published ports.

@@ -16,7 +16,7 @@ struct HostSurvey: Sendable {
     /// A process that listens would get nothing any more, and a rule that translates first would leave us nothing.
     ///
     /// - Parameter port: a port of the service, published in no kernel yet.
-    func refuseConflicts(_ port: PublishedPort, of service: MeshState.Service) throws(InputError) {
+    func refuseConflicts(_ port: PublishedPort, of service: MeshSpec.Service) throws(InputError) {
         let listening = port.listening
         let found = (try? Listeners.read(transport: listening.transport, ports: listening.ports)) ?? []
         let listeners = Listener.conflicts(
@@ -41,12 +41,12 @@ struct HostSurvey: Sendable {
     ///   - datapath: what carries the port.
     ///   - tool: what carries our rules: a chain of iptables' own lets replies through FORWARD, where nftables cannot
     ///     undo what another table drops.
-    func warnings(_ port: PublishedPort, for tasks: [MeshTask], in datapath: Datapath, _ tool: RuleTool?) -> [String] {
+    func warnings(_ port: PublishedPort, for tasks: [SpecTask], in datapath: Datapath, _ tool: RuleTool?) -> [String] {
         warnings(port, for: tasks, by: rules.tables.isEmpty ? [:] : ways(to: tasks), in: datapath, tool)
     }
 
     private func warnings(
-        _ port: PublishedPort, for tasks: [MeshTask], by ways: [IPAddress: Way], in datapath: Datapath,
+        _ port: PublishedPort, for tasks: [SpecTask], by ways: [IPAddress: Way], in datapath: Datapath,
         _ tool: RuleTool?
     ) -> [String] {
         let firewall = Firewall(rules)
@@ -65,7 +65,7 @@ struct HostSurvey: Sendable {
         }
         let tasks = tasks.filter(port.isFor)
         let families = tasks.isEmpty ? Set(AddressFamily.allCases) : Set(tasks.map(\.address.family))
-        let rule = datapath.rules.ports[listening]
+        let rule = datapath[.node].rules.ports[listening]
         let translated = rule?.behind(listening) ?? listening.ports
         let addresses = addresses(of: listening)
         let mark = port.mark.rawValue
@@ -103,7 +103,7 @@ struct HostSurvey: Sendable {
         var hasClients: Bool
     }
 
-    private func ways(to tasks: [MeshTask]) -> [IPAddress: Way] {
+    private func ways(to tasks: [SpecTask]) -> [IPAddress: Way] {
         // Other hosts are where the default route leads, and not on a bridge of containers.
         let outside = [AddressFamily.ipv4: settings.wayOut(.ipv4), .ipv6: settings.wayOut(.ipv6)]
         var ways: [IPAddress: Way] = [:]
@@ -112,7 +112,7 @@ struct HostSurvey: Sendable {
             let wayOut = outside[task.family] ?? nil
             ways[task] = Way(
                 interface: interface,
-                hasClients: node.bridgePorts[interface] == nil && (wayOut == nil || wayOut == interface))
+                hasClients: node.bridgePorts.value?[interface] == nil && (wayOut == nil || wayOut == interface))
         }
         return ways
     }
@@ -133,7 +133,7 @@ struct HostSurvey: Sendable {
     }
 
     /// What keeps packets from tasks, whatever the port.
-    func warnings(for tasks: [MeshTask]) -> [String] {
+    func warnings(for tasks: [SpecTask]) -> [String] {
         Set(tasks.map(\.address)).sorted().filter { !node.isOwn($0) }.flatMap(settings.warnings)
     }
 
@@ -141,8 +141,8 @@ struct HostSurvey: Sendable {
     private static let portsAsked = 500
 
     /// What keeps clients away from any port, each thing once.
-    func warnings(_ state: MeshState, in datapath: Datapath, _ tool: RuleTool) -> [String] {
-        let services = state.services.sorted { $0.key < $1.key }.map(\.value).filter { !$0.ports.isEmpty }
+    func warnings(_ request: MeshRequest, in datapath: Datapath, _ tool: RuleTool) -> [String] {
+        let services = request.spec.services.sorted { $0.key < $1.key }.map(\.value).filter { !$0.ports.isEmpty }
         let ports = services.flatMap { service in
             service.ports.sorted { $0.listening < $1.listening }.map { (port: $0, tasks: service.tasks) }
         }
@@ -167,7 +167,7 @@ struct HostSurvey: Sendable {
         let forwarding: [(Sysctl, AddressFamily)] = [(.ipv4Forwarding, .ipv4), (.ipv6Forwarding, .ipv6)]
         return forwarding.compactMap { sysctl, family in
             let isSwitchedOn = plan.steps.contains { step in
-                if case .sysctl(let change) = step { change.sysctl == sysctl } else { false }
+                if case .sysctl(let change) = step.change { change.sysctl == sysctl && change.new != "0" } else { false }
             }
             guard isSwitchedOn, Firewall(rules).forwardsForOthers(family) else { return nil }
             return "\(sysctl) is on from now on, and no rule of this node's keeps it from forwarding for everybody"

@@ -66,7 +66,7 @@ extension Listener {
     /// The tasks that are sockets of this node: those at one of its own addresses, with each port they are
     /// reached by.
     package static func ownTasks(
-        _ tasks: [MeshTask], targets: ClosedRange<UInt16>, on addresses: [InterfaceAddress]
+        _ tasks: [SpecTask], targets: ClosedRange<UInt16>, on addresses: [InterfaceAddress]
     ) -> Set<Destination.ID> {
         let own = Set(addresses.map(\.address))
         return Set(

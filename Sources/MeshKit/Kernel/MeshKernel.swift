@@ -1,6 +1,6 @@
 import Conntrack
-import IPVSKit
-import RuleKit
+package import IPVSKit
+package import RuleKit
 
 /// What a pass needs of the kernel of a node. The real one is ``LiveKernel``; tests have one in memory.
 package protocol MeshKernel: Sendable {

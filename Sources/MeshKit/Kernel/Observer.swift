@@ -30,12 +30,23 @@ struct Observer: Sendable {
             }
         }
         try await readInterfaceSettings(outline, request, options, into: &found)
-        try await complete(&found, for: request)
+        try await readRoutes(for: request, into: &found)
         return found
     }
 
-    /// Reads what a request needs that is not the one that was observed for: the routes to its tasks.
-    func complete(_ found: inout ObservedDatapath, for request: MeshRequest) async throws {
+    /// Reads what a request takes that is not the one that was observed for.
+    func complete(
+        _ found: inout ObservedDatapath, for request: MeshRequest, tool: RuleTool, _ options: Options = Options()
+    ) async throws {
+        let outline = compiler.outline(request)
+        if outline.forwarding.contains(.ipv6), found.node.outwardInterfaces.isEmpty {
+            found.node.outwardInterfaces = try await kernel.nodeFacts(readsInterfaces: true).outwardInterfaces
+        }
+        try await readInterfaceSettings(outline, request, options, into: &found)
+        try await readRoutes(for: request, into: &found)
+    }
+
+    private func readRoutes(for request: MeshRequest, into found: inout ObservedDatapath) async throws {
         found.node.routes = try await kernel.routes(to: compiler.lookups(request, on: found.node))
     }
 

@@ -19,6 +19,9 @@ public struct BootTime: Hashable, Comparable, Sendable {
         return Self(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
     }
 
+    /// The moment so many seconds later.
+    func advanced(bySeconds seconds: UInt64) -> Self { Self(nanoseconds: nanoseconds + seconds * 1_000_000_000) }
+
     /// The earlier one is less.
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
 }

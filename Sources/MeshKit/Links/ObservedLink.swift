@@ -1,4 +1,4 @@
-import IPVSKit
+package import IPVSKit
 import RuleKit
 
 /// What the kernel holds of an interface that is to be, or was, an end of one of our links.

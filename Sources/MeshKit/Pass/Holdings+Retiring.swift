@@ -26,8 +26,8 @@ extension Holdings {
             return left.destinations.isEmpty ? nil : left
         }
         let known = Set(retiring.flatMap { path in path.destinations.map { Key(path.mark, $0) } })
-        for (mark, owned) in marks where owned.binding.transport != .udp {
-            guard let wanted = ports[mark] else { continue }
+        for (mark, owned) in marks {
+            guard let binding = owned.binding, binding.transport != .udp, let wanted = ports[mark] else { continue }
             let leaving = owned.destinations.subtracting(wanted.destinations).filter { destination in
                 let id = VirtualService.ID.firewallMark(mark, destination.address.family)
                 return wanted.addresses.contains(destination.address) && !known.contains(Key(mark, destination))
@@ -35,7 +35,7 @@ extension Holdings {
             }
             guard !leaving.isEmpty else { continue }
             retiring.append(
-                RetiringPath(mark: mark, binding: owned.binding, destinations: leaving, since: now, until: nil))
+                RetiringPath(mark: mark, binding: binding, destinations: leaving, since: now, until: nil))
         }
         retiring.sort { ($0.since, $0.mark) < ($1.since, $1.mark) }
     }

@@ -60,7 +60,7 @@ extension Ledger {
             holdings.reservedPorts = content.reservation(in: found[place], formerly: old.reservedPorts)
             for sysctl in former[place].map({ Array($0.settings.keys) }) ?? [] { holdings.settings[sysctl] = nil }
             if former[place]?.tcpTimeoutSeconds != nil { holdings.originalTCPTimeoutSeconds = nil }
-            if datapath.places[place] == nil { holdings = Holdings(refusal: holdings.refusal) }
+            if datapath.places[place] == nil { holdings = Holdings(refusing: holdings.refusal) }
             if purpose == .reset { holdings = Holdings() }
             ledger[place] = holdings
         }
@@ -89,11 +89,17 @@ extension Ledger {
         guard !retiring.isEmpty else { return nil }
         // What has just begun to retire may have no connections at all.
         let isNew = retiring.contains { $0.since == now }
-        return isNew ? now : now.advanced(by: .seconds(1))
+        return isNew ? now : now.advanced(bySeconds: 1)
     }
 }
 
 extension Holdings {
+    /// Nothing but why the place is not there.
+    fileprivate init(refusing refusal: String?) {
+        self.init()
+        self.refusal = refusal
+    }
+
     fileprivate mutating func claim(_ step: Plan.Step, in found: ObservedPlace) {
         switch step.change {
         case .namespace(.make(let name)): namespace = name
@@ -125,7 +131,7 @@ extension Holdings {
 
     /// What is published of a protocol.
     func bindings(of transport: TransportProtocol) -> [PortBinding] {
-        marks.values.map(\.binding).filter { $0.transport == transport }
+        marks.values.compactMap(\.binding).filter { $0.transport == transport }
     }
 }
 

@@ -31,14 +31,7 @@ public struct PublishedPort: Hashable, Sendable {
     }
 
     /// Whether a task can have connections to it: of the family of the address that it is bound to, if it is.
-    public func isFor(_ task: MeshTask) -> Bool { takes(task.address.family) }
-
-    /// Whether a task can have connections to it: of the family of the address that it is bound to, if it is.
-    public func isFor(_ task: SpecTask) -> Bool { takes(task.address.family) }
-
-    private func takes(_ family: AddressFamily) -> Bool {
-        listening.address.map { $0.family == family } ?? true
-    }
+    public func isFor(_ task: SpecTask) -> Bool { listening.address.map { $0.family == task.address.family } ?? true }
 
     /// Whether a task sees an address of the node instead of the client's.
     ///

@@ -1,4 +1,4 @@
-import SystemPackage
+package import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -16,9 +16,9 @@ package enum FileLock {
     ///
     /// - Parameter onWait: called once where other processes hold the lock for longer than a second.
     package static func hold<Result>(
-        _ store: FileStore, _ mode: LockFile.Mode, onWait: () -> Void, _ body: () async throws -> Result
+        _ directory: FilePath, _ mode: LockFile.Mode, onWait: () -> Void, _ body: () async throws -> Result
     ) async throws -> Result {
-        let path = store.directory.appending("lock")
+        let path = directory.appending("lock")
         var waits = 0
         let wait = {
             waits += 1
@@ -27,12 +27,12 @@ package enum FileLock {
         }
         let lock: LockFile?
         do {
-            if mode == .exclusive { try makeDirectory(store.directory) }
-            let place = try await LockFile.acquire(store.directory.appending("lock-queue"), mode, wait: wait)
+            if mode == .exclusive { try makeDirectory(directory) }
+            let place = try await LockFile.acquire(directory.appending("lock-queue"), mode, wait: wait)
             lock = try await LockFile.acquire(path, mode, wait: wait)
             withExtendedLifetime(place) {}
         } catch let error as Errno {
-            throw store.inaccessible("lock", path, error)
+            throw StoreError(cannot: "lock", path, error)
         }
         defer { withExtendedLifetime(lock) {} }
         return try await body()

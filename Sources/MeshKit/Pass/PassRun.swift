@@ -1,0 +1,163 @@
+import IPVSKit
+import RuleKit
+
+/// Carries a pass out: claims, then the spec, then the kernel, then what is settled.
+struct PassRun: Sendable {
+    let mesh: Mesh
+    /// What was asked for so far.
+    let before: MeshSpec
+    /// What is asked for now.
+    let spec: MeshSpec
+    /// What was ours so far.
+    let ledger: Ledger
+    let tool: RuleTool
+    let purpose: Pass.Purpose
+
+    /// How often a pass is run again within a command because it asked to be.
+    private static let mostRounds = 3
+
+    /// With the lock held.
+    ///
+    /// - Parameter observed: what there is, for the spec that is asked for now.
+    func carryOut(_ observed: ObservedDatapath) async throws -> MeshChange {
+        var round = Round(spec: spec, ledger: ledger, observed: observed)
+        do {
+            return try await converge(&round)
+        } catch {
+            // Without an edit there is nothing to take back: what was done stays, and the next pass goes on from there.
+            guard round.hasSwapped, purpose != .reset else { throw error }
+            throw await takeBack(round, because: error)
+        }
+    }
+
+    /// How far a pass has got.
+    private struct Round {
+        var spec: MeshSpec
+        var ledger: Ledger
+        var observed: ObservedDatapath
+        var hasSwapped = false
+    }
+
+    private func converge(_ round: inout Round) async throws -> MeshChange {
+        var change = MeshChange(spec: spec, ledger: ledger, plan: Plan([]), datapath: Datapath())
+        var refused: [PlaceID: String] = [:]
+        var rounds = 0
+        while true {
+            rounds += 1
+            let now = mesh.kernel.now()
+            let outcome = Pass.run(
+                spec: round.spec, ledger: round.ledger, observed: round.observed, purpose: purpose, tool: tool,
+                compiler: mesh.compiler, keepingForwarding: await forwardingKept(round), now: now)
+            for (place, holdings) in outcome.claims.places where holdings.refusal != ledger[place].refusal {
+                if let refusal = holdings.refusal { refused[place] = refusal }
+            }
+            try save(outcome.claims, as: &round.ledger)
+            if !round.hasSwapped, round.spec != before {
+                try await mesh.store.swap(round.spec, replacing: before.generation)
+                round.spec.generation = before.generation + 1
+                round.hasSwapped = true
+            }
+            let places = mesh.compiler.outline(MeshRequest(spec: round.spec, ledger: round.ledger)).places
+            let applier = Applier(
+                kernel: mesh.kernel, places: places.merging(outcome.datapath.places) { $1 },
+                refused: Set(round.ledger.places.filter { $0.value.refusal != nil }.keys))
+            do {
+                let result = try await applier.apply(outcome.plan)
+                change.plan = change.plan.followed(by: outcome.plan.without(result.failures.map(\.step)))
+                change.plan.notes += result.failures.map { "could not \($0.step.action): \($0.reason)" }
+                change.remnants = result.remnants
+                change.datapath = outcome.datapath
+                settle(outcome.settled.keeping(result.failures.map(\.step), of: round.ledger), &round, &change)
+            } catch let refusal as PlaceRefusal {
+                refused[refusal.place] = refusal.reason
+                try save(round.ledger.refusing(refusal.place, because: refusal.reason), as: &round.ledger)
+                round.observed = try await observe(round)
+                continue
+            }
+            guard let wake = outcome.wake, wake <= now, rounds < Self.mostRounds else { break }
+            round.observed = try await observe(round)
+        }
+        change.spec = round.spec
+        change.ledger = round.ledger
+        change.refusals = refused
+        change.didChange = round.hasSwapped || !change.plan.isEmpty || !round.ledger.says(sameAs: ledger)
+        return change
+    }
+
+    private func observe(_ round: Round) async throws -> ObservedDatapath {
+        try await mesh.observer.observe(
+            MeshRequest(spec: round.spec, ledger: round.ledger), tool: tool,
+            .init(forRestoring: purpose != .converge && purpose != .retry))
+    }
+
+    private func save(_ ledger: Ledger, as current: inout Ledger) throws {
+        guard ledger != current || ledger.generation == 0 else { return }
+        try mesh.ledgers.save(ledger, replacing: current.generation)
+        let generation = current.generation
+        current = ledger
+        current.generation = generation + 1
+    }
+
+    /// The kernel is as it should be: that the ledger still claims more than there is costs a later pass a look, and not
+    /// this one its success.
+    private func settle(_ settled: Ledger, _ round: inout Round, _ change: inout MeshChange) {
+        do {
+            try save(settled, as: &round.ledger)
+        } catch {
+            change.plan.notes.append("the ledger still says what it said before the change was made: \(error)")
+        }
+    }
+
+    /// Makes the spec what it was, and the kernel with it.
+    ///
+    /// - Returns: the reason, and why taking back failed where it did.
+    private func takeBack(_ round: Round, because reason: any Error) async -> any Error {
+        do {
+            try await mesh.store.swap(before, replacing: round.spec.generation)
+        } catch let error as StoreError where error.code == .conflict {
+            return UndoError(reason: reason, second: error)
+        } catch {
+            return UndoError(reason: reason, second: error)
+        }
+        do {
+            // Where another tool was to take the rules over, it is that one's that have to go.
+            let tool = ledger[.node].rules ?? tool
+            let undo = PassRun(
+                mesh: mesh, before: before, spec: before, ledger: round.ledger, tool: tool, purpose: .undo(of: ledger))
+            var back = Round(spec: before, ledger: round.ledger, observed: round.observed)
+            back.observed = try await undo.observe(back)
+            _ = try await undo.converge(&back)
+        } catch {
+            return UndoError(reason: reason, second: error)
+        }
+        return reason
+    }
+
+    /// Where forwarding would be switched off again: who else needs it by now.
+    private func forwardingKept(_ round: Round) async -> [Sysctl: String] { [:] }
+}
+
+extension Ledger {
+    /// Whether another ledger says the same, whichever write it is.
+    fileprivate func says(sameAs other: Ledger) -> Bool {
+        var other = other
+        other.generation = generation
+        return self == other
+    }
+
+    /// With what had to stay because the kernel refused to take it away.
+    fileprivate func keeping(_ failed: [Plan.Step], of claims: Ledger) -> Ledger {
+        var ledger = self
+        for step in failed {
+            switch step.change {
+            case .hairpin(let port, false): ledger[step.place].hairpinPorts.insert(port)
+            case .namespace(.remove(let name)): ledger[step.place].namespace = name
+            case .link(.remove(let end)): ledger[step.place].links.insert(end.name)
+            case .sysctl(let change) where step.phase == .restoring:
+                ledger[step.place].settings[change.sysctl] = claims[step.place].settings[change.sysctl]
+            case .sysctl, .hairpin, .namespace, .link, .tcpTimeout, .ipvs, .rules, .flows: break
+            }
+        }
+        return ledger
+    }
+}
