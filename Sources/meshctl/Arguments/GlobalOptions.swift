@@ -99,13 +99,3 @@ extension MeshChange {
         StandardError.write("meshctl: 127.0.0.1 is not answered on this host: \(loopbackRefusal)")
     }
 }
-
-/// What every command takes that prints data.
-struct FormatOptions: ParsableArguments {
-    enum Format: String, ExpressibleByArgument, CaseIterable {
-        case table, json
-    }
-
-    @Option(help: "How data is printed.")
-    var format = Format.table
-}

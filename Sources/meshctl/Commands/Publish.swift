@@ -102,28 +102,3 @@ struct Publish: AsyncParsableCommand {
         try StandardOutput.print(lines, afterChange: published.change.didChange)
     }
 }
-
-struct Unpublish: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Publish a port no longer.",
-        discussion: """
-            The service stays, with its tasks and other ports.
-
-            EXAMPLE
-              meshctl unpublish 1080
-              meshctl unpublish 5353/udp
-              meshctl unpublish 192.168.5.1:8443
-            """)
-
-    @Argument(
-        help: ArgumentHelp("The published port.", valueName: "[address:]port[-port][/tcp|udp|sctp]"),
-        transform: PortArgument.parse)
-    var port: PortBinding
-
-    @OptionGroup var options: GlobalOptions
-
-    func run() async throws {
-        let change = try await options.change { state, _ in try state.unpublish(port) }
-        try StandardOutput.print(["\(port) is published no longer"], afterChange: change.didChange)
-    }
-}

@@ -8,15 +8,6 @@ import SystemPackage
     import Glibc
 #endif
 
-/// The exit statuses that scripts can rely on; the numbers are those of sysexits.h.
-enum ExitStatus: Int32 {
-    case failed = 1
-    case drift = 2
-    case badInput = 65
-    case unavailable = 69
-    case notPermitted = 77
-}
-
 /// An error as the user meets it. Those of the argument parser are not ours: it exits with 64.
 struct Failure {
     var status: ExitStatus
