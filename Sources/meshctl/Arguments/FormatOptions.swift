@@ -1,11 +1,11 @@
 import ArgumentParser
 
-/// What every command takes that prints data.
+/// The options of commands that print data.
 struct FormatOptions: ParsableArguments {
     enum Format: String, ExpressibleByArgument, CaseIterable {
         case table, json
     }
 
-    @Option(help: "How data is printed.")
+    @Option(help: "The format of the output.")
     var format = Format.table
 }

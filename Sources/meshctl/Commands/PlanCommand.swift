@@ -3,10 +3,10 @@ import MeshKit
 
 struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "plan", abstract: "Show what would change in the kernel, and change nothing.",
+        commandName: "plan", abstract: "Show which changes the kernel needs, without making them.",
         discussion: """
-            Exits with 0 where the kernel holds what it should, with 2 where it does not. What else on this node keeps
-            clients from a published port, as a firewall, is said on standard error.
+            The exit status is 0 if the kernel holds what it should, and 2 if it needs changes. Warnings on standard \
+            error name what else on this node keeps clients from a published port, such as a firewall.
 
             EXAMPLE
               meshctl plan || meshctl reconcile
@@ -43,6 +43,6 @@ private struct PlanReport: Display {
         lines =
             plan.isEmpty
             ? ["Nothing to do: the kernel holds what it should."]
-            : plan.listing + ["\(counted(plan.steps.count, "change")).  Apply:  meshctl reconcile"]
+            : plan.listing + ["\(counted(plan.steps.count, "change")) to make.  Apply:  meshctl reconcile"]
     }
 }

@@ -3,7 +3,7 @@ import MeshKit
 
 struct Reconcile: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make the kernel hold what it should: one pass.",
+        abstract: "Make the changes that the kernel needs to hold what it should.",
         discussion: """
             EXAMPLE
               meshctl reconcile
@@ -15,9 +15,9 @@ struct Reconcile: AsyncParsableCommand {
         let change = try await options.mesh().reconcile()
         let plan = change.plan
         change.sayRefusal()
-        try StandardOutput.print(
-            plan.listing
-                + [plan.isEmpty ? "Nothing to do: the kernel holds what it should." : "\(plan.steps.count) done."],
-            afterChange: change.didChange)
+        let summary =
+            plan.isEmpty
+            ? "Nothing to do: the kernel holds what it should." : "\(counted(plan.steps.count, "change")) made."
+        try StandardOutput.print(plan.listing + [summary], afterChange: change.didChange)
     }
 }

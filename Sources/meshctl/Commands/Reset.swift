@@ -3,9 +3,10 @@ import MeshKit
 
 struct Reset: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Take down everything that meshctl ever put up, and forget all services.",
+        abstract: "Remove everything that meshctl put into the kernel, and forget all services.",
         discussion: """
-            Services, chains and sets of others stay as they are; settings of the kernel get the values they had.
+            IPVS services, chains and sets of other programs stay as they are. Kernel settings get back the values that \
+            they had before meshctl.
 
             EXAMPLE
               meshctl reset
@@ -19,7 +20,7 @@ struct Reset: AsyncParsableCommand {
         options.report(plan)
         change.sayRefusal()
         try StandardOutput.print(
-            [plan.isEmpty ? "Nothing was up." : "All is down; \(plan.steps.count) changes taken back."],
+            [plan.isEmpty ? "Nothing to remove." : "Removed everything: \(counted(plan.steps.count, "change")) made."],
             afterChange: change.didChange)
     }
 }

@@ -4,9 +4,9 @@ import RuleKit
 
 struct Unpublish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Publish a port no longer.",
+        abstract: "Stop publishing a port.",
         discussion: """
-            The service stays, with its tasks and other ports.
+            The service keeps its tasks and its other ports.
 
             EXAMPLE
               meshctl unpublish 1080
@@ -23,6 +23,6 @@ struct Unpublish: AsyncParsableCommand {
 
     func run() async throws {
         let change = try await options.change { state, _ in try state.unpublish(port) }
-        try StandardOutput.print(["\(port) is published no longer"], afterChange: change.didChange)
+        try StandardOutput.print(["Unpublished \(port)."], afterChange: change.didChange)
     }
 }

@@ -5,7 +5,7 @@ import MeshKit
 enum ClientAddress: String, Encodable {
     case kept, hidden, mixed
 
-    /// Nil where there is no task.
+    /// Nil if there is no task.
     init?(
         _ ports: [PublishedPort], _ tasks: [MeshTask], in state: MeshState,
         own: Set<IPAddress> = Set(NodeAddresses.read().map(\.address))

@@ -8,11 +8,12 @@ import SystemPackage
     import Glibc
 #endif
 
-/// An error as the user meets it. Those of the argument parser are not ours: it exits with 64.
+/// The message and the exit status of an error.
 struct Failure {
     var status: ExitStatus
     var message: String
 
+    /// Nil for errors of the argument parser, which have a status of their own: 64.
     init?(_ error: any Error) {
         message = "\(error)"
         switch error {

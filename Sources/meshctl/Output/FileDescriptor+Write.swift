@@ -5,7 +5,7 @@ import SystemPackage
 #endif
 
 extension FileDescriptor {
-    /// Writes all of it, also where somebody has made the file non-blocking.
+    /// Writes the whole text, even if another process has made the file non-blocking.
     func write(whole text: String) throws(Errno) {
         var rest = Array(text.utf8)[...]
         while !rest.isEmpty {

@@ -1,11 +1,11 @@
 import SystemPackage
 
-/// What a command printed was not taken by whoever was to have it.
+/// The output of a command could not be written.
 struct OutputError: Error, CustomStringConvertible {
     var errno: Errno
     var isAfterChange: Bool
 
     var description: String {
-        (isAfterChange ? "the change was made, but what" : "what") + " was to be printed could not be written: \(errno)"
+        (isAfterChange ? "the change was made, but the" : "the") + " output could not be written: \(errno)"
     }
 }

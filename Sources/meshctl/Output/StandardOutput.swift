@@ -4,19 +4,18 @@ import SystemPackage
     import Glibc
 #endif
 
-/// Standard output: the one way by which a command prints what it was asked for.
+/// Standard output, to which a command prints its result once, when everything is done.
 ///
-/// A command prints once, when all is done. Whether that arrived is part of whether the command succeeded: a script that
-/// reads a truncated document, or an empty one, is to know.
+/// A command fails if its output could not be written: a script that reads a truncated or empty document must notice.
 enum StandardOutput {
-    /// Prints lines for people, closes standard output, and sees to it that all of it was taken.
+    /// Prints lines for people, closes standard output, and throws if any of it failed.
     ///
-    /// - Parameter afterChange: the command has changed something by now, which the error is to say.
+    /// - Parameter afterChange: whether the command has changed something; the error then says that the change was made.
     static func print(_ lines: [String], afterChange: Bool = false) throws(OutputError) {
         try finish(lines.map { $0.printable + "\n" }.joined(), afterChange)
     }
 
-    /// Prints text that is made of lines.
+    /// Prints a text of several lines.
     static func print(text: String) throws(OutputError) {
         try print(text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
     }
@@ -29,7 +28,7 @@ enum StandardOutput {
     private static func finish(_ text: String, _ afterChange: Bool) throws(OutputError) {
         do throws(Errno) {
             try FileDescriptor.standardOutput.write(whole: text)
-            // A file system over a network, and one with quotas, may tell only now.
+            // A network file system, or one with quotas, may report a failed write only when the file is closed.
             guard close(FileDescriptor.standardOutput.rawValue) == 0 || errno == EINTR else {
                 throw Errno(rawValue: errno)
             }
