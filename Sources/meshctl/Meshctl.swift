@@ -8,7 +8,9 @@ import ArgumentParser
 struct Meshctl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "meshctl",
-        abstract: "A routing mesh without a cluster manager: publish a port, and the kernel's IPVS spreads it.",
+        abstract: """
+            Publish a port of this node, and the kernel's load balancer, IPVS, spreads its connections over your servers.
+            """,
         discussion: """
             EXAMPLE
               meshctl task add nginx 10.0.0.11
@@ -17,13 +19,13 @@ struct Meshctl: AsyncParsableCommand {
               meshctl status
 
             EXIT STATUS
-              0   done
-              1   failed; or done, and what was to be printed could not be written
+              0   success
+              1   failure, or the output could not be written
               2   plan: the kernel does not hold what it should
               64  wrong usage
-              65  bad input
-              69  the kernel or a tool lacks what is needed
-              77  not permitted
+              65  invalid input
+              69  the kernel or a tool lacks a feature
+              77  permission denied
             """,
         version: "0.1.0",
         subcommands: [
@@ -46,7 +48,7 @@ struct Meshctl: AsyncParsableCommand {
         }
     }
 
-    /// Says what is to be said of an error, which for the argument parser help is one, too.
+    /// Prints an error and returns the exit status. The argument parser throws help and the version as errors, too.
     private static func status(of error: any Error) -> Int32 {
         if let failure = Failure(error) {
             StandardError.write("meshctl: \(failure.message)")

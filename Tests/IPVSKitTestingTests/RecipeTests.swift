@@ -50,12 +50,12 @@ import Testing
     @Test func whatIsMineByMemoryIsDeletedAndNothingElse() async throws {
         let fake = try await fake()
         let (ipvs, wanted) = (fake.client, Self.wanted)
-        var remembered = try await ipvs.table().filter { [Self.mine, Self.gone].contains($0) }.description
+        var remembered = try await ipvs.table().filter { [Self.mine, Self.gone].contains($0) }.ipvsadm
         let before = try Table(ipvsadm: remembered)
         let mine = Set(before.entries.keys).union(wanted.entries.keys)
-        remembered = Table(Array(before.entries.values) + wanted.entries.values).description
+        remembered = Table(Array(before.entries.values) + wanted.entries.values).ipvsadm
         try await converge(ipvs, to: wanted, isMine: mine.contains)
-        remembered = wanted.description
+        remembered = wanted.ipvsadm
         #expect(fake.description == Self.after)
         #expect(remembered == "-A -f 256 -s sh\n-a -f 256 -r 10.0.0.2:0 -m -w 1")
     }
@@ -66,7 +66,8 @@ import Testing
                 -A -t 192.168.5.1:80 -s wrr
                 -a -t 192.168.5.1:80 -r 10.0.0.11:8080 -m -w 2
                 """)
-        print(table)
+        print(table.ipvsadm)
+        print(table)  // TCP 192.168.5.1:80 wrr, and below it "  -> 10.0.0.11:8080 Masq 2"
         #expect(table[Self.address]?.destinations[.init("10.0.0.11", port: 8080)]?.weight == 2)
     }
 

@@ -59,7 +59,7 @@ extension KernelTests {
                 #expect(kernelNow == kernel)
                 let settingsNow = try await host.settings()
                 #expect(settingsNow == settings, "\(difference(settings.lines, settingsNow.lines))")
-                #expect(try await host.meshctl("reset") == "Nothing was up.\n")
+                #expect(try await host.meshctl("reset") == "Nothing to remove.\n")
             }
         }
 

@@ -78,9 +78,32 @@ extension KernelTests {
             return result
         }()
 
-        @Test func whatIsPrintedIsRestoredByIpvsadm() async throws {
+        /// By `ipvsadm -Ln`, but for the columns that it pads and the counts of connections.
+        @Test func aTablePrintsAsIpvsadmListsIt() async throws {
+            try await inNamespaces { source, _ in
+                try await source.check("ipvsadm", "-R", input: Self.table.ipvsadm)
+                let listed = try await source.check("ipvsadm", "-Ln").split(separator: "\n").dropFirst(3)
+                    .map { line in
+                        let words = line.split(separator: " ")
+                        return (words[0] == "->" ? words.prefix(4) : words[...]).joined(separator: " ")
+                    }
+                let printed = Self.withoutThresholds.description.split(separator: "\n").map { line in
+                    let words = line.split(separator: " ")
+                    return (words[0] == "->" ? words.prefix(4) : words[...]).joined(separator: " ")
+                }
+                // ipvsadm prints a mark as a signed number.
+                let signed = printed.map { line in
+                    let words = line.split(separator: " ", maxSplits: 2)
+                    guard words[0] == "FWM", let mark = UInt32(words[1]) else { return line }
+                    return "FWM \(Int32(bitPattern: mark)) \(words[2])"
+                }
+                #expect(listed.sorted() == signed.sorted())
+            }
+        }
+
+        @Test func whatIsWrittenIsRestoredByIpvsadm() async throws {
             try await inNamespaces { source, target in
-                try await source.check("ipvsadm", "-R", input: Self.table.description)
+                try await source.check("ipvsadm", "-R", input: Self.table.ipvsadm)
                 #expect(try await IPVS(in: .named(source.name)).table() == Self.table)
 
                 // Ours, written by netlink, is what ipvsadm made of the text.
@@ -97,7 +120,7 @@ extension KernelTests {
                 try await ipvs.perform(Table.changes(from: Table(), to: Self.table)).get()
                 let saved = try await source.check("ipvsadm", "-Sn")
                 #expect(try Table(ipvsadm: saved) == Self.withoutThresholds)
-                #expect(try Table(ipvsadm: try await ipvs.table().description) == Self.table)
+                #expect(try Table(ipvsadm: try await ipvs.table().ipvsadm) == Self.table)
             }
         }
 
@@ -113,7 +136,7 @@ extension KernelTests {
                 try await source.check("ipvsadm", "-R", input: text)
                 let table = try await IPVS(in: .named(source.name)).table()
                 #expect(try Table(ipvsadm: text) == table)
-                try await target.check("ipvsadm", "-R", input: table.description)
+                try await target.check("ipvsadm", "-R", input: table.ipvsadm)
                 #expect(try await IPVS(in: .named(target.name)).table() == table)
             }
         }
@@ -146,7 +169,7 @@ extension KernelTests {
                 func restored(_ destination: Destination, _ service: VirtualService? = nil) async throws -> Table {
                     let entry = Table.Entry(service ?? VirtualService(id: web), destinations: [destination])
                     // It says what it refuses, and by its exit status no more than what came of the last line.
-                    _ = try? await target.check("ipvsadm", "-R", input: entry.description)
+                    _ = try? await target.check("ipvsadm", "-R", input: entry.ipvsadm)
                     let table = try await IPVS(in: .named(target.name)).table()
                     try await target.check("ipvsadm", "-C")
                     return table

@@ -29,6 +29,38 @@ import Testing
         #expect(ran.output.contains("EXAMPLE"))
     }
 
+    @Test func helpExplainsEveryScheduler() async throws {
+        let refusal = try await meshctl("publish", "1080:80", "nginx", "--scheduler", "fastest").error
+        let list = try #require(refusal.split(separator: "the schedulers are ").last?.split(separator: ".").first)
+        let help = try await meshctl("help", "publish").output.split(separator: "\n")
+        for name in list.split(separator: ", ") {
+            #expect(help.contains { $0.hasPrefix("  \(name) ") }, "\(name) is not explained")
+        }
+    }
+
+    /// The text of a paragraph is the same at every width, and no line is wider than the terminal.
+    @Test(arguments: ["60", "80", "120"]) func helpWrapsInAnyTerminal(columns: String) async throws {
+        for command in ["publish", "task add", "status", "plan", "reset"] {
+            let ran = try await Shell.run(
+                [try BuiltProducts.path("meshctl"), "help"] + command.split(separator: " ").map(String.init),
+                environment: ["COLUMNS": columns])
+            let text = ran.output.split(separator: "EXAMPLE")[0]
+            let width = try #require(Int(columns))
+            for line in text.split(separator: "\n") where !line.contains("]:target[") {
+                #expect(line.count <= width, "\(line)")
+            }
+            // A paragraph whose lines were broken by hand would have a short line in its middle.
+            let discussion = text.split(separator: "USAGE:")[0]
+            for paragraph in discussion.split(separator: "\n\n") where !paragraph.contains("SCHEDULERS") {
+                let lines = paragraph.split(separator: "\n")
+                for (line, next) in zip(lines, lines.dropFirst()) {
+                    let word = next.split(separator: " ").first ?? ""
+                    #expect(line.count + 1 + word.count >= width, "\(line)\n\(next)")
+                }
+            }
+        }
+    }
+
     @Test(
         "what cannot be a command line exits with 64 and says why",
         arguments: [
@@ -45,12 +77,12 @@ import Testing
             (["publish", "10-5:80", "nginx"], "runs backwards"),
             (["publish", "10-12:80-81", "nginx"], "write as many"),
             (["publish", "1000-:80", "nginx"], "ports are the numbers from 1 to 65535"),
-            (["publish", "10.0.0:1080:80", "nginx"], "is no IPv4 address"),
+            (["publish", "10.0.0:1080:80", "nginx"], "is not an IPv4 address"),
             (["publish", "fd00::1:1080:80", "nginx"], "with a colon between"),
             (["publish", "[10.0.0.1]:1080:80", "nginx"], "in brackets"),
             (["publish", "[fd00::1]1080:80", "nginx"], "in brackets"),
             (["publish", "1080:80", "nginx", "--allow", "10.0.0.0/33"], "write a network"),
-            (["publish", "1080:80", "nginx", "--allow", "any", "--allow", "10.0.0.0/8"], "goes with no other"),
+            (["publish", "1080:80", "nginx", "--allow", "any", "--allow", "10.0.0.0/8"], "cannot be combined"),
             (["publish", "1080:80", "nginx", "--sticky", "soon"], "write a time"),
             (["publish", "1080:80", "nginx", "--sticky", "0s"], "write a time"),
             (["publish", "1080:80", "nginx", "--sticky", "60d"], "write a time"),

@@ -31,21 +31,6 @@ extension Connection {
     }
 }
 
-/// The fields of a line, with any number of spaces between them; empty ones behind the last.
-struct LineFields {
-    typealias Field = Slice<UnsafeBufferPointer<UInt8>>
-
-    var rest: Field
-
-    mutating func next() -> Field {
-        let space = UInt8(ascii: " ")
-        let start = rest.firstIndex { $0 != space } ?? rest.endIndex
-        let end = rest[start...].firstIndex(of: space) ?? rest.endIndex
-        defer { rest = rest[end...] }
-        return rest[start..<end]
-    }
-}
-
 extension Connection.Endpoint {
     fileprivate init?(address: LineFields.Field, port: LineFields.Field) {
         guard let address = IPAddress(hexadecimal: address), port.count == 4, let port = UInt16(hexadecimal: port)

@@ -1,15 +1,13 @@
-extension Destination: LosslessStringConvertible {
-    /// What the line by which ipvsadm adds it says of it: `-r 10.0.0.11:8080 -m -w 2`. What ``Table/description`` says of
-    /// lines holds for it.
-    public var description: String { "-r \(id)\(options())" }
+extension Destination {
+    /// The options by which `ipvsadm -Sn` writes the destination: `-r 10.0.0.11:8080 -m -w 2`. ``init(ipvsadm:)`` reads
+    /// them back; ``Table/ipvsadm`` says where they differ from ipvsadm's own.
+    public var ipvsadm: String { "-r \(id)\(options())" }
 
-    /// A destination by the line that adds it; nil for what is none. For the reason see ``init(ipvsadm:)``.
-    public init?(_ description: String) { try? self.init(ipvsadm: description) }
-
-    /// A destination by the line that adds it, in any form that ipvsadm takes.
+    /// Reads a destination from the line that adds it, in any form that ipvsadm takes.
     ///
-    /// - Parameter line: with `-a` and the service, of which nothing is kept, or without.
-    /// - Throws: what is wrong with it.
+    /// - Parameter line: the options of the destination. `-a` and the options of the service may stand before them; a
+    ///   destination keeps neither.
+    /// - Throws: ``TableTextError``, which says why the line is not a destination.
     public init(ipvsadm line: some StringProtocol) throws(TableTextError) {
         self = try TableText.only(line) { (line) throws(LineProblem) in
             if case .addService = line.given[.command]?.meaning {
@@ -19,9 +17,9 @@ extension Destination: LosslessStringConvertible {
         }
     }
 
-    /// All that ipvsadm says of a destination but its id, with a space before.
+    /// The options of a destination except `-r`, each with a space before it.
     ///
-    /// - Parameter thresholds: whether they are said. ipvsadm reads them, and leaves them out when it saves.
+    /// - Parameter thresholds: whether `-x` and `-y` are written. ipvsadm reads both options, but does not save them.
     package func options(thresholds: Bool = true) -> String {
         let method =
             switch forwarding {
@@ -40,7 +38,8 @@ extension Destination: LosslessStringConvertible {
 }
 
 extension Destination.Tunnel {
-    /// What ipvsadm says of a tunnel, with a space before; and where a kernel has what it has no words for, that too.
+    /// The options of a tunnel, each with a space before it. `--tun-flags` is not an option of ipvsadm's: it holds the
+    /// bits for which ipvsadm has no option.
     fileprivate var options: String {
         var text = " --tun-type \(type)"
         if port != 0 || type == .gue { text += " --tun-port \(port)" }
@@ -63,9 +62,9 @@ extension OptionLine {
         .command, .service, .family, .server, .forwarding, .weight, .upperThreshold, .lowerThreshold,
     ])
 
-    /// The destination that the line adds. What it does not say is ipvsadm's default.
+    /// The destination that the line adds. An option that is missing has ipvsadm's default.
     ///
-    /// - Parameter service: whose port it has where it names none.
+    /// - Parameter service: the service of the destination. A destination without a port gets the port of its service.
     func destination(of service: VirtualService.ID?) throws(LineProblem) -> Destination {
         try check(takesOnly: Self.ofDestination, "a destination")
         guard let server = given[.server] else { throw LineProblem("it names no destination: -r does") }

@@ -1,15 +1,18 @@
 extension VirtualServiceStatus: CustomStringConvertible {
-    /// One line: the service as ``VirtualService/description`` has it, how many destinations, and the counters.
-    public var description: String { "\(service): \(destinations.count) destinations, \(statistics)" }
+    /// One line: the service as ``VirtualService/description`` prints it, the number of its destinations, and its counters.
+    public var description: String {
+        let noun = destinations.count == 1 ? "destination" : "destinations"
+        return "\(service): \(destinations.count) \(noun), \(statistics)"
+    }
 }
 
 extension VirtualServiceSummary: CustomStringConvertible {
-    /// One line: the service as ``VirtualService/description`` has it, and the counters.
+    /// One line: the service as ``VirtualService/description`` prints it, and its counters.
     public var description: String { "\(service): \(statistics)" }
 }
 
 extension DestinationStatus: CustomStringConvertible {
-    /// One line: the destination as ``Destination/description`` has it, its connections, and the counters.
+    /// One line: the destination as ``Destination/description`` prints it, its connections, and its counters.
     public var description: String {
         "\(destination): \(activeConnections) active, \(inactiveConnections) inactive, "
             + "\(persistentConnections) persistent, \(statistics)"
@@ -26,24 +29,29 @@ extension Statistics: CustomStringConvertible {
 }
 
 extension Timeouts: CustomStringConvertible {
-    /// As ipvsadm sets them: `--set 900 120 300`; 0 for one that is nil, which leaves it as it is.
-    public var description: String { "--set \(tcpSeconds ?? 0) \(tcpFinSeconds ?? 0) \(udpSeconds ?? 0)" }
+    /// The timeouts as `ipvsadm -L --timeout` lists them: `Timeout (tcp tcpfin udp): 900 120 300`. A timeout that is nil
+    /// is shown as `-`.
+    public var description: String {
+        let seconds = [tcpSeconds, tcpFinSeconds, udpSeconds].map { $0.map(String.init) ?? "-" }
+        return "Timeout (tcp tcpfin udp): " + seconds.joined(separator: " ")
+    }
 }
 
 extension SyncDaemon: CustomStringConvertible {
-    /// As ipvsadm starts it: `--start-daemon master --mcast-interface eth0 --syncid 1`. What is nil is left out.
+    /// The daemon as `ipvsadm -L --daemon` lists it: `master sync daemon (mcast=eth0, syncid=1, port=8848)`. A property
+    /// that is nil is left out.
     public var description: String {
-        var text = "--start-daemon \(role) --mcast-interface \(OptionLine.written(name: interface)) --syncid \(syncID)"
-        if let maximumLength { text += " --sync-maxlen \(maximumLength)" }
-        if let group { text += " --mcast-group \(group)" }
-        if let port { text += " --mcast-port \(port)" }
-        if let timeToLive { text += " --mcast-ttl \(timeToLive)" }
-        return text
+        var parts = ["mcast=\(OptionLine.written(name: interface))", "syncid=\(syncID)"]
+        if let maximumLength { parts.append("maxlen=\(maximumLength)") }
+        if let group { parts.append("group=\(group)") }
+        if let port { parts.append("port=\(port)") }
+        if let timeToLive { parts.append("ttl=\(timeToLive)") }
+        return "\(role) sync daemon (\(parts.joined(separator: ", ")))"
     }
 }
 
 extension Sequence<VirtualServiceStatus> {
-    /// The destinations of all services, each with its service: what `for` goes through, sorts or filters.
+    /// The destinations of all services, each with its service, to iterate over, sort or filter.
     ///
     /// ```swift
     /// for (service, destination) in try await ipvs.status().destinations where destination.activeConnections > 0 {

@@ -1,49 +1,42 @@
-extension Table: LosslessStringConvertible {
-    /// The table as `ipvsadm -Sn` writes it: a line for each service, and behind it one for each of its destinations, in
-    /// the order of their ids. `ipvsadm -R` makes a table of it, and ``init(ipvsadm:)`` this one.
+extension Table {
+    /// The table as `ipvsadm -Sn` writes it: one line for each service, followed by one line for each of its destinations,
+    /// both in the order of their ids. `ipvsadm -R` restores a table from this text, and ``init(ipvsadm:)`` reads it.
     ///
-    /// It says more than `ipvsadm -Sn`, which leaves out thresholds: `-x` and `-y` are there where they are not 0, and
-    /// `ipvsadm -R` takes them. Where ipvsadm has no words for a value, the line has an option that it refuses, rather than
-    /// one that it would take for something else: `--forwarding Local`, `--tun-flags 4`, `--47-service`.
-    public var description: String {
-        entries.values.sorted { $0.service.id < $1.service.id }.map(\.description).joined(separator: "\n")
+    /// Two things differ from ipvsadm's own text. Thresholds other than 0 are written, as `-x` and `-y`: `ipvsadm -Sn`
+    /// leaves them out, and `ipvsadm -R` takes them. And a value for which ipvsadm has no option gets an option that
+    /// ipvsadm refuses (`--forwarding Local`, `--tun-flags 4`, `--47-service`), so that ipvsadm never reads the value as
+    /// another one.
+    public var ipvsadm: String {
+        entries.values.sorted { $0.service.id < $1.service.id }.map(\.ipvsadm).joined(separator: "\n")
     }
 
-    /// A table by its lines; nil for what is none. For the reason see ``init(ipvsadm:)``.
-    public init?(_ description: String) { try? self.init(ipvsadm: description) }
-
-    /// A table by its lines, as `ipvsadm -Sn`, ``description`` or a person writes them: `-A` and `-a`, long options or
-    /// short ones, in any order. What a line does not say is ipvsadm's default: weight 1, direct routing (`-g`), the
-    /// scheduler `wlc`, 360 seconds for a `-p` alone. Names of hosts and ports, which `ipvsadm -S` prints without `-n`, are refused: what they stand for
-    /// depends on the host that reads them.
+    /// Reads a table from lines as `ipvsadm -Sn`, ``ipvsadm`` or a person writes them: `-A` and `-a`, with long or short
+    /// options in any order. An option that is missing has ipvsadm's default: weight 1, direct routing (`-g`), the
+    /// scheduler `wlc`, and 360 seconds for `-p` without a number. Names of hosts and ports, which `ipvsadm -S` prints
+    /// without `-n`, are refused, because each host may resolve them differently.
     ///
-    /// It says what the text says; what a kernel would not take is refused by ``IPVS/perform(_:)``. In two things
-    /// `ipvsadm -Sn` does not print what the kernel has: it prints ``Destination/ForwardingMethod/local`` as `-g`, and
-    /// leaves out thresholds. One it prints right and `ipvsadm -R` reads otherwise: a destination of `-g` or `-i` whose port
-    /// is not the service's gets the service's there, and keeps its own here.
+    /// The text is not checked against what the kernel takes: ``IPVS/perform(_:)`` does that. In three cases
+    /// `ipvsadm -Sn` and `ipvsadm -R` do not keep the table that the kernel has:
     ///
-    /// - Parameter text: lines; empty ones are passed over.
-    /// - Throws: which line is wrong, and what is wrong with it. A service or a destination that is there twice is, and so
-    ///   is a destination whose service is not there.
+    /// - `ipvsadm -Sn` prints ``Destination/ForwardingMethod/local`` as `-g`.
+    /// - `ipvsadm -Sn` leaves out thresholds.
+    /// - `ipvsadm -R` gives a destination with `-g` or `-i` the port of its service. This initialiser keeps the port that
+    ///   the line says.
+    ///
+    /// - Parameter text: the lines; empty lines are skipped.
+    /// - Throws: ``TableTextError``, which names the first line that is wrong. A service or a destination that appears
+    ///   twice is an error, and so is a destination without its service.
     public init(ipvsadm text: some StringProtocol) throws(TableTextError) {
         self = try TableText(text).table()
     }
 }
 
-extension Table.Entry: LosslessStringConvertible {
-    /// The line of the service, and one for each of its destinations, in the order of their ids; see
-    /// ``Table/description``.
-    public var description: String {
+extension Table.Entry {
+    /// The line of the service, followed by one line for each of its destinations in the order of their ids; see
+    /// ``Table/ipvsadm``.
+    public var ipvsadm: String {
         let option = service.id.option
-        let lines = destinations.values.sorted { $0.id < $1.id }.map { "-a \(option) \($0)" }
-        return ([service.description] + lines).joined(separator: "\n")
-    }
-
-    /// A service with its destinations by their lines; nil for what is none, or more than one service.
-    public init?(_ description: String) {
-        guard let table = Table(description), table.entries.count == 1, let entry = table.entries.first else {
-            return nil
-        }
-        self = entry.value
+        let lines = destinations.values.sorted { $0.id < $1.id }.map { "-a \(option) \($0.ipvsadm)" }
+        return ([service.ipvsadm] + lines).joined(separator: "\n")
     }
 }

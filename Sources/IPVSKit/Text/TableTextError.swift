@@ -24,9 +24,3 @@ extension TableTextError: CustomStringConvertible {
     /// The number, the reason and the line in one: `line 3: -w takes a number …: -a -f 1 -r 10.0.0.1:80 -w x`.
     public var description: String { text.isEmpty ? "line \(line): \(reason)" : "line \(line): \(reason): \(text)" }
 }
-
-/// What is wrong with a line, before its number is known.
-struct LineProblem: Error {
-    var reason: String
-    init(_ reason: String) { self.reason = reason }
-}

@@ -1,17 +1,14 @@
 import CNetlink
 
-extension VirtualService: LosslessStringConvertible {
-    /// The line by which ipvsadm creates it: `-A -t 192.168.5.1:80 -s wrr -p 300`. What ``Table/description`` says of
-    /// lines holds for it.
-    public var description: String { "-A \(id.option)\(options)" }
+extension VirtualService {
+    /// The line by which `ipvsadm -Sn` writes the service: `-A -t 192.168.5.1:80 -s wrr -p 300`. ``init(ipvsadm:)`` reads
+    /// it back; ``Table/ipvsadm`` says where it differs from ipvsadm's own.
+    public var ipvsadm: String { "-A \(id.option)\(options)" }
 
-    /// A service by the line that creates it; nil for what is none. For the reason see ``init(ipvsadm:)``.
-    public init?(_ description: String) { try? self.init(ipvsadm: description) }
-
-    /// A service by the line that creates it, in any form that ipvsadm takes.
+    /// Reads a service from the line that creates it, in any form that ipvsadm takes.
     ///
-    /// - Parameter line: with `-A` or without.
-    /// - Throws: what is wrong with it.
+    /// - Parameter line: the options of the service, with or without `-A`.
+    /// - Throws: ``TableTextError``, which says why the line is not a service.
     public init(ipvsadm line: some StringProtocol) throws(TableTextError) {
         self = try TableText.only(line) { (line) throws(LineProblem) in
             if case .addServer = line.given[.command]?.meaning {
@@ -21,15 +18,12 @@ extension VirtualService: LosslessStringConvertible {
         }
     }
 
-    /// All that ipvsadm says of a service but its id, with a space before.
+    /// The options of a service except those of its id, each with a space before it.
     package var options: String {
         var text = " -s \(OptionLine.written(name: scheduler.rawValue))"
         if let persistence {
             text += " -p \(persistence.timeoutSeconds)"
-            if let netmask = persistence.netmask {
-                let dotted = id.family == .ipv4 ? netmask.mask.map { IPAddress(ipv4: $0).description } : nil
-                text += " -M \(dotted ?? netmask.description)"
-            }
+            if let netmask = persistence.netmask { text += " -M \(netmask.text(id.family))" }
         }
         if let persistenceEngine { text += " --pe \(OptionLine.written(name: persistenceEngine))" }
         if flags.contains(.onePacket) { text += " -o" }
@@ -38,8 +32,15 @@ extension VirtualService: LosslessStringConvertible {
     }
 }
 
+extension VirtualService.Persistence.Netmask {
+    /// A netmask as ipvsadm writes it: in the dotted form for IPv4, and as the length of a prefix for IPv6.
+    func text(_ family: AddressFamily) -> String {
+        (family == .ipv4 ? mask.map { IPAddress(ipv4: $0).description } : nil) ?? description
+    }
+}
+
 extension VirtualService.ID {
-    /// How ipvsadm says it: `-t 192.168.5.1:80`, `-f 258 -6`.
+    /// The option by which ipvsadm names the service: `-t 192.168.5.1:80`, `-f 258 -6`.
     package var option: String {
         switch self {
         case .firewallMark(let mark, .ipv4): "-f \(mark.rawValue)"
@@ -55,7 +56,7 @@ extension VirtualService.ID {
 extension VirtualService.Flags {
     private static let firstOfScheduler = UInt32(IP_VS_SVC_F_SCHED1)
 
-    /// The schedulers whose first two flags have names of their own.
+    /// The names of the first two flags of a scheduler: only sh and mh give theirs names.
     private static func names(_ scheduler: Scheduler) -> [String] {
         switch scheduler {
         case .sourceHashing, .maglevHashing: ["\(scheduler)-fallback", "\(scheduler)-port"]
@@ -63,9 +64,9 @@ extension VirtualService.Flags {
         }
     }
 
-    /// What ipvsadm calls them: `sh-fallback`, and `flag-1` and so on where the scheduler has no name for it. Its own end
-    /// with `flag-3`; a kernel's flags may go on.
-    fileprivate func schedulerNames(_ scheduler: Scheduler) -> [String] {
+    /// The flags of the scheduler by ipvsadm's names: `sh-fallback`, or `flag-1` and so on for a flag that the scheduler
+    /// does not name. ipvsadm's names end with `flag-3`; a newer kernel may have more flags.
+    func schedulerNames(_ scheduler: Scheduler) -> [String] {
         let names = Self.names(scheduler)
         return (0..<rawValue.bitWidth).compactMap { index in
             let bit = Self.firstOfScheduler << UInt32(index)
@@ -84,7 +85,7 @@ extension VirtualService.Flags {
             }
             index = Int(number) - 1
         }
-        // A shift by more than there are bits leaves none.
+        // A shift by more bits than the number has leaves 0, which is refused below.
         self.init(rawValue: Self.firstOfScheduler << UInt32(index))
         if isEmpty { return nil }
     }
@@ -97,7 +98,7 @@ extension OptionLine {
         .command, .service, .family, .scheduler, .persistence, .netmask, .engine, .onePacket, .schedulerFlags,
     ]
 
-    /// The service that the line creates. What it does not say is ipvsadm's default.
+    /// The service that the line creates. An option that is missing has ipvsadm's default.
     func service() throws(LineProblem) -> VirtualService {
         try check(takesOnly: Self.ofService, "a service")
         let id = try serviceID()
@@ -130,7 +131,7 @@ extension OptionLine {
             if let given = given[.netmask] { throw LineProblem("\(given.word) says nothing without -p") }
             return nil
         }
-        // As ipvsadm takes a `-p` without a number.
+        // 360 seconds is ipvsadm's default for `-p` without a number.
         return .init(timeoutSeconds: try number(.persistence, default: 360), netmask: netmask)
     }
 
@@ -157,7 +158,7 @@ extension OptionLine {
         return flags
     }
 
-    /// An address, and its port where there is one.
+    /// Reads an address, with a port or without.
     func endpoint(_ given: Given) throws(LineProblem) -> (IPAddress, port: UInt16?) {
         let argument = given.argument ?? ""
         if let endpoint = Destination.ID(argument) { return (endpoint.address, endpoint.port) }

@@ -1,12 +1,6 @@
 import CNetlink
 import Netlink
 
-/// The generic netlink family that the kernel's `ip_vs_ctl.c` registers.
-enum Family {
-    static let name = IPVS_GENL_NAME
-    static let version = UInt8(IPVS_GENL_VERSION)
-}
-
 extension MessageWriter {
     /// One change is one message.
     mutating func write(_ changes: [Change], _ range: Range<Int>) {

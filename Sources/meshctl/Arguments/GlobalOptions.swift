@@ -5,12 +5,12 @@ import MeshKit
 import RuleKit
 import SystemPackage
 
-/// What every command takes.
+/// The options of every command.
 struct GlobalOptions: ParsableArguments {
     enum Rules: String, ExpressibleByArgument, CaseIterable {
         case auto, nftables, iptables
 
-        /// Nil for the one that is in use, or the best.
+        /// Nil for `auto`: the tool that is in use, else nftables where the kernel supports it, else iptables.
         var tool: RuleTool? {
             switch self {
             case .auto: nil
@@ -23,23 +23,24 @@ struct GlobalOptions: ParsableArguments {
     @Option(
         name: .customLong("state-dir"),
         help: ArgumentHelp(
-            "Where the mesh is kept (default: $MESHCTL_STATE_DIR, else /var/lib/meshctl).", valueName: "dir"))
+            "The folder in which the mesh is saved (default: $MESHCTL_STATE_DIR, else /var/lib/meshctl).",
+            valueName: "dir"))
     var stateDirectory: String?
 
     @Option(
         help: """
-            What carries the rules into the kernel (default: $MESHCTL_RULES, else auto: what carries them already, else \
-            nftables where the kernel can).
+            The tool that writes the rules (default: $MESHCTL_RULES, else auto). auto keeps the tool that wrote the rules \
+            that are there; without rules it takes nftables where the kernel supports it, else iptables.
             """)
     var rules: Rules?
 
-    @Flag(name: .shortAndLong, help: "Say on standard error what is done.")
+    @Flag(name: .shortAndLong, help: "Print each change to the kernel on standard error.")
     var verbose = false
 
-    /// - Throws: `ValidationError` where the folder has no name that can be used.
+    /// - Throws: `ValidationError` where the name of the folder is empty or not UTF-8.
     func store() throws -> FileStore {
-        // An empty one is a variable of a script's that was not set, and no wish for the default.
-        guard stateDirectory != "" else { throw ValidationError("--state-dir is empty: write a folder.") }
+        // An empty name comes from an unset variable in a script; the user did not ask for the default folder.
+        guard stateDirectory != "" else { throw ValidationError("--state-dir is empty: name a folder.") }
         let directory = try stateDirectory ?? ProcessText.environment("MESHCTL_STATE_DIR") ?? "/var/lib/meshctl"
         return FileStore(directory: FilePath(directory))
     }
@@ -51,7 +52,7 @@ struct GlobalOptions: ParsableArguments {
         let logger = Logger(label: "meshctl") { _ in StandardErrorLog(logLevel: verbose ? .debug : .error) }
         return try Mesh(
             store: store, ipvs: try IPVS(logger: logger), tool: rules.tool,
-            onWait: { StandardError.write("waiting for another meshctl on the same state to finish") })
+            onWait: { StandardError.write("waiting for another meshctl that works on the same state") })
     }
 
     private func chosenRules() throws -> Rules {
@@ -59,12 +60,12 @@ struct GlobalOptions: ParsableArguments {
         guard let name = try ProcessText.environment("MESHCTL_RULES") else { return .auto }
         guard let rules = Rules(rawValue: name) else {
             let names = Rules.allCases.map(\.rawValue).joined(separator: ", ")
-            throw ValidationError("MESHCTL_RULES is \(name.debugDescription); it is one of \(names).")
+            throw ValidationError("MESHCTL_RULES is \(name.debugDescription); it must be one of \(names).")
         }
         return rules
     }
 
-    /// Changes what is asked for and the kernel with it.
+    /// Edits the saved mesh and changes the kernel accordingly.
     func change(_ edit: @Sendable (inout MeshState, ObservedDatapath) async throws -> Void) async throws -> MeshChange {
         let change = try await mesh().change(edit)
         report(change.plan)
@@ -85,27 +86,17 @@ struct GlobalOptions: ParsableArguments {
 }
 
 extension Plan {
-    /// The steps, as lines to print: each begins with a tilde, and what made it necessary stands below it.
+    /// The steps as lines to print. Each step begins with a tilde; its reasons stand below it.
     var listing: [String] {
         steps.flatMap { step in step.lines.enumerated().map { index, line in index == 0 ? "~ " + line : line } }
     }
 }
 
 extension MeshChange {
-    /// Says on standard error what this host does not let us do.
+    /// Prints on standard error the parts that this host refused: sets that are left behind, and 127.0.0.1.
     func sayRefusal() {
         for remnant in remnants { StandardError.write("meshctl: \(remnant)") }
         guard let loopbackRefusal else { return }
         StandardError.write("meshctl: 127.0.0.1 is not answered on this host: \(loopbackRefusal)")
     }
-}
-
-/// What every command takes that prints data.
-struct FormatOptions: ParsableArguments {
-    enum Format: String, ExpressibleByArgument, CaseIterable {
-        case table, json
-    }
-
-    @Option(help: "How data is printed.")
-    var format = Format.table
 }

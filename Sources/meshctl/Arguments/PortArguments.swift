@@ -17,8 +17,8 @@ struct PublishArgument: Sendable {
         let (listening, targets) = (try PortText.ports(parts[0]), try PortText.ports(parts[1]))
         guard targets.count == listening.count || targets.count == 1 else {
             throw ValidationError(
-                "\(parts[0]) is \(listening.count) ports and \(parts[1]) is \(targets.count): write as many, or only the "
-                    + "first of the task's.")
+                "\(parts[0]) has \(listening.count) ports and \(parts[1]) has \(targets.count): write as many, or only the "
+                    + "first port of the task.")
         }
         return Self(listening: PortBinding(listening, transport, at: address), target: targets.lowerBound)
     }
@@ -37,16 +37,17 @@ private enum PortText {
     static func splitProtocol(_ text: String) throws -> (Substring, TransportProtocol) {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard parts.count == 2 else { return (text[...], .tcp) }
-        // By name: a number would be read, too.
+        // Compared by name, because `TransportProtocol(_:)` also takes numbers, which are not offered here.
         let name = parts[1].lowercased()
         guard let transport = TransportProtocol.balanced.first(where: { $0.description == name }) else {
             throw ValidationError(
-                "\(parts[1].debugDescription) is no protocol that can be published; it is tcp, udp or sctp.")
+                "\(parts[1].debugDescription) is not a protocol that can be published; it is tcp, udp or sctp.")
         }
         return (parts[0], transport)
     }
 
-    /// What stands before the last `count` parts between colons is an address; one of IPv6 stands in brackets.
+    /// Splits the address off, where there is one. The ports are the last `count` parts between colons; an IPv6 address
+    /// stands in brackets.
     static func splitAddress(_ text: Substring, portsAfter count: Int) throws -> (IPAddress?, Substring) {
         if text.hasPrefix("["), let end = text.firstIndex(of: "]") {
             let rest = text[text.index(after: end)...]
@@ -60,7 +61,7 @@ private enum PortText {
         guard parts.count == count + 1 else { return (nil, text) }
         guard let address: IPAddress = .init(String(parts[0])), address.family == .ipv4 else {
             throw ValidationError(
-                "\(parts[0].debugDescription) is no IPv4 address; write the ports with a colon between, as in 1080:80, "
+                "\(parts[0].debugDescription) is not an IPv4 address; write the ports with a colon between, as in 1080:80, "
                     + "or an address of this node before them, as in 192.168.5.1:1080:80.")
         }
         return (address, parts[1...].joined(separator: ":")[...])
@@ -68,7 +69,7 @@ private enum PortText {
 
     static func ports(_ text: Substring) throws -> ClosedRange<UInt16> {
         let ends = text.split(separator: "-", maxSplits: 1, omittingEmptySubsequences: false)
-        // A minus at the start is no range.
+        // A text that begins with a minus is a single number with a sign, which `port` refuses.
         guard ends.count == 2, !ends[0].isEmpty else {
             let port = try port(text)
             return port...port
@@ -81,11 +82,11 @@ private enum PortText {
     }
 
     private static func port(_ text: Substring) throws -> UInt16 {
-        // UInt16 alone would take "+80".
+        // UInt16 would also take "+80".
         guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let port = UInt16(text),
             port != 0
         else {
-            throw ValidationError("\(text.debugDescription) is no port; ports are the numbers from 1 to 65535.")
+            throw ValidationError("\(text.debugDescription) is not a port; ports are the numbers from 1 to 65535.")
         }
         return port
     }

@@ -7,24 +7,28 @@ struct Publish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Publish a port of a service on this node.",
         discussion: """
-            A service that does not exist is made. Publishing the same thing twice changes nothing, and what is not
-            said of a port that is published stays as it is. Another target for the same port replaces the one it has,
-            and ends the connections to that one.
+            The service is created if it does not exist. Publishing the same port twice changes nothing. Options that \
+            are left out keep their values on a port that is published already. A new target replaces the old one, and \
+            connections to the old target end.
 
-            A port is answered on every address of this node, 127.0.0.1 too, or on the one that is written before it.
-            A range is published as one: the ports of a task follow in the same order. A port on which a process of
-            this node listens is refused, unless that is a task of the service.
+            The node answers the port on all its addresses, including 127.0.0.1, or only on the address that is \
+            written before the port. In a range, the ports of a task follow in the same order. If a process of this \
+            node listens on the port, the command fails, unless that process is a task of the service.
+
+            SCHEDULERS
+            \(SchedulerArgument.help)
 
             EXAMPLE
               meshctl publish 1080:80 nginx
               meshctl publish 5353:53/udp dns --scheduler mh
-              meshctl publish 192.168.5.1:8443:443 shop --sticky 10m --allow 10.0.0.0/8
+              meshctl publish 192.168.5.1:8443:443 shop --sticky 10m
+              meshctl publish 9443:443 shop --allow 10.0.0.0/8
               meshctl publish 10000-10099:10000-10099/udp voice
             """)
 
     @Argument(
         help: ArgumentHelp(
-            "The published port and the port in the tasks.",
+            "The published port and the port of the tasks.",
             valueName: "[address:]port[-port]:target[-target][/tcp|udp|sctp]"),
         transform: PublishArgument.parse)
     var ports: PublishArgument
@@ -34,21 +38,21 @@ struct Publish: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "How a task is chosen: \(Scheduler.publishable.map(\.rawValue).joined(separator: ", ")).", valueName: "name"
+            "How the kernel chooses a task, see SCHEDULERS (default: rr).", valueName: "name"
         ),
         transform: SchedulerArgument.parse)
     var scheduler: Scheduler?
 
     @Option(
         help: ArgumentHelp(
-            "Send a client to the task it had, until so long after its last connection; off ends it.",
+            "Send a client back to its task until this long after its last connection; off disables it.",
             valueName: "time"),
         transform: DurationArgument.parse)
     var sticky: UInt32?
 
     @Option(
         help: ArgumentHelp(
-            "Take connections from this network only, and from the node itself; repeatable; any ends it.",
+            "Accept only clients from this network, and the node itself. May be repeated; any accepts all clients.",
             valueName: "network"),
         transform: AllowArgument.parse)
     var allow: [AllowArgument] = []
@@ -57,13 +61,13 @@ struct Publish: AsyncParsableCommand {
         name: .customLong("source-ip"),
         help: ArgumentHelp(
             """
-            Whose address tasks see: auto, the client's where replies come back by this node (see `meshctl task add`), \
-            else the node's; keep, the client's; nat, the node's.
+            The source address that tasks see. keep: the client's. nat: the node's. auto: the client's for tasks whose \
+            replies come back through this node (see --local of `meshctl task add`), the node's for others.
             """, valueName: "auto|keep|nat"),
         transform: SourceIPArgument.parse)
     var sourceIP: SourceIP?
 
-    @Flag(help: "Publish also where a process of this node, or a rule of somebody else's, has the port.")
+    @Flag(help: "Publish the port even if a process of this node or another program's rule uses it.")
     var force = false
 
     @OptionGroup var options: GlobalOptions
@@ -100,30 +104,5 @@ struct Publish: AsyncParsableCommand {
             lines.append("try:   curl http://\(url)/      see:  meshctl status")
         }
         try StandardOutput.print(lines, afterChange: published.change.didChange)
-    }
-}
-
-struct Unpublish: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        abstract: "Publish a port no longer.",
-        discussion: """
-            The service stays, with its tasks and other ports.
-
-            EXAMPLE
-              meshctl unpublish 1080
-              meshctl unpublish 5353/udp
-              meshctl unpublish 192.168.5.1:8443
-            """)
-
-    @Argument(
-        help: ArgumentHelp("The published port.", valueName: "[address:]port[-port][/tcp|udp|sctp]"),
-        transform: PortArgument.parse)
-    var port: PortBinding
-
-    @OptionGroup var options: GlobalOptions
-
-    func run() async throws {
-        let change = try await options.change { state, _ in try state.unpublish(port) }
-        try StandardOutput.print(["\(port) is published no longer"], afterChange: change.didChange)
     }
 }

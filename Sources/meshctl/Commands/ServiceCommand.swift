@@ -24,7 +24,7 @@ struct ServiceCommand: AsyncParsableCommand {
 
     struct Inspect: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Show a service with all that was asked for and allocated.",
+            abstract: "Show a service with its ports, marks and tasks.",
             discussion: """
                 EXAMPLE
                   meshctl service inspect nginx --format json
@@ -56,7 +56,7 @@ struct ServiceCommand: AsyncParsableCommand {
 
         func run() async throws {
             let change = try await options.change { state, _ in try state.removeService(service) }
-            try StandardOutput.print(["\(service) is removed"], afterChange: change.didChange)
+            try StandardOutput.print(["Removed service \(service)."], afterChange: change.didChange)
         }
     }
 }

@@ -5,9 +5,9 @@ struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Show the published ports, their tasks and connections.",
         discussion: """
-            TASKS counts those that the kernel has, of those asked for. Where the kernel is not as it should be, that
-            is said below, and `meshctl plan` says how.
-            CONN/S and CONNS are the kernel's and lag by two seconds.
+            TASKS is the number of tasks that the kernel has, of those that were added. CONN/S and CONNS are counters of \
+            the kernel, and lag by two seconds. If the kernel does not hold what it should, a line below the table says \
+            so, and `meshctl plan` lists the differences.
 
             EXAMPLE
               meshctl status

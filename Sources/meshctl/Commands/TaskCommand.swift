@@ -9,14 +9,15 @@ struct TaskCommand: AsyncParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Add a task to a service, or change one.",
+            abstract: "Add a task to a service, or change a task.",
             discussion: """
-                A task is one running backend, by its address; a service that does not exist is made. One that
-                listens on IPv4 and on IPv6 is added by each address.
+                A task is one running backend, named by its address. The service is created if it does not exist. Add a \
+                task that listens on IPv4 and IPv6 once for each address.
 
-                A task's replies must come back by this node. Where they would not, the packets it gets carry this
-                node's address as their source, and the client's is hidden from it; that is done unless you say
-                --local. Say --local for containers and namespaces on this host, whose way out is this host.
+                The replies of a task must come back through this node. Without --local, meshctl makes sure of that: the \
+                packets to the task carry this node's address as their source, so that the task does not see the \
+                client's address. Use --local for containers and network namespaces on this host, whose default route \
+                is this host.
 
                 EXAMPLE
                   meshctl task add nginx 10.0.0.11
@@ -26,13 +27,13 @@ struct TaskCommand: AsyncParsableCommand {
         @Argument(help: "The service.")
         var service: String
 
-        @Argument(help: "Where the task is reached, IPv4 or IPv6.", transform: AddressArgument.parse)
+        @Argument(help: "The IPv4 or IPv6 address of the task.", transform: AddressArgument.parse)
         var address: IPAddress
 
-        @Option(help: "Its share of new connections; 0 takes none and keeps those it has.")
+        @Option(help: "The task's share of new connections. With 0 it gets no new connections and keeps those it has.")
         var weight: UInt32 = 1
 
-        @Flag(help: "Its replies come back by this node anyway: keep the client's address.")
+        @Flag(help: "The task's replies come back through this node anyway, so keep the client's address.")
         var local = false
 
         @OptionGroup var options: GlobalOptions
@@ -44,7 +45,8 @@ struct TaskCommand: AsyncParsableCommand {
             let state = added.change.state
             let count = state.services[service]?.tasks.count ?? 0
             try StandardOutput.print(
-                ["\(service): \(counted(count, "task")), \(address) among them"], afterChange: added.change.didChange)
+                ["\(service) has \(counted(count, "task")), including \(address)."],
+                afterChange: added.change.didChange)
         }
     }
 
@@ -52,7 +54,7 @@ struct TaskCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "rm", abstract: "Remove a task from a service.",
             discussion: """
-                Its connections end with their next packet.
+                The connections of the task end with their next packet.
 
                 EXAMPLE
                   meshctl task rm nginx 10.0.0.11
@@ -72,19 +74,20 @@ struct TaskCommand: AsyncParsableCommand {
             }
             let count = change.state.services[service]?.tasks.count ?? 0
             try StandardOutput.print(
-                ["\(service): \(counted(count, "task")), \(address) no longer"], afterChange: change.didChange)
+                ["Removed \(address) from \(service), which has \(counted(count, "task")) left."],
+                afterChange: change.didChange)
         }
     }
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "ls", abstract: "List the tasks of a service, or of all.",
+            commandName: "ls", abstract: "List the tasks of one service or of all services.",
             discussion: """
                 EXAMPLE
                   meshctl task ls nginx
                 """)
 
-        @Argument(help: "The service; all of them unless named.")
+        @Argument(help: "The service (default: all services).")
         var service: String?
 
         @OptionGroup var format: FormatOptions

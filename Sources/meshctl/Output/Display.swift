@@ -1,6 +1,6 @@
-/// What a command prints: the same data for a person and for a program.
+/// Data that a command prints, as a table for people and as JSON for programs.
 protocol Display: Encodable {
-    /// For a person.
+    /// The table, line by line.
     var lines: [String] { get }
 }
 

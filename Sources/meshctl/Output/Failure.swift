@@ -8,20 +8,12 @@ import SystemPackage
     import Glibc
 #endif
 
-/// The exit statuses that scripts can rely on; the numbers are those of sysexits.h.
-enum ExitStatus: Int32 {
-    case failed = 1
-    case drift = 2
-    case badInput = 65
-    case unavailable = 69
-    case notPermitted = 77
-}
-
-/// An error as the user meets it. Those of the argument parser are not ours: it exits with 64.
+/// The message and the exit status of an error.
 struct Failure {
     var status: ExitStatus
     var message: String
 
+    /// Nil for errors of the argument parser, which have a status of their own: 64.
     init?(_ error: any Error) {
         message = "\(error)"
         switch error {

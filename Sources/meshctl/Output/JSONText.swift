@@ -4,7 +4,7 @@
     import Foundation
 #endif
 
-/// JSON as all commands print it.
+/// The JSON encoding that all commands use.
 enum JSONText {
     static func encode(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()

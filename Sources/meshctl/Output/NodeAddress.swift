@@ -1,9 +1,9 @@
 import IPVSKit
 import MeshKit
 
-/// An address of this node, for the line that says what to try.
+/// An address of this node for the line `try: curl …`.
 enum NodeAddress {
-    /// The first address of one of the families that is of use to others; IPv4 before IPv6.
+    /// The first address of these families that other hosts can reach: neither loopback nor link-local. IPv4 comes first.
     static func first(for families: [AddressFamily]) -> IPAddress? {
         NodeAddresses.read().map(\.address)
             .filter { families.contains($0.family) && !$0.isLoopback && !$0.isLinkLocal }

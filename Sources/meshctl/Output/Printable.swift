@@ -1,8 +1,8 @@
 extension StringProtocol {
-    /// The text as a terminal can be given it: what would move the cursor, change colours or the direction of writing, or
-    /// begin a line of its own, is shown by its number, as `\u{1B}`.
+    /// The text with every character escaped that a terminal would act upon: characters that move the cursor, change
+    /// colours or the direction of writing, or begin a new line. An escape looks like `\u{1B}`.
     ///
-    /// Names of processes, interfaces and rules are chosen by others, who may not be trusted, and are shown to root.
+    /// The names of processes, interfaces and rules are chosen by users who may not be trusted, and are shown to root.
     var printable: String {
         guard unicodeScalars.contains(where: \.isUnprintable) else { return String(self) }
         var text = ""
@@ -18,10 +18,10 @@ extension StringProtocol {
 }
 
 extension Unicode.Scalar {
-    /// Controls (C0, DEL, C1), what formats without being seen (overrides of direction, zero-width characters), and
-    /// separators of lines.
+    /// Whether the character is a control (C0, DEL, C1), an invisible format character (an override of the direction, a
+    /// zero-width character) or a separator of lines or paragraphs.
     fileprivate var isUnprintable: Bool {
-        // Most text is ASCII, and the tables of Unicode are slow.
+        // Most text is ASCII, and a look-up in the tables of Unicode is slow.
         if isASCII { return value < 0x20 || value == 0x7F }
         switch properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator: return true
@@ -31,8 +31,8 @@ extension Unicode.Scalar {
 }
 
 extension String {
-    /// JSON as it can be shown on a terminal: the same document. An encoder escapes what JSON forbids in a string, which
-    /// is less than what a terminal acts upon; all else that is unprintable stands in strings, too, and can be escaped.
+    /// The same JSON document with every unprintable character escaped. The encoder escapes only the characters that JSON
+    /// forbids in a string; a terminal acts upon others, too. They occur in strings only, where JSON allows an escape.
     var printableJSON: String {
         func isUnprintable(_ scalar: Unicode.Scalar) -> Bool { scalar.value >= 0x20 && scalar.isUnprintable }
         guard unicodeScalars.contains(where: isUnprintable) else { return self }

@@ -2,29 +2,6 @@ import IPVSKit
 import MeshKit
 import RuleKit
 
-/// Whether tasks see the addresses of clients.
-enum ClientAddress: String, Encodable {
-    case kept, hidden, mixed
-
-    /// Nil where there is no task.
-    init?(
-        _ ports: [PublishedPort], _ tasks: [MeshTask], in state: MeshState,
-        own: Set<IPAddress> = Set(NodeAddresses.read().map(\.address))
-    ) {
-        let local = state.localAddresses
-        let isHidden = Set(
-            ports.flatMap { port in
-                tasks.filter(port.isFor).map { port.hidesClient(from: $0.address, local: local, own: own) }
-            })
-        switch isHidden {
-        case []: return nil
-        case [false]: self = .kept
-        case [true]: self = .hidden
-        default: self = .mixed
-        }
-    }
-}
-
 /// `1 task`, `2 tasks`.
 func counted(_ count: Int, _ noun: String) -> String { count == 1 ? "1 \(noun)" : "\(count) \(noun)s" }
 
@@ -34,14 +11,14 @@ struct StatusReport: Display {
         var published: PublishedPort
         var service: String
         var scheduler: Scheduler
-        /// Tasks asked for, and those of them that the kernel has.
+        /// How many tasks were added for the port, and how many of them the kernel has.
         var tasks: Int
         var tasksInKernel: Int
-        /// Over the last eight seconds or so.
+        /// The kernel's moving average over about eight seconds.
         var connectionsPerSecond: UInt64
         var connections: UInt64
         var activeConnections: UInt64
-        /// Nil where there is no task.
+        /// Nil if there is no task.
         var clientAddress: ClientAddress?
 
         private enum CodingKeys: String, CodingKey {
@@ -49,7 +26,7 @@ struct StatusReport: Display {
             case clientAddress
         }
 
-        /// One flat object, with what was asked for as the state has it.
+        /// Encodes one flat object: the fields of the published port as in the state file, and the fields of the report.
         func encode(to encoder: any Encoder) throws {
             try published.encode(to: encoder)
             var container = encoder.container(keyedBy: CodingKeys.self)
@@ -65,12 +42,12 @@ struct StatusReport: Display {
     }
 
     var ports: [Port]
-    /// How many changes it would take to make the kernel hold what it should.
+    /// How many changes the kernel needs to hold what it should.
     var drift: Int
 
     init(_ state: MeshState, _ observed: ObservedDatapath, _ plan: Plan) {
         drift = plan.steps.count
-        // By mark first: with thousands of ports, a search for each would take longer than all else.
+        // Grouped by mark once: with thousands of ports, a search for each port would take longer than everything else.
         let services = Dictionary(grouping: observed.services) { $0.id.firewallMark }
         let own = Set(NodeAddresses.read().map(\.address))
         ports = state.services.flatMap { name, service in
@@ -94,7 +71,8 @@ struct StatusReport: Display {
     var lines: [String] {
         let note =
             drift == 0
-            ? [] : ["", "The kernel is not as it should be: \(counted(drift, "change")).  See:  meshctl plan"]
+            ? []
+            : ["", "The kernel does not hold what it should: \(counted(drift, "change")) to make.  See:  meshctl plan"]
         let lines =
             ports.isEmpty
             ? ["Nothing is published.  Begin with:  meshctl publish PORT:TARGET SERVICE"] : table.render()
@@ -126,7 +104,7 @@ struct TaskReport: Display {
         var address: IPAddress
         var weight: UInt32
         var local: Bool
-        /// Nil where no port of the service is for it.
+        /// Nil if no port of the service leads to the task.
         var clientAddress: ClientAddress?
     }
 
@@ -183,7 +161,7 @@ struct ServiceReport: Display {
     }
 }
 
-/// `service inspect`: all that was asked for and allocated.
+/// `service inspect`: the ports with their marks, and the tasks.
 struct ServiceDetails: Display {
     var name: String
     var scheduler: Scheduler

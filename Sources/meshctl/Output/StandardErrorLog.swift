@@ -1,6 +1,6 @@
 import Logging
 
-/// Log messages on standard error, by the same way as all else that is written there.
+/// Writes log messages to standard error, escaped as all other messages are.
 struct StandardErrorLog: LogHandler {
     var logLevel: Logger.Level
     var metadata: Logger.Metadata = [:]

@@ -1,4 +1,4 @@
-/// Columns as wide as their widest cell, two spaces apart; numbers to the right.
+/// A table for people: columns are as wide as their widest cell and two spaces apart; numbers are aligned to the right.
 struct TextTable {
     struct Column {
         var title: String
@@ -9,7 +9,7 @@ struct TextTable {
     var rows: [[String]] = []
 
     func render() -> [String] {
-        // Before the columns are made as wide as what is shown.
+        // Cells are escaped first, because an escape is wider than its character.
         let lines = [columns.map(\.title)] + rows.map { $0.map(\.printable) }
         let widths = columns.indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
         return lines.map { line in

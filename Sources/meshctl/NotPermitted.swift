@@ -1,12 +1,13 @@
 import SystemPackage
 
-/// The user cannot do this; said before anything is looked at or touched.
+/// The process lacks CAP_NET_ADMIN. A command finds out before it reads or changes anything.
 struct NotPermitted: Error, CustomStringConvertible {
     var description: String {
-        "not permitted: it takes CAP_NET_ADMIN to read and change the kernel's IPVS; run it as root, with sudo"
+        "not permitted: to read and change the kernel's IPVS takes CAP_NET_ADMIN; run meshctl as root, with sudo"
     }
 
-    /// Whether this process has CAP_NET_ADMIN, of whichever user namespace: the kernel has the last word.
+    /// Throws where the process has no CAP_NET_ADMIN in its own user namespace. The kernel may still refuse a process that
+    /// has it, because IPVS wants the capability of the host's user namespace.
     static func check() throws {
         let capNetAdmin: UInt64 = 1 << 12
         guard let file = try? FileDescriptor.open("/proc/self/status", .readOnly, options: .closeOnExec) else { return }

@@ -1,0 +1,50 @@
+import SystemPackage
+
+/// A file of the kernel's, closed with its last owner.
+final class KernelFile: Sendable {
+    private let descriptor: FileDescriptor
+
+    init(_ path: FilePath, _ mode: FileDescriptor.AccessMode = .readOnly) throws(Errno) {
+        descriptor = try Self.errno { try FileDescriptor.open(path, mode, options: .closeOnExec) }
+    }
+
+    deinit { try? descriptor.close() }
+
+    /// The next bytes, as many as the kernel has up to about `count`; none at the end.
+    ///
+    /// Files below `/proc/net` give a page at a time however large the buffer is, hence the loop.
+    func read(upTo count: Int) throws(Errno) -> [UInt8] {
+        try Self.errno {
+            try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+                while filled < count {
+                    let rest = UnsafeMutableRawBufferPointer(UnsafeMutableBufferPointer(rebasing: buffer[filled...]))
+                    let read = try descriptor.read(into: rest)
+                    if read == 0 { break }
+                    filled += read
+                }
+            }
+        }
+    }
+
+    func write(_ text: String) throws(Errno) {
+        // One write: the kernel takes each for a value of its own.
+        let bytes = Array(text.utf8)
+        let written = try Self.errno { try bytes.withUnsafeBytes { try descriptor.write($0) } }
+        guard written == bytes.count else { throw .ioError }
+    }
+
+    /// A small file as text.
+    static func text(of path: FilePath) -> Result<String, Errno> {
+        Result { () throws(Errno) in
+            String(decoding: try KernelFile(path).read(upTo: 16384), as: UTF8.self)
+        }
+    }
+
+    private static func errno<Value>(_ body: () throws -> Value) throws(Errno) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw error as? Errno ?? .ioError
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import ArgumentParser
+import MeshKit
+
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan", abstract: "Show which changes the kernel needs, without making them.",
+        discussion: """
+            The exit status is 0 if the kernel holds what it should, and 2 if it needs changes. Warnings on standard \
+            error name what else on this node keeps clients from a published port, such as a firewall.
+
+            EXAMPLE
+              meshctl plan || meshctl reconcile
+            """)
+
+    @OptionGroup var format: FormatOptions
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        let (plan, warnings) = try await options.mesh().planAndWarnings()
+        for warning in warnings { StandardError.write("meshctl: \(warning)") }
+        try format.print(PlanReport(plan, warnings))
+        if !plan.isEmpty { throw ExitCode(ExitStatus.drift.rawValue) }
+    }
+}
+
+/// `plan --format json`.
+private struct PlanReport: Display {
+    struct Change: Encodable {
+        var part: Plan.Step.Part
+        var action: String
+        var reasons: [String]
+    }
+
+    var changes: [Change]
+    var warnings: [String]
+    let lines: [String]
+
+    private enum CodingKeys: String, CodingKey { case changes, warnings }
+
+    init(_ plan: Plan, _ warnings: [String]) {
+        self.warnings = warnings
+        changes = plan.steps.map { Change(part: $0.part, action: $0.action, reasons: $0.reasons) }
+        lines =
+            plan.isEmpty
+            ? ["Nothing to do: the kernel holds what it should."]
+            : plan.listing + ["\(counted(plan.steps.count, "change")) to make.  Apply:  meshctl reconcile"]
+    }
+}

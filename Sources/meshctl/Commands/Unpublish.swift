@@ -1,0 +1,28 @@
+import ArgumentParser
+import MeshKit
+import RuleKit
+
+struct Unpublish: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Stop publishing a port.",
+        discussion: """
+            The service keeps its tasks and its other ports.
+
+            EXAMPLE
+              meshctl unpublish 1080
+              meshctl unpublish 5353/udp
+              meshctl unpublish 192.168.5.1:8443
+            """)
+
+    @Argument(
+        help: ArgumentHelp("The published port.", valueName: "[address:]port[-port][/tcp|udp|sctp]"),
+        transform: PortArgument.parse)
+    var port: PortBinding
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() async throws {
+        let change = try await options.change { state, _ in try state.unpublish(port) }
+        try StandardOutput.print(["Unpublished \(port)."], afterChange: change.didChange)
+    }
+}

@@ -1,0 +1,25 @@
+import IPVSKit
+import MeshKit
+
+/// Whether tasks see the addresses of clients.
+enum ClientAddress: String, Encodable {
+    case kept, hidden, mixed
+
+    /// Nil if there is no task.
+    init?(
+        _ ports: [PublishedPort], _ tasks: [MeshTask], in state: MeshState,
+        own: Set<IPAddress> = Set(NodeAddresses.read().map(\.address))
+    ) {
+        let local = state.localAddresses
+        let isHidden = Set(
+            ports.flatMap { port in
+                tasks.filter(port.isFor).map { port.hidesClient(from: $0.address, local: local, own: own) }
+            })
+        switch isHidden {
+        case []: return nil
+        case [false]: self = .kept
+        case [true]: self = .hidden
+        default: self = .mixed
+        }
+    }
+}
