@@ -16,10 +16,10 @@ struct LockProbe {
         guard arguments.count == 4, let time = Int(arguments[3]) else {
             throw InputError("LockProbe STATE-DIR shared|exclusive MILLISECONDS")
         }
-        let store = FileStore(directory: FilePath(arguments[1]))
+        let folder = FilePath(arguments[1])
         let isExclusive = arguments[2] == "exclusive"
         let mark = arguments[1] + "/held"
-        try await FileLock.hold(store, isExclusive ? .exclusive : .shared, onWait: {}) {
+        try await FileLock.hold(folder, isExclusive ? .exclusive : .shared, onWait: {}) {
             if isExclusive { guard open(mark, O_CREAT | O_EXCL | O_RDWR, 0o600) >= 0 else { throw NotAlone() } }
             guard isExclusive || access(mark, F_OK) != 0 else { throw NotAlone() }
             try await Task.sleep(for: .milliseconds(time))

@@ -42,16 +42,17 @@ enum Publishing {
         guard arguments.count == 3, let tool = RuleTool(rawValue: arguments[1]) else {
             throw BenchError("publish FOLDER TOOL N|one")
         }
+        let folder = FilePath(arguments[0])
         let mesh = try Mesh(
-            store: FileStore(directory: FilePath(arguments[0])), ipvs: try IPVS(), tool: tool)
+            store: FileSpecStore(directory: folder), ledger: LedgerFile(directory: folder), ipvs: try IPVS(), tool: tool)
         if let count = Int(arguments[2]) {
             _ = try await mesh.reset()
-            _ = try await mesh.change { state, _ in
+            _ = try await mesh.change { spec, _ in
                 for address in ["10.0.0.2", "10.0.0.3"] as [IPAddress] {
-                    try state.addTask(MeshTask(address: address), service: "web")
+                    try spec.addTask(SpecTask(address: address), service: "web")
                 }
                 for index in 0..<count {
-                    try state.publish(PortBinding(UInt16(1080 + index), .tcp), target: 80, service: "web")
+                    try spec.publish(PortBinding(UInt16(1080 + index), .tcp), target: 80, service: "web")
                 }
             }
             return
@@ -59,7 +60,7 @@ enum Publishing {
         let port = PortBinding(60000, .tcp)
         let clock = ContinuousClock()
         let duration = try await clock.measure { _ = try await mesh.publish(port, target: 80, service: "web") }
-        _ = try await mesh.change { state, _ in try state.unpublish(port) }
+        _ = try await mesh.change { spec, _ in try spec.unpublish(port) }
         print(duration.seconds)
     }
 }

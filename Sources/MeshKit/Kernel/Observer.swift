@@ -22,7 +22,10 @@ struct Observer: Sendable {
         let outline = compiler.outline(request)
         var found = ObservedDatapath()
         found.node = try await kernel.nodeFacts(readsInterfaces: outline.forwarding.contains(.ipv6))
-        for place in outline.places.values.sorted(by: { $0.rank < $1.rank }) {
+        let places = outline.places.values.sorted { $0.rank < $1.rank }
+        // All are entered before one is looked at: interfaces of one lead into others.
+        for place in places { found[place.id].existence = await kernel.existence(of: place) }
+        for place in places where found[place.id].existence.value == .namespace {
             do {
                 found[place.id] = try await observe(place, outline, request, tool, options)
             } catch where place.isOptional {
@@ -54,8 +57,7 @@ struct Observer: Sendable {
         _ place: Place, _ outline: Outline, _ request: MeshRequest, _ tool: RuleTool, _ options: Options
     ) async throws -> ObservedPlace {
         var found = ObservedPlace()
-        found.existence = await kernel.existence(of: place)
-        guard found.existence.value == .namespace else { return found }
+        found.existence = .known(.namespace)
         let here = try await kernel.open(place)
         let holdings = request.ledger[place.id]
         // IPVS first: its settings exist once its module is loaded, and reading the table loads it.

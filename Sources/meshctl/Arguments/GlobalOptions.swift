@@ -38,20 +38,26 @@ struct GlobalOptions: ParsableArguments {
     var verbose = false
 
     /// - Throws: `ValidationError` where the name of the folder is empty or not UTF-8.
-    func store() throws -> FileStore {
+    private func folder() throws -> FilePath {
         // An empty name comes from an unset variable in a script; the user did not ask for the default folder.
         guard stateDirectory != "" else { throw ValidationError("--state-dir is empty: name a folder.") }
         let directory = try stateDirectory ?? ProcessText.environment("MESHCTL_STATE_DIR") ?? "/var/lib/meshctl"
-        return FileStore(directory: FilePath(directory))
+        return FilePath(directory)
     }
+
+    /// The spec in the state's folder.
+    func store() throws -> FileSpecStore { FileSpecStore(directory: try folder()) }
+
+    /// This node's ledger in the same folder.
+    func ledger() throws -> LedgerFile { LedgerFile(directory: try folder()) }
 
     /// The mesh of the network namespace that the command runs in.
     func mesh() throws -> Mesh {
-        let (store, rules) = (try store(), try chosenRules())
+        let (store, ledger, rules) = (try store(), try ledger(), try chosenRules())
         try NotPermitted.check()
         let logger = Logger(label: "meshctl") { _ in StandardErrorLog(logLevel: verbose ? .debug : .error) }
         return try Mesh(
-            store: store, ipvs: try IPVS(logger: logger), tool: rules.tool,
+            store: store, ledger: ledger, ipvs: try IPVS(logger: logger), tool: rules.tool,
             onWait: { StandardError.write("waiting for another meshctl that works on the same state") })
     }
 
@@ -66,7 +72,9 @@ struct GlobalOptions: ParsableArguments {
     }
 
     /// Edits the saved mesh and changes the kernel accordingly.
-    func change(_ edit: @Sendable (inout MeshState, ObservedDatapath) async throws -> Void) async throws -> MeshChange {
+    func change(
+        _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
+    ) async throws -> MeshChange {
         let change = try await mesh().change(edit)
         report(change.plan)
         change.sayRefusal()
@@ -80,12 +88,18 @@ struct GlobalOptions: ParsableArguments {
     }
 
     func report(_ plan: Plan) {
+        plan.sayNotes()
         guard verbose else { return }
         for line in plan.listing { StandardError.write(line) }
     }
 }
 
 extension Plan {
+    /// Prints on standard error what the plan leaves undone, and why.
+    func sayNotes() {
+        for note in notes { StandardError.write("meshctl: \(note)") }
+    }
+
     /// The steps as lines to print. Each step begins with a tilde; its reasons stand below it.
     var listing: [String] {
         steps.flatMap { step in step.lines.enumerated().map { index, line in index == 0 ? "~ " + line : line } }
@@ -96,7 +110,9 @@ extension MeshChange {
     /// Prints on standard error the parts that this host refused: sets that are left behind, and 127.0.0.1.
     func sayRefusal() {
         for remnant in remnants { StandardError.write("meshctl: \(remnant)") }
-        guard let loopbackRefusal else { return }
-        StandardError.write("meshctl: 127.0.0.1 is not answered on this host: \(loopbackRefusal)")
+        for (place, reason) in refusals.sorted(by: { $0.key < $1.key }) {
+            let lost = place == .loopback ? "127.0.0.1 is not answered on this host" : "this host does without \(place)"
+            StandardError.write("meshctl: \(lost): \(reason)")
+        }
     }
 }

@@ -17,8 +17,9 @@ struct PlanCommand: AsyncParsableCommand {
 
     func run() async throws {
         let (plan, warnings) = try await options.mesh().planAndWarnings()
+        plan.sayNotes()
         for warning in warnings { StandardError.write("meshctl: \(warning)") }
-        try format.print(PlanReport(plan, warnings))
+        try format.print(PlanReport(plan, plan.notes + warnings))
         if !plan.isEmpty { throw ExitCode(ExitStatus.drift.rawValue) }
     }
 }

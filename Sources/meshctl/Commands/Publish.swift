@@ -80,12 +80,12 @@ struct Publish: AsyncParsableCommand {
                 sourceIP: sourceIP),
             force: force)
         options.report(published)
-        let state = published.change.state
-        guard let port = state.publisher(of: ports.listening)?.port,
-            let tasks = state.services[service]?.tasks.filter(port.isFor)
+        let saved = SavedMesh(published.change)
+        guard let port = saved.spec.publisher(of: ports.listening)?.port,
+            let tasks = saved.spec.services[service]?.tasks.filter(port.isFor)
         else { return }
         let client =
-            switch ClientAddress([port], tasks, in: state) {
+            switch try ClientAddress([port], tasks, local: saved.localAddresses, own: NodeAddress.all()) {
             case .kept: "   client address kept"
             case .hidden: "   client address hidden (see `meshctl task add --help`, --local)"
             case .mixed: "   client address kept for some tasks (see `meshctl task ls \(service)`)"
@@ -98,7 +98,7 @@ struct Publish: AsyncParsableCommand {
         if tasks.isEmpty {
             lines.append("next:  meshctl task add \(service) ADDRESS")
         } else if port.listening.transport == .tcp,
-            let address = port.listening.address ?? NodeAddress.first(for: tasks.map(\.address.family))
+            let address = try port.listening.address ?? NodeAddress.first(for: tasks.map(\.address.family))
         {
             let url = Destination.ID(address, port: port.listening.ports.lowerBound)
             lines.append("try:   curl http://\(url)/      see:  meshctl status")

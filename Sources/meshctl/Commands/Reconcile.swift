@@ -5,15 +5,21 @@ struct Reconcile: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make the changes that the kernel needs to hold what it should.",
         discussion: """
+            A part of the mesh that this host refused is not tried again by every pass. --retry tries it once more.
+
             EXAMPLE
               meshctl reconcile
             """)
 
+    @Flag(help: "Try again what this host refused before, such as the way from 127.0.0.1 to published ports.")
+    var retry = false
+
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let change = try await options.mesh().reconcile()
+        let change = try await options.mesh().reconcile(retry: retry)
         let plan = change.plan
+        change.plan.sayNotes()
         change.sayRefusal()
         let summary =
             plan.isEmpty

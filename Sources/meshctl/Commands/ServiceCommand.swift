@@ -18,7 +18,7 @@ struct ServiceCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            try format.print(ServiceReport(try options.store().load()))
+            try format.print(ServiceReport(try await options.savedMesh()))
         }
     }
 
@@ -37,7 +37,8 @@ struct ServiceCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            try format.print(ServiceDetails(service, try options.store().load().service(service)))
+            let saved = try await options.savedMesh()
+            try format.print(ServiceDetails(service, try saved.spec.service(service), on: saved.node))
         }
     }
 
@@ -55,7 +56,7 @@ struct ServiceCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let change = try await options.change { state, _ in try state.removeService(service) }
+            let change = try await options.change { spec, _ in try spec.removeService(service) }
             try StandardOutput.print(["Removed service \(service)."], afterChange: change.didChange)
         }
     }

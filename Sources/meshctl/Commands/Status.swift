@@ -18,7 +18,7 @@ struct Status: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let (state, observed, plan) = try await options.mesh().observe()
-        try format.print(StatusReport(state, observed, plan))
+        let (view, plan) = try await options.mesh().observe()
+        try format.print(StatusReport(view, plan))
     }
 }

@@ -39,11 +39,9 @@ struct TaskCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let task = MeshTask(address: address, weight: weight, isLocal: local)
-            let added = try await options.mesh().addTask(task, service: service)
+            let added = try await options.mesh().addTask(address, weight: weight, isLocal: local, service: service)
             options.report(added)
-            let state = added.change.state
-            let count = state.services[service]?.tasks.count ?? 0
+            let count = added.change.spec.services[service]?.tasks.count ?? 0
             try StandardOutput.print(
                 ["\(service) has \(counted(count, "task")), including \(address)."],
                 afterChange: added.change.didChange)
@@ -69,10 +67,10 @@ struct TaskCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let change = try await options.change { state, _ in
-                try state.removeTask(address, service: service)
+            let change = try await options.change { spec, _ in
+                try spec.removeTask(address, service: service)
             }
-            let count = change.state.services[service]?.tasks.count ?? 0
+            let count = change.spec.services[service]?.tasks.count ?? 0
             try StandardOutput.print(
                 ["Removed \(address) from \(service), which has \(counted(count, "task")) left."],
                 afterChange: change.didChange)
@@ -94,7 +92,7 @@ struct TaskCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            try format.print(try TaskReport(try options.store().load(), service: service))
+            try format.print(try TaskReport(try await options.savedMesh(), service: service))
         }
     }
 }

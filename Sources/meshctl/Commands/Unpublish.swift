@@ -22,7 +22,7 @@ struct Unpublish: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let change = try await options.change { state, _ in try state.unpublish(port) }
+        let change = try await options.change { spec, _ in try spec.unpublish(port) }
         try StandardOutput.print(["Unpublished \(port)."], afterChange: change.didChange)
     }
 }

@@ -6,11 +6,13 @@ enum ClientAddress: String, Encodable {
     case kept, hidden, mixed
 
     /// Nil if there is no task.
+    ///
+    /// - Parameters:
+    ///   - local: the addresses behind this node.
+    ///   - own: the addresses of this node.
     init?(
-        _ ports: [PublishedPort], _ tasks: [MeshTask], in state: MeshState,
-        own: Set<IPAddress> = Set(NodeAddresses.read().map(\.address))
+        _ ports: [PublishedPort], _ tasks: [SpecTask], local: Set<IPAddress>, own: Set<IPAddress>
     ) {
-        let local = state.localAddresses
         let isHidden = Set(
             ports.flatMap { port in
                 tasks.filter(port.isFor).map { port.hidesClient(from: $0.address, local: local, own: own) }

@@ -22,7 +22,9 @@ struct Failure {
         case let error as IPVSError: status = Self.status(error.code)
         case let error as RuleError: status = Self.status(error.code)
         case let error as ConntrackError: status = Self.status(error.code)
-        case let error as DetourError: status = Self.status(error.code)
+        case let error as PlaceError: status = Self.status(error.code)
+        case is LedgerError: status = .badInput
+        case is NodeAddressError: status = .failed
         case let error as BridgeError: status = error.isPermission ? .notPermitted : .failed
         case let error as SysctlError: status = Self.status(error.errno)
         case let error as UndoError:
@@ -57,7 +59,7 @@ struct Failure {
         }
     }
 
-    private static func status(_ code: DetourError.Code) -> ExitStatus {
+    private static func status(_ code: PlaceError.Code) -> ExitStatus {
         switch code {
         case .unavailable: .unavailable
         case .notPermitted: .notPermitted

@@ -26,9 +26,9 @@ struct StatusReport: Display {
             case clientAddress
         }
 
-        /// Encodes one flat object: the fields of the published port as in the state file, and the fields of the report.
+        /// Encodes one flat object: the fields of the published port, and the fields of the report.
         func encode(to encoder: any Encoder) throws {
-            try published.encode(to: encoder)
+            try PortFields(published).encode(to: encoder)
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(service, forKey: .service)
             try container.encode(scheduler, forKey: .scheduler)
@@ -45,12 +45,13 @@ struct StatusReport: Display {
     /// How many changes the kernel needs to hold what it should.
     var drift: Int
 
-    init(_ state: MeshState, _ observed: ObservedDatapath, _ plan: Plan) {
+    init(_ view: MeshView, _ plan: Plan) throws {
         drift = plan.steps.count
         // Grouped by mark once: with thousands of ports, a search for each port would take longer than everything else.
-        let services = Dictionary(grouping: observed.services) { $0.id.firewallMark }
-        let own = Set(NodeAddresses.read().map(\.address))
-        ports = state.services.flatMap { name, service in
+        let services = Dictionary(grouping: view.observed.services) { $0.id.firewallMark }
+        let own = try NodeAddress.all()
+        let local = view.localAddresses
+        ports = view.spec.services.flatMap { name, service in
             service.ports.map { port in
                 let found = services[port.mark] ?? []
                 let destinations = found.flatMap(\.destinations)
@@ -62,7 +63,7 @@ struct StatusReport: Display {
                     connectionsPerSecond: found.reduce(0) { $0 + $1.statistics.connectionRate },
                     connections: found.reduce(0) { $0 + $1.statistics.connections },
                     activeConnections: destinations.reduce(0) { $0 + UInt64($1.activeConnections) },
-                    clientAddress: ClientAddress([port], tasks, in: state, own: own))
+                    clientAddress: ClientAddress([port], tasks, local: local, own: own))
             }
         }
         .sorted { $0.published.listening < $1.published.listening }
@@ -111,17 +112,18 @@ struct TaskReport: Display {
     var tasks: [Row]
 
     /// - Parameter service: nil for the tasks of all services.
-    init(_ state: MeshState, service: String?) throws {
-        if let service { _ = try state.service(service) }
-        let own = Set(NodeAddresses.read().map(\.address))
-        tasks = state.services.sorted { $0.key < $1.key }
+    init(_ saved: SavedMesh, service: String?) throws {
+        if let service { _ = try saved.spec.service(service) }
+        let own = try NodeAddress.all()
+        let local = saved.localAddresses
+        tasks = saved.spec.services.sorted { $0.key < $1.key }
             .filter { service == nil || $0.key == service }
             .flatMap { name, service in
                 service.tasks.map {
                     Row(
                         service: name, address: $0.address, weight: $0.weight,
-                        local: state.localAddresses.contains($0.address),
-                        clientAddress: ClientAddress(service.ports, [$0], in: state, own: own))
+                        local: local.contains($0.address),
+                        clientAddress: ClientAddress(service.ports, [$0], local: local, own: own))
                 }
             }
     }
@@ -141,8 +143,9 @@ struct TaskReport: Display {
 struct ServiceReport: Display {
     var services: [ServiceDetails]
 
-    init(_ state: MeshState) {
-        services = state.services.sorted { $0.key < $1.key }.map(ServiceDetails.init)
+    init(_ saved: SavedMesh) {
+        services = saved.spec.services.sorted { $0.key < $1.key }
+            .map { ServiceDetails($0.key, $0.value, on: saved.node) }
     }
 
     var lines: [String] {
@@ -166,13 +169,23 @@ struct ServiceDetails: Display {
     var name: String
     var scheduler: Scheduler
     var ports: [PublishedPort]
-    var tasks: [MeshTask]
+    var tasks: [TaskFields]
 
-    init(_ name: String, _ service: MeshState.Service) {
+    private enum CodingKeys: String, CodingKey { case name, scheduler, ports, tasks }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(name, forKey: .name)
+        try container.encode(scheduler, forKey: .scheduler)
+        try container.encode(ports.map(PortFields.init), forKey: .ports)
+        try container.encode(tasks, forKey: .tasks)
+    }
+
+    init(_ name: String, _ service: MeshSpec.Service, on node: String) {
         self.name = name
         scheduler = service.scheduler
         ports = service.ports
-        tasks = service.tasks
+        tasks = service.tasks.map { TaskFields($0, on: node) }
     }
 
     var lines: [String] {
@@ -181,7 +194,7 @@ struct ServiceDetails: Display {
             rows: ports.map { [$0.description, $0.mark.description] })
         let tasks = TextTable(
             columns: [.init(title: "TASK"), .init(title: "WEIGHT", isNumeric: true), .init(title: "LOCAL")],
-            rows: tasks.map { ["\($0.address)", "\($0.weight)", $0.isLocal ? "yes" : "no"] })
+            rows: tasks.map { ["\($0.address)", "\($0.weight)", $0.local ? "yes" : "no"] })
         return ["\(name), scheduler \(scheduler)", ""] + ports.render() + [""] + tasks.render()
     }
 }
