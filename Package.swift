@@ -163,10 +163,18 @@ let package = Package(
                 "Conntrack", "CConntrack", "IPVSKit", .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
+        // A kernel of several namespaces in memory, with the model that what it holds is followed by.
+        .target(
+            name: "FakeKernel",
+            dependencies: [
+                "MeshKit", "RuleKit", "IPVSKit", "IPVSKitTesting", "Netlink",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/FakeKernel", swiftSettings: settings),
         .testTarget(
             name: "MeshKitTests",
             dependencies: [
-                "MeshKit", "RuleKit", "IPVSKit", "LockProbe", "TestSupport",
+                "MeshKit", "RuleKit", "IPVSKit", "FakeKernel", "LockProbe", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),

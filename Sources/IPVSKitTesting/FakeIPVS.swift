@@ -66,6 +66,18 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
     /// - Parameter deadline: how long a call waits for an answer; short where answers are to be missing.
     public func client(deadline: Duration) -> IPVS { Self.client(of: state, deadline: deadline) }
 
+    /// Another client of this kernel, each of whose requests is looked at first.
+    ///
+    /// - Parameter refusal: called with each request before it takes effect; what it returns, the request is answered with,
+    ///   and nothing is done.
+    package func client(refusing refusal: @escaping @Sendable (SimulatedRequest) -> Errno?) -> IPVS {
+        IPVS(
+            simulating: { [state] (request: SimulatedRequest) -> [SimulatedReply] in
+                if let errno = refusal(request) { return [.error(errno)] }
+                return state.withLock { $0.answer(request) }
+            }, connections: { [state] in state.withLock { $0.connections } })
+    }
+
     // Holds the state and not the fake, which holds a client.
     private static func client(of state: Locked<State>, deadline: Duration) -> IPVS {
         IPVS(

@@ -42,6 +42,14 @@ public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What to do, where that is known.
     public var hint: String?
 
+    /// An error by its parts.
+    public init(code: Code, operation: String, reason: String, hint: String? = nil) {
+        self.code = code
+        self.operation = operation
+        self.reason = reason
+        self.hint = hint
+    }
+
     /// What was asked, why it failed, and what to do.
     public var description: String { "cannot \(operation): \(reason)" + (hint.map { "; \($0)" } ?? "") }
 }

@@ -19,7 +19,7 @@ package struct PlaceError: Error, Hashable, Sendable, CustomStringConvertible {
     package var hint: String?
 
     /// - Parameter hint: instead of the one that the errno has.
-    init(_ operation: String, _ errno: Errno, hint: String? = nil) {
+    package init(_ operation: String, _ errno: Errno, hint: String? = nil) {
         self.operation = operation
         self.errno = errno
         switch errno {
@@ -35,7 +35,7 @@ package struct PlaceError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    init(_ code: Code, _ operation: String, hint: String) {
+    package init(_ code: Code, _ operation: String, hint: String) {
         self.code = code
         self.operation = operation
         self.hint = hint
