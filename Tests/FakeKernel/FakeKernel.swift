@@ -190,7 +190,7 @@ package final class FakeKernel: MeshKernel {
 
 extension FakeKernel.State {
     /// Takes an interface away, and its other end with it.
-    mutating func delete(_ interface: String, in namespace: String) {
+    package mutating func delete(_ interface: String, in namespace: String) {
         guard let gone = namespaces[namespace]?.interfaces.removeValue(forKey: interface) else { return }
         namespaces[namespace]!.remove(settingsOf: interface)
         if let peer = gone.peer { delete(peer.name, in: peer.namespace) }

@@ -24,6 +24,8 @@ package struct FakeNamespace: Sendable {
     package var sysctls: [Sysctl: String] = [:]
     package var rules: [RuleTool: FakeRuleContent] = [:]
     package let ipvs = FakeIPVS()
+    /// What somebody else changes the IPVS table by.
+    package var client: IPVS { ipvs.client }
 
     /// A namespace as the kernel makes it.
     init() {

@@ -52,7 +52,7 @@ struct FakeRules: RuleBackend {
         let missing = Self.parts(of: role, by: tool).filter { !content.parts.contains($0) }
         var faults = missing.map { RuleFault("\(name): \($0) missing") }
         if let other = content.role, other != role { faults.append(RuleFault("\(name): the rules are for \(other)")) }
-        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: content.elements)
+        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: joined(content.elements))
     }
 
     @discardableResult
@@ -104,21 +104,70 @@ struct FakeRules: RuleBackend {
 
     /// One batch of nftables; a message for each element of ipset.
     private func write(_ changes: [RuleChange]) throws(RuleError) {
-        let pieces = tool == .nftables ? (changes.isEmpty ? [] : [changes]) : changes.map { [$0] }
-        for piece in pieces {
+        let transactions = tool == .nftables ? (changes.isEmpty ? [] : [changes]) : changes.map { [$0] }
+        for piece in transactions {
             try operation("\(name): \(piece.count) elements, first \(piece[0])")
             edit { content in
                 for change in piece {
                     switch change {
                     case .put(let element, let replaced):
-                        content.elements.subtract(replaced)
-                        content.elements.insert(element)
-                    case .remove(let element): content.elements.remove(element)
+                        content.elements.subtract(replaced.flatMap(pieces))
+                        content.elements.formUnion(pieces(element))
+                    case .remove(let element): content.elements.subtract(pieces(element))
                     case .install, .uninstall: break
                     }
                 }
             }
         }
+    }
+
+    /// The sets that hold each port of a range for itself.
+    private var expanded: Set<String> { render(RuleSet()).expanded.union(Self.expanded(tool)) }
+
+    private static func expanded(_ tool: RuleTool) -> Set<String> {
+        var rules = RuleSet()
+        rules.tasks = ["10.0.0.2"]
+        return switch tool {
+        case .nftables: NFTablesBackend.render(rules).expanded
+        case .iptables: IPTablesBackend.render(rules, families: AddressFamily.allCases).expanded
+        }
+    }
+
+    /// An element as its set holds it.
+    private func pieces(_ element: SetElement) -> [SetElement] {
+        guard let ports = element.ports, expanded.contains(element.set) else { return [element] }
+        return ports.map { port in
+            var piece = element
+            piece.ports = port...port
+            return piece
+        }
+    }
+
+    /// Elements as a backend reads them: ports that follow each other stand as one range.
+    private func joined(_ elements: Set<SetElement>) -> Set<SetElement> {
+        let expanded = expanded
+        var others: Set<SetElement> = []
+        var ports: [SetElement: [UInt16]] = [:]
+        for element in elements {
+            guard let port = element.ports?.lowerBound, expanded.contains(element.set) else {
+                others.insert(element)
+                continue
+            }
+            var key = element
+            key.ports = nil
+            ports[key, default: []].append(port)
+        }
+        for (key, ports) in ports {
+            var rest = ports.sorted()[...]
+            while let first = rest.popFirst() {
+                var last = first
+                while rest.first == last + 1 { last = rest.removeFirst() }
+                var element = key
+                element.ports = first...last
+                others.insert(element)
+            }
+        }
+        return others
     }
 
     private func operation(_ words: String) throws(RuleError) {
