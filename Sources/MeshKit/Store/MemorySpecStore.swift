@@ -1,0 +1,68 @@
+import Netlink
+
+/// Keeps a spec in memory, for tests.
+package final class MemorySpecStore: SpecStore {
+    private struct State {
+        var spec: MeshSpec
+        var operations = 0
+        var streams: [Int: AsyncStream<MeshSpec>.Continuation] = [:]
+        var nextStream = 0
+    }
+
+    private let state: Locked<State>
+    private let beforeOperation: @Sendable (Int) throws -> Void
+
+    /// A store that holds a spec.
+    ///
+    /// - Parameter beforeOperation: called with the number of the load or swap that begins, from 1 on. What it throws, the
+    ///   operation fails with, and has no effect.
+    package init(_ spec: MeshSpec = MeshSpec(), beforeOperation: @escaping @Sendable (Int) throws -> Void = { _ in }) {
+        state = Locked(State(spec: spec))
+        self.beforeOperation = beforeOperation
+    }
+
+    /// How many loads and swaps have begun.
+    package var operations: Int { state.withLock(\.operations) }
+
+    private func begin() throws {
+        let number = state.withLock { state in
+            state.operations += 1
+            return state.operations
+        }
+        try beforeOperation(number)
+    }
+
+    /// The newest spec.
+    package func load() async throws -> MeshSpec {
+        try begin()
+        return state.withLock(\.spec)
+    }
+
+    /// Replaces the spec, as ``SpecStore/swap(_:replacing:)`` says.
+    package func swap(_ spec: MeshSpec, replacing generation: UInt64) async throws {
+        try begin()
+        try state.withLock { state in
+            guard state.spec.generation == generation else {
+                throw StoreError(
+                    code: .conflict,
+                    description: "the spec is of generation \(state.spec.generation) by now, and not \(generation)")
+            }
+            state.spec = spec
+            state.spec.generation = generation &+ 1
+            for stream in state.streams.values { stream.yield(state.spec) }
+        }
+    }
+
+    /// The spec as it is, and the newest one after each change.
+    package func changes() -> AsyncStream<MeshSpec> {
+        let (stream, continuation) = AsyncStream.makeStream(of: MeshSpec.self, bufferingPolicy: .bufferingNewest(1))
+        let number = state.withLock { state in
+            state.nextStream += 1
+            state.streams[state.nextStream] = continuation
+            continuation.yield(state.spec)
+            return state.nextStream
+        }
+        continuation.onTermination = { [state] _ in state.withLock { $0.streams[number] = nil } }
+        return stream
+    }
+}
