@@ -131,6 +131,10 @@ let package = Package(
             name: "LockProbe",
             dependencies: ["MeshKit", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/LockProbe", swiftSettings: settings),
+        .executableTarget(
+            name: "StoreProbe",
+            dependencies: ["MeshKit", "IPVSKit", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/StoreProbe", swiftSettings: settings),
         .testTarget(
             name: "NetlinkTests",
             dependencies: ["Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
@@ -174,7 +178,7 @@ let package = Package(
         .testTarget(
             name: "MeshKitTests",
             dependencies: [
-                "MeshKit", "RuleKit", "IPVSKit", "FakeKernel", "LockProbe", "TestSupport",
+                "MeshKit", "RuleKit", "IPVSKit", "FakeKernel", "LockProbe", "StoreProbe", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
