@@ -5,7 +5,8 @@ extension Planner {
     /// The IPVS table and the rules of a place, which lead to each other, and the flows that both leave behind.
     func services(of place: PlaceID, from there: ObservedPlace) -> [Plan.Step] {
         let (content, holdings) = (wanted[place], ledger[place])
-        let ours = there.table.filter { id in id.firewallMark.map { holdings.marks[$0] != nil } ?? false }
+        // Whatever is in a namespace of ours is ours.
+        let ours = isOwn(place) ? there.table : there.table.filter { !$0.isForeign(to: holdings.marks) }
         let ipvs = outline.balancers.contains(place) ? Table.changes(from: ours, to: content.ipvs) : []
         guard outline.roles[place] != nil else {
             return ipvs.map { step(place, $0.isRemoval ? .withdrawingServices : .services, .ipvs($0)) }
@@ -48,7 +49,7 @@ extension Planner {
             return isRemade(place) ? [step(place, .timeouts, .tcpTimeout(old: nil, new: seconds))] : []
         }
         guard current != seconds,
-            current < seconds || !there.table.entries.keys.contains(where: { $0.isForeign(to: marks) })
+            current < seconds || isOwn(place) || !there.table.entries.keys.contains(where: { $0.isForeign(to: marks) })
         else { return [] }
         return [step(place, .timeouts, .tcpTimeout(old: current, new: seconds))]
     }

@@ -36,7 +36,7 @@ import Testing
         #expect(plan.isEmpty)
         node.kernel.withState { $0.connections = [:] }
         let after = try await node.mesh().plan()
-        #expect(after.steps.map(\.description).contains { $0.hasPrefix("IPVS    delete destination 10.0.0.11:80") })
+        #expect(after.steps.map(\.description).contains { $0.hasPrefix("IPVS    remove destination 10.0.0.11:80") })
         _ = try await node.mesh().reconcile()
         #expect(try await destinations(node) == ["10.0.0.11:81 1"])
         #expect(try #require(try node.ledgers.load())[.node].retiring == [])
