@@ -88,7 +88,6 @@ let package = Package(
             name: "MeshKit",
             dependencies: [
                 "IPVSKit", "RuleKit", "Conntrack", "Netlink", "CNetlink",
-                .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

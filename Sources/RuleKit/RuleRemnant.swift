@@ -1,6 +1,6 @@
 /// What of ours had to stay in the kernel, because somebody else uses it: it is empty, and does nothing any more.
 public struct RuleRemnant: Hashable, Sendable, CustomStringConvertible {
-    /// What it is: `ipset set mesh-mark-tcp`.
+    /// What it is: `ipset set mesh-mark-tcp`, `iptables filter chain MESH-INPUT`.
     public var subject: String
     /// The rules and sets of others that use it, as their tools write them; none where they were not found.
     public var users: [String]
@@ -8,7 +8,7 @@ public struct RuleRemnant: Hashable, Sendable, CustomStringConvertible {
     /// What is left and why, and what to do.
     public var description: String {
         "\(subject) is left behind, empty: it is used by \(Self.list(users)); remove that, and `meshctl reconcile` "
-            + "removes the set"
+            + "takes it away"
     }
 
     static func list(_ users: [String]) -> String {

@@ -105,26 +105,60 @@ import Testing
         #expect(SavedTables(text) == SavedTables(Self.healthy))
     }
 
-    /// A rule with a comment that looks like a jump stays whose it is.
+    /// A rule with a comment that looks like a jump is none, so that nothing keeps the chain.
     @Test func aJumpInACommentIsNone() {
         let rules = [
-            #"-A FORWARD -m comment --comment "x -j MESH-y" -j ACCEPT"#,
-            #"-A FORWARD -m comment --comment "\" -j MESH-y" -j MESH-FORWARD"#,
+            #"-A FORWARD -m comment --comment "x -j MESH-FORWARD" -j ACCEPT"#,
             #"-A FORWARD -m comment --comment -j -j ACCEPT"#,
-            #"-A FORWARD -m comment --comment -j -g MESH-FORWARD"#,
             #"-A MESHED -m comment --comment "-A MESH-FORWARD" -j ACCEPT"#,
         ]
         let text = "*filter\n:MESH-FORWARD - [0:0]\n" + rules.map { $0 + "\n" }.joined() + "COMMIT\n"
+        #expect(SavedTables(text).removing() == "*filter\n-F MESH-FORWARD\n-X MESH-FORWARD\nCOMMIT\n")
+        #expect(SavedTables(text).held().isEmpty)
+    }
+
+    /// The kernel keeps a chain that a rule leads to. Such a rule is no fault, and nobody but its owner deletes it.
+    @Test func aRuleOfSomebodyElsesStaysAndKeepsTheChainThatItLeadsTo() {
+        let rules = [
+            #"-A FORWARD -m comment --comment "\" -j MESH-y" -j MESH-FORWARD"#,
+            #"-A FORWARD -m comment --comment -j -g MESH-FORWARD"#,
+            // Ours, but for the chain that it is in.
+            "-A DOCKER -j MESH-FORWARD",
+        ]
+        let text = Self.healthy.replacing(
+            "-A FORWARD -o docker0 -j DOCKER\n", with: rules.map { $0 + "\n" }.joined(), maxReplacements: 1)
+        let saved = SavedTables(text)
+        #expect(faults(text).isEmpty)
+        #expect(!saved.restoring(Self.skeleton, targets: TargetEdit(), family: .ipv4).contains("-D FORWARD -m comment"))
+        #expect(saved.held(beside: Self.skeleton).isEmpty)
+        #expect(saved.held().map { "\($0.table) \($0.chain): \($0.rules)" } == ["filter MESH-FORWARD: \(rules)"])
+        let removing = saved.removing()
         #expect(
-            SavedTables(text).removing() == """
+            removing.contains(
+                """
                 *filter
-                -D\(rules[1].dropFirst(2))
-                -D\(rules[3].dropFirst(2))
+                -D INPUT -m conntrack --ctstate INVALID -j MESH-INPUT
+                -D FORWARD -j MESH-FORWARD
                 -F MESH-FORWARD
-                -X MESH-FORWARD
+                -F MESH-INPUT
+                -X MESH-INPUT
                 COMMIT
 
-                """)
+                """), "\(removing)")
+    }
+
+    /// What is left of ours is as good as nothing, until its last user has gone.
+    @Test func anEmptyChainThatIsHeldIsNothingOfOurs() {
+        let held = "*filter\n:MESH-OLD - [0:0]\n-A INPUT -p tcp -j MESH-OLD\nCOMMIT\n"
+        #expect(SavedTables(held).isEmpty && SavedTables(held).removing().isEmpty)
+        #expect(!faults(held).contains { $0.contains("MESH-OLD") }, "or each pass would find it again")
+        let filled = held.replacing("COMMIT", with: "-A MESH-OLD -j DROP\nCOMMIT")
+        #expect(!SavedTables(filled).isEmpty && faults(filled).contains("iptables filter: chain not ours: MESH-OLD"))
+        #expect(
+            SavedTables(filled).restoring(Self.skeleton, targets: TargetEdit(), family: .ipv4)
+                .contains("-F MESH-OLD\n-I"), "emptied, and not deleted")
+        let free = held.replacing("-A INPUT -p tcp -j MESH-OLD\n", with: "")
+        #expect(SavedTables(free).removing() == "*filter\n-F MESH-OLD\n-X MESH-OLD\nCOMMIT\n")
     }
 
     @Test func whoLooksIntoASetOfOurs() {

@@ -116,5 +116,7 @@ import Testing
         let said = try await IPTablesTool.run(
             "sh", ["-c", "echo \"$LC_ALL\""], in: nil, operation: "look at the environment")
         #expect(said == "C\n")
+        // By its path as by its name.
+        #expect(try await HostProgram.run("/bin/sh", ["-c", "echo \"$LC_ALL\""]).output == "C\n")
     }
 }

@@ -11,9 +11,8 @@ extension IPTablesBackend {
         let edit = SetEdit(changes, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
         switch edit.role {
         case .uninstall:
-            try await takeDownRules(handle)
-            return try await discard(sets, library)
-        case .install(let role): try await install(role, edit, library)
+            return try await takeDownRules(handle) + discard(sets, library)
+        case .install(let role): return try await install(role, edit, library)
         case .unchanged:
             // A translation without a mark does nothing, a mark without its translation leads astray.
             if !edit.targets.put.isEmpty { try await write(edit.targets, in: handle) }
@@ -23,12 +22,17 @@ extension IPTablesBackend {
         return []
     }
 
-    func takeDownRules(_ handle: NamespaceHandle?) async throws(RuleError) {
-        try await write(families, in: handle) { saved, _ in saved.removing() }
+    /// Takes all rules away. A chain that a rule of somebody else's leads to is emptied, and stays.
+    @discardableResult
+    func takeDownRules(_ handle: NamespaceHandle?) async throws(RuleError) -> [RuleRemnant] {
+        let found = try await write(families, in: handle) { saved, _ in saved.removing() }
         lastLook.withLock { $0 = nil }
+        return found.remnants { _ in nil }
     }
 
-    private func install(_ role: RuleRole, _ edit: SetEdit, _ library: IPSetLibrary) async throws(RuleError) {
+    private func install(
+        _ role: RuleRole, _ edit: SetEdit, _ library: IPSetLibrary
+    ) async throws(RuleError) -> [RuleRemnant] {
         var needed: [IPSet] = []
         if case .balancer = role { needed = sets }
         let strays = lastLook.withLock { $0?.strays ?? [] }
@@ -39,14 +43,16 @@ extension IPTablesBackend {
         let created = try await library.create(needed)
         do throws(RuleError) {
             try await library.restore(strays + edit.additions + edit.removals)
-            try await write(families(of: role), in: library.namespace, takingDownOnFailure: true) { saved, family in
+            let found = try await write(families(of: role), in: library.namespace, takingDownOnFailure: true) {
+                saved, family in
                 saved.restoring(Skeleton(role: role, family: family), targets: wanted, family: family)
             }
+            lastLook.withLock { $0 = nil }
+            return found.remnants { Skeleton(role: role, family: $0) }
         } catch {
             await library.destroy(created)
             throw error
         }
-        lastLook.withLock { $0 = nil }
     }
 
     private func write(_ targets: TargetEdit, in handle: NamespaceHandle?) async throws(RuleError) {
@@ -65,10 +71,12 @@ extension IPTablesBackend {
     ///
     /// - Parameter takingDownOnFailure: whether what was written of it is taken away again, where nothing was before: a
     ///   table is written as one, but not all tables.
+    /// - Returns: what was there before.
+    @discardableResult
     private func write(
         _ families: [AddressFamily], in handle: NamespaceHandle?, takingDownOnFailure: Bool = false,
         _ document: (SavedTables, AddressFamily) -> String
-    ) async throws(RuleError) {
+    ) async throws(RuleError) -> Located {
         let last = lastLook.withLock { $0 }.flatMap { $0.holds(families) ? $0 : nil }
         var located: Located
         if let last { located = last } else { located = try await locate(families, in: handle) }
@@ -92,6 +100,7 @@ extension IPTablesBackend {
             if wasEmpty, takingDownOnFailure { try? await takeDown(located.variant, families, in: handle) }
             throw error
         }
+        return located
     }
 
     private func takeDown(

@@ -16,6 +16,18 @@ struct Located: Equatable, Sendable {
     func holds(_ families: [AddressFamily]) -> Bool { families.allSatisfy { tables[$0] != nil } }
 
     var isEmpty: Bool { tables.values.allSatisfy(\.isEmpty) }
+
+    /// The chains that stay when all goes but a skeleton, since rules of others lead there.
+    func remnants(beside skeleton: (AddressFamily) -> Skeleton?) -> [RuleRemnant] {
+        tables.sorted { $0.key < $1.key }.flatMap { family, saved in
+            let tool = IPTablesTool.name(family)
+            return saved.held(beside: skeleton(family)).map { table, chain, rules in
+                RuleRemnant(
+                    subject: "\(tool) \(table) chain \(chain)",
+                    users: rules.map { "\(tool)\(variant.infix) \(table): \($0)" })
+            }
+        }
+    }
 }
 
 extension IPTablesBackend {

@@ -32,6 +32,18 @@ struct Skeleton: Equatable {
 
     static let tables = ["nat", "filter", "mangle"]
 
+    /// The rules by which a packet comes to a chain of any skeleton, word for word. Whatever else leads there is
+    /// somebody else's. A version that writes other words has to keep these, or it will leave them where they are.
+    static let allJumpLines = Set(
+        [IPAddress(ipv4: 0), IPAddress(ipv6: 0)].flatMap { end in
+            [
+                .balancer(detour: Detour(.loopback, to: end, by: "")),
+                .balancer(detour: Detour(.everything, to: end, by: "")), .turnaround(node: end),
+            ].flatMap { role in
+                Skeleton(role: role, family: end.family).chains.flatMap { $0.jumpLines() }
+            }
+        })
+
     /// Whatever comes from the node goes back to it, from an address of this namespace.
     private static func turnaround(_ node: IPAddress) -> [Chain] {
         [

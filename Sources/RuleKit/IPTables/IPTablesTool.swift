@@ -45,28 +45,20 @@ struct IPTablesTool {
             // By our descriptor: a namespace need not have a name, nor keep it.
             command = ["nsenter", "--net=/proc/\(getpid())/fd/\(namespace.descriptor.rawValue)", "--"] + command
         }
-        let status: TerminationStatus
-        let output: String
-        let error: String
+        let ended: HostProgram.Ended
         do {
-            let result = try await Subprocess.run(
-                .name(command[0]), arguments: Arguments(Array(command.dropFirst())),
-                environment: .inherit.updating(["LC_ALL": "C"]), input: .string(input),
-                output: .string(limit: 64 << 20), error: .string(limit: 1 << 20))
-            status = result.terminationStatus
-            output = result.standardOutput
-            error = result.standardError
+            ended = try await HostProgram.run(command[0], Array(command.dropFirst()), input: input)
         } catch let failure as SubprocessError where failure.code == .executableNotFound {
             throw missing(command[0], operation)
         } catch let failure {
             throw RuleError(code: .refused, operation: operation, reason: "\(program): \(failure)")
         }
         withExtendedLifetime(namespace) {}
-        guard status.isSuccess else {
-            if ToolMessages.code(of: error, from: .nsenter) == .toolMissing { throw missing(program, operation) }
-            throw refusal(program, error, messages, input: input, operation: operation)
+        guard ended.isSuccess else {
+            if ToolMessages.code(of: ended.error, from: .nsenter) == .toolMissing { throw missing(program, operation) }
+            throw refusal(program, ended.error, messages, input: input, operation: operation)
         }
-        return output
+        return ended.output
     }
 
     private static func missing(_ program: String, _ operation: String) -> RuleError {

@@ -2,17 +2,27 @@ import IPVSKit
 
 /// What concerns us in the text of iptables-save: our chains, and the rules that lead into them.
 struct SavedTables: Equatable, Sendable {
+    /// A rule in a chain that is not ours, which leads to one that is.
+    struct Jump: Hashable, Sendable {
+        var line: String
+        var chain: String
+    }
+
     struct Table: Equatable, Sendable {
         /// The chains of ours, by name, with their rules.
         var chains: [String: [String]] = [:]
-        /// Rules in chains that are not ours that jump to one that is, and to which.
-        var jumps: [(line: String, chain: String)] = []
+        /// The jumps that are ours as well: each is a line that a skeleton has.
+        var jumps: [Jump] = []
+        /// The jumps of others. The kernel keeps a chain for as long as one leads there.
+        var foreignJumps: [Jump] = []
 
-        var isEmpty: Bool { chains.isEmpty && jumps.isEmpty }
+        /// Whether nothing of ours is there but what others keep from going.
+        var isEmpty: Bool { jumps.isEmpty && chains.keys.allSatisfy(isRemnant) }
 
-        static func == (lhs: Self, rhs: Self) -> Bool {
-            lhs.chains == rhs.chains && lhs.jumps.elementsEqual(rhs.jumps, by: ==)
-        }
+        func isHeld(_ chain: String) -> Bool { foreignJumps.contains { $0.chain == chain } }
+
+        /// Whether all has been done to a chain that can be done to take it away.
+        func isRemnant(_ chain: String) -> Bool { isHeld(chain) && chains[chain]?.isEmpty == true }
     }
 
     private(set) var tables: [String: Table] = [:]
@@ -33,7 +43,12 @@ struct SavedTables: Equatable, Sendable {
                 } else if line.contains(OwnRules.chainPrefix), let target = RuleLine(line).target,
                     OwnRules.isChain(target)
                 {
-                    tables[table, default: Table()].jumps.append((String(line), target))
+                    let jump = Jump(line: String(line), chain: target)
+                    if Skeleton.allJumpLines.contains(jump.line) {
+                        tables[table, default: Table()].jumps.append(jump)
+                    } else {
+                        tables[table, default: Table()].foreignJumps.append(jump)
+                    }
                 }
             }
         }
@@ -105,6 +120,7 @@ extension SavedTables {
         for (name, table) in tables {
             let wanted = Set(skeleton.chains.filter { $0.table == name }.map(\.name))
             let chains = Set(table.chains.keys).union(table.jumps.map(\.chain)).subtracting(wanted)
+                .filter { !table.isRemnant($0) }
             if !chains.isEmpty { result[name] = chains.sorted() }
         }
         return result
@@ -135,7 +151,7 @@ extension SavedTables {
             let missing = variable.filter { tables[table]?.chains[$0.name] == nil }
             var lines = (constant + missing).map { ":\($0.name) - [0:0]" }
             lines += (tables[table]?.jumps ?? []).map { Self.deletion(of: $0.line) }
-            lines += Self.removal(of: (unwanted[table] ?? []).filter { tables[table]?.chains[$0] != nil })
+            lines += removal(of: unwanted[table] ?? [], in: table)
             // Each is put first: the last that is written is the first that a packet meets.
             lines += wanted.reversed().flatMap { $0.jumpLines().reversed() }.map { "-I" + $0.dropFirst(2) }
             lines += constant.flatMap { $0.ruleLines() }
@@ -153,13 +169,27 @@ extension SavedTables {
     func removing() -> String {
         document(order: Skeleton.tables.reversed()) { table in
             (tables[table]?.jumps ?? []).map { Self.deletion(of: $0.line) }
-                + Self.removal(of: (tables[table]?.chains.keys.sorted() ?? []))
+                + removal(of: tables[table]?.chains.keys.sorted() ?? [], in: table)
         }
     }
 
-    /// They may refer to each other: all are emptied before one goes.
-    private static func removal(of chains: [String]) -> [String] {
-        chains.map { "-F \($0)" } + chains.map { "-X \($0)" }
+    /// Chains may refer to each other, so that all are emptied before one goes. One that a rule of somebody else's leads
+    /// to stays: the kernel would refuse the whole table.
+    private func removal(of names: [String], in table: String) -> [String] {
+        guard let table = tables[table] else { return [] }
+        let chains = names.filter { table.chains[$0] != nil && !table.isRemnant($0) }
+        return chains.map { "-F \($0)" } + chains.filter { !table.isHeld($0) }.map { "-X \($0)" }
+    }
+
+    /// The chains that stay when all goes but a skeleton, each with the table that it is in and the rules of others that
+    /// lead there.
+    func held(beside skeleton: Skeleton? = nil) -> [(table: String, chain: String, rules: [String])] {
+        tables.sorted { $0.key < $1.key }.flatMap { name, table in
+            let wanted = Set((skeleton?.chains ?? []).filter { $0.table == name }.map(\.name))
+            return table.chains.keys.sorted().filter { table.isHeld($0) && !wanted.contains($0) }.map { chain in
+                (name, chain, table.foreignJumps.filter { $0.chain == chain }.map(\.line))
+            }
+        }
     }
 
     fileprivate static func deletion(of line: String) -> String { "-D" + line.dropFirst(2) }
