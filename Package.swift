@@ -133,7 +133,9 @@ let package = Package(
             path: "Tests/LockProbe", swiftSettings: settings),
         .testTarget(
             name: "NetlinkTests",
-            dependencies: ["Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: [
+                "Netlink", "CNetlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "IPVSKitTests",

@@ -5,63 +5,6 @@ package import SystemPackage
     import Glibc
 #endif
 
-/// A network interface, as far as anybody here asks.
-package struct NetworkLink: Hashable, Sendable {
-    package var index: Int32
-    package var name = ""
-    package var flags: Flags
-    /// `veth`, `bridge`; nil for what has no kind, as hardware.
-    package var kind: String?
-    /// What somebody wrote on it.
-    package var alias: String?
-    /// The index of what it is bound to, for a veth its other end.
-    package var peer: Int32?
-    /// Where that is in another namespace: that one's number in this namespace.
-    package var peerNamespace: Int32?
-    /// `bridge` for a port of one; nil for what belongs to no other interface.
-    package var masterKind: String?
-    /// Whether a bridge gives packets back to this port that came by it.
-    package var turnsBack = false
-
-    /// The kernel's `IFF_UP` and its like.
-    package struct Flags: OptionSet, Hashable, Sendable {
-        package let rawValue: UInt32
-        package init(rawValue: UInt32) { self.rawValue = rawValue }
-
-        package static let up = Self(rawValue: UInt32(IFF_UP))
-    }
-
-    fileprivate init?(_ message: UnsafeRawBufferPointer) {
-        let size = MemoryLayout<ifinfomsg>.size
-        guard message.count >= size else { return nil }
-        let header = message.loadUnaligned(as: ifinfomsg.self)
-        index = header.ifi_index
-        flags = Flags(rawValue: header.ifi_flags)
-        for attribute in Attributes(UnsafeRawBufferPointer(rebasing: message[size...])) {
-            switch Int(attribute.type) {
-            case Int(IFLA_IFNAME): name = attribute.string
-            case Int(IFLA_IFALIAS): alias = attribute.string
-            case Int(IFLA_LINK): peer = attribute.uint32.map(Int32.init(bitPattern:))
-            case Int(IFLA_LINK_NETNSID): peerNamespace = attribute.uint32.map(Int32.init(bitPattern:))
-            case Int(IFLA_LINKINFO): read(info: attribute.nested)
-            default: break
-            }
-        }
-    }
-
-    private mutating func read(info: Attributes) {
-        for attribute in info {
-            switch Int(attribute.type) {
-            case Int(IFLA_INFO_KIND): kind = attribute.string
-            case Int(IFLA_INFO_SLAVE_KIND): masterKind = attribute.string
-            case Int(IFLA_INFO_SLAVE_DATA) where masterKind == "bridge":
-                turnsBack = attribute.nested.first { Int($0.type) == Int(IFLA_BRPORT_MODE) }?.uint8 == 1
-            default: break
-            }
-        }
-    }
-}
-
 extension RouteSocket {
     /// Nil where there is none of that name.
     package mutating func link(named name: String) throws(Errno) -> NetworkLink? {
@@ -98,22 +41,6 @@ extension RouteSocket {
                 info.put(Int(IFLA_INFO_SLAVE_KIND), string: "bridge")
                 info.nest(Int(IFLA_INFO_SLAVE_DATA)) { $0.put(Int(IFLA_BRPORT_MODE), UInt8(hairpin ? 1 : 0)) }
             }
-        }
-    }
-
-    /// One end of a veth pair that is to be.
-    package struct VethEnd: Sendable {
-        package var name: String
-        package var hardwareAddress: [UInt8]
-
-        package init(name: String, hardwareAddress: [UInt8]) {
-            self.name = name
-            self.hardwareAddress = hardwareAddress
-        }
-
-        fileprivate func write(to writer: inout MessageWriter) {
-            writer.put(Int(IFLA_IFNAME), string: name)
-            writer.put(Int(IFLA_ADDRESS), bytes: hardwareAddress)
         }
     }
 
@@ -160,9 +87,7 @@ extension RouteSocket {
         try perform(Int(RTM_GETNSID), header: rtgenmsg()) {
             $0.put(Int(NETNSA_FD), UInt32(namespace.descriptor.rawValue))
         } answer: { message in
-            let attributes = Attributes(UnsafeRawBufferPointer(rebasing: message.dropFirst(4)))
-            let found = attributes.first { Int($0.type) == Int(NETNSA_NSID) }
-            number = found?.uint32.map(Int32.init(bitPattern:)) ?? number
+            number = message.attributes.first(Int(NETNSA_NSID))?.int32 ?? number
         }
         return number
     }
