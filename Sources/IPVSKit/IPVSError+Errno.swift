@@ -60,8 +60,15 @@ extension IPVSError {
                 .namespace, errno: errno, operation: operation,
                 hint: errno == .notPermitted ? "to enter another network namespace takes CAP_SYS_ADMIN" : nil)
         case .interrupted(let interruption): self.init(interruptedBy: interruption, operation: operation)
-        case .refused(let errno): self.init(errno, operation: operation, meaning: meaning)
+        case .refused(let errno, let message):
+            self.init(errno, operation: operation, meaning: meaning)
+            explain(by: message)
         }
+    }
+
+    /// What the kernel says in words of its own, where nothing better is known.
+    mutating func explain(by message: String?) {
+        if hint == nil, let message { hint = "the kernel says: \(message)" }
     }
 
     init(interruptedBy interruption: Interruption, operation: String) {
@@ -69,6 +76,9 @@ extension IPVSError {
         case .deadlineExceeded: self.init(.deadlineExceeded, operation: operation)
         case .cancelled: self.init(.cancelled, operation: operation)
         case .closed: self.init(.closed, operation: operation)
+        case .inconsistent:
+            self.init(
+                .inconsistent, operation: operation, hint: "what is listed changed during each reading; try again")
         case .repliesLost: self.init(.outcomeUnknown, errno: .noBufferSpace, operation: operation)
         case .malformedReply:
             self.init(.communication, operation: operation, hint: "what the kernel sent is not netlink")

@@ -20,7 +20,7 @@ extension IPVSContract {
         let outcome =
             flags & NetlinkFlags.dump == 0
             ? try await ipvs.client.send(message, deadline: .seconds(30))
-            : try await ipvs.client.dump(message, deadline: .seconds(30)) { _, _ in }
+            : try await ipvs.client.dump(message, deadline: .seconds(30), restart: { _ in }) { _, _ in }
         #expect(outcome.interruption == nil)
         return outcome.failures.first?.errno
     }

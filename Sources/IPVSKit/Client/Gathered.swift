@@ -6,4 +6,7 @@ final class Gathered<Element> {
     func take(_ element: Element?) {
         if let element { elements?.append(element) } else { elements = nil }
     }
+
+    /// Forgets what was gathered.
+    func restart() { elements = [] }
 }

@@ -59,7 +59,11 @@ extension IPVS {
     private func daemons(_ operation: String) async throws(IPVSError) -> [SyncDaemon] {
         let daemons = Gathered<SyncDaemon>()
         let request = Messages { $0.writeDaemonDump() }
-        try await read(operation, dump: true, request) { _, message in daemons.take(SyncDaemon(message)) }
+        try await dump(operation, request) { _ in
+            daemons.restart()
+        } handler: { _, message in
+            daemons.take(SyncDaemon(message))
+        }
         return try whole(daemons, operation)
     }
 

@@ -35,7 +35,7 @@ extension IPVS {
             result.sent = outcome.sent
         }
         for failure in outcome.failures {
-            let error = await refusal(failure.errno, of: changes[failure.index])
+            let error = await refusal(failure, of: changes[failure.index])
             result.failures.append(.init(index: failure.index, error: report(error)))
         }
         return result

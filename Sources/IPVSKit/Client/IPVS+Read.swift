@@ -10,7 +10,9 @@ extension IPVS {
     public func services() async throws(IPVSError) -> [VirtualServiceSummary] {
         let services = Gathered<VirtualServiceSummary>()
         let request = Messages { $0.writeServiceDump() }
-        try await read("list services", dump: true, request) { _, message in
+        try await dump("list services", request) { _ in
+            services.restart()
+        } handler: { _, message in
             services.take(VirtualServiceSummary(message))
         }
         return try whole(services, "list services")
@@ -57,7 +59,9 @@ extension IPVS {
         let requests = Messages(ids.count) { range, writer in
             for id in ids[range] { writer.writeDestinationDump(of: id) }
         }
-        try await read("list destinations", dump: true, requests) { index, message in
+        try await dump("list destinations", requests) { index in
+            lists[index].restart()
+        } handler: { index, message in
             lists[index].take(DestinationStatus(message, serviceFamily: ids[index].family))
         }
         var result: [[DestinationStatus]] = []
@@ -68,7 +72,7 @@ extension IPVS {
 
     /// One message that is answered by one.
     func readOne<Value: Sendable>(
-        _ operation: String, _ request: Messages, parse: @escaping (GenericMessage) -> Value?
+        _ operation: String, _ request: Messages, parse: @escaping (NetlinkMessage) -> Value?
     ) async throws(IPVSError) -> Value {
         let values = Gathered<Value>()
         try await read(operation, request) { _, message in values.take(parse(message)) }
@@ -87,23 +91,30 @@ extension IPVS {
 
     /// Sends requests that change no part of the table, and hands what they are answered with to the handler.
     ///
-    /// - Parameters:
-    ///   - dump: whether the requests are dumps, which the kernel ends by saying so.
-    ///   - meaning: what errno values mean for these requests and no others.
+    /// - Parameter meaning: what errno values mean for these requests and no others.
     func read(
-        _ operation: String, dump: Bool = false, _ requests: Messages,
+        _ operation: String, _ requests: Messages,
         meaning: [Errno: IPVSError.Code] = [.noSuchProcess: .serviceNotFound],
-        handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void = { _, _ in }
+        handler: @escaping (_ index: Int, _ message: NetlinkMessage) -> Void = { _, _ in }
     ) async throws(IPVSError) {
         do throws(NetlinkError) {
-            let outcome =
-                dump
-                ? try await client.dump(requests, deadline: deadline, handler: handler)
-                : try await client.send(requests, deadline: deadline, handler: handler)
-            if let interruption = outcome.interruption { throw .interrupted(interruption) }
-            if let failure = outcome.failures.first { throw .refused(failure.errno) }
+            try await client.send(requests, deadline: deadline, handler: handler).check()
         } catch {
             throw report(IPVSError(error, operation: operation, meaning: meaning))
+        }
+    }
+
+    /// Sends requests for lists, and hands the entries to the handler.
+    ///
+    /// - Parameter restart: is told that the entries so far of a list are void, and that it begins anew.
+    func dump(
+        _ operation: String, _ requests: Messages, restart: @escaping (_ index: Int) -> Void,
+        handler: @escaping (_ index: Int, _ message: NetlinkMessage) -> Void
+    ) async throws(IPVSError) {
+        do throws(NetlinkError) {
+            try await client.dump(requests, deadline: deadline, restart: restart, handler: handler).check()
+        } catch {
+            throw report(IPVSError(error, operation: operation, meaning: [.noSuchProcess: .serviceNotFound]))
         }
     }
 }

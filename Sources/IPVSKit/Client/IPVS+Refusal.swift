@@ -6,8 +6,9 @@ extension IPVS {
     ///
     /// ENOENT stands for a scheduler and for a persistence engine that there is no module of. So where a service has an
     /// engine the kernel is asked for the scheduler alone.
-    func refusal(_ errno: Errno, of change: Change) async -> IPVSError {
-        var error = IPVSError(errno, answering: change)
+    func refusal(_ failure: BatchOutcome.Failure, of change: Change) async -> IPVSError {
+        var error = IPVSError(failure.errno, answering: change)
+        error.explain(by: failure.message)
         guard error.code == .schedulerNotFound, let service = change.service, let engine = service.persistenceEngine
         else { return error }
         switch await has(service.scheduler) {

@@ -38,11 +38,11 @@ extension IPVS {
 
     /// - Parameter change: what the message comes to, for errors.
     private func send(_ message: Messages, as change: Change) async throws(IPVSError) {
-        let failure: Errno?
+        let failure: BatchOutcome.Failure?
         do throws(NetlinkError) {
             let outcome = try await client.send(message, deadline: deadline)
             if let interruption = outcome.interruption { throw .interrupted(interruption) }
-            failure = outcome.failures.first?.errno
+            failure = outcome.failures.first
         } catch {
             throw report(IPVSError(error, operation: change.description))
         }

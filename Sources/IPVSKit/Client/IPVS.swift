@@ -40,7 +40,7 @@ public final class IPVS: Sendable {
             logger.debug("\(error)")
             throw error
         }
-        client = NetlinkClient(family: Family.name, namespace: handle)
+        client = NetlinkClient(.generic(family: Family.name), namespace: handle)
         simulatedConnections = nil
         self.deadline = deadline
         self.logger = logger
@@ -48,7 +48,7 @@ public final class IPVS: Sendable {
 
     /// A client in a namespace that is open already.
     init(holding handle: NamespaceHandle, deadline: Duration, logger: Logger) {
-        client = NetlinkClient(family: Family.name, namespace: handle)
+        client = NetlinkClient(.generic(family: Family.name), namespace: handle)
         simulatedConnections = nil
         self.deadline = deadline
         self.logger = logger

@@ -73,7 +73,9 @@ extension IPVS {
             var types: Set<Int> = []
         }
         let found = Types()
-        try await read("find the features of the kernel", dump: true, Messages(write)) { _, message in
+        try await dump("find the features of the kernel", Messages(write)) { _ in
+            found.types = []
+        } handler: { _, message in
             for attribute in message.attributes where Int(attribute.type) == nest {
                 for inner in attribute.nested { found.types.insert(Int(inner.type)) }
             }

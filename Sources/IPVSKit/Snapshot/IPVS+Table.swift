@@ -86,7 +86,9 @@ extension IPVS {
     private func remainder(besides known: [SocketReading.Value]?) async throws(IPVSError) -> Remainder {
         let operation = "list services"
         let listed = Gathered<VirtualServiceSummary>()
-        try await read(operation, dump: true, Messages { $0.writeServiceDump() }) { _, message in
+        try await dump(operation, Messages { $0.writeServiceDump() }) { _ in
+            listed.restart()
+        } handler: { _, message in
             if known == nil || !message.isOfWhatSocketOptionsTell { listed.take(VirtualServiceSummary(message)) }
         }
         var remainder = Remainder()
@@ -105,7 +107,7 @@ extension IPVS {
     }
 }
 
-extension GenericMessage {
+extension NetlinkMessage {
     /// Whether it is of an IPv4 service without a persistence engine.
     fileprivate var isOfWhatSocketOptionsTell: Bool {
         guard var attributes = attributes.first(IPVS_CMD_ATTR_SERVICE)?.nested else { return false }

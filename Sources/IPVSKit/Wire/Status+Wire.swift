@@ -17,7 +17,7 @@ extension IPAddress {
 
 extension VirtualServiceSummary {
     /// From an `IPVS_CMD_NEW_SERVICE` message; nil where what makes a service is missing.
-    init?(_ message: GenericMessage) {
+    init?(_ message: NetlinkMessage) {
         guard var attributes = message.attributes.first(IPVS_CMD_ATTR_SERVICE)?.nested else { return nil }
         var family: AddressFamily?
         var transport = TransportProtocol.tcp
@@ -84,7 +84,7 @@ extension VirtualService {
 
 extension DestinationStatus {
     /// From an `IPVS_CMD_NEW_DEST` message; nil where what makes a destination is missing.
-    init?(_ message: GenericMessage, serviceFamily: AddressFamily) {
+    init?(_ message: NetlinkMessage, serviceFamily: AddressFamily) {
         guard var attributes = message.attributes.first(IPVS_CMD_ATTR_DEST)?.nested else { return nil }
         // Kernels before 3.18 do not say the family: then it is the service's.
         var family = serviceFamily

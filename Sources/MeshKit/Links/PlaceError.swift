@@ -1,3 +1,4 @@
+import Netlink
 package import SystemPackage
 
 /// Why a namespace or an interface of the mesh could not be made, looked at or taken away.
@@ -33,6 +34,10 @@ package struct PlaceError: Error, Hashable, Sendable, CustomStringConvertible {
             code = .other
             self.hint = hint
         }
+    }
+
+    init(_ operation: String, _ error: NetlinkError) {
+        self.init(operation, error.errno ?? .ioError, hint: error.message)
     }
 
     package init(_ code: Code, _ operation: String, hint: String) {
