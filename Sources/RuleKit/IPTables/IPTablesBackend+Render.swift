@@ -1,10 +1,10 @@
 import IPVSKit
 
 extension IPTablesBackend {
-    /// With more ports than that whose ``PortRule/twin`` is another, none is translated to it.
+    /// If more ports than this have a ``PortRule/twin``, none of them is translated to its twin.
     static let mostTwins = 16
 
-    /// What the kernel should hold for rules. Pure.
+    /// The rules and elements that the kernel should hold. A pure function.
     public func render(_ rules: RuleSet) -> RenderedRules {
         guard !rules.isEmpty else { return RenderedRules(role: nil) }
         guard case .balancer(let detour) = rules.role else {
@@ -19,11 +19,11 @@ extension IPTablesBackend {
             expanded: Set(sets.filter(\.use.hasPorts).map(\.name)),
             translating: Dictionary(uniqueKeysWithValues: families.map { (TargetRule.set($0), $0) }),
             behind: Set(sets.filter(\.use.isBehind).map(\.name)))
-        // Each costs a rule that every new connection meets.
+        // Each twin costs a rule, and every new connection passes all of these rules.
         let hasTwins = rules.ports.values.count { $0.twin != nil } <= Self.mostTwins
         for family in families {
             var elements = ElementList(family: family)
-            // What is balanced elsewhere is translated there.
+            // If the IPVS services are in another namespace, ports are translated there.
             for (binding, rule) in rules.ports {
                 let target = rule.target ?? (hasTwins ? rule.twin : nil)
                 let isTranslated = detour?.scope != .everything && rule.families.contains(family)
@@ -49,7 +49,7 @@ extension IPTablesBackend {
     }
 }
 
-/// The elements for one family; those that have none come out the same for both.
+/// The elements for one family. Elements of sets without a family are the same for both.
 private struct ElementList {
     let family: AddressFamily
     private(set) var all: Set<SetElement> = []
@@ -106,7 +106,7 @@ private struct ElementList {
 }
 
 extension IPSet.Use {
-    /// Whether ports are part of the key: the kernel keeps each for itself.
+    /// Whether ports are part of the key: the kernel keeps each port as an element of its own.
     fileprivate var hasPorts: Bool {
         switch layout {
         case .port, .networkPort, .addressPort, .addressPortNetwork: true
@@ -116,7 +116,7 @@ extension IPSet.Use {
 }
 
 extension IPSet.Use {
-    /// Whether a packet meets it only after IPVS has sent it on.
+    /// Whether a packet meets the set only after IPVS has forwarded it.
     fileprivate var isBehind: Bool {
         switch self {
         case .answers, .tasks, .hairpins, .sourceNAT: true
@@ -130,7 +130,8 @@ extension IPPrefix {
         IPPrefix(family == .ipv4 ? IPAddress(ipv4: 0) : IPAddress(ipv6: 0), length: 0)
     }
 
-    /// As hash types of ipset take it: a network of all addresses they do not, but its halves.
+    /// The network in the form that ipset's hash types take: they refuse the network of all addresses, which is
+    /// therefore split into two halves.
     fileprivate var ofHash: [IPPrefix] {
         guard length == 0 else { return [self] }
         let upper = family == .ipv4 ? IPAddress(ipv4: 1 << 31) : IPAddress(ipv6: 1 << 127)

@@ -1,11 +1,11 @@
 import IPVSKit
 
-/// What concerns us in the text of iptables-save: our chains, and the rules that lead into them.
+/// The parts of the text of iptables-save that concern us: our chains, and the rules that jump to them.
 struct SavedTables: Equatable, Sendable {
     struct Table: Equatable, Sendable {
-        /// The chains of ours, by name, with their rules.
+        /// Our chains and their rules, by name.
         var chains: [String: [String]] = [:]
-        /// Rules in chains that are not ours that jump to one that is, and to which.
+        /// Rules in other chains that jump to a chain of ours, with that chain.
         var jumps: [(line: String, chain: String)] = []
 
         var isEmpty: Bool { chains.isEmpty && jumps.isEmpty }
@@ -28,7 +28,7 @@ struct SavedTables: Equatable, Sendable {
             } else if line.hasPrefix("-A ") {
                 let chain = String(line.dropFirst(3).prefix { $0 != " " })
                 if chain.hasPrefix(OwnRules.chainPrefix) {
-                    // Chains are declared before their rules.
+                    // iptables-save declares chains before their rules, so the chain is known.
                     tables[table]?.chains[chain]?.append(String(line))
                 } else if line.contains(OwnRules.chainPrefix), let target = RuleLine(line).target,
                     OwnRules.isChain(target)
@@ -46,7 +46,7 @@ struct SavedTables: Equatable, Sendable {
         (tables[table]?.jumps ?? []).filter { $0.chain == chain }.map(\.line)
     }
 
-    /// Rules that are in no chain of ours and speak of a set of ours, and their tables.
+    /// Rules outside our chains that mention a set of ours, with their tables.
     static func foreignRules(_ text: String) -> [(table: String, line: String)] {
         var table = ""
         var rules: [(table: String, line: String)] = []
@@ -62,7 +62,7 @@ struct SavedTables: Equatable, Sendable {
 }
 
 extension SavedTables {
-    /// How what was found differs from a skeleton.
+    /// The differences between the chains that were found and a skeleton.
     func faults(against skeleton: Skeleton, tool: String, family: AddressFamily) -> [RuleFault] {
         var faults: [String] = []
         for chain in skeleton.chains {
@@ -99,7 +99,7 @@ extension SavedTables {
         return faults.map { RuleFault($0) }
     }
 
-    /// Chains that have a name of ours and are none of a skeleton's, by table.
+    /// Chains with our prefix that are not in the skeleton, by table.
     private func unwanted(by skeleton: Skeleton) -> [String: [String]] {
         var result: [String: [String]] = [:]
         for (name, table) in tables {
@@ -110,7 +110,7 @@ extension SavedTables {
         return result
     }
 
-    /// The rules of a variable chain that stand for no element, or for one that is there already.
+    /// The rules of a variable chain that stand for no element, or repeat one.
     private func strays(in chain: Skeleton.Chain, _ family: AddressFamily) -> [String] {
         var seen: Set<SetElement> = []
         return rules(of: chain.name, in: chain.table).filter { line in
@@ -118,15 +118,15 @@ extension SavedTables {
         }
     }
 
-    /// The elements that rules stand for.
+    /// The translated ports for which there are rules, as elements.
     func targets(_ family: AddressFamily) -> Set<SetElement> {
         Set(rules(of: TargetRule.chain, in: "nat").compactMap { TargetRule.element($0, family) })
     }
 }
 
 extension SavedTables {
-    /// The input of iptables-restore --noflush that puts a skeleton up, whatever of it was there. Declaring a chain
-    /// empties it, and a table is committed as one: no packet meets half of it.
+    /// The input of `iptables-restore --noflush` that installs a skeleton, whatever parts of it are there. Declaring a
+    /// chain empties it, and each table is committed atomically, so that no packet meets half of a table.
     func restoring(_ skeleton: Skeleton, targets: TargetEdit, family: AddressFamily) -> String {
         let unwanted = unwanted(by: skeleton)
         return document { table in
@@ -136,7 +136,8 @@ extension SavedTables {
             var lines = (constant + missing).map { ":\($0.name) - [0:0]" }
             lines += (tables[table]?.jumps ?? []).map { Self.deletion(of: $0.line) }
             lines += Self.removal(of: (unwanted[table] ?? []).filter { tables[table]?.chains[$0] != nil })
-            // Each is put first: the last that is written is the first that a packet meets.
+            // Each jump is inserted at the top of its chain, so that the jump that is written last is the first that a
+            // packet meets.
             lines += wanted.reversed().flatMap { $0.jumpLines().reversed() }.map { "-I" + $0.dropFirst(2) }
             lines += constant.flatMap { $0.ruleLines() }
             lines += variable.flatMap { strays(in: $0, family) }.map(Self.deletion)
@@ -144,12 +145,13 @@ extension SavedTables {
         }
     }
 
-    /// The input of iptables-restore --noflush that changes translated ports alone.
+    /// The input of `iptables-restore --noflush` that changes only translated ports.
     func editing(_ targets: TargetEdit, family: AddressFamily) -> String {
         document { $0 == "nat" ? targets.lines(from: self, family) : [] }
     }
 
-    /// The input of iptables-restore --noflush that takes all that is ours down, marks before what they lead to.
+    /// The input of `iptables-restore --noflush` that removes everything of ours. Marks go before the rules that depend
+    /// on them.
     func removing() -> String {
         document(order: Skeleton.tables.reversed()) { table in
             (tables[table]?.jumps ?? []).map { Self.deletion(of: $0.line) }
@@ -157,14 +159,14 @@ extension SavedTables {
         }
     }
 
-    /// They may refer to each other: all are emptied before one goes.
+    /// Chains may jump to each other, so all are emptied before the first is deleted.
     private static func removal(of chains: [String]) -> [String] {
         chains.map { "-F \($0)" } + chains.map { "-X \($0)" }
     }
 
     fileprivate static func deletion(of line: String) -> String { "-D" + line.dropFirst(2) }
 
-    /// A table without lines is left out: naming it would create it.
+    /// A table without lines is left out, because iptables-restore creates every table that the input names.
     private func document(order: [String] = Skeleton.tables, lines: (String) -> [String]) -> String {
         let others = tables.keys.filter { !order.contains($0) }.sorted()
         return (order + others).map { ($0, lines($0)) }
@@ -174,14 +176,15 @@ extension SavedTables {
     }
 }
 
-/// Translated ports to put and to remove.
+/// Translated ports to add and to remove.
 struct TargetEdit: Equatable {
     var put: Set<SetElement> = []
     var removed: Set<SetElement> = []
 
     var isEmpty: Bool { put.isEmpty && removed.isEmpty }
 
-    /// What is there already is not put twice, nor is removed what is not there: iptables would refuse all of it.
+    /// The lines of an edit. A rule that exists is not added again, and a rule that is missing is not deleted: iptables
+    /// would refuse the whole document.
     fileprivate func lines(from saved: SavedTables, _ family: AddressFamily) -> [String] {
         let (set, found) = (TargetRule.set(family), saved.targets(family))
         let gone = removed.subtracting(put).filter { $0.set == set && found.contains($0) }
@@ -192,7 +195,7 @@ struct TargetEdit: Equatable {
 }
 
 extension SavedTables {
-    /// What is there once an edit was written.
+    /// Records an edit that was written.
     mutating func note(_ edit: TargetEdit, _ family: AddressFamily) {
         for line in edit.lines(from: self, family) {
             let rule = "-A" + line.dropFirst(2)

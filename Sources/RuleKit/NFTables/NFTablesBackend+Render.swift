@@ -1,7 +1,7 @@
 import IPVSKit
 
 extension NFTablesBackend {
-    /// What our table should hold for rules. Pure.
+    /// The rules and elements that our table should hold. A pure function.
     public func render(_ rules: RuleSet) -> RenderedRules {
         var elements: Set<SetElement> = []
         elements.reserveCapacity(3 * rules.ports.count + rules.masqueraded.count)
@@ -69,7 +69,8 @@ extension NFTablesBackend {
             behind: Set(NFTablesSet.behind.map(\.rawValue)))
     }
 
-    /// `tcp-1080`, `udp-1000-1010`, `tcp-1080-at-192.168.5.1`: what `nft` takes for a name.
+    /// The name of the counter of a port: `tcp-1080`, `udp-1000-1010`, `tcp-1080-at-192.168.5.1`. Only characters that
+    /// `nft` accepts in a name occur.
     static func counterName(_ binding: PortBinding) -> String {
         let address = binding.address.map {
             "-at-" + $0.description.split(separator: ":", omittingEmptySubsequences: false).joined(separator: "_")
