@@ -8,11 +8,11 @@ SHELL := bash
 KERNEL ?= auto
 export MESHCTL_KERNEL := $(KERNEL)
 
-# Warnings are errors, but not for those who only want the program: theirs may be a newer compiler.
+# Warnings are errors, except for the release build: users may have a newer compiler.
 export MESHCTL_STRICT ?= 1
 release: MESHCTL_STRICT := 0
 
-# The benchmarks want a kernel whose system calls cost what they do elsewhere, unless told otherwise.
+# By default the benchmarks use a kernel whose system calls cost what they do elsewhere.
 bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL),qemu)
 
 SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \

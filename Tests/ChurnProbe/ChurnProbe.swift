@@ -3,8 +3,8 @@ import MeshKit
 import RuleKit
 import SystemPackage
 
-/// Changes of a mesh, one after the other, as many as it is told: `ChurnProbe STATE-DIR TOOL COUNT`. One process for
-/// all of them: to start meshctl for each would take longer than the changes do.
+/// Makes a given number of changes to a mesh, one after the other: `ChurnProbe STATE-DIR TOOL COUNT`. One process makes
+/// all of them, because starting meshctl for each would take longer than the changes.
 @main
 struct ChurnProbe {
     static func main() async throws {
@@ -20,8 +20,8 @@ struct ChurnProbe {
         print(plan.isEmpty ? "\(count) changes" : "not done: \(plan.steps)")
     }
 
-    /// Rounds of eight, each with ports of its own: all kinds of sets get elements and lose them again. The service
-    /// `nginx` gets and loses a port beside the one that it has.
+    /// Makes eight changes in each round, each round with ports of its own, so that all kinds of sets gain and lose
+    /// elements. The service `nginx` gains and loses a port beside the one that it has.
     private static func edit(_ number: Int, _ state: inout MeshState) throws(InputError) {
         let round = UInt16(number / 8 % 500)
         let single = PortBinding(2000 + round, .tcp)
