@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// `MESHCTL_STRICT=1` (set by make and CI) turns warnings into errors. A released package must go on
-/// building under the next compiler, so nobody who depends on it gets that.
+/// `MESHCTL_STRICT=1` (set by make and CI) turns warnings into errors. Packages that depend on this one never get that:
+/// a released package must also build with the next compiler.
 let strict = Context.environment["MESHCTL_STRICT"] == "1"
 
 let settings: [SwiftSetting] =
@@ -13,7 +13,8 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ] + (strict ? [.treatAllWarnings(as: .error)] : [])
 
-/// Whatever only the mesh needs. A package that wants IPVS alone says `traits: []` and fetches none of it.
+/// The condition for dependencies that only the mesh needs. A package that uses only IPVS says `traits: []` and
+/// downloads none of them.
 let mesh: TargetDependencyCondition? = .when(traits: ["Mesh"])
 
 let package = Package(
@@ -37,7 +38,7 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
     ],
     targets: [
-        // Carries pkg-config's flags and the apt hint; never imported.
+        // This target carries pkg-config's flags and the apt hint; it is never imported.
         .systemLibrary(
             name: "CNetlinkSystem", pkgConfig: "libnl-genl-3.0", providers: [.apt(["libnl-genl-3-dev"])]),
         .target(name: "CNetlink", dependencies: ["CNetlinkSystem"]),
@@ -146,7 +147,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
-        // What IPVS promises, checked alike on the fake and on the real kernel.
+        // The promises of IPVS, which are checked on the fake and on the real kernel.
         .target(
             name: "IPVSContract",
             dependencies: ["IPVSKit", "Netlink", "CNetlink", .product(name: "SystemPackage", package: "swift-system")],

@@ -1,7 +1,7 @@
 import MeshKit
 
-/// The detour's links as a program, for the tests to run it the ways that meshctl is run: by `ip netns exec`, by
-/// `nsenter`, plainly. And what is said of a bridge port that cannot be set.
+/// Sets up the detour's links as a program, so that tests can run it in the ways in which meshctl is run: by `ip netns
+/// exec`, by `nsenter`, plainly. It also prints the error for a bridge port that cannot be set.
 @main
 struct DetourProbe {
     static func main() async throws {

@@ -2,7 +2,7 @@ import Netlink
 import SystemPackage
 
 extension IPVS {
-    /// The error for what the kernel answered a change with.
+    /// The error for an errno with which the kernel answered a change.
     ///
     /// ENOENT stands for a scheduler and for a persistence engine that there is no module of. So where a service has an
     /// engine the kernel is asked for the scheduler alone.
@@ -21,9 +21,9 @@ extension IPVS {
         return error
     }
 
-    /// Nil where the kernel's answer does not tell. Nothing is changed.
+    /// Whether the kernel has a scheduler; nil if its answer does not show it. Nothing is changed.
     private func has(_ scheduler: Scheduler) async -> Bool? {
-        // The kernel's word for a service without one, for which it looks for no module.
+        // "none" is the kernel's name for a service without a scheduler; it needs no module.
         if scheduler == "none" { return true }
         let outcome = try? await client.send(Messages { $0.writeProbe(of: scheduler) }, deadline: deadline)
         return switch outcome?.failures.first?.errno {

@@ -50,7 +50,7 @@ extension SyncDaemon {
             switch Int(attribute.type) {
             case IPVS_DAEMON_ATTR_STATE: role = attribute.uint32.flatMap(Role.init)
             case IPVS_DAEMON_ATTR_MCAST_IFN: interface = attribute.string
-            // Another program may have given more; the kernel sends the lowest byte of it, and hears no other.
+            // Another program may have set a larger id; the kernel uses only the lowest byte.
             case IPVS_DAEMON_ATTR_SYNC_ID: syncID = UInt8(truncatingIfNeeded: attribute.uint32 ?? 0)
             case IPVS_DAEMON_ATTR_SYNC_MAXLEN: maximumLength = attribute.uint16
             case IPVS_DAEMON_ATTR_MCAST_GROUP: group = IPAddress(attribute, family: .ipv4)

@@ -8,14 +8,14 @@ import Netlink
 ///
 /// Works in the namespace of the calling thread.
 package enum IPSetQuestions {
-    /// What a set holds, as `hash:ip,port`. Nil where it cannot be told.
+    /// The type of a set, such as `hash:ip,port`. Nil if it cannot be found out.
     package static func type(of set: String) -> String? {
         guard let text = answer("list -terse", set)?.0 else { return nil }
         let prefix = "Type: "
         return text.split(separator: "\n").first { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
     }
 
-    /// Whether an element, as `10.0.0.1,tcp:80`, is in a set (`ipset test`). Nil where it cannot be told.
+    /// Whether an element, such as `10.0.0.1,tcp:80`, is in a set (`ipset test`). Nil if it cannot be found out.
     package static func contains(_ element: String, in set: String) -> Bool? {
         guard let (_, message) = answer("test", set, element) else { return nil }
         guard let message else { return true }
@@ -44,7 +44,7 @@ package enum IPSetQuestions {
         return name.isEmpty ? nil : name
     }
 
-    /// Nil for a name that libipset's parser would not read as one word.
+    /// Nil if a word contains a character that libipset's parser does not take as part of a word.
     private static func answer(_ words: String...) -> (String, String?)? {
         let isPlain = words.dropFirst().allSatisfy { word in
             !word.isEmpty && !word.contains { $0.isWhitespace || $0 == "\"" || $0 == "'" || $0 == "\\" }

@@ -2,7 +2,8 @@ import IPVSKit
 import Netlink
 
 extension IPTablesBackend {
-    /// Makes changes: sets and their elements first where rules are installed, rules first where they go.
+    /// Makes the changes. On install, sets and their elements come before the rules that use them; on uninstall, the
+    /// rules go first.
     @discardableResult
     public func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant] {
         guard !changes.isEmpty else { return [] }
@@ -14,7 +15,8 @@ extension IPTablesBackend {
             return try await takeDownRules(handle) + discard(sets, library)
         case .install(let role): return try await install(role, edit, library)
         case .unchanged:
-            // A translation without a mark does nothing, a mark without its translation leads astray.
+            // A rule that translates ports is added before the mark of the port and removed after it: a translation
+            // without a mark has no effect, but a mark without its translation leads to a wrong port.
             if !edit.targets.put.isEmpty { try await write(edit.targets, in: handle) }
             try await library.restore(edit.additions + edit.removals)
             if edit.targets.put.isEmpty, !edit.targets.isEmpty { try await write(edit.targets, in: handle) }
@@ -64,10 +66,10 @@ extension IPTablesBackend {
 }
 
 extension IPTablesBackend {
-    /// One iptables-restore for each family that there is something to write for.
+    /// Runs one iptables-restore for each family that has something to write.
     ///
-    /// What was found by the last look is taken for what is there. Where that is refused, it may be because others
-    /// have changed something since: then another look is taken, and it is tried once more.
+    /// The document is made from the last look at the tables. If iptables refuses it, another program may have changed
+    /// the tables since: then the tables are read again, and the document is written once more.
     ///
     /// - Parameter takingDownOnFailure: whether what was written of it is taken away again, where nothing was before: a
     ///   table is written as one, but not all tables.

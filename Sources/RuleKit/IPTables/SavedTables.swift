@@ -1,6 +1,6 @@
 import IPVSKit
 
-/// What concerns us in the text of iptables-save: our chains, and the rules that lead into them.
+/// The parts of the text of iptables-save that concern us: our chains, and the rules that jump to them.
 struct SavedTables: Equatable, Sendable {
     /// A rule in a chain that is not ours, which leads to one that is.
     struct Jump: Hashable, Sendable {
@@ -9,7 +9,7 @@ struct SavedTables: Equatable, Sendable {
     }
 
     struct Table: Equatable, Sendable {
-        /// The chains of ours, by name, with their rules.
+        /// Our chains and their rules, by name.
         var chains: [String: [String]] = [:]
         /// The jumps that are ours as well: each is a line that a skeleton has.
         var jumps: [Jump] = []
@@ -38,7 +38,7 @@ struct SavedTables: Equatable, Sendable {
             } else if line.hasPrefix("-A ") {
                 let chain = String(line.dropFirst(3).prefix { $0 != " " })
                 if chain.hasPrefix(OwnRules.chainPrefix) {
-                    // Chains are declared before their rules.
+                    // iptables-save declares chains before their rules, so the chain is known.
                     tables[table]?.chains[chain]?.append(String(line))
                 } else if line.contains(OwnRules.chainPrefix), let target = RuleLine(line).target,
                     OwnRules.isChain(target)
@@ -61,7 +61,7 @@ struct SavedTables: Equatable, Sendable {
         (tables[table]?.jumps ?? []).filter { $0.chain == chain }.map(\.line)
     }
 
-    /// Rules that are in no chain of ours and speak of a set of ours, and their tables.
+    /// Rules outside our chains that mention a set of ours, with their tables.
     static func foreignRules(_ text: String) -> [(table: String, line: String)] {
         var table = ""
         var rules: [(table: String, line: String)] = []
@@ -77,7 +77,7 @@ struct SavedTables: Equatable, Sendable {
 }
 
 extension SavedTables {
-    /// How what was found differs from a skeleton.
+    /// The differences between the chains that were found and a skeleton.
     func faults(against skeleton: Skeleton, tool: String, family: AddressFamily) -> [RuleFault] {
         var faults: [String] = []
         for chain in skeleton.chains {
@@ -114,7 +114,7 @@ extension SavedTables {
         return faults.map { RuleFault($0) }
     }
 
-    /// Chains that have a name of ours and are none of a skeleton's, by table.
+    /// Chains with our prefix that are not in the skeleton, by table.
     private func unwanted(by skeleton: Skeleton) -> [String: [String]] {
         var result: [String: [String]] = [:]
         for (name, table) in tables {
@@ -126,7 +126,7 @@ extension SavedTables {
         return result
     }
 
-    /// The rules of a variable chain that stand for no element, or for one that is there already.
+    /// The rules of a variable chain that stand for no element, or repeat one.
     private func strays(in chain: Skeleton.Chain, _ family: AddressFamily) -> [String] {
         var seen: Set<SetElement> = []
         return rules(of: chain.name, in: chain.table).filter { line in
@@ -134,15 +134,15 @@ extension SavedTables {
         }
     }
 
-    /// The elements that rules stand for.
+    /// The translated ports for which there are rules, as elements.
     func targets(_ family: AddressFamily) -> Set<SetElement> {
         Set(rules(of: TargetRule.chain, in: "nat").compactMap { TargetRule.element($0, family) })
     }
 }
 
 extension SavedTables {
-    /// The input of iptables-restore --noflush that puts a skeleton up, whatever of it was there. Declaring a chain
-    /// empties it, and a table is committed as one: no packet meets half of it.
+    /// The input of `iptables-restore --noflush` that installs a skeleton, whatever parts of it are there. Declaring a
+    /// chain empties it, and each table is committed atomically, so that no packet meets half of a table.
     func restoring(_ skeleton: Skeleton, targets: TargetEdit, family: AddressFamily) -> String {
         let unwanted = unwanted(by: skeleton)
         return document { table in
@@ -160,12 +160,13 @@ extension SavedTables {
         }
     }
 
-    /// The input of iptables-restore --noflush that changes translated ports alone.
+    /// The input of `iptables-restore --noflush` that changes only translated ports.
     func editing(_ targets: TargetEdit, family: AddressFamily) -> String {
         document { $0 == "nat" ? targets.lines(from: self, family) : [] }
     }
 
-    /// The input of iptables-restore --noflush that takes all that is ours down, marks before what they lead to.
+    /// The input of `iptables-restore --noflush` that removes everything of ours. Marks go before the rules that depend
+    /// on them.
     func removing() -> String {
         document(order: Skeleton.tables.reversed()) { table in
             (tables[table]?.jumps ?? []).map { Self.deletion(of: $0.line) }
@@ -194,7 +195,7 @@ extension SavedTables {
 
     fileprivate static func deletion(of line: String) -> String { "-D" + line.dropFirst(2) }
 
-    /// A table without lines is left out: naming it would create it.
+    /// A table without lines is left out, because iptables-restore creates every table that the input names.
     private func document(order: [String] = Skeleton.tables, lines: (String) -> [String]) -> String {
         let others = tables.keys.filter { !order.contains($0) }.sorted()
         return (order + others).map { ($0, lines($0)) }
@@ -204,14 +205,15 @@ extension SavedTables {
     }
 }
 
-/// Translated ports to put and to remove.
+/// Translated ports to add and to remove.
 struct TargetEdit: Equatable {
     var put: Set<SetElement> = []
     var removed: Set<SetElement> = []
 
     var isEmpty: Bool { put.isEmpty && removed.isEmpty }
 
-    /// What is there already is not put twice, nor is removed what is not there: iptables would refuse all of it.
+    /// The lines of an edit. A rule that exists is not added again, and a rule that is missing is not deleted: iptables
+    /// would refuse the whole document.
     fileprivate func lines(from saved: SavedTables, _ family: AddressFamily) -> [String] {
         let (set, found) = (TargetRule.set(family), saved.targets(family))
         let gone = removed.subtracting(put).filter { $0.set == set && found.contains($0) }
@@ -222,7 +224,7 @@ struct TargetEdit: Equatable {
 }
 
 extension SavedTables {
-    /// What is there once an edit was written.
+    /// Records an edit that was written.
     mutating func note(_ edit: TargetEdit, _ family: AddressFamily) {
         for line in edit.lines(from: self, family) {
             let rule = "-A" + line.dropFirst(2)
