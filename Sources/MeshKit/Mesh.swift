@@ -88,8 +88,10 @@ public struct Mesh: Sendable {
         let tool = await tool(for: ledger)
         let request = MeshRequest(spec: spec, ledger: ledger)
         let found = try await observer.observe(request, tool: tool, .init(withCounters: withCounters))
+        try refuseRulesOfOthers(found, ledger)
         let outcome = Pass.run(
-            spec: spec, ledger: ledger, observed: found, tool: tool, compiler: compiler, now: kernel.now())
+            spec: spec, ledger: ledger, observed: found, tool: tool, compiler: compiler, folder: ledgers.folder,
+            now: kernel.now())
         return Look(request: request, tool: tool, found: found, outcome: outcome)
     }
 
@@ -128,6 +130,7 @@ public struct Mesh: Sendable {
             let tool = await tool(for: ledger)
             let options = Observer.Options(forRestoring: purpose == .reset)
             var found = try await observer.observe(MeshRequest(spec: before, ledger: ledger), tool: tool, options)
+            try refuseRulesOfOthers(found, ledger)
             var spec = before
             try await edit(&spec, MeshView(spec: before, ledger: ledger, observed: found))
             spec.generation = before.generation
@@ -164,6 +167,15 @@ public struct Mesh: Sendable {
         var fresh = Ledger(node: ledger.node, home: here)
         fresh.generation = ledger.generation
         return fresh
+    }
+
+    /// Two folders that took the same rules for theirs would take each other's ports down.
+    private func refuseRulesOfOthers(_ found: ObservedDatapath, _ ledger: Ledger) throws(RuleOwnerError) {
+        guard let owner = found[.node].owner, owner.id != ledger.id else { return }
+        let ours = RuleOwner(id: ledger.id, folder: ledgers.folder)
+        // The folder's documents were lost, or put back from before.
+        guard owner.folder != ours.folder else { return }
+        throw RuleOwnerError(owner: owner, folder: ledgers.folder)
     }
 
     private func tool(for ledger: Ledger) async -> RuleTool {

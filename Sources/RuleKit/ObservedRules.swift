@@ -14,11 +14,14 @@ public struct ObservedRules: Hashable, Sendable {
     public var skeleton: Skeleton
     /// The elements of the sets. Consecutive ports are one range in the sets of ``RenderedRules/expanded``.
     public var elements: Set<SetElement>
+    /// Whose the rules say they are. Nil where they do not say.
+    public var owner: RuleOwner?
 
     /// By default no rules and no elements.
-    public init(skeleton: Skeleton = .absent, elements: Set<SetElement> = []) {
+    public init(skeleton: Skeleton = .absent, elements: Set<SetElement> = [], owner: RuleOwner? = nil) {
         self.skeleton = skeleton
         self.elements = elements
+        self.owner = owner
     }
 }
 

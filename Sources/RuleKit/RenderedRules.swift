@@ -5,6 +5,8 @@ public import IPVSKit
 public struct RenderedRules: Hashable, Sendable {
     /// The role of the namespace; nil if it needs no rules.
     public var role: RuleRole?
+    /// Whose the rules are to say they are.
+    public var owner: RuleOwner?
     /// The elements of the sets.
     public var elements: Set<SetElement> = []
     /// The sets in the reverse of the order in which a packet meets them.

@@ -11,6 +11,9 @@ public protocol RuleBackend: Sendable {
     /// - Parameter role: the wanted role of the namespace; each difference from its rules is a fault.
     func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules
 
+    /// Whose our rules in the kernel say they are. Nil where there are none, or they do not say.
+    func owner() async throws(RuleError) -> RuleOwner?
+
     /// Makes the changes, in an order in which no packet meets a rule whose elements are missing. If a change is
     /// refused, the previous rules stay in force, as far as the backend has transactions.
     ///

@@ -2,6 +2,8 @@
 public enum RuleChange: Hashable, Sendable {
     /// Installs or repairs the constant rules, in one transaction for each table. The faults are the reasons.
     case install(RuleRole, [RuleFault])
+    /// Writes down whose the rules are, where a later reader finds it.
+    case claim(RuleOwner)
     /// Removes everything of ours, in one transaction for each table.
     case uninstall
     /// Adds an element to its set, replacing the elements whose keys it overlaps.
@@ -28,6 +30,7 @@ extension RenderedRules {
         case .absent: additions.append(.install(role, []))
         case .damaged(let faults): additions.append(.install(role, faults))
         }
+        if let owner, found.owner != owner { additions.append(.claim(owner)) }
         // Elements of a set that is not ours are removed first.
         let removals = difference.removals.sorted {
             let (left, right) = (place[$0.set] ?? .max, place[$1.set] ?? .max)

@@ -23,6 +23,8 @@ public struct RuleSet: Hashable, Sendable {
     public var answering: Set<TaskPorts> = []
 
     /// Rules without any content.
+    public var owner: RuleOwner?
+
     public init(role: RuleRole = .balancer(detour: nil)) { self.role = role }
 
     /// Whether the rules do nothing, so that the namespace needs none.

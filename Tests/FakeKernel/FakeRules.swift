@@ -12,6 +12,7 @@ package struct FakeRuleContent: Hashable, Sendable {
     /// iptables and ipset.
     package var parts: Set<String> = []
     package var elements: Set<SetElement> = []
+    package var owner: RuleOwner?
 
     package init() {}
 }
@@ -52,19 +53,21 @@ struct FakeRules: RuleBackend {
         let missing = Self.parts(of: role, by: tool).filter { !content.parts.contains($0) }
         var faults = missing.map { RuleFault("\(name): \($0) missing") }
         if let other = content.role, other != role { faults.append(RuleFault("\(name): the rules are for \(other)")) }
-        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: joined(content.elements))
+        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: joined(content.elements), owner: content.owner)
     }
 
     @discardableResult
     func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant] {
         var elements: [RuleChange] = []
         var role: RuleRole?
+        var owner: RuleOwner?
         for change in changes {
             switch change {
             case .uninstall:
                 try await uninstall()
                 return []
             case .install(let wanted, _): role = wanted
+            case .claim(let wanted): owner = wanted
             case .put, .remove: elements.append(change)
             }
         }
@@ -80,8 +83,14 @@ struct FakeRules: RuleBackend {
             if tool == .iptables, !gate.isDead, before.parts.isEmpty { edit { $0 = before } }
             throw error
         }
+        if let owner {
+            try operation("\(name): claim")
+            edit { $0.owner = owner }
+        }
         return []
     }
+
+    func owner() async throws(RuleError) -> RuleOwner? { read().owner }
 
     private func put(_ part: String, for role: RuleRole?) throws(RuleError) {
         try operation("\(name): put up \(part)")
@@ -114,7 +123,7 @@ struct FakeRules: RuleBackend {
                         content.elements.subtract(replaced.flatMap(pieces))
                         content.elements.formUnion(pieces(element))
                     case .remove(let element): content.elements.subtract(pieces(element))
-                    case .install, .uninstall: break
+                    case .install, .uninstall, .claim: break
                     }
                 }
             }

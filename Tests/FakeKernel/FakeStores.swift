@@ -30,9 +30,13 @@ package final class FakeLedgerStore: LedgerStore {
     private let ledger = Locked<Ledger?>(nil)
     private let gate: Gate
 
-    package init(gate: Gate) { self.gate = gate }
+    package init(gate: Gate, folder: String = "/var/lib/meshctl") {
+        self.gate = gate
+        self.folder = folder
+    }
 
     package var file: FilePath { "ledger in memory" }
+    package let folder: String
 
     package func load() throws(StoreError) -> Ledger? {
         guard !gate.isDead else { throw StoreError(.ioError) }

@@ -23,6 +23,7 @@ import Testing
             switch change {
             case .install: "install"
             case .uninstall: "uninstall"
+            case .claim(let owner): "claim \(owner.folder)"
             case .put(let element, let replaced): "+ \(element)" + replaced.map { " for \($0)" }.joined()
             case .remove(let element): "- \(element)"
             }

@@ -29,8 +29,14 @@ package struct MeshRequest: Equatable, Sendable {
     package var ledger: Ledger
     /// Wanted marks that somebody else's services have: ports with these are not served.
     package var foreignMarks: Set<FirewallMark> = []
+    /// The folder of the ledger, which the rules in the kernel carry. Nil where they are to carry none.
+    package var folder: String?
 
-    package init(spec: MeshSpec, ledger: Ledger) {
+    /// Whose the rules in the kernel are to say they are.
+    package var owner: RuleOwner? { folder.map { RuleOwner(id: ledger.id, folder: $0) } }
+
+    package init(spec: MeshSpec, ledger: Ledger, folder: String? = nil) {
+        self.folder = folder
         self.spec = spec
         self.ledger = ledger
     }

@@ -29,6 +29,7 @@ package struct HostBalancer: DatapathPart {
         let own = Set(node.addresses.map(\.address))
         let retiring = Dictionary(grouping: request.ledger[.node].retiring, by: \.mark)
         content.rules = RuleSet(role: .balancer(detour: nil))
+        content.rules.owner = request.owner
         for service in request.spec.services.values {
             let twins = Twins(service)
             let tasks = Dictionary(grouping: service.tasks, by: \.address.family)

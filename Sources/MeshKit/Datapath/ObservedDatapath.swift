@@ -40,6 +40,8 @@ public struct ObservedPlace: Sendable {
     public var timeouts = Timeouts()
     /// The rules that are ours.
     public var rules = ObservedRules()
+    /// Whose the rules say they are, of whichever tool.
+    public var owner: RuleOwner?
     /// What the rules were compared with. Nil where nobody looked.
     package var role: RuleRole?
     /// What is left of the rules of a tool that was used before.

@@ -1,7 +1,7 @@
 /// When a step of a plan is taken, among all steps of all places.
 public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
     case clearing
-    case namespaces, links, settings, raising, timeouts, hairpins, rulesBehind, services, rules
+    case namespaces, links, settings, raising, timeouts, hairpins, rulesBehind, services, rules, claiming
     case withdrawingRules, withdrawingServices, withdrawingRulesBehind, withdrawingHairpins, lowering
     case leavingNamespaces, formerRules, restoring, flows
 
@@ -65,6 +65,9 @@ public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
         Entry(
             phase: .rules, direction: .up, refusal: .pass,
             reason: "The mark is what lets clients in; all behind it is up by now."),
+        Entry(
+            phase: .claiming, direction: .up, refusal: .note,
+            reason: "The rules stand and can say whose they are, which keeps another state folder from taking them."),
         Entry(
             phase: .withdrawingRules, direction: .down, refusal: .pass,
             reason: "Clients are kept out first."),

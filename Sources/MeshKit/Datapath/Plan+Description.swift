@@ -102,6 +102,7 @@ extension RuleChange {
     fileprivate func summary(by tool: RuleTool) -> String {
         switch self {
         case .install: "\(tool): install the mesh's rules"
+        case .claim(let owner): "\(tool): the rules are those of \(owner.folder)"
         case .uninstall: "\(tool): remove the mesh's rules"
         case .put(let element, let replaced):
             "\(tool): \(element)"

@@ -24,7 +24,7 @@ extension Planner {
             observed.skeleton == .intact && rendered.isBefore(ipvs: there.table, change)
         }
         var steps = rules.additions.map {
-            step(place, comesFirst($0) ? .rulesBehind : .rules, .rules($0, tool))
+            step(place, phase(of: $0, comesFirst: comesFirst($0)), .rules($0, tool))
         }
         steps += ipvs.map { step(place, $0.isRemoval ? .withdrawingServices : .services, .ipvs($0)) }
         steps += rules.removals.map {
@@ -38,6 +38,11 @@ extension Planner {
             pending: holdings.staleFlows
         ).map { step(place, .flows, .flows($0)) }
         return steps
+    }
+
+    private func phase(of change: RuleChange, comesFirst: Bool) -> Phase {
+        if case .claim = change { return .claiming }
+        return comesFirst ? .rulesBehind : .rules
     }
 
     /// Where somebody else balances, too, a longer timeout than ours stays.

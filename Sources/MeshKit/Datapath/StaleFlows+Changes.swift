@@ -48,7 +48,7 @@ extension StaleFlows {
             switch change {
             case .put(let element, _): if case .mark(let mark) = element.value { marks.insert(mark) }
             case .install: return nil
-            case .uninstall, .remove: break
+            case .uninstall, .remove, .claim: break
             }
         }
         return marks

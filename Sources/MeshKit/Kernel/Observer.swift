@@ -92,6 +92,13 @@ struct Observer: Sendable {
         if let role = outline.roles[place.id] {
             found.role = role
             found.rules = try await here.rules(by: tool).read(expecting: role)
+            found.owner = found.rules.owner
+            // Before there were rules of this ledger's own, another's may be carried by the other tool.
+            if holdings.rules == nil, outline.balancers.contains(place.id) {
+                for other in RuleTool.allCases where other != tool && found.owner == nil {
+                    found.owner = (try? await here.rules(by: other).owner()) ?? nil
+                }
+            }
             if let former = holdings.formerRules(besides: tool) {
                 found.formerRules = try await here.rules(by: former).read(expecting: role)
             }

@@ -33,12 +33,13 @@ package struct Pass {
 
     /// - Parameters:
     ///   - tool: what is to carry the rules.
+    ///   - folder: the folder of the ledger, which the rules are to carry.
     ///   - kept: why forwarding of a family has to stay on, where it would be given back.
     package static func run(
         spec: MeshSpec, ledger: Ledger, observed: ObservedDatapath, purpose: Purpose = .converge, tool: RuleTool,
-        compiler: Compiler = Compiler(), keepingForwarding kept: [Sysctl: String] = [:], now: BootTime
+        compiler: Compiler = Compiler(), folder: String? = nil, keepingForwarding kept: [Sysctl: String] = [:], now: BootTime
     ) -> Outcome {
-        var request = MeshRequest(spec: spec, ledger: ledger)
+        var request = MeshRequest(spec: spec, ledger: ledger, folder: folder)
         switch purpose {
         case .reset:
             request.spec.services = [:]

@@ -53,7 +53,7 @@ struct PassRun: Sendable {
             let now = mesh.kernel.now()
             let outcome = Pass.run(
                 spec: round.spec, ledger: round.ledger, observed: round.observed, purpose: purpose, tool: tool,
-                compiler: mesh.compiler, keepingForwarding: await forwardingKept(round), now: now)
+                compiler: mesh.compiler, folder: mesh.ledgers.folder, keepingForwarding: await forwardingKept(round), now: now)
             for (place, holdings) in outcome.claims.places where holdings.refusal != ledger[place].refusal {
                 if let refusal = holdings.refusal { refused[place] = refusal }
             }

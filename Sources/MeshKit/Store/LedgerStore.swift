@@ -1,10 +1,16 @@
 package import SystemPackage
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Keeps a node's ``Ledger``, and holds off others while a pass works on it. The one there is keeps a file
 /// (``LedgerFile``); tests have one in memory.
 package protocol LedgerStore: Sendable {
     /// What messages call it.
     var file: FilePath { get }
+    /// The folder that it is in, as the rules in the kernel carry it.
+    var folder: String { get }
     /// The ledger; nil where none was ever saved.
     func load() throws(StoreError) -> Ledger?
     /// Replaces the ledger, whole or not at all, where the one that is stored has the generation. What is stored has one
@@ -17,6 +23,15 @@ package protocol LedgerStore: Sendable {
 }
 
 extension LedgerFile: LedgerStore {
+    package var folder: String { Self.resolved(directory.string) }
+
+    /// Without symbolic links and dots, so that one folder has one name; as it is where it cannot be resolved.
+    private static func resolved(_ path: String) -> String {
+        guard let real = realpath(path, nil) else { return path }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
     package func locked<Result: Sendable>(
         _ mode: LockFile.Mode, onWait: () -> Void, _ body: () async throws -> Result
     ) async throws -> Result {

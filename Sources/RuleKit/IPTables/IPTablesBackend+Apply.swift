@@ -10,6 +10,18 @@ extension IPTablesBackend {
         let handle = try open()
         let library = IPSetLibrary(namespace: handle)
         let edit = SetEdit(changes, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
+        let remnants = try await apply(edit, handle, library)
+        if let owner = edit.owner {
+            let located = try await locate(families, in: handle)
+            try await IPTablesTool(family: families[0], variant: located.variant, namespace: handle)
+                .restore(SavedTables.claiming(owner))
+        }
+        return remnants
+    }
+
+    private func apply(
+        _ edit: SetEdit, _ handle: NamespaceHandle?, _ library: IPSetLibrary
+    ) async throws(RuleError) -> [RuleRemnant] {
         switch edit.role {
         case .uninstall:
             return try await takeDownRules(handle) + discard(sets, library)

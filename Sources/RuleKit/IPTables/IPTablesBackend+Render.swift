@@ -17,7 +17,7 @@ extension IPTablesBackend {
         let targets = families.map(TargetRule.set)
         let afterTargets = sets.firstIndex { $0.use == .allowed } ?? sets.endIndex
         var result = RenderedRules(
-            role: rules.role,
+            role: rules.role, owner: rules.owner,
             order: sets[..<afterTargets].map(\.name) + targets + sets[afterTargets...].map(\.name),
             expanded: Set(sets.filter(\.use.hasPorts).map(\.name)),
             translating: Dictionary(uniqueKeysWithValues: families.map { (TargetRule.set($0), $0) }),

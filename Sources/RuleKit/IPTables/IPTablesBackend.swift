@@ -95,6 +95,13 @@ public struct IPTablesBackend: RuleBackend {
         }
         for family in families { elements.formUnion(located.tables[family]?.targets(family) ?? []) }
         lastLook.withLock { $0?.strays = strays }
-        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements)
+        return ObservedRules(
+            skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements,
+            owner: located.tables.values.lazy.compactMap(\.owner).first)
+    }
+
+    /// Whose our rules say they are.
+    public func owner() async throws(RuleError) -> RuleOwner? {
+        try await locate(families, in: open()).tables.values.lazy.compactMap(\.owner).first
     }
 }

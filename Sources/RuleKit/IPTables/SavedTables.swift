@@ -26,10 +26,20 @@ struct SavedTables: Equatable, Sendable {
     }
 
     private(set) var tables: [String: Table] = [:]
+    /// Whose the rules say they are.
+    private(set) var owner: RuleOwner?
+
+    /// The chain that says it, in the table `mangle`; nothing leads there.
+    static let ownerChain = OwnRules.chainPrefix + "OWNER"
 
     init(_ text: String) {
         var table = ""
         for line in RuleLine.lines(of: text) {
+            if line.hasPrefix("-A \(Self.ownerChain) ") {
+                owner = line.split(whereSeparator: { $0 == " " || $0 == "\"" })
+                    .lazy.compactMap { RuleOwner(text: $0) }.first
+                continue
+            }
             if line.hasPrefix("*") {
                 table = String(line.dropFirst())
             } else if line.hasPrefix(":\(OwnRules.chainPrefix)") {
@@ -118,7 +128,7 @@ extension SavedTables {
     private func unwanted(by skeleton: Skeleton) -> [String: [String]] {
         var result: [String: [String]] = [:]
         for (name, table) in tables {
-            let wanted = Set(skeleton.chains.filter { $0.table == name }.map(\.name))
+            let wanted = Set(skeleton.chains.filter { $0.table == name }.map(\.name)).union([Self.ownerChain])
             let chains = Set(table.chains.keys).union(table.jumps.map(\.chain)).subtracting(wanted)
                 .filter { !table.isRemnant($0) }
             if !chains.isEmpty { result[name] = chains.sorted() }
@@ -158,6 +168,17 @@ extension SavedTables {
             lines += variable.flatMap { strays(in: $0, family) }.map(Self.deletion)
             return lines + (variable.isEmpty ? [] : targets.lines(from: self, family))
         }
+    }
+
+    /// The input of `iptables-restore --noflush` that writes down whose the rules are.
+    static func claiming(_ owner: RuleOwner) -> String {
+        """
+        *mangle
+        :\(ownerChain) - [0:0]
+        -A \(ownerChain) -m comment --comment \(owner.text) -j RETURN
+        COMMIT
+
+        """
     }
 
     /// The input of `iptables-restore --noflush` that changes only translated ports.

@@ -6,6 +6,8 @@ struct SetEdit: Equatable {
     private(set) var removals: [String] = []
     private(set) var targets = TargetEdit()
     private(set) var role: RuleRoleEdit = .unchanged
+    /// Whose the rules are to say they are.
+    private(set) var owner: RuleOwner?
 
     enum RuleRoleEdit: Equatable {
         case unchanged
@@ -20,6 +22,7 @@ struct SetEdit: Equatable {
         for change in changes {
             switch change {
             case .install(let role, _): self.role = .install(role)
+            case .claim(let owner): self.owner = owner
             case .uninstall: self.role = .uninstall
             case .put(let element, let replaced):
                 removed += replaced

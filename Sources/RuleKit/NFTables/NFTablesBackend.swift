@@ -48,7 +48,7 @@ public struct NFTablesBackend: RuleBackend {
         }
         guard let (listing, elements) = found else { return ObservedRules() }
         let faults = try await faults(of: listing, role)
-        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements)
+        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements, owner: listing.owner)
     }
 
     /// Makes the changes, in one transaction for the constant rules and another for the elements. The constant rules
@@ -62,6 +62,7 @@ public struct NFTablesBackend: RuleBackend {
             for change in changes {
                 switch change {
                 case .install(let role, _): try Self.install(role)
+                case .claim(let owner): try Self.claim(owner)
                 case .uninstall:
                     // The table is created first, so that deleting it succeeds even if it has gone meanwhile.
                     _ = try NFTablesLibrary.run(
@@ -79,6 +80,23 @@ public struct NFTablesBackend: RuleBackend {
             try elements.commit(removing: removed, putting: added)
         }
         return []
+    }
+
+    /// Whose our table says it is.
+    public func owner() async throws(RuleError) -> RuleOwner? {
+        try await run("read the nftables rules") { () throws(RuleError) in try NFTablesLibrary.listing()?.owner }
+    }
+
+    private static func claim(_ owner: RuleOwner) throws(RuleError) {
+        let chain = "\(OwnRules.table) \(NFTablesListing.ownerChain)"
+        _ = try NFTablesLibrary.run(
+            """
+            add table \(OwnRules.table)
+            add chain \(chain)
+            flush chain \(chain)
+            add rule \(chain) return comment "\(owner.text)"
+
+            """, operation: "write into the nftables table whose it is")
     }
 
     private static func install(_ role: RuleRole) throws(RuleError) {

@@ -2,6 +2,13 @@
 struct NFTablesListing: Equatable, Codable {
     /// The lines of a chain, a set or a map, by its heading: `chain prerouting`.
     private(set) var blocks: [String: [String]] = [:]
+    /// Whose the table says it is.
+    private(set) var owner: RuleOwner?
+
+    private enum CodingKeys: String, CodingKey { case blocks }
+
+    /// The chain that says it, to which nothing leads.
+    static let ownerChain = "owner"
 
     init(_ text: String) {
         var heading: String?
@@ -18,6 +25,8 @@ struct NFTablesListing: Equatable, Codable {
                 if let heading { blocks[heading] = [] }
             }
         }
+        let claim = blocks.removeValue(forKey: "chain \(Self.ownerChain)")?.first
+        owner = claim?.split(separator: "\"").dropFirst().first.flatMap { RuleOwner(text: $0) }
     }
 
     /// Whether the table is switched off: its rules have no effect.

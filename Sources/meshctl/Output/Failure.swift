@@ -23,7 +23,7 @@ struct Failure {
         case let error as RuleError: status = Self.status(error.code)
         case let error as ConntrackError: status = Self.status(error.code)
         case let error as PlaceError: status = Self.status(error.code)
-        case is LedgerError: status = .badInput
+        case is LedgerError, is RuleOwnerError: status = .badInput
         case is NodeAddressError: status = .failed
         case let error as BridgeError: status = error.isPermission ? .notPermitted : .failed
         case let error as SysctlError: status = Self.status(error.errno)
