@@ -21,7 +21,7 @@ public protocol RuleBackend: Sendable {
 
 /// Why rules could not be read or written.
 public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What went wrong.
+    /// The kind of error.
     public enum Code: Hashable, Sendable {
         /// A program is not in `PATH`.
         case toolMissing
@@ -33,15 +33,15 @@ public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
         case refused
     }
 
-    /// What went wrong.
+    /// The kind of error.
     public var code: Code
-    /// What was asked, in words.
+    /// The operation as text: `read the rules of iptables`.
     public var operation: String
-    /// What the tool, the library or the kernel said.
+    /// The message of the tool, the library or the kernel.
     public var reason: String
-    /// What to do, where that is known.
+    /// The remedy, if one is known.
     public var hint: String?
 
-    /// What was asked, why it failed, and what to do.
+    /// The operation, the reason and the remedy in one line.
     public var description: String { "cannot \(operation): \(reason)" + (hint.map { "; \($0)" } ?? "") }
 }
