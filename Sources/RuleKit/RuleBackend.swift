@@ -24,7 +24,7 @@ public protocol RuleBackend: Sendable {
 
 /// Why rules could not be read or written.
 public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What went wrong.
+    /// The kind of error.
     public enum Code: Hashable, Sendable {
         /// A program is not in `PATH`.
         case toolMissing
@@ -36,13 +36,13 @@ public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
         case refused
     }
 
-    /// What went wrong.
+    /// The kind of error.
     public var code: Code
-    /// What was asked, in words.
+    /// The operation as text: `read the rules of iptables`.
     public var operation: String
-    /// What the tool, the library or the kernel said.
+    /// The message of the tool, the library or the kernel.
     public var reason: String
-    /// What to do, where that is known.
+    /// The remedy, if one is known.
     public var hint: String?
 
     /// An error by its parts.
