@@ -78,9 +78,6 @@ size_t CConntrack_build_dump(
  */
 size_t CConntrack_build_delete(void *buffer, uint32_t sequence, const CConntrackEntry *entry);
 
-/* Has the kernel answer the message in any case, and not only where it fails (NLM_F_ACK). */
-void CConntrack_acknowledge(void *message);
-
 typedef enum {
     CConntrackReplyOther,
     CConntrackReplyEntry,
@@ -102,9 +99,6 @@ typedef struct {
  * they are not netlink, or an entry that cannot be read.
  */
 size_t CConntrack_read(const void *bytes, size_t count, CConntrackReply *reply);
-
-/* A socket to the kernel's netfilter (NETLINK_NETFILTER), close-on-exec, or -1 with errno. */
-int CConntrack_open(void);
 
 #pragma clang assume_nonnull end
 
