@@ -19,14 +19,23 @@ public struct IPTablesBackend: RuleBackend {
     /// What the last look at the tables found: what is made of it in the same pass needs no other.
     let lastLook = Locked<Located?>(nil)
 
+    /// How long one call of libipset, or one program, is waited for.
+    let deadline: Duration
+
     /// For the namespace of the process, unless said otherwise.
-    public init(in namespace: NetworkNamespace = .current) {
-        self.init(in: namespace, families: access("/proc/net/if_inet6", F_OK) == 0 ? [.ipv4, .ipv6] : [.ipv4])
+    ///
+    /// - Parameter deadline: how long one call of libipset, or one program, is waited for before the call fails with
+    ///   ``RuleError/Code/deadlineExceeded``. A program waits ten seconds for the lock of legacy iptables.
+    public init(in namespace: NetworkNamespace = .current, deadline: Duration = .seconds(30)) {
+        self.init(
+            in: namespace, families: access("/proc/net/if_inet6", F_OK) == 0 ? [.ipv4, .ipv6] : [.ipv4],
+            deadline: deadline)
     }
 
-    init(in namespace: NetworkNamespace, families: [AddressFamily]) {
+    init(in namespace: NetworkNamespace, families: [AddressFamily], deadline: Duration = .seconds(30)) {
         self.namespace = namespace
         self.families = families
+        self.deadline = deadline
     }
 
     /// Those that a role has chains in: each costs a program at every look.
@@ -69,7 +78,7 @@ public struct IPTablesBackend: RuleBackend {
             return ObservedRules(skeleton: located.isEmpty ? .absent : faults.isEmpty ? .intact : .damaged(faults))
         }
 
-        let library = IPSetLibrary(namespace: handle)
+        let library = IPSetLibrary(namespace: handle, deadline: deadline)
         let contents = try await library.contents(of: sets)
         // What somebody else uses had to stay when the rest went.
         if located.isEmpty, contents.values.allSatisfy(\.isEmpty),

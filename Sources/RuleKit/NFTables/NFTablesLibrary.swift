@@ -63,7 +63,7 @@ enum NFTablesLibrary {
             switch code {
             case .notPermitted: "it takes CAP_NET_ADMIN: run it as root"
             case .kernelLacksSupport: kernelHint
-            case .refused, .toolMissing: nil
+            case .refused, .toolMissing, .deadlineExceeded, .cancelled: nil
             }
         return RuleError(
             code: code, operation: operation, reason: reason ?? "libnftables gave no reason", hint: hint)
