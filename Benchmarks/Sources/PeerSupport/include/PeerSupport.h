@@ -54,6 +54,8 @@ struct peer {
     void (*create)(const struct table *wanted);
     /* Every destination. */
     void (*update)(const struct table *changed);
+    /* The same, but that each change is waited for before the next is sent. */
+    void (*call)(const struct table *changed);
     /* Every service; its destinations go with it. */
     void (*delete)(const struct table *wanted);
     /* Appends to an empty table. */
