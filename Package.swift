@@ -160,7 +160,12 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "RuleKitTests", dependencies: ["RuleKit", "IPVSKit", "TestSupport"], swiftSettings: settings),
+            name: "RuleKitTests",
+            dependencies: [
+                "RuleKit", "IPVSKit", "Netlink", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "ConntrackTests",
             dependencies: [

@@ -12,7 +12,6 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 /* The header has copies of these numbers, because it does not include the kernel's headers. */
 _Static_assert((int)CConntrack_IPS_EXPECTED == IPS_EXPECTED, "");
@@ -111,8 +110,6 @@ size_t CConntrack_build_delete(void *buffer, uint32_t sequence, const CConntrack
     return message->nlmsg_len;
 }
 
-void CConntrack_acknowledge(void *message) { ((struct nlmsghdr *)message)->nlmsg_flags |= NLM_F_ACK; }
-
 /* Reading. */
 
 static CConntrackAddress get_address(const struct nf_conntrack *entry, int ipv4, int ipv6) {
@@ -177,21 +174,4 @@ size_t CConntrack_read(const void *bytes, size_t count, CConntrackReply *reply) 
     }
     size_t length = NLMSG_ALIGN(message->nlmsg_len);
     return length < count ? length : count;
-}
-
-int CConntrack_open(void) {
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-    if (fd < 0) return -1;
-    /* The kernel chooses the port, because other sockets of the process may have taken its number. */
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-    if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    /* Error messages without a copy of the request. */
-    int on = 1;
-    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
-    return fd;
 }

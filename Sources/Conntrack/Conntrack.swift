@@ -1,11 +1,6 @@
-import CConntrack
 public import IPVSKit
 import Netlink
 import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 /// The flows that the kernel tracks in one network namespace, as the program `conntrack` lists and deletes them.
 ///
@@ -23,9 +18,9 @@ import SystemPackage
 /// The kernel tracks a namespace only where something there asks for it, a rule with `-m conntrack` or a translation.
 /// Elsewhere there are no flows, which is no error.
 ///
-/// Each call has a socket and a thread of its own, so that one value serves any number of tasks.
+/// One value serves any number of tasks. It has a thread of its own that talks to the kernel, which ends with the last copy.
 public struct Conntrack: Sendable {
-    private let namespace: NamespaceHandle
+    private let client: NetlinkClient
     private let deadline: Duration
     private let filtersInKernel: Bool
 
@@ -48,7 +43,7 @@ public struct Conntrack: Sendable {
         in namespace: NetworkNamespace, deadline: Duration = .seconds(30), filtersInKernel: Bool
     ) throws(ConntrackError) {
         do {
-            self.namespace = try namespace.open()
+            client = NetlinkClient(.netfilter, namespace: try namespace.open())
         } catch {
             throw ConntrackError(
                 code: error.errno == .permissionDenied ? .notPermitted : .namespace, errno: error.errno,
@@ -65,19 +60,15 @@ public struct Conntrack: Sendable {
     ///
     /// - Throws: ``ConntrackError/Code/notPermitted``, ``ConntrackError/Code/unavailable`` and others.
     public func flows(matching filter: FlowFilter) async throws(ConntrackError) -> [Flow] {
-        try await run("list tracked flows") { [filtersInKernel] socket throws(FlowSocket.Failure) in
-            var flows: [Flow] = []
-            try socket.entries(matching: [filter], filtersInKernel: filtersInKernel) { _, flow in flows.append(flow) }
-            return flows
+        try await run("list tracked flows") { [filtersInKernel] client throws(NetlinkError) in
+            try await client.entries(matching: [filter], filtersInKernel: filtersInKernel).found.map(\.flow)
         }
     }
 
     /// How many flows match; what ``flows(matching:)`` says of snapshots holds here, too.
     public func count(matching filter: FlowFilter) async throws(ConntrackError) -> Int {
-        try await run("count tracked flows") { [filtersInKernel] socket throws(FlowSocket.Failure) in
-            var count = 0
-            try socket.entries(matching: [filter], filtersInKernel: filtersInKernel) { _, _ in count += 1 }
-            return count
+        try await run("count tracked flows") { [filtersInKernel] client throws(NetlinkError) in
+            try await client.entries(matching: [filter], filtersInKernel: filtersInKernel).found.count
         }
     }
 
@@ -103,76 +94,20 @@ public struct Conntrack: Sendable {
     ) async throws(ConntrackError) -> (deleted: Int, figures: ConntrackFigures) {
         let filters = Array(filters)
         guard !filters.isEmpty else { return (0, ConntrackFigures()) }
-        return try await run("delete tracked flows") { [filtersInKernel] socket throws(FlowSocket.Failure) in
-            var entries: [CConntrackEntry] = []
-            try socket.entries(matching: filters, filtersInKernel: filtersInKernel) { entry, flow in
-                if isMeant(flow) { entries.append(entry) }
-            }
-            let deleted = try socket.delete(entries)
-            return (deleted, socket.figures)
+        return try await run("delete tracked flows") { [filtersInKernel] client throws(NetlinkError) in
+            let (found, figures) = try await client.entries(matching: filters, filtersInKernel: filtersInKernel)
+            return (try await client.delete(found.filter { isMeant($0.flow) }.map(\.entry)), figures)
         }
     }
 
-    /// Runs the body with a socket of its own, on a thread of its own in the namespace.
-    private func run<Value: Sendable>(
-        _ operation: String,
-        _ body: @escaping @Sendable (inout FlowSocket) throws(FlowSocket.Failure) -> Value
+    /// Runs the body, whose calls all end by the deadline.
+    private func run<Value>(
+        _ operation: String, _ body: (FlowClient) async throws(NetlinkError) -> Value
     ) async throws(ConntrackError) -> Value {
-        let stop = Stop(after: deadline)
-        // A thread that is there already need not enter, which takes CAP_SYS_ADMIN.
-        let elsewhere = isCurrent ? nil : namespace
-        let outcome = await withTaskCancellationHandler {
-            await Self.onThread(in: elsewhere, deadline: deadline) {
-                do throws(FlowSocket.Failure) {
-                    var socket = try FlowSocket(stop: stop)
-                    return .success(try body(&socket))
-                } catch {
-                    return .failure(ConntrackError(error, operation: operation))
-                }
-            }
-        } onCancel: {
-            stop.cancel()
-        }
-        switch outcome {
-        case .success(let result): return try result.get()
-        case .failure(let error): throw ConntrackError(error, operation: operation)
-        }
-    }
-
-    /// As a result: a cancellation handler hands errors on without their type.
-    private static func onThread<Value: Sendable>(
-        in namespace: NamespaceHandle?, deadline: Duration,
-        _ body: @escaping @Sendable () -> Result<Value, ConntrackError>
-    ) async -> Result<Result<Value, ConntrackError>, NetlinkError> {
         do throws(NetlinkError) {
-            return .success(try await DetachedThread.run(in: namespace, deadline: deadline, body))
+            return try await body(FlowClient(client: client, end: .now.advanced(by: deadline)))
         } catch {
-            return .failure(error)
-        }
-    }
-
-    /// Whether the namespace is the one of the calling thread.
-    private var isCurrent: Bool {
-        var here = stat()
-        var there = stat()
-        return stat("/proc/thread-self/ns/net", &here) == 0 && fstat(namespace.descriptor.rawValue, &there) == 0
-            && here.st_dev == there.st_dev && here.st_ino == there.st_ino
-    }
-}
-
-extension FlowSocket {
-    /// Gives what matches any of the filters, as it came and as a value. What the kernel filtered is filtered again: it
-    /// may be an old one, and it cannot tell ports in a range.
-    mutating func entries(
-        matching filters: [FlowFilter], filtersInKernel: Bool, _ body: (CConntrackEntry, Flow) -> Void
-    ) throws(Failure) {
-        for request in DumpRequest.covering(filters) {
-            try dump(request, filters: filtersInKernel) { entry in
-                let flow = Flow(entry)
-                // Not filtered, a dump of the family has flows of other protocols, which another dump is for.
-                guard entry.protocol == request.protocol, filters.contains(where: { $0.matches(flow) }) else { return }
-                body(entry, flow)
-            }
+            throw ConntrackError(error, operation: operation)
         }
     }
 }

@@ -56,17 +56,6 @@ extension ConntrackError: CustomStringConvertible {
 }
 
 extension ConntrackError {
-    /// What stopped the thread that talks to the kernel.
-    init(_ failure: FlowSocket.Failure, operation: String) {
-        switch failure {
-        case .open(let errno), .refused(let errno): self.init(errno, operation: operation)
-        case .socket(let errno): self.init(code: .communication, errno: errno, operation: operation)
-        case .malformedReply:
-            self.init(code: .communication, operation: operation, hint: "what the kernel sent is not netlink")
-        case .stopped: self.init(code: .deadlineExceeded, operation: operation)
-        }
-    }
-
     init(_ error: NetlinkError, operation: String) {
         switch error {
         case .namespace(.notPermitted):
@@ -76,7 +65,16 @@ extension ConntrackError {
         case .namespace(let errno): self.init(code: .namespace, errno: errno, operation: operation)
         case .interrupted(.deadlineExceeded): self.init(code: .deadlineExceeded, operation: operation)
         case .interrupted(.cancelled): self.init(code: .cancelled, operation: operation)
-        case .socket(let errno), .interrupted(.socket(let errno)), .refused(let errno, _):
+        // No nfnetlink to open a socket to.
+        case .socket(.protocolNotSupported): self.init(.protocolNotSupported, operation: operation)
+        case .refused(let errno, let message):
+            self.init(errno, operation: operation)
+            if hint == nil, let message { hint = "the kernel says: \(message)" }
+        case .interrupted(.malformedReply):
+            self.init(code: .communication, operation: operation, hint: "what the kernel sent is not netlink")
+        case .interrupted(.repliesLost):
+            self.init(code: .communication, errno: .noBufferSpace, operation: operation)
+        case .socket(let errno), .interrupted(.socket(let errno)):
             self.init(code: .communication, errno: errno, operation: operation)
         case .familyNotFound, .interrupted:
             self.init(code: .communication, operation: operation)
@@ -91,7 +89,7 @@ extension ConntrackError {
                 code: .notPermitted, errno: errno, operation: operation,
                 hint: "it takes CAP_NET_ADMIN in the user namespace that the network namespace belongs to: run it as "
                     + "root")
-        // No nfnetlink to open a socket to; no subsystem of it that would take the request.
+        // The second is what it says where no subsystem of nfnetlink takes the request.
         case .protocolNotSupported, .invalidArgument:
             self.init(
                 code: .unavailable, errno: errno, operation: operation,

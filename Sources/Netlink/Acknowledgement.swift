@@ -22,7 +22,7 @@ package struct Acknowledgement: Equatable, Sendable {
         }
     }
 
-    /// Nil where the message is cut short.
+    /// Nil where the message is too short for an errno.
     ///
     /// - Parameter payload: what stands behind the header of a message of type `NLMSG_ERROR`, or of type `NLMSG_DONE`,
     ///   which quotes nothing.
@@ -39,7 +39,11 @@ package struct Acknowledgement: Equatable, Sendable {
         errno = code < 0 && code > Int32.min ? Errno(rawValue: -code) : nil
         var start = 4
         if header.type == ControlMessage.error {
-            guard payload.count >= start + NetlinkHeader.size else { return nil }
+            // Without the request quoted, nothing stands behind it either.
+            guard payload.count >= start + NetlinkHeader.size else {
+                message = nil
+                return
+            }
             // The request's header, and all of it where the kernel did not cut it.
             let quoted = Int(payload.loadUnaligned(fromByteOffset: start, as: UInt32.self))
             let isCut = code == 0 || header.flags & UInt16(NLM_F_CAPPED) != 0

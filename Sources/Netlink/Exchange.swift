@@ -32,6 +32,8 @@ final class Exchange: @unchecked Sendable {
     /// Told that the messages that answered so far are void: what they are part of is asked for once more.
     let restart: (_ index: Int) -> Void
     private let state: Locked<State>
+    /// Held until the connection has let go of the exchange: it may be stuck in the kernel with it.
+    private let hold = Hold.current
 
     init(
         messages: Messages, mode: Mode,

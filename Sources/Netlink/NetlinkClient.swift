@@ -89,6 +89,11 @@ package final class NetlinkClient: Sendable {
     }
 
     func run(_ exchange: Exchange, deadline: Duration) async throws(NetlinkError) -> BatchOutcome {
+        guard deadline > .zero else {
+            var outcome = BatchOutcome(count: exchange.messages.count)
+            outcome.interruption = .deadlineExceeded
+            return outcome
+        }
         let entry: Deadlines.Entry
         do throws(Errno) {
             entry = try Deadlines.shared.add(after: deadline) { [self] in abandon(exchange, .deadlineExceeded) }

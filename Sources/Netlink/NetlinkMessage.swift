@@ -16,6 +16,12 @@ package struct NetlinkMessage {
 }
 
 extension NetlinkMessage {
+    /// The message with its netlink header, for libraries that read whole messages.
+    package var whole: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+            start: payload.baseAddress! - NetlinkHeader.size, count: payload.count + NetlinkHeader.size)
+    }
+
     /// The command of a generic netlink message (`struct genlmsghdr`).
     package var command: UInt8 { payload[0] }
 

@@ -34,6 +34,10 @@ public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
         case notPermitted
         /// The kernel refuses for another reason.
         case refused
+        /// A library or a program did not return in time. It may still be running, and change the rules yet.
+        case deadlineExceeded
+        /// The task was cancelled. What it waited for may still be running, and change the rules yet.
+        case cancelled
     }
 
     /// The kind of error.

@@ -7,6 +7,10 @@ import Testing
 
 @testable import RuleKit
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 extension KernelTests {
     /// Tests the backend alone, in a namespace: it reads back what it writes into the kernel.
     @Suite(.enabled(if: RuleTool.tested.contains(.nftables))) struct NFTablesBackendTests {
@@ -78,52 +82,91 @@ extension KernelTests {
             }
         }
 
-        /// A long answer comes in pieces. If another program's transaction happens between two pieces, the answer is
-        /// inconsistent, and its remaining pieces must not be taken for the answer to the next request.
-        @Test func aReadThatIsDisturbedLeavesNothingForTheNext() async throws {
+        /// A long answer comes in pieces. Another's transaction between two of them makes it no picture of any moment, so
+        /// that it is asked for again; and what is left of it must not be taken for the answer to what is asked next.
+        @Test func aReadThatIsDisturbedIsReadAgain() async throws {
             try await BackendHost.with(backend: { NFTablesBackend(in: $0) }) { host in
-                let (disturbed, whole) = try await host.namespace.thread {
-                    try Self.make(1...1000)
-                    var socket = try NetfilterSocket()
-                    var disturbed: [Errno?] = []
-                    var whole: [Int] = []
-                    for number in 1001...1003 {
-                        do throws(Errno) {
-                            _ = try Self.countTables(with: &socket, making: number)
-                            disturbed.append(nil)
-                        } catch {
-                            disturbed.append(error)
-                        }
-                        whole.append((try? Self.countTables(with: &socket)) ?? -1)
+                let handle = try NetworkNamespace.named(host.namespace.name).open()
+                let (client, other) = (
+                    NetlinkClient(.netfilter, namespace: handle), NetlinkClient(.netfilter, namespace: handle)
+                )
+                try await Self.make(1...1000, by: other)
+                for number in 1001...1003 {
+                    let disturbance = Locked(Disturbance.awaited)
+                    let maker = Task {
+                        while disturbance.withLock({ $0 == .awaited }) { try await Task.sleep(for: .milliseconds(1)) }
+                        try await Self.make(number...number, by: other)
+                        disturbance.withLock { $0 = .done }
                     }
-                    return (disturbed, whole)
-                }
-                #expect(disturbed == [.interrupted, .interrupted, .interrupted])
-                #expect(whole == [1001, 1002, 1003])
-            }
-        }
-
-        private static func make(_ tables: ClosedRange<Int>) throws(NetfilterSocket.Refusal) {
-            guard var socket = try? NetfilterSocket() else { return }
-            try socket.commit(subsystem: 10) { batch in
-                for number in tables {  // NFT_MSG_NEWTABLE of NFPROTO_INET, NFTA_TABLE_NAME
-                    batch.netfilterMessage(10 << 8, family: 1) { $0.put(1, string: "other\(number)") }
+                    let (count, readings) = try await Self.countTables(by: client) {
+                        disturbance.withLock { $0 = .wanted }
+                        while disturbance.withLock({ $0 == .wanted }) { usleep(1000) }
+                    }
+                    try await maker.value
+                    #expect(count == number && readings == 2)
+                    let (again, once) = try await Self.countTables(by: client) {}
+                    #expect(again == number && once == 1)
                 }
             }
         }
 
-        /// Counts the tables.
+        private enum Disturbance { case awaited, wanted, done }
+
+        private static func make(_ tables: ClosedRange<Int>, by client: NetlinkClient) async throws {
+            let numbers = Array(tables)
+            let messages = Messages(numbers.count) { range, writer in
+                for number in numbers[range] {  // NFT_MSG_NEWTABLE of NFPROTO_INET, NFTA_TABLE_NAME
+                    writer.netfilterMessage(10 << 8, family: 1) { $0.put(1, string: "other\(number)") }
+                }
+            }
+            let refusal = try await client.commit(messages, subsystem: 10, deadline: .seconds(30))
+            #expect(refusal == nil)
+        }
+
+        /// How many tables there are, and how often that was read.
         ///
-        /// - Parameter number: the number of a table that is created after some pieces have arrived.
+        /// - Parameter disturb: called once, when the first table has come.
         private static func countTables(
-            with socket: inout NetfilterSocket, making number: Int? = nil
-        ) throws(Errno) -> Int {
-            var count = 0
-            try socket.dump(10 << 8 | 1, family: 1) { _ in  // NFT_MSG_GETTABLE
-                count += 1
-                if count == 1, let number { try? make(number...number) }
+            by client: NetlinkClient, _ disturb: @escaping () -> Void
+        ) async throws -> (count: Int, readings: Int) {
+            let counts = Counts()
+            let request = Messages {
+                $0.netfilterMessage(10 << 8 | 1, family: 1, flags: NetlinkFlags.dump)  // NFT_MSG_GETTABLE
             }
-            return count
+            try await client.dump(request, deadline: .seconds(30)) { _ in
+                counts.readings += 1
+                counts.tables = 0
+            } handler: { _, _ in
+                counts.tables += 1
+                if counts.tables == 1, counts.readings == 1 { disturb() }
+            }.check()
+            return (counts.tables, counts.readings)
+        }
+
+        private final class Counts {
+            var tables = 0
+            var readings = 1
+        }
+
+        /// All of a transaction or none of it, and the message that is in the way is named.
+        @Test func aTransactionThatIsRefusedDoesNothing() async throws {
+            try await BackendHost.with(backend: { NFTablesBackend(in: $0) }) { host in
+                let handle = try NetworkNamespace.named(host.namespace.name).open()
+                let client = NetlinkClient(.netfilter, namespace: handle)
+                let messages = Messages(3) { range, writer in
+                    for index in range {
+                        // The second deletes a table that there is not: NFT_MSG_DELTABLE.
+                        let type: UInt16 = index == 1 ? 10 << 8 | 2 : 10 << 8
+                        writer.netfilterMessage(type, family: 1) { $0.put(1, string: "table\(index)") }
+                    }
+                }
+                let refusal = try await client.commit(messages, subsystem: 10, deadline: .seconds(30))
+                #expect(refusal?.index == 1 && refusal?.errno == .noSuchFileOrDirectory)
+                #expect(try await Self.countTables(by: client) {}.count == 0)
+                // No subsystem has this number: nothing is looked at.
+                let none = try await client.commit(messages, subsystem: 99, deadline: .seconds(30))
+                #expect(none != nil && none?.index == nil)
+            }
         }
     }
 }

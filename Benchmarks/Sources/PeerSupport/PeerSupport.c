@@ -149,6 +149,9 @@ int peer_main(const struct peer *peer) {
         } else if (!strcmp(line, "update") && peer->update) {
             peer->update(&changed);
             printf("%.9f\n", now() - start);
+        } else if (!strcmp(line, "call") && peer->call) {
+            peer->call(&changed);
+            printf("%.9f\n", now() - start);
         } else if (!strcmp(line, "delete") && peer->delete) {
             peer->delete(&wanted);
             printf("%.9f\n", now() - start);

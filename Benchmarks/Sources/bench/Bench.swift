@@ -44,7 +44,7 @@ struct Bench {
 
         let auditor = try PeerProcess(executable: folder.appending(path: Peer.rawBatch.executable))
         var results: [Comparison] = []
-        for (size, peers) in plan.runs {
+        for (size, peers, works) in plan.runs {
             for peer in peers {
                 let started = ContinuousClock.now
                 let ours = try PeerProcess(executable: folder.appending(path: "ipvskit-peer"))
@@ -52,14 +52,14 @@ struct Bench {
                 var pairs: [Work: [Pair]] = [:]
                 for number in 0...plan.pairs {
                     let oursFirst = number.isMultiple(of: 2)
-                    let measured = try pair(ours, theirs, size, oursFirst: oursFirst, auditor: auditor)
-                    // The first pair warms up both programs and is not counted.
+                    let measured = try pair(ours, theirs, size, works, oursFirst: oursFirst, auditor: auditor)
+                    // The first warms both up.
                     if number == 0 { continue }
                     for (work, pair) in measured { pairs[work, default: []].append(pair) }
                 }
                 try ours.end()
                 try theirs.end()
-                for work in Work.allCases {
+                for work in works {
                     guard let pairs = pairs[work] else { continue }
                     results.append(Comparison(work: work, size: size, peer: peer, pairs: pairs))
                 }

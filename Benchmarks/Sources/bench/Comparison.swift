@@ -13,7 +13,7 @@ struct Comparison {
         let (low, high) = (sorted[(pairs.count - 1) / 2], sorted[pairs.count / 2])
         return Pair(ours: (low.ours * high.ours).squareRoot(), theirs: (low.theirs * high.theirs).squareRoot())
     }
-    var name: String { "\(work.rawValue)/\(size)" }
+    var name: String { work.name(at: size) }
 }
 
 extension [Comparison] {

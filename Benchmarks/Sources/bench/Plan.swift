@@ -4,6 +4,11 @@ enum Work: String, CaseIterable {
     case create
     /// Another weight for every destination.
     case update
+    /// Another weight for one destination after the other, each change awaited before the next.
+    case call
+    /// Another weight for all of them, each by a task of its own, all at once. Compared with a peer's update: a program of
+    /// one thread has no tasks.
+    case burst
     /// All of them with their counters, as values.
     case dump
     /// All of them without their counters. Compared with a peer's dump.
@@ -14,7 +19,27 @@ enum Work: String, CaseIterable {
     case delete
 
     /// What the peers do where ours does this.
-    var theirs: Work { self == .snapshot ? .dump : self }
+    var theirs: Work {
+        switch self {
+        case .snapshot: .dump
+        case .burst: .update
+        default: self
+        }
+    }
+
+    /// What is measured of a table as a whole.
+    static let ofTables: [Work] = [.create, .update, .dump, .snapshot, .diff, .delete]
+    /// What is measured of single changes. The update is there for the peers.
+    static let ofCalls: [Work] = [.create, .update, .call, .burst, .delete]
+
+    /// What it is called at a size.
+    func name(at size: Size) -> String {
+        switch self {
+        case .call: "call/1"
+        case .burst: "call/\(size.destinations)"
+        default: "\(rawValue)/\(size)"
+        }
+    }
 }
 
 /// So many services with so many destinations each.
@@ -29,7 +54,7 @@ struct Size: Hashable, CustomStringConvertible {
     func objects(of work: Work) -> Int {
         switch work {
         case .create, .dump, .snapshot, .diff: services + services * destinations
-        case .update: services * destinations
+        case .update, .call, .burst: services * destinations
         case .delete: services
         }
     }
@@ -50,22 +75,26 @@ enum Peer: String, CaseIterable {
 
 /// Which sizes are measured against which peers, and how often.
 struct Plan {
-    var runs: [(size: Size, peers: [Peer])]
+    var runs: [(size: Size, peers: [Peer], works: [Work])]
     /// Measured pairs, after one that is not. Even: ours comes first in one half of them, theirs in the other.
     var pairs = 10
 
+    private static let calls = (Size(services: 1, destinations: 100), [Peer.rawBatch, .libnl], Work.ofCalls)
+
     static let full = Plan(runs: [
-        (Size(services: 100, destinations: 10), Peer.allCases),
-        (Size(services: 1000, destinations: 10), Peer.allCases),
-        (Size(services: 1000, destinations: 1), Peer.allCases),
-        (Size(services: 5000, destinations: 2), Peer.allCases),
-        // The size with which the time per object at 5000x2 is compared.
-        (Size(services: 1000, destinations: 2), [.rawBatch]),
+        (Size(services: 100, destinations: 10), Peer.allCases, Work.ofTables),
+        (Size(services: 1000, destinations: 10), Peer.allCases, Work.ofTables),
+        (Size(services: 1000, destinations: 1), Peer.allCases, Work.ofTables),
+        (Size(services: 5000, destinations: 2), Peer.allCases, Work.ofTables),
+        // What the time per object at 5000x2 is held against.
+        (Size(services: 1000, destinations: 2), [.rawBatch], Work.ofTables),
+        Self.calls,
     ])
 
     /// For development: what most goals are about, without the slow one.
     static let quick = Plan(runs: [
-        (Size(services: 1000, destinations: 10), [.rawBatch, .libnl])
+        (Size(services: 1000, destinations: 10), [.rawBatch, .libnl], Work.ofTables),
+        Self.calls,
     ])
 }
 

@@ -51,6 +51,17 @@ private struct Run {
         case "create": return try await perform(workload.creations, since: start)
         case "update": return try await perform(workload.updates, since: start)
         case "delete": return try await perform(workload.deletions, since: start)
+        case "call":
+            for change in workload.updates { try await ipvs.perform([change]).get() }
+            return seconds(clock.now - start)
+        case "burst":
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for change in workload.updates {
+                    group.addTask { [ipvs] in try await ipvs.perform([change]).get() }
+                }
+                try await group.waitForAll()
+            }
+            return seconds(clock.now - start)
         case "dump":
             dumped = []
             let start = clock.now

@@ -268,6 +268,7 @@ int main(void) {
         .close = close_socket,
         .create = create,
         .update = update,
+        .call = update,
         .delete = delete,
         .dump = dump,
     };

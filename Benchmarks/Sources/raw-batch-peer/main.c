@@ -325,6 +325,19 @@ static void update(const struct table *table) {
     flush();
 }
 
+static void call(const struct table *table) {
+    for (size_t index = 0; index < table->service_count; index++) {
+        const struct service *service = &table->services[index];
+        for (size_t number = 0; number < service->destination_count; number++) {
+            begin(family, IPVS_CMD_SET_DEST, IPVS_GENL_VERSION, 0);
+            put_identity(service);
+            put_destination(&service->destinations[number]);
+            finish();
+            flush();
+        }
+    }
+}
+
 static void delete(const struct table *table) {
     for (size_t index = 0; index < table->service_count; index++) {
         begin(family, IPVS_CMD_DEL_SERVICE, IPVS_GENL_VERSION, 0);
@@ -467,6 +480,7 @@ int main(void) {
         .close = close_socket,
         .create = create,
         .update = update,
+        .call = call,
         .delete = delete,
         .dump = dump,
         .diff = diff,

@@ -79,9 +79,6 @@ size_t CConntrack_build_dump(
  */
 size_t CConntrack_build_delete(void *buffer, uint32_t sequence, const CConntrackEntry *entry);
 
-/* Makes the kernel answer the message even if it succeeds (NLM_F_ACK). */
-void CConntrack_acknowledge(void *message);
-
 typedef enum {
     CConntrackReplyOther,
     CConntrackReplyEntry,
@@ -103,9 +100,6 @@ typedef struct {
  * are not netlink, or the message is an entry that cannot be read.
  */
 size_t CConntrack_read(const void *bytes, size_t count, CConntrackReply *reply);
-
-/* A socket to the kernel's netfilter (NETLINK_NETFILTER), close-on-exec, or -1 with errno. */
-int CConntrack_open(void);
 
 #pragma clang assume_nonnull end
 

@@ -90,7 +90,8 @@ extension HostRules {
         let what = "the rules of legacy \(name) (\(tables.joined(separator: ", ")))"
         var reason = "\(name)-legacy-save is neither in PATH nor in \(folders.joined(separator: ", "))"
         for program in programs("\(name)-legacy-save", folders) + programs("\(name)-save", folders) {
-            guard let ended = try? await HostProgram.run(program.string), ended.isSuccess else {
+            let ran = try? await HostProgram([program.string]).run(deadline: .seconds(30), "read \(what)")
+            guard let ended = ran ?? nil, ended.isSuccess else {
                 reason = "\(program) fails"
                 continue
             }

@@ -40,7 +40,7 @@ package struct RouteClient: Sendable {
         _ attributes: @escaping (inout MessageWriter) -> Void = { _ in }
     ) async throws(NetlinkError) {
         let request = Messages { $0.message(UInt16(type), header: header, flags: flags, attributes) }
-        try await client.send(request, deadline: deadline).check()
+        try await client.perform(request, deadline: deadline)
     }
 
     /// Asks one question that is answered by one message; nil where the kernel says yes and nothing more.
@@ -51,12 +51,10 @@ package struct RouteClient: Sendable {
         parse: @escaping (NetlinkMessage) -> Value?
     ) async throws(NetlinkError) -> Value? {
         let request = Messages { $0.message(UInt16(type), header: header, attributes) }
-        let answer = Answer<Value>()
-        try await client.send(request, deadline: deadline) { _, message in answer.take(parse(message)) }.check()
-        return try answer.whole().first
+        return try await client.ask(request, deadline: deadline, parse: parse)
     }
 
-    /// Asks for a list, which is of one moment or is asked for again (``NetlinkClient/dump(_:deadline:restart:handler:)``).
+    /// Asks for a list, which is of one moment or is asked for again (`NLM_F_DUMP_INTR`).
     ///
     /// - Parameter parse: nil where the message is cut short.
     func list<Value>(
@@ -64,29 +62,6 @@ package struct RouteClient: Sendable {
         parse: @escaping (NetlinkMessage) -> Value?
     ) async throws(NetlinkError) -> [Value] {
         let request = Messages { $0.message(UInt16(type), header: header, flags: NetlinkFlags.dump, attributes) }
-        let answer = Answer<Value>()
-        try await client.dump(request, deadline: deadline) { _ in
-            answer.restart()
-        } handler: { _, message in
-            answer.take(parse(message))
-        }.check()
-        return try answer.whole()
-    }
-}
-
-/// What the connection's thread gathers for a caller, who looks only once that thread is done.
-private final class Answer<Value> {
-    /// Nil once a message was cut short.
-    private var values: [Value]? = []
-
-    func take(_ value: Value?) {
-        if let value { values?.append(value) } else { values = nil }
-    }
-
-    func restart() { values = [] }
-
-    func whole() throws(NetlinkError) -> [Value] {
-        guard let values else { throw .interrupted(.malformedReply) }
-        return values
+        return try await client.lists(request, deadline: deadline) { _, message in parse(message) }[0]
     }
 }

@@ -8,7 +8,10 @@ import Netlink
 struct IPSetLibrary {
     /// Nil for the namespace of the process.
     let namespace: NamespaceHandle?
+    /// How long one call is waited for, the calls before it included.
+    var deadline = Duration.seconds(30)
 
+    /// Whose call it is. One that is given up keeps it until the library returns.
     static let lock = Locked(())
 
     /// The names of all sets of the namespace.
@@ -112,10 +115,10 @@ struct IPSetLibrary {
     private func call<Output: Sendable>(
         _ operation: String, _ body: @escaping @Sendable () -> (Output, String?)
     ) async throws(RuleError) -> (Output, String?) {
-        do {
-            return try await DetachedThread.run(in: namespace) { Self.lock.withLock { _ in body() } }
-        } catch let failure {
-            throw RuleError(code: .refused, operation: operation, reason: "\(failure)")
+        do throws(NetlinkError) {
+            return try await DetachedThread.run(in: namespace, deadline: deadline, holding: Self.lock, body)
+        } catch {
+            throw RuleError(error, waitingFor: "libipset", deadline: deadline, operation: operation)
         }
     }
 
@@ -147,7 +150,7 @@ struct IPSetLibrary {
                 "the kernel needs ipset (modules ip_set, ip_set_bitmap_port, ip_set_hash_ip, "
                     + "ip_set_hash_ipmark, ip_set_hash_ipport, ip_set_hash_ipportnet, ip_set_hash_netnet, "
                     + "ip_set_hash_netport)"
-            case .refused, .toolMissing: nil
+            case .refused, .toolMissing, .deadlineExceeded, .cancelled: nil
             }
         return RuleError(code: code, operation: operation, reason: reason, hint: hint)
     }

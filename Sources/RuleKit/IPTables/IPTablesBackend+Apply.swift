@@ -8,7 +8,7 @@ extension IPTablesBackend {
     public func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant] {
         guard !changes.isEmpty else { return [] }
         let handle = try open()
-        let library = IPSetLibrary(namespace: handle)
+        let library = IPSetLibrary(namespace: handle, deadline: deadline)
         let edit = SetEdit(changes, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
         let remnants = try await apply(edit, handle, library)
         if let owner = edit.owner {
@@ -128,7 +128,8 @@ extension IPTablesBackend {
         _ document: (SavedTables, AddressFamily) -> String
     ) async throws(RuleError) {
         for family in families {
-            let tool = IPTablesTool(family: family, variant: located.variant, namespace: handle)
+            let tool = IPTablesTool(
+                family: family, variant: located.variant, namespace: handle, deadline: deadline)
             try await tool.restore(document(located.tables[family] ?? SavedTables(""), family))
         }
     }

@@ -59,12 +59,14 @@ extension IPTablesBackend {
     private func users(of sets: Set<String>, _ library: IPSetLibrary) async -> [String: [String]] {
         var users: [String: [String]] = [:]
         let host = await IPTablesVariant.ofHost { program in
-            (try? await IPTablesTool.run(program, ["--version"], in: nil, operation: "run \(program)")) ?? ""
+            (try? await IPTablesTool.run(
+                program, ["--version"], in: nil, deadline: deadline, operation: "run \(program)")) ?? ""
         }
         for variant in [host].compactMap(\.self) + IPTablesVariant.others(than: host) {
             if variant != host, (try? await mayHaveTables(variant, in: library.namespace)) != true { continue }
             for family in families {
-                let tool = IPTablesTool(family: family, variant: variant, namespace: library.namespace)
+                let tool = IPTablesTool(
+                    family: family, variant: variant, namespace: library.namespace, deadline: deadline)
                 guard let text = try? await tool.text() else { continue }
                 for (table, line) in SavedTables.foreignRules(text) {
                     for set in Set(RuleLine(line).sets).intersection(sets) {

@@ -33,7 +33,8 @@ struct Located: Equatable, Sendable {
 extension IPTablesBackend {
     func locate(_ families: [AddressFamily], in handle: NamespaceHandle?) async throws(RuleError) -> Located {
         let host = await IPTablesVariant.ofHost { program in
-            (try? await IPTablesTool.run(program, ["--version"], in: nil, operation: "run \(program)")) ?? ""
+            (try? await IPTablesTool.run(
+                program, ["--version"], in: nil, deadline: deadline, operation: "run \(program)")) ?? ""
         }
         var found: Located?
         var failure: RuleError?
@@ -65,16 +66,18 @@ extension IPTablesBackend {
     ) async throws(RuleError) -> Located {
         var located = Located(variant: variant, tables: [:])
         for family in families {
-            located.tables[family] = try await IPTablesTool(family: family, variant: variant, namespace: handle).save()
+            let tool = IPTablesTool(family: family, variant: variant, namespace: handle, deadline: deadline)
+            located.tables[family] = try await tool.save()
         }
         return located
     }
 
     func mayHaveTables(_ variant: IPTablesVariant, in handle: NamespaceHandle?) async throws(RuleError) -> Bool {
-        do {
-            return try await DetachedThread.run(in: handle) { variant.mayHaveTables }
+        do throws(NetlinkError) {
+            return try await DetachedThread.run(in: handle, deadline: deadline) { variant.mayHaveTables }
         } catch {
-            throw RuleError(code: .refused, operation: "look for rules of iptables", reason: "\(error)")
+            throw RuleError(
+                error, waitingFor: "the kernel", deadline: deadline, operation: "look for rules of iptables")
         }
     }
 }

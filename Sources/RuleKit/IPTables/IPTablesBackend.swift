@@ -20,14 +20,23 @@ public struct IPTablesBackend: RuleBackend {
     /// another look.
     let lastLook = Locked<Located?>(nil)
 
-    /// By default for the namespace of the process.
-    public init(in namespace: NetworkNamespace = .current) {
-        self.init(in: namespace, families: access("/proc/net/if_inet6", F_OK) == 0 ? [.ipv4, .ipv6] : [.ipv4])
+    /// How long one call of libipset, or one program, is waited for.
+    let deadline: Duration
+
+    /// For the namespace of the process, unless said otherwise.
+    ///
+    /// - Parameter deadline: how long one call of libipset, or one program, is waited for before the call fails with
+    ///   ``RuleError/Code/deadlineExceeded``. A program waits ten seconds for the lock of legacy iptables.
+    public init(in namespace: NetworkNamespace = .current, deadline: Duration = .seconds(30)) {
+        self.init(
+            in: namespace, families: access("/proc/net/if_inet6", F_OK) == 0 ? [.ipv4, .ipv6] : [.ipv4],
+            deadline: deadline)
     }
 
-    init(in namespace: NetworkNamespace, families: [AddressFamily]) {
+    init(in namespace: NetworkNamespace, families: [AddressFamily], deadline: Duration = .seconds(30)) {
         self.namespace = namespace
         self.families = families
+        self.deadline = deadline
     }
 
     /// The families in which a role has chains. Each family costs a process for every look.
@@ -70,7 +79,7 @@ public struct IPTablesBackend: RuleBackend {
             return ObservedRules(skeleton: located.isEmpty ? .absent : faults.isEmpty ? .intact : .damaged(faults))
         }
 
-        let library = IPSetLibrary(namespace: handle)
+        let library = IPSetLibrary(namespace: handle, deadline: deadline)
         let contents = try await library.contents(of: sets)
         // Empty sets that somebody else uses stay behind when everything else is removed, and count as absent.
         if located.isEmpty, contents.values.allSatisfy(\.isEmpty),

@@ -1,6 +1,5 @@
 import IPVSKit
 import Netlink
-import Subprocess
 import SystemPackage
 
 #if canImport(Glibc)
@@ -13,6 +12,11 @@ struct IPTablesTool {
     let variant: IPTablesVariant
     /// Nil for the namespace of the process.
     let namespace: NamespaceHandle?
+    /// How long one run of a program is waited for.
+    var deadline = Self.deadline
+
+    /// Longer than a program waits for the lock of legacy iptables.
+    static let deadline = Duration.seconds(30)
 
     /// The name for messages, which is the same for both variants.
     var name: String { Self.name(family) }
@@ -23,7 +27,7 @@ struct IPTablesTool {
 
     func text() async throws(RuleError) -> String {
         try await Self.run(
-            "\(name)\(variant.infix)-save", [], in: namespace, messages: variant.messages,
+            "\(name)\(variant.infix)-save", [], in: namespace, deadline: deadline, messages: variant.messages,
             operation: "read the rules of \(name)")
     }
 
@@ -32,13 +36,13 @@ struct IPTablesTool {
         // Another program may hold the lock of legacy iptables. We wait for it, but for 10 seconds at most.
         _ = try await Self.run(
             "\(name)\(variant.infix)-restore", ["--noflush", "--wait", "10"], input: document, in: namespace,
-            messages: variant.messages, operation: "write the rules of \(name)")
+            deadline: deadline, messages: variant.messages, operation: "write the rules of \(name)")
     }
 
     /// - Parameter messages: the tool whose messages the program prints.
     static func run(
         _ program: String, _ arguments: [String], input: String = "", in namespace: NamespaceHandle?,
-        messages: ToolMessages.Tool = .iptablesNFT, operation: String
+        deadline: Duration = Self.deadline, messages: ToolMessages.Tool = .iptablesNFT, operation: String
     ) async throws(RuleError) -> String {
         var command = [program] + arguments
         if let namespace {
@@ -46,20 +50,14 @@ struct IPTablesTool {
             // meanwhile.
             command = ["nsenter", "--net=/proc/\(getpid())/fd/\(namespace.descriptor.rawValue)", "--"] + command
         }
-        let ended: HostProgram.Ended
-        do {
-            ended = try await HostProgram.run(command[0], Array(command.dropFirst()), input: input)
-        } catch let failure as SubprocessError where failure.code == .executableNotFound {
-            throw missing(command[0], operation)
-        } catch let failure {
-            throw RuleError(code: .refused, operation: operation, reason: "\(program): \(failure)")
+        let ran = try await HostProgram(command, input: input, keeping: namespace).run(deadline: deadline, operation)
+        guard let ran else { throw missing(command[0], operation) }
+        guard ran.isSuccess else {
+            let error = ran.error
+            if ToolMessages.code(of: error, from: .nsenter) == .toolMissing { throw missing(program, operation) }
+            throw refusal(program, error, messages, input: input, operation: operation)
         }
-        withExtendedLifetime(namespace) {}
-        guard ended.isSuccess else {
-            if ToolMessages.code(of: ended.error, from: .nsenter) == .toolMissing { throw missing(program, operation) }
-            throw refusal(program, ended.error, messages, input: input, operation: operation)
-        }
-        return ended.output
+        return ran.output
     }
 
     private static func missing(_ program: String, _ operation: String) -> RuleError {
@@ -85,7 +83,7 @@ struct IPTablesTool {
             case .kernelLacksSupport:
                 "the kernel needs iptables with conntrack, nat and the matches addrtype, set and ipvs "
                     + "(modules xt_addrtype, xt_set, xt_ipvs, xt_conntrack, xt_MASQUERADE)"
-            case .refused, .toolMissing: nil
+            case .refused, .toolMissing, .deadlineExceeded, .cancelled: nil
             }
         return RuleError(code: code, operation: operation, reason: reason, hint: hint)
     }

@@ -13,13 +13,17 @@ public struct NFTablesBackend: RuleBackend {
 
     private let namespace: NetworkNamespace
     private let wordings: NFTablesWordings
+    private let deadline: Duration
 
     /// For a namespace, by default that of the process.
     ///
-    /// - Parameter cache: a folder that keeps how this version of nftables lists our rules, so that the next process
-    ///   need not find it out again; nil to keep it in memory only.
-    public init(in namespace: NetworkNamespace = .current, cache: FilePath? = nil) {
+    /// - Parameter cache: a folder for what is found out of this version of nftables, so that it need not be found out
+    ///   again; nil to keep it in memory alone.
+    /// - Parameter deadline: how long one call of libnftables, or of the kernel, is waited for before it fails with
+    ///   ``RuleError/Code/deadlineExceeded``.
+    public init(in namespace: NetworkNamespace = .current, cache: FilePath? = nil, deadline: Duration = .seconds(30)) {
         self.namespace = namespace
+        self.deadline = deadline
         wordings = NFTablesWordings(cache: cache)
     }
 
@@ -38,15 +42,11 @@ public struct NFTablesBackend: RuleBackend {
 
     /// Reads our rules and elements from the kernel.
     public func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules {
-        let found = try await run("read the nftables rules") { () throws(RuleError) in
-            guard let listing = try NFTablesLibrary.listing() else { return nil as (NFTablesListing, Set<SetElement>)? }
-            let sets = NFTablesSet.allCases.filter { set in
-                listing.blocks[set.heading] == NFTablesListing.of(set)
-            }
-            var elements = try NFTablesElements()
-            return (listing, try elements.read(sets))
-        }
-        guard let (listing, elements) = found else { return ObservedRules() }
+        let operation = "read the nftables rules"
+        let found = try await run(operation) { () throws(RuleError) in try NFTablesLibrary.listing() }
+        guard let listing = found else { return ObservedRules() }
+        let sets = NFTablesSet.allCases.filter { listing.blocks[$0.heading] == NFTablesListing.of($0) }
+        let elements = try await NFTablesElements(in: try open(operation), deadline: deadline).read(sets)
         let faults = try await faults(of: listing, role)
         return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements, owner: listing.owner)
     }
@@ -56,28 +56,31 @@ public struct NFTablesBackend: RuleBackend {
     /// table, so that nothing is ever left behind.
     @discardableResult
     public func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant] {
-        try await run("write the nftables rules") { () throws(RuleError) in
-            var removed: [SetElement] = []
-            var added: [SetElement] = []
-            for change in changes {
-                switch change {
-                case .install(let role, _): try Self.install(role)
-                case .claim(let owner): try Self.claim(owner)
-                case .uninstall:
-                    // The table is created first, so that deleting it succeeds even if it has gone meanwhile.
-                    _ = try NFTablesLibrary.run(
-                        "table \(OwnRules.table)\ndelete table \(OwnRules.table)\n",
-                        operation: "delete the nftables rules")
-                    return
-                case .put(let element, let replaced):
-                    removed += replaced
-                    added.append(element)
-                case .remove(let element): removed.append(element)
+        let operation = "write the nftables rules"
+        var removed: [SetElement] = []
+        var added: [SetElement] = []
+        for change in changes {
+            switch change {
+            case .install(let role, _):
+                try await run(operation) { () throws(RuleError) in try Self.install(role) }
+            case .claim(let owner):
+                try await run(operation) { () throws(RuleError) in try Self.claim(owner) }
+            case .uninstall:
+                // Made first where it has gone meanwhile.
+                let text = "table \(OwnRules.table)\ndelete table \(OwnRules.table)\n"
+                _ = try await run(operation) { () throws(RuleError) in
+                    try NFTablesLibrary.run(text, operation: "delete the nftables rules")
                 }
+                return []
+            case .put(let element, let replaced):
+                removed += replaced
+                added.append(element)
+            case .remove(let element): removed.append(element)
             }
-            guard !(removed.isEmpty && added.isEmpty) else { return }
-            var elements = try NFTablesElements()
-            try elements.commit(removing: removed, putting: added)
+        }
+        if !(removed.isEmpty && added.isEmpty) {
+            let elements = NFTablesElements(in: try open(operation), deadline: deadline)
+            try await elements.commit(removing: removed, putting: added)
         }
         return []
     }
@@ -149,16 +152,26 @@ public struct NFTablesBackend: RuleBackend {
         return listing.faults(against: same)
     }
 
-    /// Runs the body on a thread in the namespace: libnftables and netfilter sockets block, and work in the namespace
-    /// in which they were opened.
+    /// On a thread in the namespace: libnftables blocks, and works in the one that it is called in.
     private func run<Value: Sendable>(
         _ operation: String, _ body: @escaping @Sendable () throws(RuleError) -> Value
     ) async throws(RuleError) -> Value {
-        do {
-            // A thread that is in the namespace already need not enter it, which would take CAP_SYS_ADMIN.
-            return try await DetachedThread.run(in: namespace.isCurrent ? nil : try namespace.open(), body)
-        } catch let error as RuleError {
-            throw error
+        // A thread that is there already need not enter, which takes CAP_SYS_ADMIN.
+        let handle = namespace.isCurrent ? nil : try open(operation)
+        let result: Result<Value, RuleError>
+        do throws(NetlinkError) {
+            result = try await DetachedThread.run(in: handle, deadline: deadline) {
+                Result { () throws(RuleError) in try body() }
+            }
+        } catch {
+            throw RuleError(error, waitingFor: "libnftables", deadline: deadline, operation: operation)
+        }
+        return try result.get()
+    }
+
+    private func open(_ operation: String) throws(RuleError) -> NamespaceHandle {
+        do throws(IPVSError) {
+            return try namespace.open()
         } catch {
             throw RuleError(code: .refused, operation: operation, reason: "\(error)")
         }

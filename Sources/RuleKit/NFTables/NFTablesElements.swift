@@ -6,54 +6,52 @@ import SystemPackage
 /// Reads and writes the elements of our sets by netfilter messages. Writing one element takes 12 µs, whatever else the
 /// kernel holds; libnftables would first read every set with intervals, including those of other tables.
 ///
-/// Works in the namespace of the calling thread.
-struct NFTablesElements: ~Copyable {
+/// In a namespace, by the engine's client: a call ends by the deadline.
+struct NFTablesElements: Sendable {
     private static let subsystem = UInt16(10)  // NFNL_SUBSYS_NFTABLES
     private static let family = UInt8(1)  // NFPROTO_INET
 
-    private var socket: NetfilterSocket
+    private let client: NetlinkClient
+    private let deadline: Duration
 
-    init() throws(RuleError) {
-        do throws(Errno) {
-            socket = try NetfilterSocket()
-        } catch {
-            throw Self.refusal(error, operation: "open a netfilter socket")
-        }
+    init(in namespace: NamespaceHandle, deadline: Duration) {
+        client = NetlinkClient(.netfilter, namespace: namespace)
+        self.deadline = deadline
     }
 
     // MARK: Reading
 
-    /// All elements of the sets.
-    mutating func read(_ sets: [NFTablesSet]) throws(RuleError) -> Set<SetElement> {
-        // The elements are gathered in an array first: a growing `Set` hashes its elements again and again, and there
-        // may be tens of thousands.
+    /// Everything that is in the sets. A set that changes meanwhile is read again; who holds the mesh's lock is alone with
+    /// it, so this ends.
+    func read(_ sets: [NFTablesSet]) async throws(RuleError) -> Set<SetElement> {
+        guard !sets.isEmpty else { return [] }
+        let requests = Messages(sets.count) { range, writer in
+            for set in sets[range] {
+                let type = Self.type(NFT_MSG_GETSETELEM)
+                writer.netfilterMessage(type, family: Self.family, flags: NetlinkFlags.dump) { Self.name(set, in: &$0) }
+            }
+        }
+        let lists: [[[NFTablesWireElement]]]
+        do throws(NetlinkError) {
+            lists = try await client.lists(requests, deadline: deadline) { index, message in
+                Self.elements(message, in: sets[index])
+            }
+        } catch {
+            throw refusal(error, operation: "read the sets of nft table \(OwnRules.table)")
+        }
+        // Gathered first: a set that grows hashes what it has again and again, and there may be tens of thousands.
         var elements: [SetElement] = []
-        for set in sets { elements += Self.joined(try read(set), in: set) }
+        for (set, list) in zip(sets, lists) { elements += Self.joined(Array(list.joined()), in: set) }
         return Set(elements)
     }
 
-    private mutating func read(_ set: NFTablesSet) throws(RuleError) -> [NFTablesWireElement] {
-        // A set that changed while it was read is read again. The holder of the mesh's lock is the only one that
-        // writes, so this ends.
-        var attempts = 0
-        while true {
-            var found: [NFTablesWireElement] = []
-            do throws(Errno) {
-                try socket.dump(Self.type(NFT_MSG_GETSETELEM), family: Self.family) { writer in
-                    Self.name(set, in: &writer)
-                } handler: { message in
-                    guard var list = message.first(Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue))?.nested else { return }
-                    while let element = list.next() {
-                        if let element = NFTablesWireElement(element.nested, in: set) { found.append(element) }
-                    }
-                }
-                return found
-            } catch {
-                attempts += 1
-                if error == .interrupted, attempts < 20 { continue }
-                throw Self.refusal(error, operation: "read \(set.heading) of nft table \(OwnRules.table)")
-            }
+    private static func elements(_ message: NetlinkMessage, in set: NFTablesSet) -> [NFTablesWireElement] {
+        guard var list = message.attributes.first(Int(NFTA_SET_ELEM_LIST_ELEMENTS.rawValue))?.nested else { return [] }
+        var found: [NFTablesWireElement] = []
+        while let element = list.next() {
+            if let element = NFTablesWireElement(element.nested, in: set) { found.append(element) }
         }
+        return found
     }
 
     /// Makes ranges of ports from the elements of the kernel: a beginning and an end, or one element for each port.
@@ -74,36 +72,46 @@ struct NFTablesElements: ~Copyable {
 
     // MARK: Writing
 
-    /// Removes elements and adds others in one transaction. A counter is created and deleted with the element that
-    /// names it.
-    mutating func commit(removing removed: [SetElement], putting added: [SetElement]) throws(RuleError) {
-        // The subject of each message of the batch, for the error if the kernel refuses it.
-        var subjects: [String] = []
-        do throws(NetfilterSocket.Refusal) {
-            try socket.commit(subsystem: Self.subsystem) { batch in
-                for (set, elements) in Self.inBatches(removed) {
-                    subjects.append("take elements from \(set.heading)")
-                    Self.put(elements, of: set, NFT_MSG_DELSETELEM, to: &batch)
-                }
-                let (dropped, made) = (Set(removed.compactMap(\.counter)), Set(added.compactMap(\.counter)))
-                for name in dropped.subtracting(made) {
-                    subjects.append("delete counter \(name)")
-                    Self.put(counter: name, NFT_MSG_DELOBJ, to: &batch)
-                }
-                for name in made {
-                    subjects.append("make counter \(name)")
-                    Self.put(counter: name, NFT_MSG_NEWOBJ, to: &batch)
-                }
-                for (set, elements) in Self.inBatches(added) {
-                    subjects.append("put elements into \(set.heading)")
-                    Self.put(elements, of: set, NFT_MSG_NEWSETELEM, to: &batch)
-                }
-            }
-        } catch {
-            let subject = error.index.flatMap { $0 < subjects.count ? subjects[$0] : nil } ?? "write the elements"
-            throw Self.refusal(
-                error.errno, message: error.message, operation: "\(subject) of nft table \(OwnRules.table)")
+    /// Takes elements out and puts others in, all or nothing. Counters come and go with the elements that name them.
+    func commit(removing removed: [SetElement], putting added: [SetElement]) async throws(RuleError) {
+        let edits = Self.edits(removing: removed, putting: added)
+        let messages = Messages(edits.count) { range, writer in
+            for edit in edits[range] { Self.put(edit, to: &writer) }
         }
+        let refusal: TransactionRefusal?
+        do throws(NetlinkError) {
+            refusal = try await client.commit(messages, subsystem: Self.subsystem, deadline: deadline)
+        } catch {
+            throw self.refusal(error, operation: "write the elements of nft table \(OwnRules.table)")
+        }
+        guard let refusal else { return }
+        let subject = refusal.index.map { edits[$0].subject } ?? "write the elements"
+        throw self.refusal(
+            .refused(refusal.errno, message: refusal.message), operation: "\(subject) of nft table \(OwnRules.table)")
+    }
+
+    /// One message of a transaction.
+    private enum Edit {
+        case take(ArraySlice<SetElement>, from: NFTablesSet)
+        case put(ArraySlice<SetElement>, into: NFTablesSet)
+        case delete(counter: String)
+        case make(counter: String)
+
+        /// What it is about, for the message of the one that is refused.
+        var subject: String {
+            switch self {
+            case .take(_, let set): "take elements from \(set.heading)"
+            case .put(_, let set): "put elements into \(set.heading)"
+            case .delete(let name): "delete counter \(name)"
+            case .make(let name): "make counter \(name)"
+            }
+        }
+    }
+
+    private static func edits(removing removed: [SetElement], putting added: [SetElement]) -> [Edit] {
+        let (dropped, made) = (Set(removed.compactMap(\.counter)), Set(added.compactMap(\.counter)))
+        return inBatches(removed).map { .take($1, from: $0) } + dropped.subtracting(made).map { .delete(counter: $0) }
+            + made.map { .make(counter: $0) } + inBatches(added).map { .put($1, into: $0) }
     }
 
     /// The number of elements in one message. An attribute holds 64 KiB, and this many elements always fit.
@@ -117,6 +125,15 @@ struct NFTablesElements: ~Copyable {
             let elements = bySet[set.rawValue] ?? []
             let list = set.isInterval ? elements : elements.flatMap(\.byPort)
             return stride(from: 0, to: list.count, by: batch).map { (set, list[$0..<min($0 + batch, list.count)]) }
+        }
+    }
+
+    private static func put(_ edit: Edit, to batch: inout MessageWriter) {
+        switch edit {
+        case .take(let elements, let set): put(elements, of: set, NFT_MSG_DELSETELEM, to: &batch)
+        case .put(let elements, let set): put(elements, of: set, NFT_MSG_NEWSETELEM, to: &batch)
+        case .delete(let name): put(counter: name, NFT_MSG_DELOBJ, to: &batch)
+        case .make(let name): put(counter: name, NFT_MSG_NEWOBJ, to: &batch)
         }
     }
 
@@ -152,18 +169,8 @@ struct NFTablesElements: ~Copyable {
         subsystem << 8 | UInt16(truncatingIfNeeded: message.rawValue)
     }
 
-    /// - Parameter message: the kernel's own text, if there is one (`NLMSGERR_ATTR_MSG`).
-    private static func refusal(_ errno: Errno, message: String? = nil, operation: String) -> RuleError {
-        let reason = "\(errno)" + (message.map { " (\($0))" } ?? "")
-        return switch errno {
-        case .notPermitted, .permissionDenied:
-            RuleError(
-                code: .notPermitted, operation: operation, reason: reason,
-                hint: "this needs CAP_NET_ADMIN: run the program as root")
-        case .notSupportedOnSocket, .protocolNotSupported, .addressFamilyNotSupported:
-            RuleError(code: .kernelLacksSupport, operation: operation, reason: reason)
-        default: RuleError(code: .refused, operation: operation, reason: reason)
-        }
+    private func refusal(_ error: NetlinkError, operation: String) -> RuleError {
+        RuleError(error, waitingFor: "the kernel", deadline: deadline, operation: operation)
     }
 }
 

@@ -65,7 +65,7 @@ enum NFTablesLibrary {
             switch code {
             case .notPermitted: "this needs CAP_NET_ADMIN: run the program as root"
             case .kernelLacksSupport: kernelHint
-            case .refused, .toolMissing: nil
+            case .refused, .toolMissing, .deadlineExceeded, .cancelled: nil
             }
         return RuleError(
             code: code, operation: operation, reason: reason ?? "libnftables gave no reason", hint: hint)

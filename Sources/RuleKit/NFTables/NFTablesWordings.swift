@@ -46,9 +46,9 @@ struct NFTablesWordings: Sendable {
     private static func load(_ text: String) async -> NFTablesListing? {
         guard let scratch = try? await NamespaceHandle.scratch() else { return nil }
         made.withLock { $0[text, default: 0] += 1 }
-        let listing = try? await DetachedThread.run(in: scratch) { () throws(RuleError) in
-            _ = try NFTablesLibrary.run(text, operation: "load the rules in a scratch namespace")
-            return try NFTablesLibrary.listing()
+        let listing = try? await DetachedThread.run(in: scratch, deadline: .seconds(30)) {
+            let isLoaded = (try? NFTablesLibrary.run(text, operation: "load the rules in a scratch namespace")) != nil
+            return isLoaded ? (try? NFTablesLibrary.listing()) ?? nil : nil
         }
         return listing ?? nil
     }

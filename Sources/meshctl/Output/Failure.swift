@@ -71,7 +71,7 @@ struct Failure {
         switch code {
         case .toolMissing, .kernelLacksSupport: .unavailable
         case .notPermitted: .notPermitted
-        case .refused: .failed
+        case .refused, .deadlineExceeded, .cancelled: .failed
         }
     }
 

@@ -54,7 +54,9 @@ struct peer {
     void (*create)(const struct table *wanted);
     /* Updates every destination. */
     void (*update)(const struct table *changed);
-    /* Deletes every service with its destinations. */
+    /* The same, but that each change is waited for before the next is sent. */
+    void (*call)(const struct table *changed);
+    /* Every service; its destinations go with it. */
     void (*delete)(const struct table *wanted);
     /* Appends to an empty table. */
     void (*dump)(struct table *result);
