@@ -78,6 +78,19 @@ extension KernelTests {
                 "iifname \"v1\" tcp dport 1080 drop",
                 "some packets for 1080/tcp may be dropped: nft inet t c: iifname v1 tcp dport 1080 drop",
                 hasAdvice: false),
+            nft("an interface that is not there", "filter hook input priority 0", "iifname \"wg0\" drop", nil),
+            nft(
+                "a conntrack zone for replies alone", "filter hook prerouting priority -300",
+                "iifname \"v11\" ct zone set 5", "some replies of 10.11.0.2 may not be translated back"),
+            nft("a conntrack zone for both directions", "filter hook prerouting priority -300", "ct zone set 5", nil),
+            Obstacle(
+                testDescription: "neighbours that are not found",
+                up: """
+                    nft 'table arp t { chain c { type filter hook input priority 0; policy drop; }; }'; ip neigh flush all
+                    """,
+                // A search that has failed is for some time not begun anew, whatever is let through meanwhile.
+                down: "nft 'delete table arp t'; ip neigh flush all; sleep 2",
+                warning: "other hosts cannot reach 1080/tcp: dropped by nft arp t c: policy DROP", hasAdvice: false),
             nft(
                 "another port", "filter hook input priority 0", "tcp dport 1081 drop; ct state invalid drop", nil),
             Obstacle(
@@ -158,6 +171,18 @@ extension KernelTests {
                     + "iptables-legacy -A INPUT -m set --match-set blocked dst,dst -j DROP",
                 down: "iptables-legacy -D INPUT 1; ipset destroy blocked",
                 warning: "some packets for 1080/tcp may be dropped (it depends on set blocked)", hasAdvice: false),
+            Obstacle(
+                testDescription: "a rule against replies", up: "ip rule add iif v11 prohibit",
+                down: "ip rule del iif v11", warning: "replies of 10.11.0.2 do not come through", hasAdvice: false),
+            Obstacle(
+                testDescription: "a table for the published address",
+                up: "ip route add default dev v11 table 77; ip rule add from 10.1.0.1 lookup 77",
+                down: "ip rule del from 10.1.0.1; ip route flush table 77",
+                warning: "replies to clients in the network of v1 leave by v11", hasAdvice: false),
+            Obstacle(
+                testDescription: "a rule against a mark of ours", up: "ip rule add fwmark 0x100 prohibit",
+                down: "ip rule del fwmark 0x100",
+                warning: "10.11.0.2 gets nothing: a rule of this node's forbids what is marked so", hasAdvice: false),
             Obstacle(
                 testDescription: "an interface that does not forward",
                 up: "sysctl -w net.ipv4.conf.v11.forwarding=0", down: "sysctl -w net.ipv4.conf.v11.forwarding=1",

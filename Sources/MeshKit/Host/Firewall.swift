@@ -1,4 +1,5 @@
 package import IPVSKit
+package import RuleKit
 
 /// What the host's own rules do to the mesh's packets.
 ///
@@ -25,8 +26,6 @@ package struct Firewall: Sendable {
         package enum Kind: Hashable, Sendable {
             /// conntrack takes no note of it.
             case untracked
-            /// conntrack has its replies in another zone.
-            case zoned
             /// It is not for what was published, or from it, any more.
             case rewritten
             /// Another mark is in the place of ours.
@@ -51,6 +50,8 @@ package struct Firewall: Sendable {
         package var advice: [String]
         /// What else is done.
         package var influences: [Influence] = []
+        /// The rules that say in which zone conntrack looks for the connection, in the order in which a packet meets them.
+        var zonings: [Zoning] = []
         /// The rules that keep some packets from coming through, one of each chain.
         package var exceptions: [HostRuleSite] = []
 
@@ -70,33 +71,43 @@ package struct Firewall: Sendable {
     ///   - ports: the worst of them counts.
     ///   - translated: those that our rules make of them; nil for the same.
     ///   - addresses: those that the ports are published on: the node's own, or the one they are bound to.
+    ///   - allowed: the networks that clients may come from; none for everywhere.
     ///   - families: those in which the port is balanced.
     ///   - mark: the one that our rules put on.
     /// - Returns: nil where it cannot be told.
     package func answer(
         publishing transport: TransportProtocol, ports: ClosedRange<UInt16>, translated: ClosedRange<UInt16>? = nil,
-        at addresses: Set<IPAddress>, families: Set<AddressFamily> = Set(AddressFamily.allCases), mark: UInt32? = nil
+        at addresses: Set<IPAddress>, allowed: [IPPrefix] = [],
+        families: Set<AddressFamily> = Set(AddressFamily.allCases), mark: UInt32? = nil
     ) -> Answer? {
         let listening = PacketWay.Listening(
-            transport: transport, ports: ports, translated: translated ?? ports, addresses: addresses, mark: mark)
-        let parts = families.sorted().flatMap { PacketWay.arriving(listening, $0) }
+            transport: transport, ports: ports, translated: translated ?? ports, addresses: addresses, allowed: allowed,
+            mark: mark)
+        var parts = families.sorted().flatMap { PacketWay.arriving(listening, $0) }
+        let resolved = addresses.filter { $0.family == .ipv4 && !$0.isLoopback }
+        if families.contains(.ipv4), !resolved.isEmpty { parts += PacketWay.resolving(own: resolved, others: nil) }
         return answer(
             parts,
             advice: { site, part in
-                FirewallAdvice(rules: rules).opening(site, transport, part.ports ?? ports)
+                FirewallAdvice(rules: rules).opening(
+                    site, transport, part.ports ?? ports,
+                    to: allowed.filter { $0.family == part.packet.family })
             })
     }
 
     /// Whether what IPVS sends gets to a task: it leaves by OUTPUT and POSTROUTING.
     ///
-    /// - Parameter interface: the name of the one that leads to the task.
+    /// - Parameters:
+    ///   - interface: the name of the one that leads to the task.
+    ///   - own: the node's addresses; nil where they are not known.
     package func answer(
         sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32? = nil,
-        by interface: String? = nil
+        by interface: String? = nil, from own: Set<IPAddress>? = nil
     ) -> Answer? {
         answer(
             PacketWay.sent(
-                to: task, transport, ports: ports, mark: mark, by: interface.map(Packet.Interface.named) ?? .unknown),
+                to: task, transport, ports: ports, mark: mark, by: interface.map(Packet.Interface.named) ?? .unknown)
+                + (task.family == .ipv4 ? PacketWay.resolving(own: own, others: [task]) : []),
             advice: { site, _ in
                 FirewallAdvice(rules: rules).lettingThrough(site, to: task, transport, ports)
             })
@@ -105,16 +116,17 @@ package struct Firewall: Sendable {
     /// Whether the replies of a task behind this node cross it: PREROUTING and FORWARD meet them.
     ///
     /// - Parameters:
+    ///   - allowed: the networks that clients may come from; none for everywhere.
     ///   - interface: the name of the one that leads to the task.
     ///   - hasClients: whether clients may be behind that interface, too.
     ///   - isLetThrough: whether our own rules do so at the head of iptables' filter FORWARD.
     package func answer(
-        repliesOf task: IPAddress, _ transport: TransportProtocol, port: UInt16, by interface: String? = nil,
-        hasClients: Bool = true, isLetThrough: Bool = false
+        repliesOf task: IPAddress, _ transport: TransportProtocol, port: UInt16, allowed: [IPPrefix] = [],
+        by interface: String? = nil, hasClients: Bool = true, isLetThrough: Bool = false
     ) -> Answer? {
         let way = interface.map(Packet.Interface.named) ?? .unknown
         let clients = interface.flatMap { hasClients ? nil : Packet.Interface.other(than: $0) } ?? .unknown
-        let parts = PacketWay.replied(by: task, transport, port: port, (way, clients))
+        let parts = PacketWay.replied(by: task, transport, port: port, allowed: allowed, (way, clients))
         return answer(parts) { base, table in
             isLetThrough && Self.isFilterForward(base, of: table)
         } advice: { site, part in
@@ -125,10 +137,10 @@ package struct Firewall: Sendable {
     /// Whether replies leave the node again, once they have its address.
     package func answer(
         repliesFrom ports: ClosedRange<UInt16>, _ transport: TransportProtocol, translated: ClosedRange<UInt16>,
-        at addresses: Set<IPAddress>, families: Set<AddressFamily>
+        at addresses: Set<IPAddress>, allowed: [IPPrefix] = [], families: Set<AddressFamily>
     ) -> Answer? {
         let listening = PacketWay.Listening(
-            transport: transport, ports: ports, translated: translated, addresses: addresses)
+            transport: transport, ports: ports, translated: translated, addresses: addresses, allowed: allowed)
         return answer(
             families.sorted().flatMap { PacketWay.returning(listening, $0) },
             advice: { site, _ in
@@ -155,8 +167,11 @@ package struct Firewall: Sendable {
         for table in rules.tables {
             for part in parts where table.families.contains(part.packet.family) {
                 for base in table.bases where part.meets(base, of: table) && !isOurs(base, table) {
-                    for packet in part.packets(toldApartBy: table, sets: rules.sets) {
-                        ask(packet, from: base, in: table, &answer) { advice($0, part) }
+                    for packet in part.packets(toldApartBy: table, in: rules) {
+                        ask(packet, from: base, in: table, &answer) { site in
+                            packet.isARP
+                                ? FirewallAdvice(rules: rules).lettingNeighboursBeFound(site) : advice(site, part)
+                        }
                     }
                 }
             }
@@ -170,11 +185,12 @@ package struct Firewall: Sendable {
     ) {
         let walk = ChainWalk.walk(packet, from: base, in: table)
         var verdict = Self.verdict(walk.endings, from: base, in: table)
-        let device = base.devices.isEmpty ? nil : HostRuleSite(base, in: table, Self.text(base.devices))
+        let device = base.devices.isEmpty ? nil : HostRuleSite(base, in: table, .line(Self.text(base.devices)))
         if device != nil, let rule = verdict.rule {
             // Who comes by another interface does not meet it.
             verdict = .depends(
-                on: HostRuleSite(base, in: table, "\(rule.text), \(Self.text(base.devices))"), otherwiseDropped: false)
+                on: HostRuleSite(base, in: table, .line("\(rule.text), \(Self.text(base.devices))")),
+                otherwiseDropped: false)
         }
         if verdict.severity > answer.verdict.severity { answer.verdict = verdict }
         if case .depends(let site, otherwiseDropped: false) = verdict, !answer.exceptions.contains(site) {
@@ -184,9 +200,15 @@ package struct Firewall: Sendable {
             answer.advice.append(line)
         }
         for influence in walk.influences {
-            guard let kind = influence.effect.kind(for: packet) else { continue }
             let rule = HostRuleSite(base, in: table, influence.rule)
             var condition = influence.cause.map { HostRuleSite(base, in: table, $0.rule, set: $0.set) } ?? device
+            if case .zoned(let zone) = influence.effect, packet.isLookedUpInZone, table.layer == .network {
+                answer.zonings.append(
+                    Zoning(
+                        zone: zone, family: packet.family, rule: rule, condition: condition, priority: base.priority,
+                        advice: advice(rule)))
+            }
+            guard let kind = influence.effect.kind(for: packet) else { continue }
             // What is put in the place of the mark is not known.
             if condition == nil, !kind.isCertain { condition = rule }
             let isSeen = answer.influences.contains { $0.kind == kind.kind && $0.rule == rule }
@@ -218,15 +240,22 @@ package struct Firewall: Sendable {
 
 extension PacketWay.Part {
     /// One packet for each part of the ports that the rules of a table tell apart.
-    func packets(toldApartBy table: RuleTable, sets: SetAnswers) -> [Packet] {
+    func packets(toldApartBy table: RuleTable, in rules: HostRules) -> [Packet] {
         var packet = packet
-        packet.sets = sets
+        packet.sets = rules.sets
+        packet.interfaces = rules.interfaces
+        packet.connectionMark = rules.connectionMark
         guard let ports else { return [packet] }
         return table.representatives(of: ports).sorted().map { port in
             packet.destinationPort = port
             return packet
         }
     }
+}
+
+extension Packet {
+    /// Whether conntrack looks for its connection later on.
+    fileprivate var isLookedUpInZone: Bool { hook == .prerouting && !isTracked }
 }
 
 extension HostRule.Effect {
@@ -237,11 +266,12 @@ extension HostRule.Effect {
         case .untracked: packet.isTracked ? nil : (.untracked, true)
         // Before ours, any mark goes; and IPVS does not look at one twice.
         case .remarked(let change):
-            packet.mark.flatMap { packet.isForNode == true ? change.changes($0) : .no }
-                .flatMap { $0 == .no ? nil : (.remarked, $0 == .yes) }
+            packet.mark.flatMap {
+                packet.isForNode == true ? change.changes($0, ofConnection: packet.connectionMark) : .no
+            }
+            .flatMap { $0 == .no ? nil : (.remarked, $0 == .yes) }
         case .offloaded: (.offloaded, true)
-        // Once conntrack has seen it, its zone is settled.
-        case .zoned: packet.isTracked ? nil : (.zoned, false)
+        case .zoned, .connectionMarked: nil
         case .rewritten: (.rewritten, true)
         }
     }
@@ -275,7 +305,7 @@ extension Firewall.Verdict {
 }
 
 extension HostRuleSite {
-    init(_ base: RuleTable.BaseChain, in table: RuleTable, _ text: String, set: String? = nil) {
-        self.init(tool: table.tool, table: table.name, baseChain: base.name, text: text, set: set)
+    init(_ base: RuleTable.BaseChain, in table: RuleTable, _ text: RuleText, set: String? = nil) {
+        self.init(tool: table.tool, table: table.name, baseChain: base.name, text: text.description, set: set)
     }
 }

@@ -1,4 +1,5 @@
 import IPVSKit
+import RuleKit
 
 /// The lines that let packets through: of the program that keeps the rules, where there is one, since what is typed
 /// past it is gone when it next writes its rules.
@@ -6,22 +7,38 @@ struct FirewallAdvice {
     let rules: HostRules
 
     /// For new connections to published ports.
-    func opening(_ site: HostRuleSite, _ transport: TransportProtocol, _ ports: ClosedRange<UInt16>) -> [String] {
+    ///
+    /// - Parameter networks: those that may come, of one family; none for all.
+    func opening(
+        _ site: HostRuleSite, _ transport: TransportProtocol, _ ports: ClosedRange<UInt16>, to networks: [IPPrefix]
+    ) -> [String] {
         let colon = Self.text(ports, ":")
         let dash = Self.text(ports, "-")
         // ufw knows no SCTP.
         if isUFW(site), transport == .tcp || transport == .udp {
-            return ["ufw allow \(colon)/\(transport)"]
+            return networks.isEmpty
+                ? ["ufw allow \(colon)/\(transport)"]
+                : networks.map { "ufw allow from \($0) to any port \(colon) proto \(transport)" }
         }
         if isFirewalld(site) {
-            let option = "--add-port=\(dash)/\(transport)"
-            return ["firewall-cmd \(option)", "firewall-cmd --permanent \(option)"]
+            let options =
+                networks.isEmpty
+                ? ["--add-port=\(dash)/\(transport)"]
+                : networks.map { network in
+                    "--add-rich-rule='rule family=\"\(network.family == .ipv4 ? "ipv4" : "ipv6")\" source address=\"\(network)\" "
+                        + "port port=\"\(dash)\" protocol=\"\(transport)\" accept'"
+                }
+            return options.flatMap { ["firewall-cmd \($0)", "firewall-cmd --permanent \($0)"] }
         }
-        return [
-            site.tool == .nft
-                ? insertion(site, "\(transport) dport \(dash)")
-                : insertion(site, "-p \(transport) --dport \(colon)")
-        ]
+        if site.tool == .nft {
+            let list = networks.map(\.description).joined(separator: ", ")
+            let source = networks.first.map {
+                "\(Self.ip($0.address)) saddr \(networks.count == 1 ? list : "{ \(list) }") "
+            }
+            return [insertion(site, "\(source ?? "")\(transport) dport \(dash)")]
+        }
+        let source = networks.isEmpty ? "" : "-s \(networks.map(\.description).joined(separator: ",")) "
+        return [insertion(site, "\(source)-p \(transport) --dport \(colon)")]
     }
 
     /// For replies of a task that cross the node.
@@ -54,6 +71,11 @@ struct FirewallAdvice {
                 ? insertion(site, "ct state established,related")
                 : insertion(site, "-m conntrack --ctstate RELATED,ESTABLISHED")
         ]
+    }
+
+    /// For what asks for neighbours of IPv4, and answers it.
+    func lettingNeighboursBeFound(_ site: HostRuleSite) -> [String] {
+        [insertion(site, site.table.hasPrefix("arp ") ? "arp ptype ip" : "ether type arp")]
     }
 
     private static func ip(_ address: IPAddress) -> String { address.family == .ipv4 ? "ip" : "ip6" }

@@ -1,4 +1,5 @@
 package import IPVSKit
+package import RuleKit
 
 /// A rule of somebody else's that sends packets for a published port elsewhere, before the mesh sees them.
 package struct ForeignNAT: Hashable, Sendable, CustomStringConvertible {
@@ -16,19 +17,21 @@ package struct ForeignNAT: Hashable, Sendable, CustomStringConvertible {
     /// The rules that translate packets for the ports, the first of each table; none where all is well, or where
     /// nothing could be read.
     ///
-    /// - Parameter addresses: those that the ports are published on: the node's own, or the one they are bound to.
+    /// - Parameters:
+    ///   - addresses: those that the ports are published on: the node's own, or the one they are bound to.
+    ///   - allowed: the networks that clients may come from; none for everywhere.
     package static func find(
         publishing transport: TransportProtocol, ports: ClosedRange<UInt16>, at addresses: Set<IPAddress>,
-        in rules: HostRules
+        allowed: [IPPrefix] = [], in rules: HostRules
     ) -> [ForeignNAT] {
         let listening = PacketWay.Listening(
-            transport: transport, ports: ports, translated: ports, addresses: addresses)
+            transport: transport, ports: ports, translated: ports, addresses: addresses, allowed: allowed)
         let parts = AddressFamily.allCases.flatMap { PacketWay.arriving(listening, $0, withLoopback: true) }
         var found: [ForeignNAT] = []
         for table in rules.tables {
             for base in table.bases {
                 for part in parts where table.families.contains(part.packet.family) && part.meets(base, of: table) {
-                    found += part.packets(toldApartBy: table, sets: rules.sets).compactMap {
+                    found += part.packets(toldApartBy: table, in: rules).compactMap {
                         translation(of: $0, from: base, in: table)
                     }
                 }
@@ -46,7 +49,7 @@ package struct ForeignNAT: Hashable, Sendable, CustomStringConvertible {
             let device = base.devices.isEmpty ? nil : "the packet comes by \(base.devices.joined(separator: " or "))"
             return ForeignNAT(
                 rule: HostRuleSite(base, in: table, ending.rule), leadsTo: target,
-                condition: ending.cause?.rule ?? device)
+                condition: ending.cause?.rule.description ?? device)
         }
         return nil
     }

@@ -30,7 +30,20 @@ extension HostRules {
             iptables: legacy[.ipv4], ip6tables: legacy[.ipv6], nft: nft,
             details: NFTRuleset.Details(extensions: NFTTables.extensions, devices: NFTTables.devices),
             programs: programs,
-            sets: KernelSets.answers, unread: unread)
+            sets: KernelSets.answers, interfaces: interfaces(), unread: unread)
+    }
+
+    /// Nil where the kernel does not say.
+    private static func interfaces() -> Set<String>? {
+        guard let list = if_nameindex() else { return nil }
+        defer { if_freenameindex(list) }
+        var names: Set<String> = []
+        var entry = list
+        while let name = entry.pointee.if_name {
+            names.insert(String(cString: name))
+            entry += 1
+        }
+        return names
     }
 
     // MARK: nftables

@@ -11,6 +11,10 @@ package struct HostRules: Sendable {
     let tables: [RuleTable]
     /// Answers what is in sets that have a name.
     let sets: SetAnswers
+    /// The names of the interfaces that there are; nil where they are not known.
+    let interfaces: Set<String>?
+    /// What new connections are marked with: nothing, unless a rule marks some.
+    let connectionMark: UInt32?
     /// What changes the rules of legacy iptables, where that is not called `iptables` and `ip6tables`.
     let programs: [AddressFamily: String]
     /// What could not be looked at, and why.
@@ -28,7 +32,7 @@ package struct HostRules: Sendable {
     init(
         iptables: String? = nil, ip6tables: String? = nil, nft: [String]? = nil,
         details: NFTRuleset.Details = .none, programs: [AddressFamily: String] = [:], sets: SetAnswers = .none,
-        unread: [String]
+        interfaces: Set<String>? = nil, unread: [String]
     ) {
         var tables: [RuleTable] = []
         var known: Set<AddressFamily> = []
@@ -48,6 +52,11 @@ package struct HostRules: Sendable {
             }
         }
         self.tables = tables
+        self.interfaces = interfaces
+        let areMarked = tables.contains { table in
+            table.chains.values.contains { $0.contains { $0.action == .affect(.connectionMarked) } }
+        }
+        connectionMark = areMarked ? nil : 0
         self.sets = sets
         self.programs = programs
         self.unread = unread

@@ -5,7 +5,7 @@ import RuleKit
 struct HostSurvey: Sendable {
     private let node: NodeFacts
     private let rules: HostRules
-    private let settings = HostSettings.ofKernel
+    private let settings = HostSettings.ofKernel.remembering()
 
     /// Reads the host's rules.
     init(on node: NodeFacts) async {
@@ -27,7 +27,7 @@ struct HostSurvey: Sendable {
                 "\(listening) is taken: \(listener) would get no connection any more; stop it, choose another port, "
                     + "or say --force")
         }
-        if let translation = translations(of: listening).first(where: { $0.condition == nil }) {
+        if let translation = translations(of: port).first(where: { $0.condition == nil }) {
             throw InputError(
                 "\(listening) is taken: \(translation) sends it to \(translation.leadsTo) first; "
                     + "remove that rule, choose another port, or say --force")
@@ -56,26 +56,31 @@ struct HostSurvey: Sendable {
             warnings.append("\(address) is no address of this node: nobody reaches \(listening) until it is")
         }
         if let address = listening.address { warnings += settings.warnings(at: address, on: node) }
+        let tasks = tasks.filter(port.isFor)
+        let addresses = addresses(of: listening)
+        for task in Set(tasks.map(\.address)).sorted().filter({ !node.isOwn($0) }).prefix(Self.tasksNamed) {
+            warnings += settings.warnings(sending: port.mark.rawValue, to: task)
+            warnings += settings.warnings(forRepliesOf: task, from: addresses, to: port.allowed, on: node)
+        }
         guard !rules.tables.isEmpty else { return warnings }
-        for translation in translations(of: listening) {
+        for translation in translations(of: port) {
             let which = translation.condition.map { ", where \($0) matches" }
             warnings.append(
                 "\(which == nil ? "" : "some ")packets for \(listening) go to \(translation.leadsTo) first: by "
                     + "\(translation)\(which ?? "")")
         }
-        let tasks = tasks.filter(port.isFor)
         let families = tasks.isEmpty ? Set(AddressFamily.allCases) : Set(tasks.map(\.address.family))
         let rule = datapath[.node].rules.ports[listening]
         let translated = rule?.behind(listening) ?? listening.ports
-        let addresses = addresses(of: listening)
-        let mark = port.mark.rawValue
+        let arriving = firewall.answer(
+            publishing: listening.transport, ports: listening.ports, translated: translated, at: addresses,
+            allowed: port.allowed, families: families, mark: port.mark.rawValue)
         warnings += SurveyText.lines(
-            "other hosts cannot reach \(listening)", "packets for \(listening)",
-            firewall.answer(
-                publishing: listening.transport, ports: listening.ports, translated: translated, at: addresses,
-                families: families, mark: mark))
+            "other hosts cannot reach \(listening)", "packets for \(listening)", arriving)
         let concerned = tasks.map(\.address).filter { !node.isOwn($0) }
-            .map { self.warnings(port, mark, for: $0, by: ways[$0], firewall, tool) }.filter { !$0.isEmpty }
+            .map { self.warnings(port, arriving, for: $0, by: ways[$0], firewall, in: datapath, tool) }.filter {
+                !$0.isEmpty
+            }
         warnings += concerned.prefix(Self.tasksNamed).joined()
         let others = concerned.dropFirst(Self.tasksNamed)
         if !others.isEmpty {
@@ -88,7 +93,7 @@ struct HostSurvey: Sendable {
                 "replies from \(listening) do not leave this node", "replies from \(listening)",
                 firewall.answer(
                     repliesFrom: listening.ports, listening.transport, translated: translated, at: addresses,
-                    families: families))
+                    allowed: port.allowed, families: families))
         }
         return warnings
     }
@@ -118,23 +123,27 @@ struct HostSurvey: Sendable {
     }
 
     private func warnings(
-        _ port: PublishedPort, _ mark: UInt32, for task: IPAddress, by way: Way?, _ firewall: Firewall,
-        _ tool: RuleTool?
+        _ port: PublishedPort, _ arriving: Firewall.Answer?, for task: IPAddress, by way: Way?, _ firewall: Firewall,
+        in datapath: Datapath, _ tool: RuleTool?
     ) -> [String] {
-        SurveyText.lines(
-            "\(task) gets nothing of \(port.listening)", "packets for \(task)",
-            firewall.answer(
-                sendingTo: task, port.listening.transport, ports: port.targets, mark: mark, by: way?.interface))
+        let sent = firewall.answer(
+            sendingTo: task, port.listening.transport, ports: port.targets, mark: port.mark.rawValue,
+            by: way?.interface, from: Set(node.addresses.map(\.address)))
+        let replied = firewall.answer(
+            repliesOf: task, port.listening.transport, port: port.target, allowed: port.allowed, by: way?.interface,
+            hasClients: way?.hasClients ?? true, isLetThrough: tool == .iptables)
+        let mismatch = ZoneMismatch(arriving?.zonings ?? [], replied?.zonings ?? [], task.family)
+        return SurveyText.lines(
+            "\(task) gets nothing of \(port.listening)", "packets for \(task)", sent)
+            + SurveyText.lines("replies of \(task) do not come through", "replies of \(task)", replied)
             + SurveyText.lines(
-                "replies of \(task) do not come through", "replies of \(task)",
-                firewall.answer(
-                    repliesOf: task, port.listening.transport, port: port.target, by: way?.interface,
-                    hasClients: way?.hasClients ?? true, isLetThrough: tool == .iptables))
+                "packets for \(port.listening)", "replies of \(task)", mismatch,
+                isMasqueraded: datapath.rules.masqueraded.contains { $0.mark == port.mark && $0.task == task })
     }
 
     /// What keeps packets from tasks, whatever the port.
     func warnings(for tasks: [SpecTask]) -> [String] {
-        Set(tasks.map(\.address)).sorted().filter { !node.isOwn($0) }.flatMap(settings.warnings)
+        settings.warnings() + Set(tasks.map(\.address)).sorted().filter { !node.isOwn($0) }.flatMap(settings.warnings)
     }
 
     /// So many ports are asked for: with a firewall of some hundred rules that takes a second.
@@ -174,9 +183,10 @@ struct HostSurvey: Sendable {
         }
     }
 
-    private func translations(of listening: PortBinding) -> [ForeignNAT] {
+    private func translations(of port: PublishedPort) -> [ForeignNAT] {
         ForeignNAT.find(
-            publishing: listening.transport, ports: listening.ports, at: addresses(of: listening), in: rules)
+            publishing: port.listening.transport, ports: port.listening.ports, at: addresses(of: port.listening),
+            allowed: port.allowed, in: rules)
     }
 
     private func addresses(of listening: PortBinding) -> Set<IPAddress> {

@@ -5,7 +5,7 @@ import SystemPackage
 /// Tables of nftables and what is in them, asked of the kernel itself.
 enum NFTTables {
     /// `NFPROTO_…` of the families that see the packets we ask about.
-    static let families: [String: UInt8] = ["inet": 1, "ip": 2, "netdev": 5, "bridge": 7, "ip6": 10]
+    static let families: [String: UInt8] = ["inet": 1, "ip": 2, "arp": 3, "netdev": 5, "bridge": 7, "ip6": 10]
 
     /// `NFT_MSG_…`.
     enum Message: UInt16 {

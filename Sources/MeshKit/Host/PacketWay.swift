@@ -27,7 +27,8 @@ enum PacketWay {
         func meets(_ base: RuleTable.BaseChain, of table: RuleTable) -> Bool {
             let isHere =
                 table.layer == layer
-                || layer == .device && table.layer == .network && (base.hook == "ingress" || base.hook == "egress")
+                || layer == .device && table.layer == .network && !packet.isARP
+                    && (base.hook == "ingress" || base.hook == "egress")
             return isHere && base.hook == packet.hook.rawValue && priorities.contains(base.priority)
                 // Translations are for the first packet of a connection, and IPVS's have been through theirs.
                 && !(base.isNAT && (packet.state != .new || packet.hook == .output))
@@ -42,8 +43,15 @@ enum PacketWay {
         /// As they are once our rules have translated them.
         var translated: ClosedRange<UInt16>
         var addresses: Set<IPAddress>
+        /// The networks that clients may come from; none for everywhere.
+        var allowed: [IPPrefix] = []
         /// The mark that our rules put on.
         var mark: UInt32?
+    }
+
+    /// The networks of one family that clients come from; nil for everywhere.
+    static func clients(of allowed: [IPPrefix], _ family: AddressFamily) -> Set<ClosedRange<IPAddress>>? {
+        allowed.isEmpty ? nil : Set(allowed.filter { $0.family == family }.map(\.range))
     }
 
     /// From another host to IPVS.
@@ -52,15 +60,17 @@ enum PacketWay {
     static func arriving(_ listening: Listening, _ family: AddressFamily, withLoopback: Bool = false) -> [Part] {
         // What other hosts send does not come to loopback addresses.
         let addresses = listening.addresses.filter { $0.family == family && (withLoopback || !$0.isLoopback) }
-        guard !addresses.isEmpty else { return [] }
+        let clients = clients(of: listening.allowed, family)
+        guard !addresses.isEmpty, clients?.isEmpty != true else { return [] }
         func part(
             _ hook: Packet.Hook, _ priorities: ClosedRange<Int> = everywhere, layer: RuleTable.Layer = .network,
             isTracked: Bool = true, isMarked: Bool = true, isTranslated: Bool = false
         ) -> Part {
             Part(
                 packet: Packet(
-                    hook: hook, family: family, transport: listening.transport, destinations: addresses,
-                    isForNode: true, state: .new, isTracked: isTracked, mark: isMarked ? listening.mark : nil),
+                    hook: hook, family: family, transport: listening.transport, sources: clients,
+                    destinations: addresses.ranges, isForNode: true, state: .new, isTracked: isTracked,
+                    mark: isMarked ? listening.mark : nil),
                 layer: layer, priorities: priorities,
                 ports: isTranslated ? listening.translated : listening.ports)
         }
@@ -76,6 +86,27 @@ enum PacketWay {
         ]
     }
 
+    /// What finds neighbours of IPv4: questions of others and their answers come in, and the node's own go out.
+    ///
+    /// - Parameters:
+    ///   - own: addresses of the node; nil for any.
+    ///   - others: addresses of who asks, or is asked for; nil for any.
+    static func resolving(own: Set<IPAddress>?, others: Set<IPAddress>?) -> [Part] {
+        let own = own?.filter { $0.family == .ipv4 }
+        func part(_ hook: Packet.Hook, _ layer: RuleTable.Layer) -> Part {
+            let comes = hook != .output && hook != .postrouting && hook != .egress
+            return Part(
+                packet: Packet(
+                    hook: hook, family: .ipv4, transport: .tcp, sources: (comes ? others : own)?.ranges,
+                    destinations: (comes ? own : others)?.ranges, state: .new, isTracked: false, isARP: true),
+                layer: layer)
+        }
+        return [
+            part(.ingress, .device), part(.prerouting, .bridge), part(.input, .bridge), part(.input, .arp),
+            part(.output, .arp), part(.output, .bridge), part(.postrouting, .bridge), part(.egress, .device),
+        ]
+    }
+
     /// From IPVS to a task elsewhere: from where the node's own packets leave.
     ///
     /// - Parameter interface: the one that leads to the task.
@@ -86,8 +117,8 @@ enum PacketWay {
         func part(_ hook: Packet.Hook, _ layer: RuleTable.Layer = .network) -> Part {
             Part(
                 packet: Packet(
-                    hook: hook, family: task.family, transport: transport, destinations: [task], isForNode: false,
-                    state: .new, mark: mark, output: layer == .bridge ? .unknown : interface),
+                    hook: hook, family: task.family, transport: transport, destinations: [task...task],
+                    isForNode: false, state: .new, mark: mark, output: layer == .bridge ? .unknown : interface),
                 layer: layer, ports: ports)
         }
         return [
@@ -100,9 +131,10 @@ enum PacketWay {
     ///
     /// - Parameters:
     ///   - port: of the task.
+    ///   - allowed: the networks that clients may come from; none for everywhere.
     ///   - ways: the interface that leads to the task, and the one that leads to clients.
     static func replied(
-        by task: IPAddress, _ transport: TransportProtocol, port: UInt16,
+        by task: IPAddress, _ transport: TransportProtocol, port: UInt16, allowed: [IPPrefix] = [],
         _ ways: (task: Packet.Interface, clients: Packet.Interface) = (.unknown, .unknown)
     ) -> [Part] {
         func part(
@@ -110,11 +142,12 @@ enum PacketWay {
             isTracked: Bool = true
         ) -> Part {
             // Where the node has put its own address, a reply is for the node, until conntrack says for whom it is.
-            let isForNode = hook == .forward || hook == .postrouting || hook == .egress ? false : nil as Bool?
+            let isForwarded = hook == .forward || hook == .postrouting || hook == .egress
             return Part(
                 packet: Packet(
-                    hook: hook, family: task.family, transport: transport, sourcePort: port, sources: [task],
-                    isForNode: isForNode, state: .reply, isTracked: isTracked,
+                    hook: hook, family: task.family, transport: transport, sourcePort: port, sources: [task...task],
+                    destinations: isForwarded ? clients(of: allowed, task.family) : nil,
+                    isForNode: isForwarded ? false : nil, state: .reply, isTracked: isTracked,
                     // A bridge's rules see its ports.
                     input: layer == .bridge ? .unknown : ways.task, output: ways.clients),
                 layer: layer, priorities: priorities)
@@ -132,14 +165,15 @@ enum PacketWay {
     /// Behind IPVS, which has put the published address and port in the place of the task's.
     static func returning(_ listening: Listening, _ family: AddressFamily) -> [Part] {
         let addresses = listening.addresses.filter { $0.family == family && !$0.isLoopback }
-        guard !addresses.isEmpty else { return [] }
+        let clients = clients(of: listening.allowed, family)
+        guard !addresses.isEmpty, clients?.isEmpty != true else { return [] }
         let isOne = listening.ports == listening.translated && listening.ports.count == 1
         func part(_ hook: Packet.Hook, _ priorities: ClosedRange<Int>, _ layer: RuleTable.Layer = .network) -> Part {
             Part(
                 packet: Packet(
                     hook: hook, family: family, transport: listening.transport,
-                    sourcePort: isOne ? listening.ports.lowerBound : nil, sources: addresses, isForNode: false,
-                    state: .reply),
+                    sourcePort: isOne ? listening.ports.lowerBound : nil, sources: addresses.ranges,
+                    destinations: clients, isForNode: false, state: .reply),
                 layer: layer, priorities: priorities)
         }
         return [

@@ -28,11 +28,40 @@ enum SurveyText {
         return lines
     }
 
+    /// - Parameters:
+    ///   - packets: what comes from clients, as `packets for 1080/tcp`.
+    ///   - replies: what a task answers, as `replies of 10.0.0.11`.
+    ///   - isMasqueraded: whether the task sees the node's address. Otherwise IPVS alone translates replies back, unless a
+    ///     zone of their own makes new connections of them.
+    static func lines(
+        _ packets: String, _ replies: String, _ mismatch: ZoneMismatch?, isMasqueraded: Bool
+    ) -> [String] {
+        guard let mismatch else { return [] }
+        var rules: [HostRuleSite] = []
+        for zoning in mismatch.zonings where !rules.contains(zoning.rule) { rules.append(zoning.rule) }
+        let by = "by " + rules.map(\.description).joined(separator: ", and by ")
+        var lines: [String]
+        if let arriving = mismatch.arriving.certain, let replied = mismatch.replies.certain {
+            let failure =
+                isMasqueraded || replied != 0
+                ? "are not translated back" : "do not pass where only those of known connections may"
+            lines = [
+                "\(replies) \(failure): conntrack looks for them in zone \(replied), and has \(packets) in zone "
+                    + "\(arriving): \(by)"
+            ]
+        } else {
+            lines = [
+                "some \(replies) may not be translated back: conntrack may look for them in another zone than for "
+                    + "\(packets): \(by)"
+            ]
+        }
+        for line in mismatch.zonings.flatMap(\.advice).map(advice) where !lines.contains(line) { lines.append(line) }
+        return lines
+    }
+
     private static func text(_ kind: Firewall.Influence.Kind) -> String {
         switch kind {
         case .untracked: "are not tracked by conntrack, so that they are not balanced or not translated back"
-        case .zoned:
-            "get a conntrack zone of their own, so that replies that get none, or another, are not translated back"
         case .rewritten: "are written anew on their way, past conntrack"
         case .remarked: "get another mark in the place of ours, so that IPVS leaves them to the node"
         case .offloaded: "go past IPVS, so that they are not translated back"

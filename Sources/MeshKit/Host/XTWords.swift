@@ -186,9 +186,7 @@ enum XTWords {
 
     private static func target(_ name: String, _ revision: UInt32, _ info: Bytes, _ isIPv6: Bool) -> [String] {
         switch (name, revision) {
-        // XT_CT_NOTRACK and its alias; a zone.
-        case ("CT", _):
-            info.half(0) & 3 != 0 ? ["--notrack"] : info.half(2) != 0 ? ["--zone", "\(info.half(2))"] : []
+        case ("CT", _): conntrack(flags: info.half(0), zone: info.half(2))
         case ("MARK", 2): ["--set-xmark", "\(info.word(0))/\(info.word(4))"]
         // ctmark, ctmask, nfmask, of revision 2 a shift in two bytes, and the mode: set, save, restore.
         case ("CONNMARK", 1...2):
@@ -202,6 +200,15 @@ enum XTWords {
             ["--on-port", "\(info.bigEndianHalf(revision == 0 ? 12 : 24))"]
         default: []
         }
+    }
+
+    /// `struct xt_ct_target_info` and `_v1`: `XT_CT_NOTRACK` and its alias, and the directions that a zone is for.
+    private static func conntrack(flags: UInt16, zone: UInt16) -> [String] {
+        if flags & 0b11 != 0 { return ["--notrack"] }
+        let option = flags & 0b100 != 0 ? "--zone-orig" : flags & 0b1000 != 0 ? "--zone-reply" : "--zone"
+        // XT_CT_ZONE_MARK: the mark says which.
+        if flags & 0b10000 != 0 { return [option, "mark"] }
+        return zone == 0 ? [] : [option, "\(zone)"]
     }
 
     /// `struct nf_nat_range` and `nf_nat_range2`.

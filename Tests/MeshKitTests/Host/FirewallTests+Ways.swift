@@ -35,12 +35,17 @@ extension FirewallTests {
 
     private static func lines(_ rules: HostRules) -> [String] {
         let firewall = Firewall(rules)
-        return SurveyText.lines(
-            "closed", "packets",
-            firewall.answer(publishing: .tcp, ports: 1080...1080, at: node, families: [.ipv4], mark: 0x100))
+        let arriving = firewall.answer(
+            publishing: .tcp, ports: 1080...1080, at: node, families: [.ipv4], mark: 0x100)
+        let replied = firewall.answer(repliesOf: "10.0.0.11", .tcp, port: 80, by: "br0")
+        return SurveyText.lines("closed", "packets", arriving)
             + SurveyText.lines(
-                "unsent", "packets", firewall.answer(sendingTo: "10.0.0.11", .tcp, ports: 80...80, mark: 0x100))
-            + SurveyText.lines("unanswered", "replies", firewall.answer(repliesOf: "10.0.0.11", .tcp, port: 80))
+                "unsent", "packets",
+                firewall.answer(sendingTo: "10.0.0.11", .tcp, ports: 80...80, mark: 0x100, from: node))
+            + SurveyText.lines("unanswered", "replies", replied)
+            + SurveyText.lines(
+                "packets", "replies", ZoneMismatch(arriving?.zonings ?? [], replied?.zonings ?? [], .ipv4),
+                isMasqueraded: true)
             + SurveyText.lines(
                 "unreturned", "replies",
                 firewall.answer(repliesFrom: 1080...1080, .tcp, translated: 1080...1080, at: node, families: [.ipv4]))
@@ -53,7 +58,38 @@ extension FirewallTests {
             (nft("inet", "prerouting", -450, drop), "closed: dropped"),
             (nft("inet", "prerouting", 0, drop), "closed: dropped"),
             (nft("ip6", "prerouting", -300, drop), ""),
-            (nft("arp", "input", 0, #"{"drop": null}"#), ""),
+            (nft("arp", "input", 0, #"{"drop": null}"#), "closed: dropped by nft arp t c: drop"),
+            (nft("arp", "output", 0, #"{"drop": null}"#), "closed: dropped by nft arp t c: drop"),
+            (
+                nft(
+                    "arp", "input", 0,
+                    #"{"match": {"op": "==", "left": {"payload": {"protocol": "arp", "field": "ptype"}}, "right": "ip"}}, {"accept": null}"#,
+                    policy: "drop"), ""
+            ),
+            (
+                nft(
+                    "arp", "input", 0,
+                    #"{"match": {"op": "==", "left": {"payload": {"protocol": "arp", "field": "daddr ip"}}, "right": "10.0.9.9"}}, {"drop": null}"#
+                ), ""
+            ),
+            (
+                nft(
+                    "arp", "input", 0,
+                    #"{"match": {"op": "==", "left": {"payload": {"protocol": "arp", "field": "saddr ip"}}, "right": "10.0.0.11"}}, {"drop": null}"#
+                ), "some packets may be dropped: nft arp t c: arp saddr ip 10.0.0.11 drop"
+            ),
+            (
+                nft(
+                    "bridge", "prerouting", 0,
+                    #"{"match": {"op": "==", "left": {"payload": {"protocol": "ether", "field": "type"}}, "right": "arp"}}, {"drop": null}"#
+                ), "closed: dropped by nft bridge t c: ether type arp drop"
+            ),
+            (
+                nft(
+                    "inet", "ingress", 0,
+                    #"{"match": {"op": "==", "left": {"meta": {"key": "protocol"}}, "right": "arp"}}, {"drop": null}"#,
+                    device: "up0"), ""
+            ),
             (nft("ip", "input", 97, drop), "closed: dropped"),
             // IPVS has taken it by then.
             (nft("ip", "input", 100, drop), ""),
@@ -80,8 +116,24 @@ extension FirewallTests {
             (nft("inet", "postrouting", 100, #"{"masquerade": null}"#, type: "nat"), ""),
             (nft("ip", "prerouting", -300, replies), "unanswered: dropped"),
             (
-                nft("ip", "prerouting", -300, #"{"mangle": {"key": {"ct": {"key": "zone"}}, "value": 5}}"#),
-                "some packets get a conntrack zone"
+                nft(
+                    "ip", "prerouting", -300,
+                    tcp1080 + #", {"mangle": {"key": {"ct": {"key": "zone"}}, "value": 5}}"#),
+                "replies are not translated back: conntrack looks for them in zone 0, and has packets in zone 5"
+            ),
+            // Both directions in one; the original direction alone; a zone that a map gives.
+            (nft("ip", "prerouting", -300, #"{"mangle": {"key": {"ct": {"key": "zone"}}, "value": 5}}"#), ""),
+            (
+                nft(
+                    "ip", "prerouting", -300,
+                    tcp1080 + #", {"mangle": {"key": {"ct": {"key": "zone", "dir": "original"}}, "value": 5}}"#), ""
+            ),
+            (
+                nft(
+                    "ip", "prerouting", -300,
+                    tcp1080
+                        + #", {"mangle": {"key": {"ct": {"key": "zone"}}, "value": {"map": {"key": {"meta": {"key": "iif"}}, "data": {"set": [["br0", 5]]}}}}}"#
+                ), "some replies may not be translated back"
             ),
             (nft("ip", "prerouting", 0, #"{"mangle": {"key": {"ct": {"key": "zone"}}, "value": 5}}"#), ""),
             (
@@ -155,7 +207,12 @@ extension FirewallTests {
             (nft("ip", "input", 0, setMark), "packets get another mark"),
             (nft("ip", "input", 0, orMark), "packets get another mark"),
             (nft("ip", "input", 0, sameMark), ""),
-            (nft("ip", "input", 0, restoreMark), "some packets get another mark"),
+            // A new connection has no mark, unless a rule gives it one.
+            (nft("ip", "input", 0, restoreMark), "packets get another mark"),
+            (
+                nft("ip", "input", 0, #"{"mangle": {"key": {"ct": {"key": "mark"}}, "value": 5}}, "# + restoreMark),
+                "some packets get another mark"
+            ),
             // Ours comes later.
             (nft("ip", "prerouting", -200, setMark), ""),
             (
@@ -206,7 +263,18 @@ extension FirewallTests {
             ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j NOTRACK", "packets are not tracked"),
             ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --notrack", "packets are not tracked"),
             ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --helper ftp", ""),
-            ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --zone 5", "some packets get a conntrack zone"),
+            (
+                "raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --zone 5",
+                "replies are not translated back: conntrack looks for them in zone 0, and has packets in zone 5"
+            ),
+            (
+                "raw", "PREROUTING -i br0 -j CT --zone 5",
+                "some replies may not be translated back: conntrack may look for them in another zone"
+            ),
+            ("raw", "PREROUTING -j CT --zone 5", ""),
+            ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --zone-orig 5", ""),
+            ("raw", "PREROUTING -p tcp -m tcp --dport 1080 -j CT --zone-reply 5", "replies are not translated back"),
+            ("raw", "PREROUTING -j CT --zone 5\n-A PREROUTING -p tcp -m tcp --dport 1080 -j CT --zone 6", ""),
             ("raw", "PREROUTING -p tcp -m tcp --sport 80 -j NOTRACK", "replies are not tracked"),
             ("filter", "INPUT -p tcp -m tcp --tcp-flags FIN,SYN,RST,PSH,ACK,URG NONE -j DROP", ""),
             ("filter", "INPUT -m rt --rt-type 0 -j DROP", ""),
@@ -222,11 +290,13 @@ extension FirewallTests {
             ),
             (
                 "mangle", "PREROUTING -j CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff",
-                "some packets get another mark"
+                "packets get another mark"
             ),
+            ("mangle", "PREROUTING -j CONNMARK --restore-mark --nfmask 0xff0000 --ctmask 0xff0000", ""),
             (
-                "mangle", "PREROUTING -j CONNMARK --restore-mark --nfmask 0xff0000 --ctmask 0xff0000",
-                "some packets get another mark"
+                "mangle",
+                "PREROUTING -j CONNMARK --set-xmark 0x5/0xffffffff\n-A PREROUTING -j CONNMARK --restore-mark "
+                    + "--nfmask 0xffffffff --ctmask 0xffffffff", "some packets get another mark"
             ),
             ("mangle", "PREROUTING -j CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff", ""),
             ("mangle", "PREROUTING -j MARK --set-xmark 0x5/0xffffffff\n-A PREROUTING -j MESH-MARK", ""),

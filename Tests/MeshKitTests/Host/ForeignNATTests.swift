@@ -96,10 +96,10 @@ import Testing
             (1080, .udp, []),
             (53, .udp, ["port 5353 of this node"]),
             (8080, .tcp, ["this node"]),
-            (7000, .tcp, ["tcp dport map @portmap"]),
-            (7001, .tcp, ["tcp dport map @portmap2"]),
+            (7000, .tcp, ["an address of map portmap"]),
+            (7001, .tcp, ["an address of map portmap2"]),
             (7002, .tcp, []),
-            (7100, .tcp, ["tcp dport map { 7100 : 10.0.0.8 }"]),
+            (7100, .tcp, ["10.0.0.8"]),
             (3005, .tcp, ["10.0.0.9:4000-4010"]),
         ] as [(UInt16, TransportProtocol, [String])])
     func nft(port: UInt16, transport: TransportProtocol, targets: [String]) {
@@ -108,6 +108,34 @@ import Testing
             in: HostRules(nft: [HostTexts.handwritten], sets: HostTexts.answers, unread: []))
         #expect(found.map(\.leadsTo) == targets)
         #expect(found.allSatisfy { $0.rule.table == "ip nat" && $0.rule.baseChain == "pre" && $0.condition == nil })
+    }
+
+    /// Where an element of a map leads is what is said.
+    @Test func aMapOfAddressesAndPorts() {
+        let nft = #"""
+            {"nftables": [{"table": {"family": "ip", "name": "nat", "handle": 1}},
+            {"chain": {"family": "ip", "table": "nat", "name": "pre", "handle": 1, "type": "nat", "hook": "prerouting",
+             "prio": -100, "policy": "accept"}},
+            {"rule": {"family": "ip", "table": "nat", "chain": "pre", "handle": 2, "expr": [{"dnat": {"addr": {"map": {
+             "key": {"payload": {"protocol": "tcp", "field": "dport"}},
+             "data": {"set": [[80, {"concat": ["10.0.0.8", 8080]}], [81, {"concat": ["10.0.0.9", 8081]}]]}}}}}]}}]}
+            """#
+        for (port, targets) in [(80, ["10.0.0.8:8080"]), (81, ["10.0.0.9:8081"]), (82, [])] as [(UInt16, [String])] {
+            #expect(Self.find(PortBinding(port, .tcp), in: HostRules(nft: nft)).map(\.leadsTo) == targets)
+        }
+    }
+
+    /// A rule for clients who may not come takes nothing of a port.
+    @Test func whoMayNotComeIsSentNowhere() {
+        let rules = HostRules(
+            iptables: Self.nat("PREROUTING -s 10.9.0.0/16 -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.9.0.1"))
+        func conditions(_ allowed: [IPPrefix]) -> [String?] {
+            ForeignNAT.find(publishing: .tcp, ports: 443...443, at: Self.node, allowed: allowed, in: rules)
+                .map(\.condition)
+        }
+        #expect(conditions([]).count == 1 && conditions([]) != [nil])
+        #expect(conditions([IPPrefix("10.8.0.0", length: 16)]) == [])
+        #expect(conditions([IPPrefix("10.9.1.0", length: 24)]) == [nil])
     }
 
     @Test func aPortThatFirewalldForwards() {

@@ -49,6 +49,9 @@ import Testing
             (false, "owner", 1, [1, 2, 3], "-m owner --…"),
             (true, "CT", 2, [1, 0, 0, 0], "-j CT --notrack"),
             (true, "CT", 2, [0, 0, 5, 0], "-j CT --zone 5"),
+            (true, "CT", 2, [4, 0, 5, 0], "-j CT --zone-orig 5"),
+            (true, "CT", 2, [8, 0, 5, 0], "-j CT --zone-reply 5"),
+            (true, "CT", 2, [16, 0, 0, 0], "-j CT --zone mark"),
             (
                 true, "CONNMARK", 1, [0, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 2],
                 "-j CONNMARK --restore-mark --nfmask 255 --ctmask 255"
@@ -86,11 +89,11 @@ import Testing
         ] as [(String, Truth)])
     func marks(words: String, truth: Truth) {
         let action = IPTablesTargets.action(
-            ("-j MARK " + words).split(separator: " ").map(String.init)[...], chains: [])
+            ("-j MARK " + words).split(separator: " ").map(String.init)[...])
         guard case .affect(.remarked(let change)) = action else {
             Issue.record("\(action)")
             return
         }
-        #expect(change.changes(0x100) == truth)
+        #expect(change.changes(0x100, ofConnection: nil) == truth)
     }
 }

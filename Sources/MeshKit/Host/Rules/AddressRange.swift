@@ -34,16 +34,19 @@ extension ClosedRange<IPAddress> {
         self = prefix.address...prefix.lastAddress
     }
 
-    /// Whether an address, of which is known that it is one of some, is in here.
-    func truth(oneOf possible: Set<IPAddress>?, _ family: AddressFamily) -> Truth {
+    /// Whether an address, of which is known that it is in one of some ranges, is in here.
+    func truth(oneOf possible: Set<ClosedRange<IPAddress>>?, _ family: AddressFamily) -> Truth {
         guard lowerBound.family == family else { return .no }
         guard let possible else {
             if self == Self(prefix: lowerBound, length: 0) { return .yes }
             return isNeverOnAWire ? .no : .maybe
         }
-        let count = possible.count(where: contains)
-        return count == 0 ? .no : count == possible.count ? .yes : .maybe
+        if possible.allSatisfy({ !overlaps($0) }) { return .no }
+        return possible.allSatisfy { lowerBound <= $0.lowerBound && $0.upperBound <= upperBound } ? .yes : .maybe
     }
+
+    /// The one address that it is of; nil where it has more.
+    var single: IPAddress? { lowerBound == upperBound ? lowerBound : nil }
 
     /// No one host elsewhere has such an address.
     private var isNeverOnAWire: Bool {
@@ -51,4 +54,14 @@ extension ClosedRange<IPAddress> {
             || (lowerBound.isReserved && upperBound.isReserved)
             || (lowerBound.isUnspecified && upperBound.isUnspecified)
     }
+}
+
+extension IPPrefix {
+    /// Its first address to its last.
+    var range: ClosedRange<IPAddress> { address...lastAddress }
+}
+
+extension Set<IPAddress> {
+    /// Each by itself.
+    var ranges: Set<ClosedRange<IPAddress>> { Set<ClosedRange<IPAddress>>(map { $0...$0 }) }
 }

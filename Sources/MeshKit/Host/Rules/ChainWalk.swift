@@ -8,14 +8,14 @@ struct ChainWalk {
     /// A rule that may end the packet's way.
     struct Ending: Hashable {
         var end: HostRule.End
-        var rule: String
+        var rule: RuleText
         /// Nil on the plain way.
         var cause: Cause?
     }
 
     /// A rule of which it is not known whether it matches.
     struct Cause: Hashable {
-        var rule: String
+        var rule: RuleText
         /// The set or map that decides it, where it has a name.
         var set: String?
     }
@@ -51,7 +51,7 @@ struct ChainWalk {
     /// A rule that does something to a packet which goes on.
     struct Influence: Hashable {
         var effect: HostRule.Effect
-        var rule: String
+        var rule: RuleText
         /// As of an ending.
         var cause: Cause?
     }
@@ -84,7 +84,7 @@ struct ChainWalk {
         guard result.leaves.isPossible else { return result }
         result.endings.append(
             Ending(
-                end: base.drops ? .drop : .accept, rule: "policy \(base.drops ? "DROP" : "ACCEPT")",
+                end: base.drops ? .drop : .accept, rule: .line("policy \(base.drops ? "DROP" : "ACCEPT")"),
                 cause: result.leaves.cause))
         return result
     }

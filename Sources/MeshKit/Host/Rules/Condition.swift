@@ -3,6 +3,7 @@ import IPVSKit
 /// What a rule asks of a packet; the rules of iptables and of nftables alike come down to these.
 indirect enum Condition: Hashable, Sendable {
     case family(AddressFamily)
+    case arp
     case transport(ClosedRange<UInt16>)
     case sourcePort(ClosedRange<UInt16>)
     case destinationPort(ClosedRange<UInt16>)
@@ -39,7 +40,17 @@ indirect enum Condition: Hashable, Sendable {
 
     func truth(of packet: Packet) -> Truth {
         switch self {
+        // What only a packet of IP has.
+        case .family, .transport, .sourcePort, .destinationPort, .direction, .tcpFlags:
+            packet.isARP ? .no : truth(ofIP: packet)
+        default: truth(ofIP: packet)
+        }
+    }
+
+    private func truth(ofIP packet: Packet) -> Truth {
+        switch self {
         case .family(let family): Truth(packet.family == family)
+        case .arp: Truth(packet.isARP)
         case .transport(let range): Truth(range.contains(packet.transport.rawValue))
         case .sourcePort(let range): Self.truth(packet.sourcePort, in: range)
         case .destinationPort(let range): Self.truth(packet.destinationPort, in: range)
@@ -55,7 +66,8 @@ indirect enum Condition: Hashable, Sendable {
         case .direction(let isReply): Truth(packet.isTracked && isReply == (packet.state == .reply))
         case .sourceType(let type): Self.truth(ofType: type, isLocal: false)
         case .destinationType(let type): Self.truth(ofType: type, isLocal: packet.isForNode)
-        case .packetType(let type): Truth(type == "unicast" || type == "host")
+        // Who asks for a neighbour asks all.
+        case .packetType(let type): packet.isARP ? .maybe : Truth(type == "unicast" || type == "host")
         case .tcpFlags(let mask, let value): packet.state == .new ? Truth(0x02 & mask == value) : .maybe
         case .mark(let mask, let value): packet.mark.map { Truth($0 & mask == value) } ?? .maybe
         case .element(let question): question.truth(of: packet)

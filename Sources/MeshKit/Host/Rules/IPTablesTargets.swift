@@ -4,11 +4,13 @@ import RuleKit
 enum IPTablesTargets {
     /// - Parameters:
     ///   - words: from `-j` or `-g` on; none for a rule that only counts.
-    ///   - chains: the names of the table's own.
-    static func action(_ words: ArraySlice<String>, chains: Set<String>) -> HostRule.Action {
+    ///   - isChain: whether the table has a chain of that name.
+    static func action(
+        _ words: ArraySlice<String>, isChain: (String) -> Bool = { _ in false }
+    ) -> HostRule.Action {
         guard let verb = words.first, let target = words.dropFirst().first else { return .proceed }
         if OwnRules.isChain(target) { return own(target) }
-        if chains.contains(target) { return verb == "-g" ? .goto(target) : .jump(target) }
+        if isChain(target) { return verb == "-g" ? .goto(target) : .jump(target) }
         func option(_ name: String) -> String? {
             words.firstIndex(of: name).flatMap { $0 + 1 < words.endIndex ? words[$0 + 1] : nil }
         }
@@ -25,14 +27,15 @@ enum IPTablesTargets {
         case "NOTRACK": return .affect(.untracked)
         case "CT":
             if words.contains("--notrack") { return .affect(.untracked) }
-            return words.contains { $0.hasPrefix("--zone") } ? .affect(.zoned) : .proceed
+            return zone(words).map { .affect(.zoned($0)) } ?? .proceed
         case "FLOWOFFLOAD": return .affect(.offloaded("FLOWOFFLOAD"))
         case "MARK": return mark(words).map { .affect(.remarked($0)) } ?? .proceed
         case "CONNMARK":
             // A mark that is kept with the connection is none of the packet's.
-            guard words.contains("--restore-mark") else { return .proceed }
+            guard words.contains("--restore-mark") else { return .affect(.connectionMarked) }
             let bits = (option("--nfmask") ?? option("--mask")).flatMap(number) ?? .max
-            return .affect(.remarked(MarkChange(kept: ~bits, flipped: 0, unknown: bits)))
+            return .affect(
+                .remarked(MarkChange(kept: ~bits, flipped: 0, unknown: bits, fromConnection: bits)))
         // By a set, as ours does.
         case "SET":
             return words.contains("--map-mark")
@@ -63,6 +66,14 @@ enum IPTablesTargets {
             case "--xor-mark": return MarkChange(kept: .max, flipped: value)
             default: continue
             }
+        }
+        return nil
+    }
+
+    /// `--zone 5`, `--zone-orig mark`.
+    private static func zone(_ words: ArraySlice<String>) -> ConntrackZone? {
+        for (option, number) in zip(words, words.dropFirst()) where option.hasPrefix("--zone") {
+            return ConntrackZone(number: UInt16(number), isForReplies: option != "--zone-orig")
         }
         return nil
     }

@@ -50,9 +50,9 @@ enum IPTablesText {
         guard words.count >= 2, !OwnRules.isChain(words[1]) else { return }
         let chain = words[1]
         let target = rule.verb ?? words.endIndex
+        let action = IPTablesTargets.action(words[target...]) { table.chains[$0] != nil }
         table.chains[chain, default: []].append(
             HostRule(
-                text: String(line), conditions: IPTablesMatches.conditions(words[2..<target]),
-                action: IPTablesTargets.action(words[target...], chains: Set(table.chains.keys))))
+                text: .line(String(line)), conditions: IPTablesMatches.conditions(words[2..<target]), action: action))
     }
 }

@@ -1,23 +1,35 @@
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Reads JSON as libnftables writes it: no other numbers than whole ones, and no text before or after.
 ///
 /// By hand, since a ruleset has tens of thousands of values, each of which could be of any kind: a decoder that tries one
 /// kind after the other takes some hundred milliseconds for what this reads in a few.
 struct JSONParser {
-    private let bytes: [UInt8]
+    private let bytes: UnsafeBufferPointer<UInt8>
     private var place = 0
 
     /// - Returns: nil for what is no such text.
     static func parse(_ text: String) -> JSONValue? {
-        var parser = JSONParser(text)
-        guard let value = parser.value() else { return nil }
-        parser.skipSpace()
-        return parser.place == parser.bytes.count ? value : nil
+        var text = text
+        return text.withUTF8 { bytes in
+            var parser = JSONParser(bytes: bytes)
+            guard let value = parser.value() else { return nil }
+            parser.skipSpace()
+            return parser.place == bytes.count ? value : nil
+        }
     }
 
-    private init(_ text: String) { bytes = Array(text.utf8) }
+    private init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
     private mutating func skipSpace() {
-        while place < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[place]) { place += 1 }
+        while place < bytes.count {
+            switch bytes[place] {
+            case 0x20, 0x0A, 0x0D, 0x09: place += 1
+            default: return
+            }
+        }
     }
 
     private mutating func take(_ byte: UInt8) -> Bool {
@@ -28,12 +40,24 @@ struct JSONParser {
     }
 
     private mutating func take(_ word: StaticString) -> Bool {
-        let end = place + word.utf8CodeUnitCount
-        guard end <= bytes.count,
-            word.withUTF8Buffer({ $0.elementsEqual(bytes[place..<end]) })
-        else { return false }
-        place = end
+        let count = word.utf8CodeUnitCount
+        guard place + count <= bytes.count, memcmp(bytes.baseAddress! + place, word.utf8Start, count) == 0 else {
+            return false
+        }
+        place += count
         return true
+    }
+
+    /// The text up to a place.
+    private func text(from start: Int, to end: Int) -> String {
+        String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
+    }
+
+    /// How far it is to the next byte of a value; to the end where there is none.
+    private func distance(to byte: UInt8, atMost count: Int) -> Int {
+        let start = bytes.baseAddress! + place
+        guard let found = memchr(start, CInt(byte), count) else { return count }
+        return UnsafeRawPointer(found) - UnsafeRawPointer(start)
     }
 
     private mutating func value() -> JSONValue? {
@@ -79,7 +103,7 @@ struct JSONParser {
         while place < bytes.count, bytes[place] == UInt8(ascii: "-") || (0x30...0x39).contains(bytes[place]) {
             place += 1
         }
-        let text = String(decoding: bytes[start..<place], as: UTF8.self)
+        let text = text(from: start, to: place)
         // A number that does not fit is none that anything here asks for.
         return text.isEmpty ? nil : .number(Int64(text) ?? .max)
     }
@@ -87,23 +111,19 @@ struct JSONParser {
     private mutating func string() -> String? {
         guard place < bytes.count, bytes[place] == UInt8(ascii: "\"") else { return nil }
         place += 1
-        let start = place
-        while place < bytes.count, bytes[place] != UInt8(ascii: "\""), bytes[place] != UInt8(ascii: "\\") { place += 1 }
-        var text = String(decoding: bytes[start..<place], as: UTF8.self)
+        var result: String?
         while place < bytes.count {
-            let byte = bytes[place]
+            let start = place
+            let quote = distance(to: UInt8(ascii: "\""), atMost: bytes.count - place)
+            place += distance(to: UInt8(ascii: "\\"), atMost: quote)
+            let part = text(from: start, to: place)
+            guard place < bytes.count else { return nil }
             place += 1
-            if byte == UInt8(ascii: "\"") { return text }
-            guard byte == UInt8(ascii: "\\") else {
-                let from = place - 1
-                while place < bytes.count, bytes[place] != UInt8(ascii: "\""), bytes[place] != UInt8(ascii: "\\") {
-                    place += 1
-                }
-                text += String(decoding: bytes[from..<place], as: UTF8.self)
-                continue
-            }
+            let isEnd = place - start == quote + 1
+            if isEnd { return result.map { $0 + part } ?? part }
             guard let scalar = escape() else { return nil }
-            text.unicodeScalars.append(scalar)
+            result = (result ?? "") + part
+            result?.unicodeScalars.append(scalar)
         }
         return nil
     }
@@ -120,7 +140,7 @@ struct JSONParser {
         case UInt8(ascii: "f"): return "\u{C}"
         case UInt8(ascii: "u"):
             guard place + 4 <= bytes.count,
-                let number = UInt32(String(decoding: bytes[place..<place + 4], as: UTF8.self), radix: 16)
+                let number = UInt32(text(from: place, to: place + 4), radix: 16)
             else { return nil }
             place += 4
             // Half of a pair stands for nothing that is compared here.

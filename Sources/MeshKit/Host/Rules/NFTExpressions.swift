@@ -10,7 +10,7 @@ struct NFTExpressions {
     /// The rule; or several of the same text, one for each thing that it does, or for each element of a map that says what
     /// it does.
     func rules(_ statements: [JSONValue]) -> [HostRule] {
-        let text = NFTText.rule(statements, extensions)
+        let text = RuleText.statements(statements, extensions: extensions)
         var extensions = extensions[...]
         var rules: [HostRule] = []
         var conditions: [Condition] = []
@@ -31,12 +31,12 @@ struct NFTExpressions {
                     conditions += words.isEmpty ? [.unknown] : IPTablesMatches.conditions(words[...])
                 } else {
                     let known = words.isEmpty ? ["-j", value["name"]?.string ?? ""] : words
-                    let action = IPTablesTargets.action(known[...], chains: [])
+                    let action = IPTablesTargets.action(known[...])
                     rules.append(rule(action))
                     if case .end = action { return rules }
                 }
             case "dnat", "redirect", "tproxy":
-                return rules + [rule(.end(.translate(NFTText.destination(name, value))), translated(value))]
+                return rules + translations(name, value).map { rule(.end(.translate($0)), $1) }
             case "fwd": return rules + [rule(.end(.translate("another interface")))]
             case "notrack": rules.append(rule(.affect(.untracked)))
             case "flow": rules.append(rule(.affect(.offloaded(NFTText.expression(value["flowtable"] ?? .null)))))
@@ -57,7 +57,12 @@ struct NFTExpressions {
         guard let (kind, details) = key.only else { return nil }
         switch (kind, details["key"]?.string ?? details["field"]?.string) {
         case ("meta", "mark"): return .remarked(markChange(value))
-        case ("ct", "zone"): return .zoned
+        case ("ct", "zone"):
+            return .zoned(
+                ConntrackZone(
+                    number: value.number.flatMap { UInt16(exactly: $0) },
+                    isForReplies: details["dir"]?.string != "original"))
+        case ("ct", "mark"): return .connectionMarked
         case ("payload", "saddr"), ("payload", "daddr"), ("payload", "sport"), ("payload", "dport"): return .rewritten
         default: return nil
         }
@@ -69,6 +74,9 @@ struct NFTExpressions {
         if let number = value.number { return MarkChange(kept: 0, flipped: UInt32(truncatingIfNeeded: number)) }
         guard let (name, details) = value.only else { return unknown }
         if name == "meta", details["key"]?.string == "mark" { return MarkChange(kept: .max, flipped: 0) }
+        if name == "ct", details["key"]?.string == "mark" {
+            return MarkChange(kept: 0, flipped: 0, unknown: .max, fromConnection: .max)
+        }
         guard let operands = details.array, let first = operands.first, ["|", "&", "^"].contains(name) else {
             return unknown
         }
@@ -78,10 +86,16 @@ struct NFTExpressions {
             return switch name {
             case "|":
                 MarkChange(
-                    kept: change.kept & ~bits, flipped: change.flipped | bits, unknown: change.unknown & ~bits)
+                    kept: change.kept & ~bits, flipped: change.flipped | bits, unknown: change.unknown & ~bits,
+                    fromConnection: change.fromConnection & ~bits)
             case "&":
-                MarkChange(kept: change.kept & bits, flipped: change.flipped & bits, unknown: change.unknown & bits)
-            default: MarkChange(kept: change.kept, flipped: change.flipped ^ bits, unknown: change.unknown)
+                MarkChange(
+                    kept: change.kept & bits, flipped: change.flipped & bits, unknown: change.unknown & bits,
+                    fromConnection: change.fromConnection & bits)
+            default:
+                MarkChange(
+                    kept: change.kept, flipped: change.flipped ^ bits, unknown: change.unknown,
+                    fromConnection: change.fromConnection)
             }
         }
     }
@@ -96,7 +110,7 @@ struct NFTExpressions {
         case "jump", "goto":
             value["target"]?.string.map { target in
                 if OwnRules.isChain(target) {
-                    IPTablesTargets.action(["-j", target], chains: [])
+                    IPTablesTargets.action(["-j", target])
                 } else {
                     name == "jump" ? .jump(target) : .goto(target)
                 }
@@ -123,9 +137,22 @@ struct NFTExpressions {
         }
     }
 
-    /// A translation by a map takes what is in the map.
-    private func translated(_ value: JSONValue) -> [Condition] {
-        [value["addr"], value["port"]].compactMap { $0 }.flatMap(mapped)
+    /// Where a translation leads, and what it takes: by a map, what is in the map.
+    private func translations(_ name: String, _ value: JSONValue) -> [(String, [Condition])] {
+        guard let map = value["addr"]?["map"], let key = map["key"], value["port"] == nil else {
+            let conditions = [value["addr"], value["port"]].compactMap { $0 }.flatMap(mapped)
+            return [(NFTText.destination(name, value), conditions)]
+        }
+        if let question = question(key, map["data"]) {
+            return [("an address of map \(question.set.name)", NFTFields.implied(key) + [.element(question)])]
+        }
+        return (elements(map["data"]) ?? []).compactMap { element in
+            guard let pair = element.array, pair.count == 2 else { return nil }
+            return (
+                NFTText.destination(name, mappedTo: pair[1]),
+                NFTFields.implied(key) + [NFTFields.condition(key, Self.plain(pair[0]))]
+            )
+        }
     }
 
     /// What a value comes from, where it comes from a map.

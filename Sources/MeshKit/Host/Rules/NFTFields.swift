@@ -12,6 +12,7 @@ enum NFTFields {
             return switch name {
             case "ip": [.family(.ipv4)]
             case "ip6": [.family(.ipv6)]
+            case "arp": [.arp]
             case "th", "ether": []
             // With a tag or without.
             case "vlan": [.unknown]
@@ -80,8 +81,8 @@ enum NFTFields {
             return switch (details["protocol"]?.string, details["field"]?.string) {
             case ("tcp", "dport"), ("udp", "dport"), ("sctp", "dport"), ("th", "dport"): [.destinationPort]
             case ("tcp", "sport"), ("udp", "sport"), ("sctp", "sport"), ("th", "sport"): [.sourcePort]
-            case ("ip", "saddr"), ("ip6", "saddr"): [.source]
-            case ("ip", "daddr"), ("ip6", "daddr"): [.destination]
+            case ("ip", "saddr"), ("ip6", "saddr"), ("arp", "saddr ip"): [.source]
+            case ("ip", "daddr"), ("ip6", "daddr"), ("arp", "daddr ip"): [.destination]
             case ("ip", "protocol"), ("ip6", "nexthdr"): [.transport]
             default: [.other]
             }
@@ -126,13 +127,16 @@ enum NFTFields {
             ports(value).map(Condition.destinationPort) ?? .unknown
         case ("tcp", "sport"), ("udp", "sport"), ("sctp", "sport"), ("th", "sport"):
             ports(value).map(Condition.sourcePort) ?? .unknown
-        case ("ip", "saddr"), ("ip6", "saddr"): addresses(value).map(Condition.source) ?? .unknown
-        case ("ip", "daddr"), ("ip6", "daddr"): addresses(value).map(Condition.destination) ?? .unknown
+        case ("ip", "saddr"), ("ip6", "saddr"), ("arp", "saddr ip"): addresses(value).map(Condition.source) ?? .unknown
+        case ("ip", "daddr"), ("ip6", "daddr"), ("arp", "daddr ip"):
+            addresses(value).map(Condition.destination) ?? .unknown
         case ("ip", "protocol"), ("ip6", "nexthdr"): transport(value)
+        case ("arp", "ptype"): .constant(value == .string("ip"))
         case ("ether", "type"):
             switch value.string {
             case "ip": .family(.ipv4)
             case "ip6": .family(.ipv6)
+            case "arp": .arp
             default: .constant(false)
             }
         default: .unknown
@@ -146,10 +150,12 @@ enum NFTFields {
             switch value.string {
             case "ipv4", "ip": .family(.ipv4)
             case "ipv6", "ip6": .family(.ipv6)
+            case "arp": .arp
             default: .constant(false)
             }
-        case "iif", "iifname": value.string.map(Condition.inputInterface) ?? .unknown
-        case "oif", "oifname": value.string.map(Condition.outputInterface) ?? .unknown
+        // nft writes the number of one that there is no more.
+        case "iif", "iifname": value.string.map(Condition.inputInterface) ?? .constant(false)
+        case "oif", "oifname": value.string.map(Condition.outputInterface) ?? .constant(false)
         case "mark": value.number.map { .mark(mask: .max, value: UInt32(truncatingIfNeeded: $0)) } ?? .unknown
         case "pkttype": value.string.map(Condition.packetType) ?? .unknown
         default: .unknown

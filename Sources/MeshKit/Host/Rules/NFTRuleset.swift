@@ -106,18 +106,19 @@ struct NFTRuleset {
 
     private static func families(_ table: JSONValue) -> Set<AddressFamily> {
         switch table["family"]?.string {
-        case "ip": [.ipv4]
+        case "ip", "arp": [.ipv4]
         case "ip6": [.ipv6]
         default: [.ipv4, .ipv6]
         }
     }
 
-    /// Nil for what sees no packet that we ask about: arp.
+    /// Nil for what sees nothing that we ask about.
     private static func layer(_ table: JSONValue) -> RuleTable.Layer? {
         switch table["family"]?.string {
         case "ip", "ip6", "inet": .network
         case "bridge": .bridge
         case "netdev": .device
+        case "arp": .arp
         default: nil
         }
     }

@@ -42,6 +42,14 @@ enum NFTText {
         }
     }
 
+    /// The same for an element of a map: an address, or an address and a port.
+    static func destination(_ name: String, mappedTo value: JSONValue) -> String {
+        guard let parts = value["concat"]?.array, parts.count == 2 else {
+            return destination(name, .object(["addr": value]))
+        }
+        return destination(name, .object(["addr": parts[0], "port": parts[1]]))
+    }
+
     private static func translation(_ name: String, _ value: JSONValue) -> String {
         switch (value["addr"], value["port"]) {
         case (nil, nil): name

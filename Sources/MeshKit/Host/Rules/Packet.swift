@@ -44,19 +44,26 @@ struct Packet: Sendable {
     var transport: TransportProtocol
     var sourcePort: UInt16?
     var destinationPort: UInt16?
-    /// It comes from one of these.
-    var sources: Set<IPAddress>?
-    /// It goes to one of these.
-    var destinations: Set<IPAddress>?
+    /// It comes from an address in one of these.
+    var sources: Set<ClosedRange<IPAddress>>?
+    /// It goes to an address in one of these.
+    var destinations: Set<ClosedRange<IPAddress>>?
     /// Whether its destination is an address of this node.
     var isForNode: Bool?
     var state: State
     /// Whether conntrack has seen it yet.
     var isTracked = true
     var mark: UInt32?
+    /// Whether it is no packet of ours, but what asks for, or tells, a neighbour's address of hardware. Its source and
+    /// destination are those that it speaks of, and nothing else of IP is in it.
+    var isARP = false
+    /// What its connection has been marked with; nil where somebody may have.
+    var connectionMark: UInt32?
     /// The interfaces that it comes by and leaves by.
     var input = Interface.unknown
     var output = Interface.unknown
+    /// The names of those that there are; nil where they are not known.
+    var interfaces: Set<String>?
     /// Answers what is in the sets of the host's.
     var sets = SetAnswers.none
 }
@@ -65,24 +72,38 @@ extension Packet {
     /// - Parameter name: `eth0`, `eth*`.
     func comes(by name: String) -> Truth {
         // IPVS sends from where the node's own packets leave, which came by no interface.
-        hook.knowsInput && !(hook == .postrouting && state == .new) ? input.truth(of: name) : Truth(name == "*")
+        hook.knowsInput && !(hook == .postrouting && state == .new)
+            ? input.truth(of: name, among: interfaces)
+            : Truth(name == "*")
     }
 
     /// Before the routing decision there is no such interface, nor for what stays here.
-    func leaves(by name: String) -> Truth { hook.knowsOutput ? output.truth(of: name) : Truth(name == "*") }
+    func leaves(by name: String) -> Truth {
+        hook.knowsOutput ? output.truth(of: name, among: interfaces) : Truth(name == "*")
+    }
 }
 
 extension Packet.Interface {
     /// Whether it is the one of a rule: a name, or the beginning of one and an asterisk.
-    fileprivate func truth(of name: String) -> Truth {
+    ///
+    /// - Parameter known: the names of those that there are. One that is not among them is nobody's way.
+    fileprivate func truth(of name: String, among known: Set<String>?) -> Truth {
         if name == "*" { return .yes }
         // What this host sends to itself comes by lo, and nothing else does.
         if name == "lo" { return .no }
+        let left: String?
         switch self {
-        case .unknown: return .maybe
         case .named(let own): return Truth(name.hasSuffix("*") ? own.hasPrefix(name.dropLast()) : own == name)
-        case .other(let left): return left == name ? .no : .maybe
+        case .unknown: left = nil
+        case .other(let other): left = other
         }
+        guard let known else { return left == name ? .no : .maybe }
+        let possible = known.count - (known.contains("lo") ? 1 : 0) - (left.map(known.contains) == true ? 1 : 0)
+        let count =
+            name.hasSuffix("*")
+            ? known.count { $0 != "lo" && $0 != left && $0.hasPrefix(name.dropLast()) }
+            : known.contains(name) && name != left ? 1 : 0
+        return count == 0 ? .no : count == possible ? .yes : .maybe
     }
 }
 

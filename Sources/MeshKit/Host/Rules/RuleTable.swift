@@ -26,7 +26,9 @@ struct HostRule: Hashable, Sendable {
         /// The rest of its connection goes past all rules, by a flowtable.
         case offloaded(String)
         /// conntrack keeps its connection apart from those of other zones.
-        case zoned
+        case zoned(ConntrackZone)
+        /// Its connection is marked, which other packets of it may get their mark from.
+        case connectionMarked
         /// Its address or its port is written anew, past conntrack.
         case rewritten
     }
@@ -41,13 +43,26 @@ struct HostRule: Hashable, Sendable {
         case undecided
     }
 
-    /// As the tool writes it.
-    var text: String
+    var text: RuleText
     var conditions: [Condition]
     var action: Action
 
     func truth(of packet: Packet) -> Truth {
         conditions.reduce(.yes) { $0 == .no ? .no : $0 && $1.truth(of: packet) }
+    }
+}
+
+/// A rule as its tool writes it. That of nftables is written when somebody asks: of thousands, a handful is named.
+enum RuleText: Hashable, Sendable, CustomStringConvertible {
+    case line(String)
+    /// With the matches and targets of iptables in it, in the words of that.
+    case statements([JSONValue], extensions: [[String]])
+
+    var description: String {
+        switch self {
+        case .line(let text): text
+        case .statements(let statements, let extensions): NFTText.rule(statements, extensions)
+        }
     }
 }
 
@@ -60,6 +75,8 @@ struct RuleTable: Hashable, Sendable {
         case bridge
         /// What a network card has.
         case device
+        /// What asks for the neighbours of IPv4.
+        case arp
     }
 
     struct BaseChain: Hashable, Sendable {
@@ -141,13 +158,27 @@ package struct HostRuleSite: Hashable, Sendable, CustomStringConvertible {
 struct MarkChange: Hashable, Sendable {
     var kept: UInt32
     var flipped: UInt32
-    /// Bits that come from elsewhere, as from the connection's mark.
+    /// Bits that come from elsewhere.
     var unknown: UInt32 = 0
+    /// Those of them that come from the connection's mark.
+    var fromConnection: UInt32 = 0
 
     /// Whether a mark is another one then.
-    func changes(_ mark: UInt32) -> Truth {
-        let difference = ((mark & kept) ^ flipped) ^ mark
+    ///
+    /// - Parameter connection: the connection's mark; nil where it is not known.
+    func changes(_ mark: UInt32, ofConnection connection: UInt32?) -> Truth {
+        let unknown = connection == nil ? self.unknown : self.unknown & ~fromConnection
+        let restored = (connection ?? 0) & fromConnection
+        let difference = ((mark & kept) ^ flipped ^ restored) ^ mark
         if difference & ~unknown != 0 { return .yes }
         return unknown == 0 ? .no : .maybe
     }
+}
+
+/// The zone that a rule has conntrack keep a connection in.
+struct ConntrackZone: Hashable, Sendable {
+    /// Nil where it is not said, as by a map.
+    var number: UInt16?
+    /// Whether replies are looked up in it, too. One for the original direction alone is none to them.
+    var isForReplies = true
 }

@@ -47,8 +47,8 @@ struct SetQuestion: Hashable, Sendable {
                 case .transport: [.transport(packet.transport)]
                 case .sourcePort: packet.sourcePort.map { [.port($0)] }
                 case .destinationPort: packet.destinationPort.map { [.port($0)] }
-                case .source: packet.sources.map { $0.sorted().map(Part.address) }
-                case .destination: packet.destinations.map { $0.sorted().map(Part.address) }
+                case .source: Self.singles(packet.sources)
+                case .destination: Self.singles(packet.destinations)
                 case .other: nil
                 }
             guard let parts, !parts.isEmpty else { return nil }
@@ -56,6 +56,13 @@ struct SetQuestion: Hashable, Sendable {
         }
         // A node with very many addresses: to ask for each would be to read the set.
         return keys.count <= 256 ? keys : nil
+    }
+
+    /// Nil where some of the ranges have more than one address.
+    private static func singles(_ ranges: Set<ClosedRange<IPAddress>>?) -> [Part]? {
+        guard let ranges else { return nil }
+        let addresses = ranges.compactMap(\.single)
+        return addresses.count == ranges.count ? addresses.sorted().map(Part.address) : nil
     }
 
     /// What the kernel says of each key that a packet may have. Nil where it cannot be asked, or does not say.

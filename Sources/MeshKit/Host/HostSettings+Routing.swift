@@ -1,0 +1,103 @@
+import IPVSKit
+import RuleKit
+
+/// Rules of `ip rule` and routes that concern a source, a mark or an interface.
+extension HostSettings {
+    /// What keeps packets with the mark of a published port from a task elsewhere.
+    func warnings(sending mark: UInt32, to task: IPAddress) -> [String] {
+        let packet = RoutedPacket(destination: task, mark: mark)
+        guard !isRefused(task), let interface = interface(task) else { return [] }
+        switch routing(packet) {
+        case .refused:
+            return ["\(task) gets nothing: a rule of this node's forbids what is marked so (see `\(packet.question)`)"]
+        case .leaves(let other) where other != interface:
+            return [
+                "packets for \(task) leave by \(other), and not by \(interface), which leads there, since they are marked "
+                    + "(see `\(packet.question)`)"
+            ]
+        case .leaves, .unknown: return []
+        }
+    }
+
+    /// What keeps the replies of a task elsewhere from being forwarded to clients, or from leaving with the address that was
+    /// published: IPVS has them routed once more when they have it.
+    ///
+    /// - Parameters:
+    ///   - addresses: those that clients connect to.
+    ///   - allowed: the networks that clients may come from; none for everywhere.
+    func warnings(
+        forRepliesOf task: IPAddress, from addresses: Set<IPAddress>, to allowed: [IPPrefix], on node: NodeFacts
+    ) -> [String] {
+        // While nothing is forwarded at all, nothing else can be told.
+        let forwarding = task.family == .ipv4 ? Sysctl.ipv4Forwarding : .ipv6Forwarding
+        guard setting(forwarding) == "1", let interface = interface(task) else { return [] }
+        let clients = clients(task.family, allowed, besides: interface, on: node)
+        var packets = clients.map { RoutedPacket(source: task, destination: $0, input: interface) }
+        if let warning = refusal("replies of \(task)", packets) { return [warning] }
+        // Where they are not routed once more, this was what counts.
+        if setting(.rerouting) != "0" {
+            packets = addresses.filter { $0.family == task.family && Self.isReached($0) }.sorted().flatMap { own in
+                clients.map { RoutedPacket(source: own, destination: $0) }
+            }
+            if let warning = refusal("replies to clients", packets) { return [warning] }
+        }
+        // A neighbour of an address is nowhere but at its interface.
+        for packet in packets {
+            let near = node.networks(of: packet.destination).filter { $0.prefix.length != 0 }
+            guard let right = near.first?.interface, packet.source == task || isOn(right, packet.source, node),
+                case .leaves(let other) = routing(packet), other != right
+            else { continue }
+            return [
+                "replies to clients in the network of \(right) leave by \(other): a rule of this node's has it so "
+                    + "(see `\(packet.question)`)"
+            ]
+        }
+        return []
+    }
+
+    private func isOn(_ interface: String, _ address: IPAddress?, _ node: NodeFacts) -> Bool {
+        node.addresses.contains { $0.address == address && $0.interface == interface }
+    }
+
+    private func refusal(_ replies: String, _ packets: [RoutedPacket]) -> String? {
+        let refused = packets.filter { routing($0) == .refused }
+        guard let first = refused.first else { return nil }
+        let extent = refused.count == packets.count ? "" : "some "
+        return "\(extent)\(replies) do not come through: a route or a rule of this node's forbids it "
+            + "(see `\(first.question)`)"
+    }
+
+    /// Addresses that clients may have: in each network that is allowed, or in each that this node is in, and beyond.
+    private func clients(
+        _ family: AddressFamily, _ allowed: [IPPrefix], besides interface: String, on node: NodeFacts
+    ) -> [IPAddress] {
+        let mostAsked = 8
+        var networks = allowed.filter { $0.family == family }
+        if allowed.isEmpty {
+            networks = node.addresses.filter {
+                $0.address.family == family && Self.isReached($0.address) && $0.interface != interface
+                    && $0.interface != LoopbackDetour.interface && node.bridgePorts[$0.interface] == nil
+            }.map { IPPrefix($0.address, length: $0.prefixLength) }
+        }
+        var clients = networks.compactMap { network in
+            [network.address.next, network.address.next.next, network.address].first {
+                network.contains($0) && !node.isOwn($0)
+            }
+        }
+        if allowed.isEmpty, let way = wayOut(family), way != interface { clients.append(Self.outside(family)) }
+        return Array(clients.prefix(mostAsked))
+    }
+
+    /// Whether other hosts than neighbours can reach an address.
+    private static func isReached(_ address: IPAddress) -> Bool { !address.isLoopback && !address.isLinkLocal }
+}
+
+extension IPAddress {
+    /// The address behind it, and behind the last one the first.
+    fileprivate var next: IPAddress {
+        switch storage {
+        case .ipv4(let number): IPAddress(ipv4: number &+ 1)
+        case .ipv6(let number): IPAddress(ipv6: number &+ 1)
+        }
+    }
+}

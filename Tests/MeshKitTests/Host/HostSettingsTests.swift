@@ -1,0 +1,115 @@
+import IPVSKit
+import Netlink
+import RuleKit
+import Testing
+
+@testable import MeshKit
+
+/// Settings and rules of `ip rule` on the way of packets, on a node with clients at up0 and a task behind br0.
+@Suite struct HostSettingsTests {
+    private static let node = NodeFacts(
+        addresses: [
+            InterfaceAddress(address: "127.0.0.1", prefixLength: 8, interface: "lo"),
+            InterfaceAddress(address: "192.168.5.1", prefixLength: 24, interface: "up0"),
+            InterfaceAddress(address: "10.0.0.1", prefixLength: 24, interface: "br0"),
+        ], bridgePorts: ["br0": ["v1": true]])
+
+    private static func settings(
+        _ values: [Sysctl: String] = [:], _ routing: @escaping @Sendable (RoutedPacket) -> Routing? = { _ in nil }
+    ) -> HostSettings {
+        HostSettings(
+            interface: { "\($0)".hasPrefix("10.0.0.") ? "br0" : "up0" }, isRefused: { _ in false },
+            routing: { packet in
+                routing(packet) ?? .leaves(by: "\(packet.destination)".hasPrefix("10.0.0.") ? "br0" : "up0")
+            },
+            setting: { [.ipv4Forwarding: "1"].merging(values) { $1 }[$0] })
+    }
+
+    private static func replies(_ settings: HostSettings, to allowed: [IPPrefix] = []) -> [String] {
+        settings.warnings(
+            forRepliesOf: "10.0.0.11", from: ["127.0.0.1", "192.168.5.1", "10.0.0.1"], to: allowed, on: node)
+    }
+
+    @Test func nothingIsSaidWhereNothingIsInTheWay() {
+        #expect(Self.replies(Self.settings()) == [])
+        #expect(Self.settings().warnings(sending: 0x100, to: "10.0.0.11") == [])
+        #expect(
+            Self.settings([.dropPacket: "0", .dropEntry: "0", .trackedFlows: "9", .mostTrackedFlows: "0"]).warnings()
+                == [])
+        // They stand by.
+        #expect(Self.settings([.dropPacket: "1", .dropEntry: "1"]).warnings() == [])
+        // No route is no refusal.
+        #expect(Self.replies(Self.settings { _ in .unknown }) == [])
+    }
+
+    @Test func repliesThatAreNotForwarded() {
+        let all = Self.settings { $0.input == "br0" ? .refused : nil }
+        #expect(
+            Self.replies(all) == [
+                "replies of 10.0.0.11 do not come through: a route or a rule of this node's forbids it "
+                    + "(see `ip route get 192.168.5.2 from 10.0.0.11 iif br0`)"
+            ])
+        let some = Self.settings { $0.input == "br0" && $0.destination == "192.0.2.1" ? .refused : nil }
+        #expect(Self.replies(some).first?.hasPrefix("some replies of 10.0.0.11 do not come through") == true)
+        // Those who may come are not concerned.
+        #expect(Self.replies(some, to: [IPPrefix("192.168.5.0", length: 24)]) == [])
+        let off = Self.settings([.ipv4Forwarding: "0"]) { _ in .refused }
+        #expect(Self.replies(off) == [], "what is not forwarded at all is said elsewhere")
+    }
+
+    /// IPVS has replies routed once more, with the published address, unless it is told not to.
+    @Test func repliesAreRoutedOnceMore() {
+        let astray = Self.settings { $0.input == "br0" ? .leaves(by: "wg0") : nil }
+        #expect(Self.replies(astray) == [])
+        let own = Self.settings { $0.source == "192.168.5.1" ? .leaves(by: "wg0") : nil }
+        #expect(
+            Self.replies(own) == [
+                "replies to clients in the network of up0 leave by wg0: a rule of this node's has it so "
+                    + "(see `ip route get 192.168.5.2 from 192.168.5.1`)"
+            ])
+        let refused = Self.settings { $0.source == "192.168.5.1" && $0.input == nil ? .refused : nil }
+        #expect(Self.replies(refused).first?.hasPrefix("some replies to clients do not come through") == true)
+        let once = Self.settings([.rerouting: "0"]) { $0.input == "br0" ? .leaves(by: "wg0") : nil }
+        #expect(Self.replies(once).first?.hasPrefix("replies to clients in the network of up0 leave by wg0") == true)
+    }
+
+    @Test func packetsWithOurMark() {
+        let refused = Self.settings { $0.mark == 0x100 ? .refused : nil }
+        #expect(
+            refused.warnings(sending: 0x100, to: "10.0.0.11") == [
+                "10.0.0.11 gets nothing: a rule of this node's forbids what is marked so "
+                    + "(see `ip route get 10.0.0.11 mark 256`)"
+            ])
+        #expect(refused.warnings(sending: 0x101, to: "10.0.0.11") == [])
+        let astray = Self.settings { $0.mark == 0x100 ? .leaves(by: "wg0") : nil }
+        #expect(
+            astray.warnings(sending: 0x100, to: "10.0.0.11").first?
+                .hasPrefix("packets for 10.0.0.11 leave by wg0, and not by br0") == true)
+    }
+
+    @Test func whatIPVSAndConntrackDrop() {
+        #expect(
+            Self.settings([.dropPacket: "3", .dropRate: "10"]).warnings() == [
+                "IPVS drops one of 10 new connections: net/ipv4/vs/drop_packet is 3",
+                "  type:  sysctl -w net/ipv4/vs/drop_packet=0",
+            ])
+        #expect(Self.settings([.dropEntry: "2"]).warnings().count == 2)
+        #expect(
+            Self.settings([.trackedFlows: "100", .mostTrackedFlows: "100"]).warnings().first
+                == "new connections are dropped: conntrack tracks 100, and net/netfilter/nf_conntrack_max is 100")
+    }
+
+    /// Each thing is asked once, whatever the answer is.
+    @Test func whatWasAskedIsRemembered() {
+        let asked = Locked(0)
+        let settings = HostSettings(
+            interface: { _ in
+                asked.withLock { $0 += 1 }
+                return nil
+            }, isRefused: { _ in false }, routing: { _ in .unknown }, setting: { _ in nil }
+        ).remembering()
+        for _ in 1...3 { #expect(settings.interface("10.0.0.11") == nil) }
+        _ = settings.interface("10.0.0.12")
+        #expect(asked.withLock { $0 } == 2)
+    }
+}
