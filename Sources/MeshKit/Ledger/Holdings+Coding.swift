@@ -24,8 +24,8 @@ extension Holdings: Codable {
         refusal = try container.decodeIfPresent(String.self, forKey: .refusal)
     }
 
-    /// Leaves out what is as it is in empty holdings. With thousands of ports, one text for each of them takes a small
-    /// part of the time that an object for each would take.
+    /// Leaves out what is as it is in empty holdings. A mark is one line of text, which keeps a document of thousands of
+    /// marks small.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encodeIfPresent(namespace, forKey: .namespace)
