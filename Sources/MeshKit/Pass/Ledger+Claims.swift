@@ -119,6 +119,9 @@ extension Holdings {
         guard change.sysctl != .reservedPorts, let old = change.old else { return }
         let current = found.sysctls.compactMapValues(\.value)
         var written = change.sysctl.consequences(of: change.new, in: current)
+        // An interface that has the value already is overwritten when the switch is given back, and must be told from one
+        // that comes later.
+        for sysctl in change.sysctl.switches(in: current) { written[sysctl] = change.new }
         written[change.sysctl] = change.new
         for (sysctl, value) in written {
             guard let before = sysctl == change.sysctl ? old : current[sysctl] else { continue }
