@@ -4,15 +4,15 @@ SHELL := bash
 .NOTPARALLEL:
 .ONESHELL:
 
-# Which kernel the kernel tests and the demo run in: uml-6.12, uml, qemu, host or auto; see scripts/lab --help.
+# The kernel for the kernel tests and the demo: uml-6.12, uml, qemu, host or auto; see scripts/lab --help.
 KERNEL ?= auto
 export MESHCTL_KERNEL := $(KERNEL)
 
-# Warnings are errors, but not for those who only want the program: theirs may be a newer compiler.
+# Warnings are errors, except for the release build: users may have a newer compiler.
 export MESHCTL_STRICT ?= 1
 release: MESHCTL_STRICT := 0
 
-# The benchmarks want a kernel whose system calls cost what they do elsewhere, unless told otherwise.
+# By default the benchmarks use a kernel whose system calls cost what they do elsewhere.
 bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL),qemu)
 
 SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
@@ -21,13 +21,13 @@ SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fu
 .PHONY: help deps build release demo test test-unit test-tsan test-kernel test-older test-docker soak test-package \
     test-release build-tests fuzz fuzz-check bench docs check format clean
 
-help: ## list these verbs
+help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r verb what; do
 	    printf 'make %-12s %s\n' "$$verb" "$$what"; done
 	echo
-	echo 'KERNEL=uml-6.12|uml|qemu|host|auto chooses the kernel of demo and test-kernel; bench takes qemu unless told.'
+	echo 'KERNEL=uml-6.12|uml|qemu|host|auto chooses the kernel of demo and test-kernel; bench uses qemu by default.'
 
-deps: ## install what is missing to build, test and run the demo
+deps: ## install the missing packages for building, the tests and the demo
 	@scripts/deps
 
 build: ## build meshctl for debugging
@@ -56,7 +56,7 @@ test-tsan: ## run the tests of the libraries under the thread sanitizer
 	    --filter '^(NetlinkTests|IPVSKitTests|IPVSKitTestingTests|ConntrackTests|RuleKitTests|MeshKitTests)\.' 2>&1 |
 	    tee "$$log"
 	! grep -q 'WARNING: ThreadSanitizer' "$$log" || { echo 'test: the thread sanitizer warns, see above' >&2; exit 1; }
-	# A filter that matches nothing would pass for success.
+	# A filter that matches nothing would succeed, too.
 	grep -q 'Suite NetlinkClientTests passed' "$$log"
 	grep -q 'Suite ContractTests passed' "$$log"
 	grep -q 'Suite DumpRequestTests passed' "$$log"
@@ -67,7 +67,7 @@ test-tsan: ## run the tests of the libraries under the thread sanitizer
 test-kernel: build-tests ## run the tests on a real kernel: KERNEL=uml-6.12|uml|qemu|host|auto
 	@scripts/test-kernel '$(KERNEL)'
 
-test-older: build-tests ## run in Linux 6.1, without nftables, the tests for which that matters
+test-older: build-tests ## run the tests that depend on the kernel's version in Linux 6.1, without nftables
 	@scripts/test-kernel uml
 
 test-docker: build-tests ## run the tests with a real dockerd, in user-mode Linux
@@ -80,24 +80,24 @@ test-docker: build-tests ## run the tests with a real dockerd, in user-mode Linu
 
 soak: export MESHCTL_SOAK := 1
 soak: export LANE_SECONDS := 14400
-soak: test-kernel ## the kernel tests at full length: thousands of changes under traffic
+soak: test-kernel ## run the kernel tests at full length: thousands of changes under traffic
 
-test-package: ## a package that imports IPVSKit alone: what it fetches, and that it builds
+test-package: ## check that a package which imports only IPVSKit builds, and what it downloads
 	scripts/test-package
 
-test-release: release ## the program as it is installed: that it starts fast
+test-release: release ## check that the installed program starts fast
 	scripts/test-release
 
 fuzz: fuzz-check ## fuzz the parsers for FUZZ_SECONDS, by default 600, and minimise Fuzz/Corpus
 	scripts/fuzz run
 
-fuzz-check: ## that the fuzzer sees the parsers, and finds a planted overread in each within a minute
+fuzz-check: ## check that the fuzzer sees the parsers, and finds a planted overread in each within a minute
 	scripts/fuzz check
 
 bench: deps ## compare with ipvsadm, libnl and raw netlink: docs/benchmarks.md
 	@scripts/bench
 
-docs: ## the documentation of IPVSKit and IPVSKitTesting, every link of it checked: .build/docs
+docs: ## build the documentation of IPVSKit and IPVSKitTesting and check its links: .build/docs
 	@scripts/docs
 
 build-tests:
@@ -114,7 +114,7 @@ check: ## check the format, and the API against the last release
 format: ## format the sources
 	swift format format --in-place --parallel --recursive $(SOURCES)
 
-clean: ## remove what was built
+clean: ## remove build products
 	swift package clean
 	rm -rf .build-tsan Fuzz/.build
 	swift package --package-path Benchmarks clean

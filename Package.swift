@@ -1,8 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-/// `MESHCTL_STRICT=1` (set by make and CI) turns warnings into errors. A released package must go on
-/// building under the next compiler, so nobody who depends on it gets that.
+/// `MESHCTL_STRICT=1` (set by make and CI) turns warnings into errors. Packages that depend on this one never get that:
+/// a released package must also build with the next compiler.
 let strict = Context.environment["MESHCTL_STRICT"] == "1"
 
 let settings: [SwiftSetting] =
@@ -13,7 +13,8 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ] + (strict ? [.treatAllWarnings(as: .error)] : [])
 
-/// Whatever only the mesh needs. A package that wants IPVS alone says `traits: []` and fetches none of it.
+/// The condition for dependencies that only the mesh needs. A package that uses only IPVS says `traits: []` and
+/// downloads none of them.
 let mesh: TargetDependencyCondition? = .when(traits: ["Mesh"])
 
 let package = Package(
@@ -37,7 +38,7 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
     ],
     targets: [
-        // Carries pkg-config's flags and the apt hint; never imported.
+        // This target carries pkg-config's flags and the apt hint; it is never imported.
         .systemLibrary(
             name: "CNetlinkSystem", pkgConfig: "libnl-genl-3.0", providers: [.apt(["libnl-genl-3-dev"])]),
         .target(name: "CNetlink", dependencies: ["CNetlinkSystem"]),
@@ -88,7 +89,6 @@ let package = Package(
             name: "MeshKit",
             dependencies: [
                 "IPVSKit", "RuleKit", "Conntrack", "Netlink", "CNetlink",
-                .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -131,6 +131,10 @@ let package = Package(
             name: "LockProbe",
             dependencies: ["MeshKit", .product(name: "SystemPackage", package: "swift-system")],
             path: "Tests/LockProbe", swiftSettings: settings),
+        .executableTarget(
+            name: "StoreProbe",
+            dependencies: ["MeshKit", "IPVSKit", .product(name: "SystemPackage", package: "swift-system")],
+            path: "Tests/StoreProbe", swiftSettings: settings),
         .testTarget(
             name: "NetlinkTests",
             dependencies: ["Netlink", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
@@ -143,7 +147,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
-        // What IPVS promises, checked alike on the fake and on the real kernel.
+        // The promises of IPVS, which are checked on the fake and on the real kernel.
         .target(
             name: "IPVSContract",
             dependencies: ["IPVSKit", "Netlink", "CNetlink", .product(name: "SystemPackage", package: "swift-system")],
@@ -163,10 +167,18 @@ let package = Package(
                 "Conntrack", "CConntrack", "IPVSKit", .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
+        // A kernel of several namespaces in memory, with the model that what it holds is followed by.
+        .target(
+            name: "FakeKernel",
+            dependencies: [
+                "MeshKit", "RuleKit", "IPVSKit", "IPVSKitTesting", "Netlink",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            path: "Tests/FakeKernel", swiftSettings: settings),
         .testTarget(
             name: "MeshKitTests",
             dependencies: [
-                "MeshKit", "RuleKit", "IPVSKit", "LockProbe", "TestSupport",
+                "MeshKit", "RuleKit", "IPVSKit", "FakeKernel", "LockProbe", "StoreProbe", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),

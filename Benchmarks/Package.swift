@@ -11,7 +11,7 @@ let settings: [SwiftSetting] =
         .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
     ] + (strict ? [.treatAllWarnings(as: .error)] : [])
 
-// A package of its own, so that nobody who uses the library builds its rivals.
+// This is a package of its own, so that users of the library do not build its rivals.
 let package = Package(
     name: "Benchmarks",
     dependencies: [
@@ -22,7 +22,7 @@ let package = Package(
         // The harness: starts the peers, alternates them, checks the kernel, prints.
         .executableTarget(name: "bench", swiftSettings: settings),
 
-        // What published ports cost; not against others but few against many.
+        // Measures what published ports cost, comparing few with many.
         .executableTarget(
             name: "rules-bench",
             dependencies: [
@@ -31,7 +31,7 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ], swiftSettings: settings),
 
-        // Ours and theirs: each does the same work and measures itself.
+        // IPVSKit and its peers: each program does the same work and measures itself.
         .executableTarget(
             name: "ipvskit-peer", dependencies: [.product(name: "IPVSKit", package: "meshctl")], swiftSettings: settings
         ),

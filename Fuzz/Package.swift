@@ -1,8 +1,8 @@
 // swift-tools-version: 6.3
 import PackageDescription
 
-// A package of its own, since it links with libFuzzer only. `make fuzz` builds it: the sanitizers must reach the
-// targets of the library too, which takes flags of the command line.
+// This is a package of its own, since it links only with libFuzzer. `make fuzz` builds it: the sanitizers must also
+// apply to the targets of the library, which needs flags on the command line.
 let package = Package(
     name: "fuzz",
     dependencies: [

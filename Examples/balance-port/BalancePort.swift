@@ -1,17 +1,17 @@
 import IPVSKit
 
-/// Balances a port over servers until told otherwise:
+/// Balances a port over servers:
 ///
 ///     balance-port 192.168.5.1 80 10.0.0.11:8080 10.0.0.12:8080
 ///
-/// The whole of it is one table compared with another, and the difference handed to the kernel: run it again
-/// with other servers, and only what differs is changed.
+/// The program compares the kernel's table with the wanted one, and sends the difference to the kernel: if you run it
+/// again with other servers, only the differences are changed. Without servers, it deletes the service.
 @main
 struct BalancePort {
     static func main() async throws {
         let arguments = CommandLine.arguments.dropFirst()
         let servers = arguments.dropFirst(2).compactMap(server)
-        // A server that is mistyped is none that is to go.
+        // A mistyped server is an error: ignoring it would remove the server that was meant.
         guard arguments.count >= 2, let address = IPAddress(arguments[1]), let port = UInt16(arguments[2]),
             servers.count == arguments.count - 2
         else {
@@ -32,7 +32,7 @@ struct BalancePort {
         for change in changes { print(change) }
     }
 
-    /// `10.0.0.11:8080`, with the address in brackets where it is IPv6.
+    /// Reads `10.0.0.11:8080`; an IPv6 address stands in brackets.
     static func server(_ text: String) -> Destination? {
         guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
             return nil

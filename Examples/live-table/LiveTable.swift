@@ -1,11 +1,11 @@
 import IPVSKit
 
-/// The table with its rates, again every second, as `ipvsadm -Ln --rate` prints it once:
+/// Prints the table with its rates every second, as `ipvsadm -Ln --rate` prints it once:
 ///
 ///     live-table
 ///     live-table --once
 ///
-/// A row is made of values; the whole of it is one call, ``IPVS/status()``.
+/// All data come from one call, ``IPVS/status()``.
 @main
 struct LiveTable {
     static func main() async throws {
@@ -20,7 +20,7 @@ struct LiveTable {
             return
         }
         while true {
-            // Home, and clear from there: the page stands still.
+            // Moves the cursor to the top and clears the screen, so that the page stays in place.
             print("\u{1B}[H\u{1B}[2J" + (try await page(of: ipvs)))
             try await Task.sleep(for: .seconds(1))
         }
@@ -55,7 +55,7 @@ struct LiveTable {
         return padded(String(words[0]), 5) + words[1]
     }
 
-    /// In ipvsadm's order: those by address before those by mark, then by family, protocol, address and port.
+    /// Sorts as ipvsadm does: services by address before those by mark, then by family, protocol, address and port.
     static func comesFirst(_ left: VirtualServiceStatus, _ right: VirtualServiceStatus) -> Bool {
         switch (left.id, right.id) {
         case (.address(let a, let p, let t), .address(let b, let q, let u)):

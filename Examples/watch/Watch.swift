@@ -1,13 +1,13 @@
 import IPVSKit
 import SystemPackage
 
-/// Says what happens to the table, a line for each event, until it is ended:
+/// Prints a line for each change of the table, until it is stopped:
 ///
 ///     watch
 ///     watch --counters
 ///     watch --count 10
 ///
-/// The first lines say what is there; after `up to date` come the news.
+/// The first lines list the existing objects; the lines after `up to date` are changes.
 @main
 struct Watch {
     static func main() async throws {
@@ -26,7 +26,7 @@ struct Watch {
         }
 
         for try await event in try IPVS().events(every: .milliseconds(500), counters: counters) {
-            // Not by print, which keeps lines back where the output is no terminal.
+            // `print` would buffer lines if the output is not a terminal.
             try FileDescriptor.standardOutput.writeAll("\(event)\n".utf8)
             left -= 1
             if left == 0 { return }

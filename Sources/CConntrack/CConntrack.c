@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "CConntrack.h"
 
-/* First: libnfnetlink brings an older copy of it, under the same guard. */
+/* Included first, because libnfnetlink has an older copy of this header with the same include guard. */
 #include <linux/netfilter/nfnetlink.h>
 
 #include <arpa/inet.h>
@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The kernel's numbers, of which the header has copies: it includes none of the kernel's. */
+/* The header has copies of these numbers, because it does not include the kernel's headers. */
 _Static_assert((int)CConntrack_IPS_EXPECTED == IPS_EXPECTED, "");
 _Static_assert((int)CConntrack_IPS_SEEN_REPLY == IPS_SEEN_REPLY, "");
 _Static_assert((int)CConntrack_IPS_ASSURED == IPS_ASSURED, "");
@@ -72,7 +72,7 @@ static void set_reply(struct nf_conntrack *entry, const CConntrackEntry *from) {
     nfct_set_attr_u16(entry, ATTR_REPL_PORT_DST, htons(from->reply.destination_port));
 }
 
-/* Appends what the library has for an entry: its tuples, and its zone. */
+/* Appends the tuples and the zone of an entry, as libnetfilter_conntrack writes them. */
 static bool put_entry(struct nlmsghdr *message, const CConntrackEntry *from, bool with_reply) {
     struct nf_conntrack *entry = nfct_new();
     if (entry == NULL) return false;
@@ -93,7 +93,7 @@ size_t CConntrack_build_dump(
         message = begin(buffer, IPCTNL_MSG_CT_GET, NLM_F_DUMP, sequence, pattern->family);
         return message->nlmsg_len;
     }
-    /* The library builds no CTA_FILTER for tuples, not in 1.0.9. */
+    /* libnetfilter_conntrack 1.0.9 cannot build CTA_FILTER for tuples. */
     struct nfattr *filter = nfnl_nest(message, CConntrack_MESSAGE_SIZE, CTA_FILTER);
     if (original_flags != 0) {
         nfnl_addattr32(message, CConntrack_MESSAGE_SIZE, CTA_FILTER_ORIG_FLAGS, original_flags);
@@ -106,7 +106,7 @@ size_t CConntrack_build_dump(
 size_t CConntrack_build_delete(void *buffer, uint32_t sequence, const CConntrackEntry *entry) {
     struct nlmsghdr *message = begin(buffer, IPCTNL_MSG_CT_DELETE, 0, sequence, entry->family);
     if (!put_entry(message, entry, false)) return 0;
-    /* The library reads the id, and does not write it. */
+    /* libnetfilter_conntrack reads the id, but does not write it. */
     nfnl_addattr32(message, CConntrack_MESSAGE_SIZE, CTA_ID, htonl(entry->id));
     return message->nlmsg_len;
 }
@@ -128,7 +128,7 @@ static CConntrackAddress get_address(const struct nf_conntrack *entry, int ipv4,
     return address;
 }
 
-/* What is not set reads as 0. */
+/* An attribute that is not set reads as 0. */
 static bool read_entry(const struct nlmsghdr *message, CConntrackEntry *to) {
     struct nf_conntrack *entry = nfct_new();
     if (entry == NULL) return false;
@@ -182,7 +182,7 @@ size_t CConntrack_read(const void *bytes, size_t count, CConntrackReply *reply) 
 int CConntrack_open(void) {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
     if (fd < 0) return -1;
-    /* The kernel chooses the port: other sockets of the process may be bound already. */
+    /* The kernel chooses the port, because other sockets of the process may have taken its number. */
     struct sockaddr_nl address = {.nl_family = AF_NETLINK};
     if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         int error = errno;
@@ -190,7 +190,7 @@ int CConntrack_open(void) {
         errno = error;
         return -1;
     }
-    /* Refusals without the request quoted back. */
+    /* Error messages without a copy of the request. */
     int on = 1;
     setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
     return fd;

@@ -28,7 +28,7 @@ static int take_output(struct ipset_session *session, void *context, const char 
     return written;
 }
 
-/* What the parser objects to. Returning a negative number ends the command; libipset's own handler exits. */
+/* Collects the errors of the parser. Returning a negative number ends the command; libipset's own handler exits. */
 static int take_parser_error(struct ipset *ipset, void *context, int status, const char *format, ...) {
     (void)ipset;
     if (status == IPSET_NO_PROBLEM) return 0;
@@ -39,7 +39,7 @@ static int take_parser_error(struct ipset *ipset, void *context, int status, con
     return -1;
 }
 
-/* What the session reports: the kernel's refusal, in libipset's words. */
+/* Collects the errors of the session: the kernel's refusal, in libipset's words. */
 static int take_session_error(struct ipset *ipset, void *context) {
     struct ipset_session *session = ipset_session(ipset);
     enum ipset_err_type type = ipset_session_report_type(session);
@@ -54,16 +54,16 @@ static CIPSetResult run(int (*body)(struct ipset *, void *), void *argument) {
     CIPSetResult result = {false, NULL, NULL};
     size_t output_size, error_size;
     Sinks sinks = {open_memstream(&result.output, &output_size), open_memstream(&result.error, &error_size)};
-    /* Messages are matched in English, whatever the program that this is a part of has set. */
+    /* Messages must be in English, because they are matched as text, whatever locale the program has set. */
     locale_t english = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     locale_t before = english == (locale_t)0 ? (locale_t)0 : uselocale(english);
 
-    /* Registers the set types, in a list that would else grow with each call. */
+    /* The set types are registered once, because each call would add them to a list again. */
     static bool types_are_loaded = false;
     if (!types_are_loaded) ipset_load_types();
     types_are_loaded = true;
 
-    /* The library does not say why it opens no session. */
+    /* libipset does not report why it cannot open a session, so a socket is tried first. */
     int probe = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
     int error = probe < 0 && errno != EPROTONOSUPPORT ? errno : 0;
     if (probe >= 0) close(probe);
@@ -91,7 +91,7 @@ static int run_line(struct ipset *ipset, void *line) { return ipset_parse_line(i
 static int run_stream(struct ipset *ipset, void *stream) { return ipset_parse_stream(ipset, stream); }
 
 CIPSetResult CIPSet_run(const char *line) {
-    /* The parser cuts the line up where it lies. */
+    /* The parser writes into the line. */
     char *copy = strdup(line);
     CIPSetResult result = run(run_line, copy);
     free(copy);

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The library's list of interfaces, and more of what it keeps, is one for the process and has no lock. */
+/* libnftables keeps its list of interfaces and other state globally, without a lock. */
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 typedef struct {
@@ -23,9 +23,9 @@ typedef struct {
 } Call;
 
 /*
- * The library ends the process where it cannot open a socket: of netfilter when it begins, of routes when it looks
- * interfaces up, and it reads files besides. So as many descriptors as it may have at a time are opened and closed again
- * first. 0, or an errno.
+ * libnftables ends the process if it cannot open a socket: a netfilter socket when it starts, a route socket when it
+ * looks up interfaces. It also reads files. So this opens as many descriptors as libnftables may have at a time, and
+ * closes them again. Returns 0, or an errno.
  */
 static int probe_sockets(void) {
     static const int protocols[] = {NETLINK_NETFILTER, NETLINK_NETFILTER, NETLINK_ROUTE, NETLINK_ROUTE};
@@ -46,9 +46,9 @@ static int probe_sockets(void) {
 static void *run(void *argument) {
     Call *call = argument;
     CNFTablesResult *result = &call->result;
-    /* With descriptors of its own, so that no other thread takes the ones that were probed. */
+    /* The thread gets a descriptor table of its own, so that no other thread takes the descriptors that were probed. */
     unshare(CLONE_FILES);
-    /* Messages are matched in English, whatever the program that this is a part of has set. */
+    /* Messages must be in English, because they are matched as text, whatever locale the program has set. */
     locale_t english = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     locale_t before = english == (locale_t)0 ? (locale_t)0 : uselocale(english);
 

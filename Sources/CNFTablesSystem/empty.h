@@ -1,1 +1,1 @@
-/* The module map beside this file links libipset; CIPSet holds the headers. */
+/* The module map beside this file links libnftables; CNFTables holds the headers. */

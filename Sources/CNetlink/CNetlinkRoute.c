@@ -9,7 +9,7 @@
 
 int CNetlink_is_network_namespace(int fd) {
     int type = ioctl(fd, NS_GET_NSTYPE);
-    /* What is not a namespace does not know the question. */
+    /* A file that is not a namespace does not support this ioctl. */
     if (type < 0) return errno == ENOTTY ? 0 : -1;
     return type == CLONE_NEWNET;
 }

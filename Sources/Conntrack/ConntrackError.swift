@@ -76,7 +76,7 @@ extension ConntrackError {
         case .namespace(let errno): self.init(code: .namespace, errno: errno, operation: operation)
         case .interrupted(.deadlineExceeded): self.init(code: .deadlineExceeded, operation: operation)
         case .interrupted(.cancelled): self.init(code: .cancelled, operation: operation)
-        case .socket(let errno), .interrupted(.socket(let errno)), .refused(let errno):
+        case .socket(let errno), .interrupted(.socket(let errno)), .refused(let errno, _):
             self.init(code: .communication, errno: errno, operation: operation)
         case .familyNotFound, .interrupted:
             self.init(code: .communication, operation: operation)

@@ -2,8 +2,8 @@ import Netlink
 import SystemPackage
 
 extension IPVSError {
-    /// What an errno means depends on what was asked: ENOENT is a scheduler for one command and a destination
-    /// for another. The kernel's side of this is `net/netfilter/ipvs/ip_vs_ctl.c`.
+    /// The meaning of an errno depends on the command: ENOENT stands for a scheduler in the answer to one command, and
+    /// for a destination in the answer to another. The kernel's side of this is `net/netfilter/ipvs/ip_vs_ctl.c`.
     init(_ errno: Errno, answering change: Change) {
         self.init(Self.code(errno, change), errno: errno, operation: change.description)
         switch (code, change) {
@@ -18,9 +18,9 @@ extension IPVSError {
         explainPermission()
     }
 
-    /// An errno that answers anything but a change of the table.
+    /// The error for an errno that answers any command except a change of the table.
     ///
-    /// - Parameter meaning: what errno values mean for this command and no other.
+    /// - Parameter meaning: the meanings that errno values have for this command only.
     init(_ errno: Errno, operation: String, meaning: [Errno: Code]) {
         let code = meaning[errno] ?? Self.code(errno)
         self.init(code, errno: errno, operation: operation)
@@ -39,7 +39,7 @@ extension IPVSError {
         }
     }
 
-    /// What an errno means whatever was asked.
+    /// The meanings that errno values have for every command.
     private static func code(_ errno: Errno) -> Code {
         switch errno {
         case .notPermitted: .notPermitted
@@ -50,7 +50,7 @@ extension IPVSError {
         }
     }
 
-    /// An exchange that came to nothing as a whole.
+    /// The error for an exchange that failed as a whole.
     init(_ error: NetlinkError, operation: String, meaning: [Errno: Code] = [:]) {
         switch error {
         case .familyNotFound: self.init(interruptedBy: .familyNotFound, operation: operation)
@@ -58,10 +58,17 @@ extension IPVSError {
         case .namespace(let errno):
             self.init(
                 .namespace, errno: errno, operation: operation,
-                hint: errno == .notPermitted ? "to enter another network namespace takes CAP_SYS_ADMIN" : nil)
+                hint: errno == .notPermitted ? "entering another network namespace needs CAP_SYS_ADMIN" : nil)
         case .interrupted(let interruption): self.init(interruptedBy: interruption, operation: operation)
-        case .refused(let errno): self.init(errno, operation: operation, meaning: meaning)
+        case .refused(let errno, let message):
+            self.init(errno, operation: operation, meaning: meaning)
+            explain(by: message)
         }
+    }
+
+    /// What the kernel says in words of its own, where nothing better is known.
+    mutating func explain(by message: String?) {
+        if hint == nil, let message { hint = "the kernel says: \(message)" }
     }
 
     init(interruptedBy interruption: Interruption, operation: String) {
@@ -69,9 +76,12 @@ extension IPVSError {
         case .deadlineExceeded: self.init(.deadlineExceeded, operation: operation)
         case .cancelled: self.init(.cancelled, operation: operation)
         case .closed: self.init(.closed, operation: operation)
+        case .inconsistent:
+            self.init(
+                .inconsistent, operation: operation, hint: "what is listed changed during each reading; try again")
         case .repliesLost: self.init(.outcomeUnknown, errno: .noBufferSpace, operation: operation)
         case .malformedReply:
-            self.init(.communication, operation: operation, hint: "what the kernel sent is not netlink")
+            self.init(.communication, operation: operation, hint: "the kernel sent bytes that are not netlink")
         case .familyNotFound:
             self.init(
                 .unavailable, operation: operation,
@@ -81,20 +91,20 @@ extension IPVSError {
         }
     }
 
-    /// Every command of IPVS, reading included, wants CAP_NET_ADMIN of the first user namespace: root in a
-    /// rootless container does not have it.
+    /// Explains ``Code/notPermitted``. Every command of IPVS, reading included, wants CAP_NET_ADMIN in the initial user
+    /// namespace: root in a rootless container does not have it.
     private mutating func explainPermission() {
         guard code == .notPermitted else { return }
         isInUserNamespace = !Self.isFirstUserNamespace(uidMap: Self.uidMap)
         hint =
             isInUserNamespace
-            ? "IPVS takes CAP_NET_ADMIN of the host's own user namespace, and this process is in another one"
-            : "it takes CAP_NET_ADMIN: run it as root"
+            ? "IPVS needs CAP_NET_ADMIN in the initial user namespace, and this process is in another one"
+            : "this needs CAP_NET_ADMIN: run the program as root"
     }
 
-    /// Only there every id stands for itself.
+    /// Whether the process is in the initial user namespace: only there, every id maps to itself.
     ///
-    /// - Parameter text: `/proc/self/uid_map`; nil where there is none.
+    /// - Parameter text: the contents of `/proc/self/uid_map`; nil if there is no such file.
     static func isFirstUserNamespace(uidMap text: String?) -> Bool {
         guard let text else { return true }
         return text.split(whereSeparator: { $0 == " " || $0 == "\n" }) == ["0", "0", "4294967295"]

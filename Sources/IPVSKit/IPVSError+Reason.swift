@@ -1,7 +1,8 @@
-/// The kernel gives an errno and no words: what was wrong stands in its log at best. What the change itself shows is
-/// told here.
+/// The kernel answers with an errno only, and writes the reason to its log at best. This extension finds the reasons
+/// that the change itself shows.
 extension Change {
-    /// Why the kernel refuses such a change with an error of this code; nil where the change does not show it.
+    /// The reason for which the kernel refuses the change with an error of this code; nil if the change does not show
+    /// it.
     func reason(for code: IPVSError.Code) -> String? {
         switch (code, self) {
         case (.familyNotSupported, _): "IPv6 is off, or the kernel was built without CONFIG_IP_VS_IPV6"
@@ -18,14 +19,14 @@ extension Change {
 }
 
 extension Destination {
-    /// What the kernel looks at whenever a destination is written: `ip_vs_genl_set_cmd`, `__ip_vs_update_dest`.
+    /// The checks of the kernel for every destination that is written: `ip_vs_genl_set_cmd`, `__ip_vs_update_dest`.
     fileprivate func reasonForInvalid(family: AddressFamily) -> String? {
         if id.address.family != family {
             return forwarding == .tunnel
                 ? "no sync daemon may run while a destination is of another family than its service"
                 : "only a tunnel leads to a destination of another family than its service"
         }
-        if forwarding == .tunnel, tunnel.type == .gue, tunnel.port == 0 { return "a GUE tunnel takes a port" }
+        if forwarding == .tunnel, tunnel.type == .gue, tunnel.port == 0 { return "a GUE tunnel needs a port" }
         return nil
     }
 
@@ -37,12 +38,12 @@ extension Destination {
 }
 
 extension IPAddress {
-    /// What the kernel looks at when a destination is new: `ip_vs_new_dest`.
+    /// The checks of the kernel for a new destination: `ip_vs_new_dest`.
     fileprivate var reasonForInvalid: String {
-        if isUnspecified { return "\(self) is nobody's address" }
+        if isUnspecified { return "\(self) is the unspecified address" }
         if isMulticast { return "\(self) is a multicast address" }
-        if isIPv4Mapped { return "\(self) is an IPv4 address: give it as one" }
-        if isLinkLocal { return "\(self) is of one link only, and not this host's" }
-        return "to this host \(self) is no unicast address, but perhaps the broadcast address of a network"
+        if isIPv4Mapped { return "\(self) is an IPv4 address in the form of IPv6: use the IPv4 form" }
+        if isLinkLocal { return "\(self) is a link-local address, and not one of this host" }
+        return "\(self) is not a unicast address for this host; it may be the broadcast address of a network"
     }
 }

@@ -1,12 +1,12 @@
 public import SystemPackage
 
-/// Why something asked of IPVS did not happen: what was asked, what the kernel answered, what that means.
+/// The reason why a call to IPVS failed: the operation, the kernel's answer, and its meaning.
 ///
 /// ```swift
 /// do { try await ipvs.delete(web) } catch let error where error.code == .serviceNotFound { }
 /// ```
 public struct IPVSError: Error, Hashable, Sendable {
-    /// What went wrong, by object. Open: compare with the constants, and expect others in later versions.
+    /// The kind of error. More kinds may come with later versions, so compare with the constants.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String, CaseIterable {
             case serviceNotFound = "no such service"
@@ -37,7 +37,7 @@ public struct IPVSError: Error, Hashable, Sendable {
         private let wrapped: Wrapped
         private init(_ wrapped: Wrapped) { self.wrapped = wrapped }
 
-        /// `ESRCH`: no service of this id.
+        /// `ESRCH`: there is no service with this id.
         public static let serviceNotFound = Self(.serviceNotFound)
         /// `EEXIST` for a service.
         public static let serviceExists = Self(.serviceExists)
@@ -45,13 +45,13 @@ public struct IPVSError: Error, Hashable, Sendable {
         public static let destinationNotFound = Self(.destinationNotFound)
         /// `EEXIST` for a destination.
         public static let destinationExists = Self(.destinationExists)
-        /// `ENOENT` for a service that is created or changed: no module `ip_vs_NAME`.
+        /// `ENOENT` for a service that is created or changed: there is no module `ip_vs_NAME`.
         ///
-        /// Where the service has a persistence engine the kernel does not say which of the two it missed, and is asked for
-        /// the scheduler alone. Only where that fails, as in a kernel without IPv6, may it be the engine all the same; the
-        /// hint says so then.
+        /// If the service has a persistence engine, the kernel does not say which of the two modules is missing. The
+        /// library then asks the kernel for the scheduler alone. If that question fails too, as in a kernel without
+        /// IPv6, the missing module may be the engine's; the hint says so.
         public static let schedulerNotFound = Self(.schedulerNotFound)
-        /// `ENOENT` for a service whose scheduler there is: no module `ip_vs_pe_NAME`.
+        /// `ENOENT` for a service whose scheduler exists: there is no module `ip_vs_pe_NAME`.
         public static let persistenceEngineNotFound = Self(.persistenceEngineNotFound)
         /// `EEXIST` for a sync daemon.
         public static let daemonRunning = Self(.daemonRunning)
@@ -59,12 +59,12 @@ public struct IPVSError: Error, Hashable, Sendable {
         public static let daemonNotRunning = Self(.daemonNotRunning)
         /// `ENODEV` for a sync daemon.
         public static let interfaceNotFound = Self(.interfaceNotFound)
-        /// A setting (``Setting``) was to be written that this kernel, or this build of it, has not got.
+        /// This kernel, or this build of it, does not have the setting (``Setting``) that was to be written.
         public static let settingNotFound = Self(.settingNotFound)
-        /// `EPERM`: no CAP_NET_ADMIN, or one that holds in a user namespace only, see
+        /// `EPERM`: the process has no CAP_NET_ADMIN, or has it only in a user namespace of its own; see
         /// ``IPVSError/isInUserNamespace``.
         public static let notPermitted = Self(.notPermitted)
-        /// `EINVAL`; or, without an errno, what was refused here before anything was sent: see
+        /// `EINVAL` from the kernel. Without an errno, the library itself refused the values: see
         /// ``IPVSError/wasRefusedBeforeSending``.
         public static let invalid = Self(.invalid)
         /// `ERANGE`: a weight past 2³¹−1, or a lower threshold above the upper one.
@@ -75,52 +75,52 @@ public struct IPVSError: Error, Hashable, Sendable {
         public static let unavailable = Self(.unavailable)
         /// The namespace is gone or cannot be entered.
         public static let namespace = Self(.namespace)
-        /// No answer in time. What of the call was done is unknown, unless it only read.
+        /// The kernel did not answer in time. Which changes were made is unknown, unless the call only read.
         public static let deadlineExceeded = Self(.deadlineExceeded)
-        /// The task was cancelled. What of the call was done is unknown, unless it only read.
+        /// The task was cancelled. Which changes were made is unknown, unless the call only read.
         public static let cancelled = Self(.cancelled)
-        /// The client was closed (``IPVS/close()``), before the call or during it. What of the call was done is unknown, unless
-        /// it only read, or began later.
+        /// The client was closed (``IPVS/close()``) before or during the call. Which changes were made is unknown,
+        /// unless the call only read or began after the client was closed.
         public static let closed = Self(.closed)
-        /// An answer was lost (`ENOBUFS`): what of the call was done is unknown.
+        /// An answer was lost (`ENOBUFS`). Which changes were made is unknown.
         public static let outcomeUnknown = Self(.outcomeUnknown)
-        /// No two readings of the table in a row were alike.
+        /// The table changed each time it was read, so that no two readings in a row were equal.
         public static let inconsistent = Self(.inconsistent)
-        /// The socket failed, or what came was not netlink.
+        /// The socket failed, or the kernel sent bytes that are not netlink.
         public static let communication = Self(.communication)
         /// Any other errno of the kernel's.
         public static let other = Self(.other)
 
-        /// The meaning in words.
+        /// The meaning as text.
         public var description: String { wrapped.rawValue }
 
         /// The name of the constant.
         var name: String { "\(wrapped)" }
 
-        /// Nil where no constant has the name.
+        /// Nil if no constant has the name.
         init?(name: String) {
             guard let wrapped = Wrapped.allCases.first(where: { "\($0)" == name }) else { return nil }
             self.init(wrapped)
         }
     }
 
-    /// What went wrong.
+    /// The kind of error.
     public var code: Code
-    /// What the kernel answered, exactly; nil where it was not the kernel that answered.
+    /// The errno with which the kernel answered; nil if the error does not come from the kernel.
     public var errno: Errno?
-    /// Whether IPVS answered ``Code/notPermitted`` to a process in another user namespace than the host's. Whatever
-    /// capabilities it has there, IPVS does not count them: root in a rootless container is refused, and to be root is
-    /// no cure.
+    /// Whether IPVS answered ``Code/notPermitted`` to a process in another user namespace than the initial one. IPVS
+    /// ignores the capabilities that the process has there, so root in a rootless container is refused, and running as
+    /// root does not help.
     public var isInUserNamespace = false
-    /// Whether it was this library that refused, and the kernel has heard nothing of it: the kernel would have taken it
-    /// without a word, and not done it. ``hint`` says what that is.
+    /// Whether this library refused the values without asking the kernel, because the kernel would have accepted them
+    /// and not acted on them. ``hint`` says why.
     public var wasRefusedBeforeSending: Bool { code == .invalid && errno == nil }
-    /// What was asked, in words: `add destination 10.0.0.2:80 to FWM 258`.
+    /// The operation as text: `add destination 10.0.0.2:80 to FWM 258`.
     public var operation: String
-    /// The cause or the cure, where one is known.
+    /// The cause or the remedy, if one is known.
     public var hint: String?
 
-    /// An error as a call could throw it, for tests of what catches one.
+    /// Makes an error as a call could throw it, for tests of code that catches errors.
     public init(_ code: Code, errno: Errno? = nil, operation: String, hint: String? = nil) {
         self.code = code
         self.errno = errno
@@ -130,7 +130,7 @@ public struct IPVSError: Error, Hashable, Sendable {
 }
 
 extension IPVSError: CustomStringConvertible {
-    /// What was asked, what it means, the errno and the hint in one line.
+    /// The operation, the meaning of the error, the errno and the hint in one line.
     public var description: String {
         let errno = errno.map { " (errno \($0.rawValue): \($0))" } ?? ""
         let meaning = wasRefusedBeforeSending ? "refused before anything was sent" : code.description

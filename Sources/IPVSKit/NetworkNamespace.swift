@@ -2,10 +2,10 @@ import CNetlink
 package import Netlink
 public import SystemPackage
 
-/// A network namespace, by one of the names it can have.
+/// A network namespace, named by a path, a process or an open descriptor.
 ///
-/// IPVS tables, rules and sysctls belong to a namespace; a client works in the one it was made for, whichever
-/// thread calls it.
+/// IPVS tables, rules and sysctls belong to a namespace. A client works in the namespace for which it was made,
+/// whichever thread calls it.
 public struct NetworkNamespace: Sendable, CustomStringConvertible {
     private enum Source: Sendable {
         case path(FilePath)
@@ -13,7 +13,7 @@ public struct NetworkNamespace: Sendable, CustomStringConvertible {
     }
 
     private let source: Source
-    /// What it was named by, for messages.
+    /// The name of the namespace for messages.
     public let description: String
 
     /// The namespace of the calling thread.
@@ -24,7 +24,7 @@ public struct NetworkNamespace: Sendable, CustomStringConvertible {
         .init(source: .path(FilePath("/run/netns").appending(name)), description: name)
     }
 
-    /// A namespace by a file that stands for it: a bind mount, or `/proc/PID/ns/net`.
+    /// The namespace for which a file stands: a bind mount, or `/proc/PID/ns/net`.
     public static func path(_ path: FilePath) -> Self { .init(source: .path(path), description: path.string) }
 
     /// The namespace of a process.
@@ -32,13 +32,13 @@ public struct NetworkNamespace: Sendable, CustomStringConvertible {
         .init(source: .path(FilePath("/proc/\(pid)/ns/net")), description: "pid \(pid)")
     }
 
-    /// A namespace by an open descriptor. It stays the caller's, who keeps it open until a client is made: that has a
-    /// duplicate of its own.
+    /// The namespace of an open descriptor. The caller keeps the descriptor open until a client is made, which
+    /// duplicates it, and closes it.
     public static func descriptor(_ descriptor: FileDescriptor) -> Self {
         .init(source: .descriptor(descriptor), description: "descriptor \(descriptor.rawValue)")
     }
 
-    /// Whether it is that of whoever asks, which takes no entering.
+    /// Whether this is the namespace of the calling thread, which need not be entered.
     package var isCurrent: Bool {
         if case .path("/proc/thread-self/ns/net") = source { true } else { false }
     }
@@ -54,11 +54,11 @@ public struct NetworkNamespace: Sendable, CustomStringConvertible {
         } catch {
             throw IPVSError(.namespace, errno: error, operation: operation)
         }
-        // Of a name whose bind mount is gone an empty file is left, which opens like any other.
+        // When the bind mount of a named namespace is gone, an empty file is left, which opens like any other.
         guard CNetlink_is_network_namespace(handle.descriptor.rawValue) == 1 else {
             throw IPVSError(
                 .namespace, errno: .invalidArgument, operation: operation,
-                hint: "what is there is no network namespace, or not any more")
+                hint: "the file is not a network namespace, or no longer one")
         }
         return handle
     }

@@ -1,6 +1,6 @@
 import IPVSKit
 
-/// Writes attributes as the kernel does: nests without the flag that says so.
+/// Writes attributes as the kernel does, which does not set the flag `NLA_F_NESTED` on nests.
 struct AttributeWriter {
     private(set) var bytes: [UInt8] = []
 
@@ -15,7 +15,7 @@ struct AttributeWriter {
 
     mutating func put(_ type: Int, string: String) { put(type, bytes: Array(string.utf8) + [0]) }
 
-    /// 16 bytes for either family, as the kernel's `union nf_inet_addr` has them.
+    /// Writes 16 bytes for either family, as the kernel's `union nf_inet_addr` has them.
     mutating func put(_ type: Int, _ address: IPAddress) {
         switch address.storage {
         case .ipv4(let number): put(type, bytes: Bytes.of(number.bigEndian) + [UInt8](repeating: 0, count: 12))

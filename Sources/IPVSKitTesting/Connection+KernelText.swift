@@ -1,7 +1,7 @@
 import IPVSKit
 
 extension [Connection] {
-    /// As `/proc/net/ip_vs_conn` has them: the kernel's `ip_vs_conn_seq_show`.
+    /// The text of `/proc/net/ip_vs_conn` for these connections, as the kernel's `ip_vs_conn_seq_show` writes it.
     var kernelText: [UInt8] {
         let heading = "Pro FromIP   FPrt ToIP     TPrt DestIP   DPrt State       Expires PEName PEData\n"
         return [UInt8]((heading + map { $0.kernelLine + "\n" }.joined()).utf8)
@@ -41,7 +41,7 @@ extension IPAddress {
 }
 
 extension FixedWidthInteger {
-    /// With leading zeros.
+    /// Hexadecimal digits with leading zeros.
     fileprivate func hexadecimal(_ digits: Int) -> String {
         let text = String(self, radix: 16)
         return String(repeating: "0", count: Swift.max(digits - text.count, 0)) + text

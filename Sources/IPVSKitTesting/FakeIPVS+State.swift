@@ -3,16 +3,16 @@ import IPVSKit
 import SystemPackage
 
 extension FakeIPVS {
-    /// What `net/netfilter/ipvs/ip_vs_ctl.c` keeps for a network namespace, and does with it.
+    /// The state that `net/netfilter/ipvs/ip_vs_ctl.c` keeps for a network namespace, and its commands.
     struct State: Sendable {
         struct Service: Sendable {
             var specification: ServiceSpecification
             var statistics = Statistics()
             var destinations: [Destination.ID: Entry] = [:]
-            /// Which in the order of creation.
+            /// The place in the order of creation.
             let number: Int
 
-            /// As the kernel lists them: newest first.
+            /// The destinations in the kernel's order: the newest first.
             var sortedDestinations: [DestinationStatus] {
                 destinations.values.sorted { $0.number > $1.number }.map(\.status)
             }
@@ -20,7 +20,7 @@ extension FakeIPVS {
 
         struct Entry: Sendable {
             var status: DestinationStatus
-            /// Which in the order of creation.
+            /// The place in the order of creation.
             let number: Int
         }
 
@@ -30,7 +30,8 @@ extension FakeIPVS {
             var command: SimulatedRequest.Command?
         }
 
-        /// Timeouts are kept in ticks of the kernel's clock, in 31 bits. 250 a second is Debian's.
+        /// The ticks of the kernel's clock in a second, as in Debian's kernels. The kernel keeps timeouts in ticks, in
+        /// 31 bits.
         static let ticksPerSecond: UInt32 = 250
 
         let schedulers: Set<String>
@@ -49,7 +50,8 @@ extension FakeIPVS {
             self.interfaces = interfaces
         }
 
-        /// Addresses before marks; within each the oldest first. The kernel's order is that of its hash.
+        /// Services by address come before those by mark, each in the order of their creation. The kernel's order is
+        /// that of its hash table.
         var sortedServices: [(key: VirtualService.ID, value: Service)] {
             services.sorted { left, right in
                 let (hasMark, otherHasMark) = (left.key.firewallMark != nil, right.key.firewallMark != nil)
@@ -94,7 +96,8 @@ extension FakeIPVS {
             case .getService:
                 return sortedServices.map { .service($0.key, $0.value.specification, $0.value.statistics) }
             case .getDestination:
-                // Of a service that is not there, or not named right, there are none: no error.
+                // If the service does not exist or is not named correctly, the answer is an empty list without an
+                // error.
                 guard let id = try? request.decodedService()?.id.get() else { return [] }
                 return (services[id]?.sortedDestinations ?? []).map { .destination($0) }
             case .getDaemon:
@@ -141,7 +144,7 @@ extension FakeIPVS.State {
         return try fields.id.get()
     }
 
-    /// - Parameter whole: whether the request must have all of a service, which is looked at first.
+    /// - Parameter whole: whether the request must have all properties of a service, which is checked first.
     private func existing(
         _ request: SimulatedRequest, whole: Bool = false
     ) throws(Errno) -> VirtualService.ID {
@@ -166,14 +169,14 @@ extension FakeIPVS.State {
         guard var wanted = try request.decodedService()?.specification(changing: flags).get() else {
             throw .invalidArgument
         }
-        // "none" is no module: a service that schedules nothing.
+        // "none" needs no module: it is a service without a scheduler.
         guard wanted.scheduler == "none" || schedulers.contains(wanted.scheduler) else {
             throw .noSuchFileOrDirectory
         }
         if let engine = wanted.engine, !persistenceEngines.contains(engine) { throw .noSuchFileOrDirectory }
         if id.family == .ipv6, !(1...128).contains(wanted.netmask) { throw .invalidArgument }
         wanted.flags |= UInt32(IP_VS_SVC_F_HASHED)
-        // In ticks it may wrap; the kernel does not look.
+        // The number of ticks may wrap, as in the kernel, which does not check.
         wanted.timeoutSeconds = (wanted.timeoutSeconds &* Self.ticksPerSecond) / Self.ticksPerSecond
         return wanted
     }
@@ -206,7 +209,7 @@ extension FakeIPVS.State {
 
         let wanted = try fields.destination(serviceFamily: family).get()
         if wanted.id.address.family != family {
-            // Sync daemons know of no such service, and only a tunnel leads to the other family.
+            // Sync daemons do not support a destination of another family, and only a tunnel may lead to one.
             guard daemons.isEmpty, wanted.forwarding == .tunnel else { throw .invalidArgument }
         }
         guard wanted.weight <= Int32.max, wanted.lowerThreshold <= wanted.upperThreshold else { throw .outOfRange }
@@ -228,8 +231,8 @@ extension FakeIPVS.State {
 }
 
 extension IPAddress {
-    /// Whether the kernel takes it for a destination's: unicast. A host's own addresses are, but for their own are
-    /// unknown here.
+    /// Whether the kernel accepts the address for a destination: it must be a unicast address. The kernel also accepts
+    /// the host's own addresses, but the fake has none.
     fileprivate var isReachable: Bool {
         switch storage {
         case .ipv4(let number): number != 0 && number != .max && !isMulticast
@@ -269,7 +272,7 @@ extension FakeIPVS.State {
         guard let role = SyncDaemon.Role(rawValue: number) else { throw .invalidArgument }
         guard daemons[role] == nil else { throw .fileExists }
 
-        // What is not said, or said to be 0, has the kernel's defaults; the length is what an MTU of 1500 leaves.
+        // Properties that are missing or 0 get the kernel's defaults. The default length is that for an MTU of 1500.
         let headers: UInt16 = group.family == .ipv4 ? 28 : 48
         var length: UInt16 = fields.number(IPVS_DAEMON_ATTR_SYNC_MAXLEN) ?? 0
         length = length == 0 ? 1500 - headers : min(length, .max - headers)

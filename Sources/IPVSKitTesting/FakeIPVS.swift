@@ -2,8 +2,7 @@ public import IPVSKit
 import Netlink
 public import SystemPackage
 
-/// A kernel in memory that behaves: it keeps services and destinations, refuses what the kernel refuses, and answers as
-/// the kernel answers.
+/// A kernel in memory: it keeps services and destinations, refuses what the real kernel refuses, and answers like it.
 ///
 /// ```swift
 /// let fake = FakeIPVS()
@@ -11,10 +10,10 @@ public import SystemPackage
 /// print(fake)  // -A -f 258 -s rr
 /// ```
 ///
-/// It speaks the wire: what a client sends is encoded, and what it reads is decoded, by the code that talks to the real
-/// kernel. One suite of checks runs on both. It moves no packets: counters stand still unless a test sets them.
+/// Requests are encoded and replies decoded by the code that talks to the real kernel, and one suite of checks runs on
+/// both. The fake moves no packets: counters stand still unless a test sets them.
 public final class FakeIPVS: Sendable, CustomStringConvertible {
-    /// What goes wrong with a request.
+    /// A fault in the handling of a request.
     public struct Fault: Sendable {
         enum Kind {
             case error(Errno)
@@ -25,13 +24,13 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
 
         let kind: Kind
 
-        /// The kernel refuses it; nothing is done.
+        /// The kernel refuses the request and changes nothing.
         public static func error(_ errno: Errno) -> Self { Self(kind: .error(errno)) }
-        /// No answer, and nothing is done: the kernel hangs.
+        /// The kernel hangs: it changes nothing and does not answer.
         public static let ignored = Self(kind: .ignored)
-        /// It is done, and there is no answer.
+        /// The kernel makes the change, and the answer is lost.
         public static let lost = Self(kind: .lost)
-        /// It is done, and the answer is no netlink.
+        /// The kernel makes the change, and the answer is not netlink.
         public static let malformed = Self(kind: .malformed)
     }
 
@@ -42,8 +41,8 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
     /// An empty table.
     ///
     /// - Parameters:
-    ///   - schedulers: those that there are modules of.
-    ///   - persistenceEngines: those that there are modules of.
+    ///   - schedulers: the schedulers for which there are modules.
+    ///   - persistenceEngines: the persistence engines for which there are modules.
     ///   - interfaces: the network interfaces that a sync daemon can use.
     public init(
         schedulers: Set<Scheduler> = FakeIPVS.schedulers, persistenceEngines: Set<String> = ["sip"],
@@ -63,8 +62,20 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
 
     /// Another client of this kernel.
     ///
-    /// - Parameter deadline: how long a call waits for an answer; short where answers are to be missing.
+    /// - Parameter deadline: how long a call waits for an answer; choose a short one if answers will be missing.
     public func client(deadline: Duration) -> IPVS { Self.client(of: state, deadline: deadline) }
+
+    /// Another client of this kernel, each of whose requests is looked at first.
+    ///
+    /// - Parameter refusal: called with each request before it takes effect; what it returns, the request is answered with,
+    ///   and nothing is done.
+    package func client(refusing refusal: @escaping @Sendable (SimulatedRequest) -> Errno?) -> IPVS {
+        IPVS(
+            simulating: { [state] (request: SimulatedRequest) -> [SimulatedReply] in
+                if let errno = refusal(request) { return [.error(errno)] }
+                return state.withLock { $0.answer(request) }
+            }, connections: { [state] in state.withLock { $0.connections } })
+    }
 
     // Holds the state and not the fake, which holds a client.
     private static func client(of state: Locked<State>, deadline: Duration) -> IPVS {
@@ -74,12 +85,12 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
             }, connections: { state.withLock { $0.connections } }, deadline: deadline)
     }
 
-    /// Makes the next requests go wrong. Faults for the same requests take effect one after the other.
+    /// Makes the next requests fail. Several faults for the same requests take effect one after the other.
     ///
     /// - Parameters:
-    ///   - fault: what goes wrong.
-    ///   - count: with how many requests.
-    ///   - command: of which kind; nil for any.
+    ///   - fault: the fault.
+    ///   - count: the number of requests that fail.
+    ///   - command: the kind of request; nil for any.
     public func inject(_ fault: Fault, next count: Int = 1, on command: SimulatedRequest.Command? = nil) {
         state.withLock { $0.faults.append(.init(fault: fault, remaining: count, command: command)) }
     }
@@ -95,7 +106,7 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
     }
 
     /// Gives a destination counters and connections, as if it had had traffic, and attributes that no kernel has yet.
-    /// Weight, method and the rest of the destination itself stay as they were asked for by a client.
+    /// The destination itself (weight, method and so on) stays as a client made it.
     ///
     /// - Precondition: the destination exists.
     public func setStatus(_ status: DestinationStatus, of id: VirtualService.ID) {
@@ -109,10 +120,10 @@ public final class FakeIPVS: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Gives the namespace a connection table, as if there had been traffic. The counts of connections that destinations
-    /// have are ``setStatus(_:of:)``'s.
+    /// Gives the namespace a connection table, as if there had been traffic. To set the numbers of connections of
+    /// destinations, use ``setStatus(_:of:)``.
     public func setConnections(_ connections: [Connection]) { state.withLock { $0.connections = connections } }
 
-    /// The table as `ipvsadm -Sn` writes it: a line for each service, and behind it one for each of its destinations.
+    /// The table as `ipvsadm -Sn` writes it: a line for each service, followed by one for each of its destinations.
     public var description: String { state.withLock { $0.saved } }
 }

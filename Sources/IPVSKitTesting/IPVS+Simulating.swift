@@ -2,7 +2,7 @@ public import IPVSKit
 import Netlink
 
 extension IPVS {
-    /// A client of a kernel that is a closure.
+    /// A client of a simulated kernel, which is a closure.
     ///
     /// ```swift
     /// let ipvs = IPVS(simulating: { request in
@@ -10,12 +10,13 @@ extension IPVS {
     /// })
     /// ```
     ///
-    /// Nothing but the socket and the file of connections is simulated: requests are encoded, and replies and connections
-    /// decoded, by the code that talks to the real kernel. For one that keeps a table see ``FakeIPVS``.
+    /// Only the socket and the file of connections are simulated: requests are encoded, and replies and connections
+    /// decoded, by the code that talks to the real kernel. For a kernel that keeps a table see ``FakeIPVS``.
     ///
     /// - Parameters:
-    ///   - kernel: answers one message. It runs on a thread of the client's, one call after the other.
-    ///   - connections: the connection table, asked for each time that it is read.
+    ///   - kernel: receives one message and returns the replies. It runs on a thread of the client, one call after the
+    ///     other.
+    ///   - connections: returns the connection table each time that a client reads it.
     ///   - deadline: how long a call waits for an answer before it fails with `IPVSError.Code.deadlineExceeded`.
     public convenience init(
         simulating kernel: @escaping @Sendable (SimulatedRequest) -> [SimulatedReply],

@@ -2,15 +2,15 @@ import CNetlink
 import IPVSKit
 import SystemPackage
 
-/// The attributes of a message or nest, which the kernel has looked at by its policy: `struct nla_policy`.
+/// The attributes of a message or nest, checked against the kernel's policy: `struct nla_policy`.
 struct RequestFields {
-    /// What an attribute must be like. Those without a rule are ignored.
+    /// The form that an attribute must have. Attributes without a rule are ignored.
     enum Rule {
-        /// So many bytes or more.
+        /// This many bytes or more.
         case atLeast(Int)
-        /// So many bytes or fewer.
+        /// This many bytes or fewer.
         case atMost(Int)
-        /// Ends with a NUL, and has so many bytes before it or fewer.
+        /// A text that ends with NUL, with at most this many bytes before it.
         case text(Int)
 
         func allows(_ bytes: [UInt8]) -> Bool {
@@ -22,10 +22,10 @@ struct RequestFields {
         }
     }
 
-    /// Few enough to be searched one by one.
+    /// The attributes, few enough for a linear search.
     private var attributes: [SimulatedRequest.Attribute] = []
 
-    /// Of two attributes of a type the later counts.
+    /// If two attributes have the same type, the later one counts.
     init(_ payload: [UInt8], policy: [Int: Rule]) throws(Errno) {
         for attribute in SimulatedRequest.Attribute.list(payload) {
             guard let rule = policy[Int(attribute.type)] else { continue }
@@ -44,7 +44,7 @@ struct RequestFields {
 
     func text(_ type: Int) -> String? { raw(type).map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) } }
 
-    /// What is missing of an address is zero.
+    /// Reads an address; missing bytes count as zero.
     func address(_ type: Int, family: AddressFamily) -> IPAddress? {
         guard let bytes = raw(type) else { return nil }
         let padded = bytes + [UInt8](repeating: 0, count: 16)
@@ -90,7 +90,7 @@ extension SimulatedRequest {
     }
 }
 
-/// What a request says of a service: `ip_vs_genl_parse_service`.
+/// The service in a request: `ip_vs_genl_parse_service`.
 struct ServiceFields {
     private static let policy: [Int: RequestFields.Rule] = [
         IPVS_SVC_ATTR_AF: .atLeast(2), IPVS_SVC_ATTR_PROTOCOL: .atLeast(2), IPVS_SVC_ATTR_ADDR: .atMost(16),
@@ -105,7 +105,8 @@ struct ServiceFields {
         fields = try RequestFields(nest, policy: Self.policy)
     }
 
-    /// A mark wins over an address, and a mark of 0 is the service TCP of no address.
+    /// The id of the service. A mark wins over an address, and a mark of 0 is the TCP service of the unspecified
+    /// address.
     var id: Result<VirtualService.ID, Errno> {
         guard let number: UInt16 = fields.number(IPVS_SVC_ATTR_AF),
             fields.has(IPVS_SVC_ATTR_FWMARK)
@@ -127,17 +128,17 @@ struct ServiceFields {
             .address(address, port: UInt16(bigEndian: port), protocol: TransportProtocol(rawValue: transport)))
     }
 
-    /// `struct ip_vs_flags`; what is missing of it is zero.
+    /// `struct ip_vs_flags`; missing bytes count as zero.
     private func flags() -> (value: UInt32, mask: UInt32)? {
         guard let sent = fields.raw(IPVS_SVC_ATTR_FLAGS) else { return nil }
         let padded = sent + [UInt8](repeating: 0, count: 8)
         return (Bytes.number(padded) ?? 0, Bytes.number(padded, at: 4) ?? 0)
     }
 
-    /// The flags that are meant.
+    /// The mask of the flags.
     var flagsMask: UInt32? { flags()?.mask }
 
-    /// The whole entry (`full_entry`), which new services and changes of one must have.
+    /// The whole service (`full_entry`), which a request must have to create or change one.
     func specification(changing flags: UInt32) -> Result<ServiceSpecification, Errno> {
         guard let scheduler = fields.text(IPVS_SVC_ATTR_SCHED_NAME), let sent = self.flags(),
             let timeout: UInt32 = fields.number(IPVS_SVC_ATTR_TIMEOUT),
@@ -150,13 +151,13 @@ struct ServiceFields {
     }
 }
 
-/// What the kernel keeps of a service beside its id, as it is on the wire.
+/// The properties of a service except its id, in the form of the wire.
 struct ServiceSpecification: Sendable {
     var scheduler: String
     var engine: String?
     var flags: UInt32
     var timeoutSeconds: UInt32
-    /// IPv4: the mask in network order, as it lies. IPv6: the length of the prefix.
+    /// The mask in network byte order for IPv4, the length of the prefix for IPv6.
     var netmask: UInt32
 
     init(scheduler: String, engine: String?, flags: UInt32, timeoutSeconds: UInt32, netmask: UInt32) {
@@ -191,7 +192,7 @@ struct ServiceSpecification: Sendable {
     }
 }
 
-/// What a request says of a destination: `ip_vs_genl_parse_dest`.
+/// The destination in a request: `ip_vs_genl_parse_dest`.
 struct DestinationFields {
     private static let policy: [Int: RequestFields.Rule] = [
         IPVS_DEST_ATTR_ADDR: .atMost(16), IPVS_DEST_ATTR_PORT: .atLeast(2),
@@ -208,7 +209,7 @@ struct DestinationFields {
         fields = try RequestFields(nest, policy: Self.policy)
     }
 
-    /// Without a family, or of family 0, it has the service's.
+    /// The id of the destination. Without a family, or with family 0, it has the family of the service.
     func id(serviceFamily: AddressFamily) -> Result<Destination.ID, Errno> {
         guard fields.has(IPVS_DEST_ATTR_ADDR), let port: UInt16 = fields.number(IPVS_DEST_ATTR_PORT) else {
             return .failure(.invalidArgument)
@@ -220,7 +221,7 @@ struct DestinationFields {
         return .success(Destination.ID(address, port: UInt16(bigEndian: port)))
     }
 
-    /// The whole entry, which new destinations and changes of one must have. A tunnel that is not sent is none.
+    /// The whole destination, which a request must have to create or change one. Missing tunnel attributes are reset.
     func destination(serviceFamily: AddressFamily) -> Result<Destination, Errno> {
         guard fields.has(IPVS_DEST_ATTR_ADDR, IPVS_DEST_ATTR_PORT),
             let method: UInt32 = fields.number(IPVS_DEST_ATTR_FWD_METHOD),

@@ -2,10 +2,10 @@ import CNetlink
 import SystemPackage
 
 extension [SimulatedReply] {
-    /// What the kernel puts into one datagram of a dump at most, in bytes.
+    /// The largest datagram of a dump, in bytes.
     private static var datagramSize: Int { 16 * 1024 }
 
-    /// The replies as they come out of a socket: several to a datagram.
+    /// The replies as a socket delivers them, several in one datagram.
     func datagrams(answering request: SimulatedRequest) -> [[UInt8]] {
         var datagrams: [[UInt8]] = []
         var last: [UInt8] = []
@@ -29,7 +29,7 @@ extension [SimulatedReply] {
 }
 
 extension SimulatedReply {
-    /// Nil where there is nothing to say.
+    /// Nil if the reply sends nothing.
     fileprivate func message(answering request: SimulatedRequest) -> [UInt8]? {
         let multiple = request.isDump ? UInt16(NLM_F_MULTI) : 0
         switch content {
@@ -47,7 +47,7 @@ extension SimulatedReply {
         }
     }
 
-    /// `struct nlmsgerr`, with the request's header and nothing behind it.
+    /// `struct nlmsgerr` with the request's header, without the rest of the request.
     private static func report(_ request: SimulatedRequest, errno: CInt) -> [UInt8] {
         message(
             request, type: UInt16(NLMSG_ERROR), flags: UInt16(NLM_F_CAPPED),

@@ -4,8 +4,8 @@ public import SystemPackage
 
 /// One message by which a simulated kernel answers.
 ///
-/// The kernel answers a request for data by the data and then ``acknowledgement``, a dump by any number of entries and
-/// then ``done``, a change by ``acknowledgement`` alone; and whatever it refuses by ``error(_:)`` alone.
+/// The kernel answers a request for data with the data and then ``acknowledgement``, a dump with any number of entries
+/// and then ``done``, a change with ``acknowledgement`` alone, and a request that it refuses with ``error(_:)`` alone.
 public struct SimulatedReply: Sendable {
     enum Content: Sendable {
         case message(SimulatedRequest.Command, attributes: [UInt8])
@@ -18,31 +18,32 @@ public struct SimulatedReply: Sendable {
 
     let content: Content
 
-    /// Success, where the request asks to be told of it; else nothing, as the kernel does.
+    /// Success. Like the kernel, it sends nothing unless the request asks for an acknowledgement.
     public static let acknowledgement = Self(content: .acknowledgement)
     /// The end of a dump.
     public static let done = Self(content: .done)
-    /// Nothing at all: alone it leaves the client waiting until its deadline.
+    /// No reply: as the only one, it makes the client wait until its deadline.
     public static let nothing = Self(content: .nothing)
-    /// Bytes that are no netlink.
+    /// Bytes that are not netlink.
     public static let malformed = Self(content: .datagram([7, 0, 0, 0, 7, 7, 7]))
 
-    /// The kernel refuses.
+    /// The kernel refuses the request.
     public static func error(_ errno: Errno) -> Self { Self(content: .error(errno)) }
 
     /// A message of IPVS.
     ///
     /// - Parameters:
-    ///   - command: the kernel sends services as ``SimulatedRequest/Command/newService``, and so on.
-    ///   - attributes: what is behind the two headers.
+    ///   - command: the command of the message; the kernel sends services as ``SimulatedRequest/Command/newService``,
+    ///     and so on.
+    ///   - attributes: the attributes behind the two headers.
     public static func payload(_ command: SimulatedRequest.Command, _ attributes: [UInt8]) -> Self {
         Self(content: .message(command, attributes: attributes))
     }
 
-    /// A whole datagram, headers and all, as it is: for what the other replies cannot say.
+    /// A whole datagram with its headers, for replies that the others cannot express.
     public static func datagram(_ bytes: [UInt8]) -> Self { Self(content: .datagram(bytes)) }
 
-    /// A service with its counters. Its destinations are not in this message: they are asked for by another.
+    /// A service with its counters. Its destinations are the answer to another request.
     public static func service(_ summary: VirtualServiceSummary) -> Self {
         service(
             summary.id, ServiceSpecification(summary.service), summary.statistics, unknown: summary.unknownAttributes)
@@ -75,7 +76,7 @@ public struct SimulatedReply: Sendable {
             })
     }
 
-    /// The timeouts; nil ones are left out, as by a kernel without the protocol.
+    /// The timeouts. A timeout that is nil is left out, as by a kernel without the protocol.
     public static func timeouts(_ timeouts: Timeouts) -> Self {
         payload(
             .setConfiguration,
@@ -86,11 +87,11 @@ public struct SimulatedReply: Sendable {
             })
     }
 
-    /// What IPVS says of itself.
+    /// The version of IPVS and the size of its connection table.
     ///
     /// - Parameters:
-    ///   - version: 0x010201 is 1.2.1, which every kernel since 2008 says.
-    ///   - connectionTableSize: the buckets of the connection table.
+    ///   - version: 0x010201 is 1.2.1, the version of every kernel since 2008.
+    ///   - connectionTableSize: the number of buckets of the connection table.
     public static func info(version: UInt32 = 0x01_0201, connectionTableSize: UInt32 = 4096) -> Self {
         payload(
             .setInfo,
@@ -161,7 +162,7 @@ extension AttributeWriter {
         for attribute in attributes { put(Int(attribute.type), bytes: attribute.bytes) }
     }
 
-    /// The counters twice, as the kernel sends them: in 32 bits, which wrap, and in 64.
+    /// The counters twice, as the kernel sends them: in 32 bits, which wrap, and in 64 bits.
     fileprivate mutating func put(narrow: Int, wide: Int, _ statistics: Statistics) {
         let counters: [(type: Int, value: UInt64)] = [
             (IPVS_STATS_ATTR_CONNS, statistics.connections), (IPVS_STATS_ATTR_INPKTS, statistics.incomingPackets),
@@ -173,7 +174,7 @@ extension AttributeWriter {
         ]
         nest(narrow) { nest in
             for (type, value) in counters {
-                // Bytes are 64 bits wide even here.
+                // Byte counters have 64 bits even here.
                 if type == IPVS_STATS_ATTR_INBYTES || type == IPVS_STATS_ATTR_OUTBYTES {
                     nest.put(type, value)
                 } else {

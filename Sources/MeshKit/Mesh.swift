@@ -7,7 +7,7 @@ import RuleKit
 /// so a pass that was killed is finished by the next, whichever that is.
 public struct Mesh: Sendable {
     let store: any SpecStore
-    let ledgers: LedgerFile
+    let ledgers: any LedgerStore
     let kernel: any MeshKernel
     let compiler: Compiler
     /// What is to carry the rules; nil for what carries them already, else what the kernel is best served by.
@@ -34,7 +34,7 @@ public struct Mesh: Sendable {
     }
 
     package init(
-        store: any SpecStore, ledger: LedgerFile, kernel: any MeshKernel, compiler: Compiler = Compiler(),
+        store: any SpecStore, ledger: any LedgerStore, kernel: any MeshKernel, compiler: Compiler = Compiler(),
         tool: RuleTool? = nil, onWait: @escaping @Sendable () -> Void = {}
     ) {
         self.store = store
@@ -161,7 +161,7 @@ public struct Mesh: Sendable {
     private func locked<Result: Sendable>(
         _ mode: LockFile.Mode, _ body: () async throws -> Result
     ) async throws -> Result {
-        try await FileLock.hold(ledgers.directory, mode, onWait: onWait, body)
+        try await ledgers.locked(mode, onWait: onWait, body)
     }
 
     /// This node's ledger, which is for the namespace that this is, and this boot.

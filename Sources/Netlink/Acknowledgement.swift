@@ -27,9 +27,16 @@ package struct Acknowledgement: Equatable, Sendable {
     /// - Parameter payload: what stands behind the header of a message of type `NLMSG_ERROR`, or of type `NLMSG_DONE`,
     ///   which quotes nothing.
     init?(_ header: NetlinkHeader, _ payload: UnsafeRawBufferPointer) {
+        // The end of a list that went well may say nothing.
+        if payload.isEmpty, header.type == ControlMessage.done {
+            errno = nil
+            message = nil
+            return
+        }
         guard payload.count >= 4 else { return nil }
         let code = payload.loadUnaligned(as: Int32.self)
-        errno = code == 0 ? nil : Errno(rawValue: -code)
+        // No errno is positive, or has no negative.
+        errno = code < 0 && code > Int32.min ? Errno(rawValue: -code) : nil
         var start = 4
         if header.type == ControlMessage.error {
             guard payload.count >= start + NetlinkHeader.size else { return nil }

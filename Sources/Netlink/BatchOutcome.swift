@@ -5,6 +5,8 @@ package struct BatchOutcome: Equatable, Sendable {
     package struct Failure: Equatable, Sendable {
         package var index: Int
         package var errno: Errno
+        /// The kernel's own words (`NLMSGERR_ATTR_MSG`), where it has some.
+        package var message: String?
     }
 
     /// How many messages there were.
@@ -21,5 +23,13 @@ package struct BatchOutcome: Equatable, Sendable {
 
     package init(count: Int) {
         self.count = count
+    }
+}
+
+extension BatchOutcome {
+    /// Throws what cut the batch short, or else the first refusal.
+    package func check() throws(NetlinkError) {
+        if let interruption { throw .interrupted(interruption) }
+        if let failure = failures.first { throw .refused(failure.errno, message: failure.message) }
     }
 }

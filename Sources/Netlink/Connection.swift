@@ -27,6 +27,10 @@ final class Connection: Sendable {
     /// The kernel builds dumps of up to 32 KiB when the reader's buffer is that large.
     private static let bufferSize = 64 * 1024
 
+    /// How often a dump is read before it counts as one that cannot be read. A change during a dump costs a reading; one
+    /// during each of so many is what a table looks like that somebody fills as fast as they can.
+    static let dumpAttempts = 10
+
     private let state: Locked<State>
     private let wakeUp: WakeUp
 
@@ -118,9 +122,12 @@ final class Connection: Sendable {
         let count = exchange.messages.count
         var index = 0
         var mayResolveAgain = true
+        var attempts = 0
         while index < count {
+            let range = index..<min(index + exchange.window, count)
             var window = ReplyWindow(
-                range: index..<min(index + exchange.window, count), firstSequence: firstSequence &+ UInt32(index))
+                range: range, firstSequence: firstSequence &+ UInt32(index),
+                closing: range.upperBound - 1 - exchange.trailing)
             writer.empty(family: transport.family, sequence: window.firstSequence)
             exchange.messages.write(window.range, &writer)
             if exchange.isAcknowledged { writer.acknowledgeLast() }
@@ -132,7 +139,7 @@ final class Connection: Sendable {
                 return .reopen
             }
 
-            let interruption: Interruption?
+            var interruption: Interruption?
             switch receive(&window, of: exchange, over: &transport, buffer: buffer) {
             case .abandoned: return .abandoned
             case .answered: interruption = nil
@@ -154,6 +161,15 @@ final class Connection: Sendable {
                     return .reopen
                 }
             }
+            if interruption == nil, window.isInconsistent, window.failures.isEmpty {
+                attempts += 1
+                if attempts < Self.dumpAttempts {
+                    exchange.restart(index)
+                    continue
+                }
+                interruption = .inconsistent
+            }
+            attempts = 0
             let goesOn = exchange.progress { outcome in
                 outcome.failures += window.failures
                 if interruption == nil { outcome.confirmed = window.range.upperBound }

@@ -12,6 +12,8 @@ final class Exchange: @unchecked Sendable {
         case acknowledged(window: Int)
         /// One message at a time, each answered by a dump.
         case dump
+        /// All messages at once, between a beginning and an end; the last but the end is acknowledged.
+        case transaction
     }
 
     typealias Caller = CheckedContinuation<Void, Never>
@@ -26,16 +28,20 @@ final class Exchange: @unchecked Sendable {
 
     let messages: Messages
     let mode: Mode
-    let handler: (_ index: Int, _ message: GenericMessage) -> Void
+    let handler: (_ index: Int, _ message: NetlinkMessage) -> Void
+    /// Told that the messages that answered so far are void: what they are part of is asked for once more.
+    let restart: (_ index: Int) -> Void
     private let state: Locked<State>
 
     init(
         messages: Messages, mode: Mode,
-        handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void
+        restart: @escaping (_ index: Int) -> Void = { _ in },
+        handler: @escaping (_ index: Int, _ message: NetlinkMessage) -> Void
     ) {
         state = Locked(State(outcome: BatchOutcome(count: messages.count)))
         self.messages = messages
         self.mode = mode
+        self.restart = restart
         self.handler = handler
     }
 
@@ -43,7 +49,13 @@ final class Exchange: @unchecked Sendable {
         switch mode {
         case .acknowledged(let window): window
         case .dump: 1
+        case .transaction: messages.count
         }
+    }
+
+    /// How many messages of a window stand behind the one whose answer closes it.
+    var trailing: Int {
+        if case .transaction = mode { 1 } else { 0 }
     }
 
     var isAcknowledged: Bool {

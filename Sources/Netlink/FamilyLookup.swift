@@ -44,13 +44,15 @@ enum FamilyLookup {
                 rest = UnsafeRawBufferPointer(rebasing: rest[Swift.min(aligned(header.length), rest.count)...])
                 guard header.sequence == sequence else { continue }
                 guard header.type == ControlMessage.error else {
-                    id = id ?? GenericMessage(payload: payload)?.attributes.first(Int(CTRL_ATTR_FAMILY_ID))?.uint16
+                    id =
+                        id
+                        ?? NetlinkMessage(type: header.type, payload: payload)?.attributes.first(
+                            Int(CTRL_ATTR_FAMILY_ID))?.uint16
                     continue
                 }
-                guard payload.count >= 4 else { return .failure(.socket(.badMessage)) }
-                let error = Errno(rawValue: -payload.loadUnaligned(as: Int32.self))
-                if error == .noSuchFileOrDirectory { return .failure(.familyNotFound(name)) }
-                guard error.rawValue == 0 else { return .failure(.refused(error)) }
+                guard let answer = Acknowledgement(header, payload) else { return .failure(.socket(.badMessage)) }
+                if answer.errno == .noSuchFileOrDirectory { return .failure(.familyNotFound(name)) }
+                if let errno = answer.errno { return .failure(.refused(errno, message: answer.message)) }
                 guard let id, id >= ControlMessage.firstFamily else { return .failure(.socket(.badMessage)) }
                 return .success(id)
             }

@@ -31,6 +31,10 @@ package enum NetlinkFlags {
     package static let acknowledge = UInt16(NLM_F_ACK)
     package static let dump = UInt16(NLM_F_DUMP)
     package static let create = UInt16(NLM_F_CREATE)
+    package static let exclusive = UInt16(NLM_F_EXCL)
+    package static let replace = UInt16(NLM_F_REPLACE)
+    /// What is dumped changed meanwhile: the answer is no picture of any moment.
+    static let dumpInterrupted = UInt16(NLM_F_DUMP_INTR)
 }
 
 /// The types below `NLMSG_MIN_TYPE`, which mean the same in every family.
@@ -38,16 +42,4 @@ enum ControlMessage {
     static let error = UInt16(NLMSG_ERROR)
     static let done = UInt16(NLMSG_DONE)
     static let firstFamily = UInt16(NLMSG_MIN_TYPE)
-}
-
-/// The payload of a data message behind its generic netlink header.
-package struct GenericMessage {
-    package let command: UInt8
-    package let attributes: Attributes
-
-    init?(payload: UnsafeRawBufferPointer) {
-        guard payload.count >= GenericNetlinkHeader.size else { return nil }
-        command = payload[0]
-        attributes = Attributes(UnsafeRawBufferPointer(rebasing: payload[GenericNetlinkHeader.size...]))
-    }
 }

@@ -1,14 +1,14 @@
 import SystemPackage
 
-/// A client of one generic netlink family in one network namespace. Safe to share between tasks.
+/// A client of one netlink protocol in one network namespace. Safe to share between tasks.
 ///
 /// Calls are posted to a connection that runs on a thread of its own. A call that passes its deadline or is
 /// cancelled returns at once, wherever that thread is stuck; the connection is given up, and the next call gets
 /// a new one.
 package final class NetlinkClient: Sendable {
     private enum Peer: Sendable {
-        case kernel(family: String, namespace: NamespaceHandle)
-        case simulated(SimulatedKernel)
+        case kernel(NetlinkProtocol, namespace: NamespaceHandle)
+        case simulated(SimulatedSocket)
     }
 
     private struct State {
@@ -19,13 +19,19 @@ package final class NetlinkClient: Sendable {
 
     private let state: Locked<State>
 
-    package init(family: String, namespace: NamespaceHandle) {
-        state = Locked(State(peer: .kernel(family: family, namespace: namespace)))
+    package init(_ netlinkProtocol: NetlinkProtocol, namespace: NamespaceHandle) {
+        state = Locked(State(peer: .kernel(netlinkProtocol, namespace: namespace)))
     }
 
     package init(simulating kernel: @escaping SimulatedKernel) {
-        state = Locked(State(peer: .simulated(kernel)))
+        state = Locked(State(peer: .simulated { request in kernel(request).map { .success($0) } }))
     }
+
+    private init(socket: @escaping SimulatedSocket) {
+        state = Locked(State(peer: .simulated(socket)))
+    }
+
+    package static func simulating(socket: @escaping SimulatedSocket) -> NetlinkClient { NetlinkClient(socket: socket) }
 
     deinit { _ = state.withLock { $0.connection?.retire() } }
 
@@ -61,22 +67,28 @@ package final class NetlinkClient: Sendable {
     /// - Parameter handler: is given data messages on the connection's thread, in place.
     package func send(
         _ messages: Messages, deadline: Duration,
-        handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void = { _, _ in }
+        handler: @escaping (_ index: Int, _ message: NetlinkMessage) -> Void = { _, _ in }
     ) async throws(NetlinkError) -> BatchOutcome {
         try await run(
             Exchange(messages: messages, mode: .acknowledged(window: Self.window), handler: handler), deadline: deadline
         )
     }
 
-    /// Runs the dumps one behind the other: the kernel allows one at a time for each socket.
+    /// Runs the dumps one behind the other: the kernel allows one at a time for each socket. One that was of no moment,
+    /// since what it reads changed meanwhile (`NLM_F_DUMP_INTR`), is run again, and after some attempts interrupts the
+    /// call (``Interruption/inconsistent``).
+    ///
+    /// - Parameters:
+    ///   - restart: is told, on the connection's thread, that the answers so far to a message are void.
+    ///   - handler: is given data messages on the connection's thread, in place.
     package func dump(
-        _ messages: Messages, deadline: Duration,
-        handler: @escaping (_ index: Int, _ message: GenericMessage) -> Void
+        _ messages: Messages, deadline: Duration, restart: @escaping (_ index: Int) -> Void,
+        handler: @escaping (_ index: Int, _ message: NetlinkMessage) -> Void
     ) async throws(NetlinkError) -> BatchOutcome {
-        try await run(Exchange(messages: messages, mode: .dump, handler: handler), deadline: deadline)
+        try await run(Exchange(messages: messages, mode: .dump, restart: restart, handler: handler), deadline: deadline)
     }
 
-    private func run(_ exchange: Exchange, deadline: Duration) async throws(NetlinkError) -> BatchOutcome {
+    func run(_ exchange: Exchange, deadline: Duration) async throws(NetlinkError) -> BatchOutcome {
         let entry: Deadlines.Entry
         do throws(Errno) {
             entry = try Deadlines.shared.add(after: deadline) { [self] in abandon(exchange, .deadlineExceeded) }
@@ -120,9 +132,9 @@ package final class NetlinkClient: Sendable {
     /// Runs on the connection's thread, which must not hold the client: the client's end is what ends the thread.
     private static func open(_ peer: Peer) -> Result<TransportBox, NetlinkError> {
         switch peer {
-        case .simulated(let kernel):
-            return .success(TransportBox(.simulated(kernel, pending: [])))
-        case .kernel(let family, let namespace):
+        case .simulated(let socket):
+            return .success(TransportBox(.simulated(socket, pending: [])))
+        case .kernel(let netlinkProtocol, let namespace):
             // The socket stays in the namespace that it was made in. The connection's thread never goes there, since
             // it resumes callers: see DetachedThread.
             do throws(Errno) {
@@ -133,7 +145,7 @@ package final class NetlinkClient: Sendable {
                         return .failure(.namespace(error))
                     }
                     do throws(NetlinkError) {
-                        return .success(TransportBox(.socket(try NetlinkSocket(family: family))))
+                        return .success(TransportBox(.socket(try NetlinkSocket(netlinkProtocol))))
                     } catch {
                         return .failure(error)
                     }

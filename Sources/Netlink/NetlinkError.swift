@@ -10,19 +10,24 @@ package enum NetlinkError: Error, Equatable {
     /// No such generic netlink family, and the kernel could not load it.
     case familyNotFound(String)
     case interrupted(Interruption)
-    /// The kernel answered a read with an errno.
-    case refused(Errno)
+    /// The kernel answered with an errno, and with words of its own where it has some.
+    case refused(Errno, message: String? = nil)
 }
 
 extension NetlinkError {
     /// What the kernel said, where it is that.
     package var errno: Errno? {
         switch self {
-        case .socket(let errno), .namespace(let errno), .refused(let errno), .interrupted(.socket(let errno)): errno
+        case .socket(let errno), .namespace(let errno), .refused(let errno, _), .interrupted(.socket(let errno)): errno
         case .interrupted(.deadlineExceeded): .timedOut
         case .interrupted(.cancelled): .canceled
         case .familyNotFound, .interrupted: nil
         }
+    }
+
+    /// The kernel's own words, where it has some.
+    package var message: String? {
+        if case .refused(_, let message) = self { message } else { nil }
     }
 }
 
@@ -36,6 +41,8 @@ package enum Interruption: Equatable, Sendable {
     case repliesLost
     /// The kernel sent what is not netlink.
     case malformedReply
+    /// What was listed changed during each of the readings (`NLM_F_DUMP_INTR`).
+    case inconsistent
     /// The family was there when the socket was opened, and is no longer: its module was unloaded.
     case familyNotFound
     case socket(Errno)

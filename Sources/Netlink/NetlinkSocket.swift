@@ -5,53 +5,55 @@ import SystemPackage
     import Glibc
 #endif
 
-/// A generic netlink socket and the id of the family it talks to.
+/// A netlink socket, and for generic netlink the id of the family it talks to.
 ///
 /// libnl opens the socket. Its send, receive and error paths are not used: they fold errno values together (ENOENT and
 /// ESRCH become one), have no deadline, and receive every datagram twice.
 struct NetlinkSocket: ~Copyable {
     private let handle: OpaquePointer
-    private let familyName: String
-    private(set) var family: UInt16
+    private let netlinkProtocol: NetlinkProtocol
+    /// The type of the messages that are sent; 0 where each message says its own.
+    private(set) var family: UInt16 = 0
     let descriptor: CInt
     /// The port the kernel knows this socket by; replies carry it.
     let port: UInt32
 
     /// Opens in the network namespace of the calling thread.
-    init(family name: String) throws(NetlinkError) {
+    init(_ netlinkProtocol: NetlinkProtocol) throws(NetlinkError) {
         guard let handle = nl_socket_alloc() else { throw .socket(.noMemory) }
-        let connected = genl_connect(handle)
+        let connected = nl_connect(handle, netlinkProtocol.number)
         guard connected == 0 else {
             let error = Errno(rawValue: errno)
             nl_socket_free(handle)
             throw .socket(error == Errno(rawValue: 0) ? .ioError : error)
         }
         let descriptor = nl_socket_get_fd(handle)
-        do {
-            family = try Self.lookUp(name, descriptor).get()
-        } catch {
-            nl_socket_free(handle)
-            throw error
+        if case .generic(let name) = netlinkProtocol {
+            do {
+                family = try Self.lookUp(name, descriptor).get()
+            } catch {
+                nl_socket_free(handle)
+                throw error
+            }
         }
         self.handle = handle
-        familyName = name
+        self.netlinkProtocol = netlinkProtocol
         self.descriptor = descriptor
         port = nl_socket_get_local_port(handle)
 
-        // Room for the answers of a whole window; the limit is net.core.rmem_max. Failing is harmless: it costs
-        // an ENOBUFS at worst, which is recovered from.
+        // Room for the answers of a whole window. Without CAP_NET_ADMIN the limits are net.core.rmem_max and wmem_max.
+        // Failing is harmless: it costs an ENOBUFS at worst, which is recovered from.
         _ = nl_socket_set_buffer_size(handle, 1 << 20, 1 << 20)
-        // Errors without the request quoted back: 36 bytes each instead of the whole message.
-        var on: CInt = 1
-        _ = setsockopt(
-            descriptor, CNetlink_SOL_NETLINK_Int32, CInt(NETLINK_CAP_ACK), &on, socklen_t(MemoryLayout<CInt>.size))
+        setBuffer(SO_RCVBUFFORCE, to: 1 << 20)
+        Acknowledgement.request(on: descriptor)
     }
 
     deinit { nl_socket_free(handle) }
 
     /// Asks again for the family's id, which changes when its module is loaded anew.
     mutating func resolveFamilyAgain() -> FamilyChange {
-        switch Self.lookUp(familyName, descriptor) {
+        guard case .generic(let name) = netlinkProtocol else { return .unchanged }
+        switch Self.lookUp(name, descriptor) {
         case .success(family): return .unchanged
         case .success(let other):
             family = other
@@ -67,7 +69,19 @@ struct NetlinkSocket: ~Copyable {
         }
     }
 
-    func send(_ bytes: UnsafeRawBufferPointer) -> Errno? { Self.send(bytes, descriptor) }
+    /// Hands a run of messages to the kernel. Nil, or why nothing of it was taken.
+    func send(_ bytes: UnsafeRawBufferPointer) -> Errno? {
+        let error = Self.send(bytes, descriptor)
+        guard error == Errno(rawValue: EMSGSIZE) else { return error }
+        // A transaction is one datagram: the kernel would take a part of it for the whole.
+        setBuffer(SO_SNDBUFFORCE, to: CInt(clamping: bytes.count * 2))
+        return Self.send(bytes, descriptor)
+    }
+
+    private func setBuffer(_ option: CInt, to size: CInt) {
+        var size = size
+        _ = setsockopt(descriptor, SOL_SOCKET, option, &size, socklen_t(MemoryLayout<CInt>.size))
+    }
 
     private static func send(_ bytes: UnsafeRawBufferPointer, _ descriptor: CInt) -> Errno? {
         while true {
@@ -91,4 +105,12 @@ enum FamilyChange {
     case unknown(NetlinkError)
 }
 
-private let CNetlink_SOL_NETLINK_Int32 = CInt(CNetlink_SOL_NETLINK)
+extension NetlinkProtocol {
+    fileprivate var number: CInt {
+        switch self {
+        case .generic: NETLINK_GENERIC
+        case .route: NETLINK_ROUTE
+        case .netfilter: NETLINK_NETFILTER
+        }
+    }
+}

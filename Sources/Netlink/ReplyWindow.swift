@@ -12,11 +12,20 @@ package struct ReplyWindow {
     let range: Range<Int>
     /// The sequence number of the first of them.
     let firstSequence: UInt32
+    /// The message whose answer says that the others are answered, too: the kernel answers in their order.
+    private let closing: Int
     package private(set) var failures: [BatchOutcome.Failure] = []
+    /// What a dump reads changed while it was read (`NLM_F_DUMP_INTR`).
+    private(set) var isInconsistent = false
 
     package init(range: Range<Int>, firstSequence: UInt32) {
+        self.init(range: range, firstSequence: firstSequence, closing: range.upperBound - 1)
+    }
+
+    init(range: Range<Int>, firstSequence: UInt32, closing: Int) {
         self.range = range
         self.firstSequence = firstSequence
+        self.closing = closing
     }
 
     /// Every message unknown: that is also what the kernel says to a family id that is no longer valid, because the
@@ -25,8 +34,13 @@ package struct ReplyWindow {
         failures.count == range.count && failures.allSatisfy { $0.errno == .noSuchFileOrDirectory }
     }
 
+    /// Whether the kernel refused the beginning of a transaction: then it may answer none of the messages.
+    private var isRefusedAsAWhole: Bool {
+        closing < range.upperBound - 1 && failures.last?.index == range.lowerBound
+    }
+
     package mutating func take(
-        _ datagram: UnsafeRawBufferPointer, port: UInt32, handler: (Int, GenericMessage) -> Void
+        _ datagram: UnsafeRawBufferPointer, port: UInt32, handler: (Int, NetlinkMessage) -> Void
     ) -> Verdict {
         var rest = datagram
         var isComplete = false
@@ -40,21 +54,16 @@ package struct ReplyWindow {
             guard offset < range.count, header.port == port else { continue }
             let index = range.lowerBound + offset
 
+            if header.flags & NetlinkFlags.dumpInterrupted != 0 { isInconsistent = true }
             switch header.type {
             case ControlMessage.error, ControlMessage.done:
-                // A DONE without a payload is a dump that went well; an error without one is not netlink.
-                let code: Int32
-                if payload.count >= 4 {
-                    code = payload.loadUnaligned(as: Int32.self)
-                } else if header.type == ControlMessage.done {
-                    code = 0
-                } else {
-                    return .malformed
+                guard let answer = Acknowledgement(header, payload) else { return .malformed }
+                if let errno = answer.errno {
+                    failures.append(.init(index: index, errno: errno, message: answer.message))
                 }
-                if code < 0, code > Int32.min { failures.append(.init(index: index, errno: Errno(rawValue: -code))) }
-                isComplete = isComplete || index == range.upperBound - 1
+                isComplete = isComplete || index == closing || isRefusedAsAWhole
             case ControlMessage.firstFamily...:
-                guard let message = GenericMessage(payload: payload) else { return .malformed }
+                guard let message = NetlinkMessage(type: header.type, payload: payload) else { return .malformed }
                 handler(index, message)
             default:
                 break

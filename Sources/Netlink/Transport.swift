@@ -1,4 +1,4 @@
-import SystemPackage
+package import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -7,10 +7,14 @@ import SystemPackage
 /// Plays the kernel in tests: the bytes of one request in, the datagrams that answer it out.
 package typealias SimulatedKernel = @Sendable (_ request: [UInt8]) -> [[UInt8]]
 
+/// Plays a socket in tests: the bytes of one request in, and out what the socket then gives, one after the other: a
+/// datagram, or the errno of a receive that fails.
+package typealias SimulatedSocket = @Sendable (_ request: [UInt8]) -> [Result<[UInt8], Errno>]
+
 /// What a connection talks to. An enum and not a protocol: the choice costs a branch, not a witness call.
 enum Transport: ~Copyable {
     case socket(NetlinkSocket)
-    case simulated(SimulatedKernel, pending: [[UInt8]])
+    case simulated(SimulatedSocket, pending: [Result<[UInt8], Errno>])
 
     static let simulatedFamily: UInt16 = 0x1F
 
@@ -77,7 +81,12 @@ enum Transport: ~Copyable {
         case .simulated(let kernel, var pending):
             let next = pending.isEmpty ? nil : pending.removeFirst()
             self = .simulated(kernel, pending: pending)
-            guard let datagram = next else { return .failure(.resourceTemporarilyUnavailable) }
+            let datagram: [UInt8]
+            switch next {
+            case .success(let bytes): datagram = bytes
+            case .failure(let error): return .failure(error)
+            case nil: return .failure(.resourceTemporarilyUnavailable)
+            }
             guard datagram.count <= buffer.count else { return .failure(Errno(rawValue: EMSGSIZE)) }
             buffer.copyBytes(from: datagram)
             return .success(datagram.count)

@@ -1,8 +1,8 @@
-/// What has to be put into sets, and taken from them, so that they hold what they should.
+/// The elements that must be put into sets, and taken from them, so that the sets hold the wanted elements.
 struct ElementDifference: Equatable {
     struct Addition: Equatable {
         var element: SetElement
-        /// What is in its way: the same key, or ports or networks that overlap.
+        /// The elements that must go first, because they have the same key, or ports or networks that overlap.
         var replaced: [SetElement]
     }
 
@@ -10,19 +10,19 @@ struct ElementDifference: Equatable {
     var removals: [SetElement] = []
 
     /// - Parameters:
-    ///   - expanded: sets that hold each port of a range for itself.
-    ///   - disjoint: sets in which no network may overlap another.
+    ///   - expanded: the sets that hold each port of a range as an element of its own.
+    ///   - disjoint: the sets in which no network may overlap another.
     init(
         from found: Set<SetElement>, to wanted: Set<SetElement>, expanded: Set<String>, disjoint: Set<String> = []
     ) {
         var added = wanted.subtracting(found)
-        // Mostly all that was found is wanted: that can be counted, and what is counted need not be compared.
+        // Usually every element that was found is wanted. The two counts show that, and then no set need be subtracted.
         let kept = wanted.count - added.count
         var removed = kept == found.count ? [] : found.subtracting(wanted)
         Self.splitRanges(&added, &removed, in: expanded)
 
-        // Few are left, and of those only what has the same key but for what is an interval can be in another's way.
-        // A stray is taken to be in the way of whatever comes into its set.
+        // An addition conflicts with a removal only if their keys match apart from ports or prefixes, and those
+        // overlap. A stray key counts as a conflict for every addition to its set.
         func fixedKey(of element: SetElement) -> SetElement {
             if element.stray != nil { return SetElement(element.set) }
             var key = element.keyWithoutPorts
@@ -47,7 +47,8 @@ struct ElementDifference: Equatable {
         removals = candidates.values.flatMap(\.self)
     }
 
-    /// Where a set holds each port for itself, a range that is there in part lacks just the rest of it.
+    /// In a set that holds each port as an element of its own, only the missing ports of a range are added, and only
+    /// the ports that are not wanted are removed.
     private static func splitRanges(
         _ added: inout Set<SetElement>, _ removed: inout Set<SetElement>, in sets: Set<String>
     ) {
@@ -62,7 +63,7 @@ struct ElementDifference: Equatable {
         }
     }
 
-    /// The ports of elements that are alike but for those.
+    /// The ports of elements that differ in their ports only.
     private static func ports(of elements: Set<SetElement>, in sets: Set<String>) -> [SetElement: RangeSet<Int>] {
         var result: [SetElement: RangeSet<Int>] = [:]
         for element in elements where sets.contains(element.set) {
@@ -87,8 +88,8 @@ extension SetElement {
 }
 
 extension Collection<SetElement> {
-    /// The same elements, ports that follow each other as one range: as they are written, not as a set holds them that
-    /// has each port for itself.
+    /// The same elements, with consecutive ports as one range. A set that holds each port as an element of its own is
+    /// read back in this form, which is also the form in which elements are rendered.
     func coalesced() -> Set<SetElement> {
         var result: Set<SetElement> = []
         var ports: [SetElement: [UInt16]] = [:]

@@ -1,13 +1,13 @@
 public import IPVSKit
 
-/// An IPv4 or IPv6 network: `10.0.0.0/8`. A single address is one of 32 or 128 bits.
+/// An IPv4 or IPv6 network: `10.0.0.0/8`. A single address is a network of 32 or 128 bits.
 public struct IPPrefix: Hashable, Sendable {
     /// The network's first address: all bits past the length are 0.
     public let address: IPAddress
-    /// How many leading bits count.
+    /// The number of leading bits that all addresses of the network share.
     public let length: Int
 
-    /// The network that an address is in; bits past the length are dropped.
+    /// The network that contains an address. The bits past the length are set to 0.
     ///
     /// - Precondition: `length` is 0 to 32 for IPv4, 0 to 128 for IPv6.
     public init(_ address: IPAddress, length: Int) {
@@ -22,10 +22,10 @@ public struct IPPrefix: Hashable, Sendable {
         }
     }
 
-    /// The network of one address.
+    /// The network that contains one address only.
     public init(_ address: IPAddress) { self.init(address, length: address.family == .ipv4 ? 32 : 128) }
 
-    /// The network that has just these addresses; nil where none has.
+    /// The network that begins and ends with these addresses; nil if no network does.
     init?(from first: IPAddress, through last: IPAddress) {
         let bits = first.family == .ipv4 ? 32 : 128
         guard first.family == last.family,
@@ -49,28 +49,28 @@ public struct IPPrefix: Hashable, Sendable {
         }
     }
 
-    /// Whether an address is in it.
+    /// Whether the network contains an address.
     public func contains(_ address: IPAddress) -> Bool {
         address.family == family && self.address <= address && address <= lastAddress
     }
 
-    /// Whether some address is in both: then one of the two lies in the other.
+    /// Whether the networks have an address in common, which is the case if one of them contains the other.
     func overlaps(_ other: IPPrefix) -> Bool { contains(other.address) || other.contains(address) }
 }
 
 extension Set<IPPrefix> {
-    /// Those that lie in no other: the same addresses. The kernel's sets of intervals take no network inside another,
-    /// and its hashes are the slower the more lengths there are.
+    /// The networks that lie in no other network of the set: together they contain the same addresses. The kernel's
+    /// interval sets refuse a network inside another, and its hash sets get slower with each length of prefix.
     var outermost: Set<IPPrefix> {
         var kept: [IPPrefix] = []
-        // What contains a network stands before it.
+        // In sorted order, a network stands behind the networks that contain it.
         for prefix in sorted() where kept.last?.contains(prefix.address) != true { kept.append(prefix) }
         return Set(kept)
     }
 }
 
 extension IPPrefix: LosslessStringConvertible, Comparable {
-    /// Reads `10.0.0.0/8`, `10.1.2.3/8` (the network it is in) or an address alone. Nil for anything else.
+    /// Reads `10.0.0.0/8`, `10.1.2.3/8` (which is 10.0.0.0/8) or an address without a length. Nil for any other text.
     public init?(_ description: String) {
         let parts = description.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = IPAddress(String(parts[0])) as IPAddress? else { return nil }
@@ -80,13 +80,13 @@ extension IPPrefix: LosslessStringConvertible, Comparable {
         }
         let isNumber =
             !parts[1].isEmpty && parts[1].utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
-            // Others read a number that begins so as octal.
+            // A leading zero is refused, because other programs read such a number as octal.
             && (parts[1].utf8.count == 1 || parts[1].utf8.first != UInt8(ascii: "0"))
         guard isNumber, let length = Int(parts[1]), length <= (address.family == .ipv4 ? 32 : 128) else { return nil }
         self.init(address, length: length)
     }
 
-    /// `10.0.0.0/8`, also for single addresses.
+    /// The address and the length: `10.0.0.0/8`, and `10.1.2.3/32` for a single address.
     public var description: String { "\(address)/\(length)" }
 
     /// By address, then length.
@@ -94,9 +94,9 @@ extension IPPrefix: LosslessStringConvertible, Comparable {
 }
 
 extension IPPrefix: ExpressibleByStringLiteral {
-    /// For networks written in source. A literal that is no network is a mistake of the program and traps.
+    /// For networks written in source code. A literal that is not a network is a mistake of the program and traps.
     public init(stringLiteral value: String) {
-        // `Self(value)` would come back here: a literal's initialiser wins over the failable one.
+        // `Self(value)` would call this initialiser again: for a literal, Swift prefers it to the failable one.
         let parsed: Self? = .init(value)
         guard let parsed else { preconditionFailure("not a network: \(value)") }
         self = parsed

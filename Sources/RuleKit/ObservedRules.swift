@@ -1,32 +1,32 @@
-/// What a backend found in the kernel of what is ours.
+/// The rules and elements of ours that a backend found in the kernel.
 public struct ObservedRules: Hashable, Sendable {
-    /// The rules that use what varies: chains, jumps, sets. Their number does not depend on it.
+    /// The state of the constant rules, chains, jumps and sets. Their number does not depend on the number of elements.
     public enum Skeleton: Hashable, Sendable {
-        /// Nothing of ours is there.
+        /// None of our rules are there.
         case absent
-        /// All is there and as it should be.
+        /// All rules are there, and unchanged.
         case intact
-        /// Something is missing, changed, or there twice.
+        /// Some rules are missing, changed, or there twice.
         case damaged([RuleFault])
     }
 
-    /// The state of the constant part.
+    /// The state of the constant rules.
     public var skeleton: Skeleton
-    /// What varies. Ports that follow each other stand as one range where the set is one of ``RenderedRules/expanded``.
+    /// The elements of the sets. Consecutive ports are one range in the sets of ``RenderedRules/expanded``.
     public var elements: Set<SetElement>
 
-    /// Nothing of ours, unless said otherwise.
+    /// By default no rules and no elements.
     public init(skeleton: Skeleton = .absent, elements: Set<SetElement> = []) {
         self.skeleton = skeleton
         self.elements = elements
     }
 }
 
-/// One thing about the skeleton that is not as it should be.
+/// One way in which the constant rules differ from the wanted ones.
 public struct RuleFault: Hashable, Sendable, CustomStringConvertible {
-    /// Where and what: `iptables mangle MESH-MARK: rule missing: …`.
+    /// The place and the difference: `iptables mangle MESH-MARK: rule missing: …`.
     public let description: String
 
-    /// A fault in words.
+    /// A fault with a description.
     public init(_ description: String) { self.description = description }
 }

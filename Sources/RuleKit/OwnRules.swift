@@ -1,14 +1,15 @@
-/// What is the mesh's own among the rules of a host, which is told by its name.
+/// The names by which the mesh recognises its own rules on a host.
 package enum OwnRules {
-    /// Our table of nftables, without its family, which is `inet`.
+    /// The name of our nftables table without its family, which is `inet`.
     package static let tableName = "meshctl"
-    /// Our table of nftables, as `nft` names it. Of another family it would be another's.
+    /// Our nftables table with its family, as `nft` names it. A table of the same name in another family belongs to
+    /// somebody else.
     package static let table = "inet " + tableName
-    /// What the names of all our chains of iptables begin with.
+    /// The prefix of all our iptables chains.
     package static let chainPrefix = "MESH-"
-    /// What the names of all our sets of ipset begin with.
+    /// The prefix of all our ipset sets.
     package static let setPrefix = "mesh-"
 
-    /// Whether a chain of iptables is ours.
+    /// Whether an iptables chain is ours.
     package static func isChain(_ name: some StringProtocol) -> Bool { name.hasPrefix(chainPrefix) }
 }

@@ -1,13 +1,13 @@
 public import IPVSKit
 
-/// Where a published port is answered: a port or a range of ports of a transport protocol, at every local address or
-/// at one. `1080/tcp`, `192.168.5.1:1000-1010/udp`.
+/// Where the node answers a published port: one port or a range of ports of a transport protocol, at every local
+/// address or at one. `1080/tcp`, `192.168.5.1:1000-1010/udp`.
 public struct PortBinding: Hashable, Sendable, Codable {
     /// The protocol.
     public let transport: TransportProtocol
-    /// The ports; 0 is none of them.
+    /// The ports, without port 0.
     public let ports: ClosedRange<UInt16>
-    /// The local address; nil for all of them, of both families.
+    /// The local address; nil for all local addresses of both families.
     public let address: IPAddress?
 
     /// - Precondition: `ports` does not hold 0.
@@ -25,10 +25,10 @@ public struct PortBinding: Hashable, Sendable, Codable {
         self.init(port...port, transport, at: address)
     }
 
-    /// Whether it is more than one port.
+    /// Whether the binding has more than one port.
     public var isRange: Bool { ports.count > 1 }
 
-    /// Whether some packet could be meant by both.
+    /// Whether both bindings would match the same packet.
     public func overlaps(_ other: PortBinding) -> Bool {
         transport == other.transport && ports.overlaps(other.ports)
             && (address == nil || other.address == nil || address == other.address)

@@ -1,19 +1,21 @@
 public import IPVSKit
 
-/// A ``RuleSet`` in the terms of a backend: constant rules for the role, and what is in the sets they look up.
+/// A ``RuleSet`` in the form of a backend: constant rules for the role, and the elements of the sets that the rules
+/// use.
 public struct RenderedRules: Hashable, Sendable {
-    /// Nil where a namespace needs no rules.
+    /// The role of the namespace; nil if it needs no rules.
     public var role: RuleRole?
-    /// What varies.
+    /// The elements of the sets.
     public var elements: Set<SetElement> = []
-    /// The sets in the order in which a packet meets what is in them, the last first.
+    /// The sets in the reverse of the order in which a packet meets them.
     public var order: [String] = []
-    /// The sets that hold each port of a range for itself.
+    /// The sets that hold each port of a range as an element of its own.
     public var expanded: Set<String> = []
     /// The sets in which no network may overlap another.
     public var disjoint: Set<String> = []
-    /// The sets that say which port one is translated to before IPVS sees it, and in which family.
+    /// The sets that contain the ports to which published ports are translated before IPVS sees the packet, with their
+    /// families.
     public var translating: [String: AddressFamily] = [:]
-    /// The sets that a packet meets only after IPVS has sent it on.
+    /// The sets that a packet meets only after IPVS has forwarded it.
     public var behind: Set<String> = []
 }

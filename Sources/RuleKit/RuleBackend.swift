@@ -1,20 +1,20 @@
-/// What carries rules into the kernel of a namespace and reads them back.
+/// Writes rules into the kernel for a network namespace, and reads them back.
 public protocol RuleBackend: Sendable {
-    /// The name that `--rules` knows it by.
+    /// The name of the backend, as `--rules` takes it.
     var name: String { get }
 
-    /// What the kernel should hold for rules. Pure.
+    /// The rules and elements that the kernel should hold for a rule set. A pure function.
     func render(_ rules: RuleSet) -> RenderedRules
 
-    /// What is in the kernel of what is ours.
+    /// Reads our rules and elements from the kernel.
     ///
-    /// - Parameter role: what the namespace should be; what is not as it takes is a fault.
+    /// - Parameter role: the wanted role of the namespace; each difference from its rules is a fault.
     func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules
 
-    /// Makes changes, in an order in which no packet meets a rule before what the rule looks up. Where one is refused,
-    /// what was in force before still is, as far as the backend has transactions.
+    /// Makes the changes, in an order in which no packet meets a rule whose elements are missing. If a change is
+    /// refused, the previous rules stay in force, as far as the backend has transactions.
     ///
-    /// - Returns: what had to stay of what was to be taken away.
+    /// - Returns: the objects that could not be removed.
     @discardableResult
     func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant]
 }
@@ -41,6 +41,14 @@ public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
     public var reason: String
     /// What to do, where that is known.
     public var hint: String?
+
+    /// An error by its parts.
+    public init(code: Code, operation: String, reason: String, hint: String? = nil) {
+        self.code = code
+        self.operation = operation
+        self.reason = reason
+        self.hint = hint
+    }
 
     /// What was asked, why it failed, and what to do.
     public var description: String { "cannot \(operation): \(reason)" + (hint.map { "; \($0)" } ?? "") }

@@ -1,18 +1,18 @@
 /// One change to the rules of a namespace.
 public enum RuleChange: Hashable, Sendable {
-    /// Puts the constant part up or right, in one transaction for each table. The faults say why.
+    /// Installs or repairs the constant rules, in one transaction for each table. The faults are the reasons.
     case install(RuleRole, [RuleFault])
-    /// Takes all of ours away, in one transaction for each table.
+    /// Removes everything of ours, in one transaction for each table.
     case uninstall
-    /// Puts an element into its set, in place of those whose keys it overlaps.
+    /// Adds an element to its set, replacing the elements whose keys it overlaps.
     case put(SetElement, replacing: [SetElement])
-    /// Takes an element from its set. Known connections go on as they are.
+    /// Removes an element from its set. Existing connections continue.
     case remove(SetElement)
 }
 
 extension RenderedRules {
-    /// The changes that turn what was found into this: `additions` before IPVS is changed for the worse, `removals` in
-    /// the order in which a packet meets them. Pure.
+    /// The changes that turn the observed rules into these. `additions` are made before destinations and services are
+    /// removed from IPVS; `removals` are in the order in which a packet meets the sets. A pure function.
     public func changes(from found: ObservedRules) -> (additions: [RuleChange], removals: [RuleChange]) {
         guard let role else {
             return (additions: [], removals: found.skeleton == .absent ? [] : [.uninstall])
@@ -28,7 +28,7 @@ extension RenderedRules {
         case .absent: additions.append(.install(role, []))
         case .damaged(let faults): additions.append(.install(role, faults))
         }
-        // A set that we do not know goes first: it is in nobody's way.
+        // Elements of a set that is not ours are removed first.
         let removals = difference.removals.sorted {
             let (left, right) = (place[$0.set] ?? .max, place[$1.set] ?? .max)
             return left == right ? $0 < $1 : left > right

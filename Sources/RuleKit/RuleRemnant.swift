@@ -1,14 +1,14 @@
-/// What of ours had to stay in the kernel, because somebody else uses it: it is empty, and does nothing any more.
+/// An object of ours that had to stay in the kernel, because somebody else uses it. It is empty and has no effect.
 public struct RuleRemnant: Hashable, Sendable, CustomStringConvertible {
-    /// What it is: `ipset set mesh-mark-tcp`.
+    /// The object: `ipset set mesh-mark-tcp`.
     public var subject: String
-    /// The rules and sets of others that use it, as their tools write them; none where they were not found.
+    /// The rules and sets of others that use the object, as their tools print them; empty if they were not found.
     public var users: [String]
 
-    /// What is left and why, and what to do.
+    /// The object, its users, and how to remove it.
     public var description: String {
         "\(subject) is left behind, empty: it is used by \(Self.list(users)); remove that, and `meshctl reconcile` "
-            + "removes the set"
+            + "takes it away"
     }
 
     static func list(_ users: [String]) -> String {

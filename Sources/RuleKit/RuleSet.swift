@@ -1,60 +1,64 @@
 public import IPVSKit
 
-/// What the rules of one namespace are to do. Says nothing of how: that is a ``RuleBackend``'s.
+/// The wanted behaviour of the rules of one namespace. A ``RuleBackend`` decides how the rules achieve it.
 public struct RuleSet: Hashable, Sendable {
-    /// What the namespace is.
+    /// The role of the namespace.
     public var role: RuleRole
-    /// What happens to new connections to published ports.
+    /// The published ports, and how new connections to each are handled.
     public var ports: [PortBinding: PortRule] = [:]
-    /// New connections to these addresses, on whichever port, get the mark.
+    /// New connections to these addresses get the mark, whatever their port.
     public var virtualAddresses: [IPAddress: FirewallMark] = [:]
-    /// Balanced packets with this mark to this task leave with the node's own address as their source, because
-    /// replies would else not come back by the node.
+    /// Balanced packets with this mark to this task leave with the node's own address as their source, because the
+    /// task's replies would not come back through the node otherwise.
     public var masqueraded: Set<BalancedPath> = []
-    /// Balanced packets from one of these networks back into the same are masqueraded, too: the task would answer its
-    /// neighbour directly, and itself never. A task alone is a network as well. One may lie in another.
+    /// Balanced packets from one of these networks into the same network leave with the node's own address as their
+    /// source, too: otherwise a task would answer a client in its own network directly, and could not answer itself at
+    /// all. A network may be a single task, and one network may lie in another.
     public var hairpins: Set<IPPrefix> = []
-    /// Replies from here are let through the forward chain, whatever its policy, where rules can do that.
+    /// Replies from these tasks are accepted in the forward chain despite its policy, if the rules of the backend can
+    /// override it.
     public var tasks: Set<IPAddress> = []
-    /// Where answers come from. What comes from there for the node itself, and is part of no connection that conntrack
-    /// could place it in, is dropped: the node would reset the task's connection. No two overlap.
+    /// The task ports that answer. A packet from one of them to the node itself that conntrack cannot assign to a
+    /// connection is dropped; otherwise the node would reset the task's connection. No two entries overlap.
     public var answering: Set<TaskPorts> = []
 
-    /// Rules that do nothing yet.
+    /// Rules without any content.
     public init(role: RuleRole = .balancer(detour: nil)) { self.role = role }
 
-    /// Whether there is nothing to do: then a namespace needs no rules at all.
+    /// Whether the rules do nothing, so that the namespace needs none.
     public var isEmpty: Bool {
         if case .turnaround = role { return false }
         return ports.isEmpty && virtualAddresses.isEmpty && tasks.isEmpty
     }
 }
 
-/// What a namespace is to the mesh.
+/// The role of a namespace in the mesh.
 public enum RuleRole: Hashable, Sendable {
-    /// The services are here: published ports are marked, and IPVS takes it from there. What it cannot take makes a
-    /// detour.
+    /// The namespace has the IPVS services: rules mark the packets to published ports, and IPVS balances them.
+    /// Connections that IPVS cannot balance take the detour.
     case balancer(detour: Detour?)
-    /// The other end of a detour: whatever comes from `node` is sent back to it, from another address.
+    /// The namespace is the other end of a detour: it sends every packet from `node` back to the node, with another
+    /// source address.
     case turnaround(node: IPAddress)
 }
 
-/// New connections to published ports that go through another namespace first: they leave by DNAT, the port unchanged.
+/// A detour of new connections to published ports through another namespace. They leave by DNAT with their port
+/// unchanged.
 public struct Detour: Hashable, Sendable {
-    /// Which of them.
+    /// The connections that take the detour.
     public enum Scope: Hashable, Sendable {
-        /// Those to 127.0.0.0/8, which IPVS does not carry elsewhere: the other namespace turns them around, and they
-        /// come back as an ordinary client's.
+        /// Connections to 127.0.0.0/8, which IPVS does not carry to other hosts. The other namespace sends them back,
+        /// and they arrive like the connections of an ordinary client.
         case loopback
-        /// Those to any local address: the services are in the other namespace.
+        /// Connections to any local address, because the IPVS services are in the other namespace.
         case everything
     }
 
-    /// Which connections.
+    /// The connections that take the detour.
     public var scope: Scope
-    /// Where they go, IPv4.
+    /// The IPv4 address in the other namespace to which they are sent.
     public var address: IPAddress
-    /// The interface they leave by.
+    /// The interface through which they leave.
     public var interface: String
 
     /// A detour.
@@ -65,23 +69,25 @@ public struct Detour: Hashable, Sendable {
     }
 }
 
-/// What happens to a new connection to a published port.
+/// How a new connection to a published port is handled.
 public struct PortRule: Hashable, Sendable {
-    /// The mark it gets, by which IPVS finds the service.
+    /// The mark that the connection gets. IPVS finds the service by it.
     public var mark: FirewallMark
-    /// Where it may come from; nil for everywhere. Others are dropped, and counted. One may lie in another.
+    /// The networks from which clients may connect; nil for everywhere. Other connections are dropped and counted. One
+    /// network may lie in another.
     public var allowed: Set<IPPrefix>?
-    /// The port it is translated to before IPVS sees it, for the first port of a range; the others follow in order. Nil
-    /// where IPVS translates it.
+    /// The port to which rules translate the first port of the binding before IPVS sees the packet; the ports of a
+    /// range follow in order. Nil if IPVS translates the port.
     public var target: UInt16?
-    /// The port that IPVS is to see it as, because it leads to the same port of the same tasks: it takes two connections
-    /// from one port of a client for one. A backend does this for as many ports as it can without getting slower.
+    /// Another published port that leads to the same port of the same tasks. Rules translate the binding to it, because
+    /// IPVS would otherwise take two connections from one port of a client, one to each binding, for one connection. A
+    /// backend translates as many ports as it can without getting slower.
     public var twin: UInt16?
-    /// The families that the mark has a service in. The port is translated in these alone: in another, IPVS leaves the
-    /// packet to the node, which may have a program of its own at the port it was translated to.
+    /// The families in which the mark has an IPVS service. The port is translated in these families only: in another
+    /// family, IPVS leaves the packet to the node, where another program may listen on the translated port.
     public var families: Set<AddressFamily>
 
-    /// A mark, for connections from everywhere, in both families, unless said otherwise.
+    /// By default connections are accepted from everywhere, and the mark has a service in both families.
     public init(
         mark: FirewallMark, allowed: Set<IPPrefix>? = nil, target: UInt16? = nil, twin: UInt16? = nil,
         families: Set<AddressFamily> = [.ipv4, .ipv6]
@@ -94,13 +100,13 @@ public struct PortRule: Hashable, Sendable {
     }
 }
 
-/// Ports that a task serves at.
+/// Ports on which a task serves.
 public struct TaskPorts: Hashable, Sendable {
     /// The task.
     public var task: IPAddress
     /// The protocol.
     public var transport: TransportProtocol
-    /// Its own ports.
+    /// The ports of the task itself, not the published ones.
     public var ports: ClosedRange<UInt16>
 
     /// Ports of a task.
@@ -111,7 +117,7 @@ public struct TaskPorts: Hashable, Sendable {
     }
 }
 
-/// What was balanced by a mark, to a task.
+/// The path of packets that IPVS balances by a mark to a task.
 public struct BalancedPath: Hashable, Sendable {
     /// The mark of the published port.
     public var mark: FirewallMark

@@ -1,10 +1,10 @@
 public import IPVSKit
 
-/// An element of a set or map that a backend's rules look things up in: what varies while the rules stay.
+/// An element of a set or map in which a backend's rules look packets up. Elements change while the rules stay.
 ///
-/// Which of the parts make up the key, and in which order, the set says.
+/// The set decides which parts make up the key, and in which order.
 public struct SetElement: Hashable, Sendable {
-    /// What a map gives for a key.
+    /// The value to which a map maps a key.
     public enum Value: Hashable, Sendable {
         /// A firewall mark.
         case mark(FirewallMark)
@@ -29,16 +29,16 @@ public struct SetElement: Hashable, Sendable {
         get { if case .prefix(let prefix) = rarity { prefix } else { nil } }
         set { rarity = newValue.map(Rarity.prefix) }
     }
-    /// The key, where it is one that no element of ours could have. Then the parts above are nil.
+    /// The key as found, if no element of ours can have such a key. The parts above are nil then.
     public var stray: StrayKey? {
         get { if case .stray(let key) = rarity { key } else { nil } }
         set { rarity = newValue.map(Rarity.stray) }
     }
-    /// What it maps to; nil in a set, and in a map for what we would never have it map to.
+    /// The value of the key; nil in a set, and in a map for a value that we never write.
     public var value: Value?
 
-    /// What few elements have, in a box: there may be tens of thousands without, and each is copied several times in a
-    /// pass.
+    /// Parts that few elements have, stored indirectly: there may be tens of thousands of elements without them, and a
+    /// pass copies each element several times.
     private indirect enum Rarity: Hashable {
         case prefix(IPPrefix)
         case stray(StrayKey)
@@ -58,14 +58,14 @@ public struct SetElement: Hashable, Sendable {
         self.value = value
     }
 
-    /// What was found and could not be ours.
+    /// An element that was found and cannot be ours.
     init(_ set: String, stray: StrayKey) {
         self.set = set
         self.stray = stray
     }
 
-    /// By what tells elements apart, and in few pieces: each is looked up several times in a pass, and there may be tens
-    /// of thousands.
+    /// Hashes the parts that distinguish elements, packed into few pieces: a pass looks each element up several times,
+    /// and there may be tens of thousands.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(set)
         hasher.combine(
@@ -75,19 +75,19 @@ public struct SetElement: Hashable, Sendable {
         switch value {
         case .mark(let mark): hasher.combine(mark)
         case .port(let port): hasher.combine(port)
-        // Named after what the key stands for.
+        // The name of a counter follows from the key.
         case .counter, nil: break
         }
     }
 
-    /// The same with other ports.
+    /// The same element with other ports.
     func with(ports: ClosedRange<UInt16>?) -> Self {
         var other = self
         other.ports = ports
         return other
     }
 
-    /// The key but for its ports: what decides with which others it can overlap.
+    /// The key without its ports. Only elements for which this is equal can overlap.
     var keyWithoutPorts: Self {
         var other = self
         other.ports = nil
@@ -96,11 +96,11 @@ public struct SetElement: Hashable, Sendable {
     }
 }
 
-/// A key that was found and is none of ours: to be shown, and to be taken away.
+/// A key that was found and is not ours. It is shown to the user, and removed.
 public struct StrayKey: Hashable, Sendable, CustomStringConvertible {
     /// The key in words: `10.0.0.0/8 . 10.1.0.0/16`.
     public let description: String
-    /// The key as the backend has it.
+    /// The key in the backend's own form.
     let bytes: [UInt8]
 }
 
@@ -126,7 +126,7 @@ extension SetElement: CustomStringConvertible, Comparable {
         }
     }
 
-    /// By set, then by the parts of the key.
+    /// Orders by set, then by the parts of the key.
     public static func < (lhs: Self, rhs: Self) -> Bool {
         if lhs.set != rhs.set { return lhs.set < rhs.set }
         if lhs.mark != rhs.mark { return before(lhs.mark, rhs.mark) }

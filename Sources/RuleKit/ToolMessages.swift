@@ -1,12 +1,12 @@
-/// What the messages of programs and libraries mean that say it in words alone, in English: programs are run with
+/// The meanings of messages from programs and libraries that report errors in English text only. Programs run with
 /// `LC_ALL=C`.
 ///
-/// All the words that must be known stand here, and in `ToolMessagesTests` what each version prints that was tried.
+/// All texts that we match are listed here. `ToolMessagesTests` holds the messages of each version that was tried.
 enum ToolMessages {
     enum Tool: CaseIterable {
         /// iptables-save and iptables-restore, and their twins for IPv6, of the variant that writes the kernel's old tables.
         case iptablesLegacy
-        /// The same of the variant that writes nftables.
+        /// The same programs of the variant that writes nftables.
         case iptablesNFT
         case libnftables
         case libipset
@@ -14,12 +14,12 @@ enum ToolMessages {
     }
 
     private enum Meaning {
-        /// The kernel has no tables of the kind, so that another tool may work.
+        /// The kernel has no tables of this kind; another tool may work.
         case noTables
-        /// The kernel, or the tool, lacks what a rule takes: a match, target, expression or type of set.
+        /// The kernel or the tool lacks a match, target, expression or type of set that a rule uses.
         case lacksSupport
         case notPermitted
-        /// A program that the tool was to run is not there.
+        /// The program that the tool should start is not installed.
         case programMissing
     }
 
@@ -41,7 +41,8 @@ enum ToolMessages {
         ],
         .libnftables: [
             ("Operation not permitted", .notPermitted),
-            // An expression whose module is missing is "no such file". Of what our own commands name, nothing can be.
+            // The kernel reports "no such file" for an expression whose module is missing. No object that our commands
+            // name can be missing, so the message has no other cause.
             ("Operation not supported", .lacksSupport), ("Protocol not supported", .lacksSupport),
             ("Address family not supported", .lacksSupport), ("No such file or directory", .lacksSupport),
         ],
@@ -58,7 +59,7 @@ enum ToolMessages {
         words[tool]!.contains { $0.meaning == meaning && text.contains($0.words) }
     }
 
-    /// What a message of a tool that failed comes to.
+    /// The error code for the message of a tool that failed.
     static func code(of text: String, from tool: Tool) -> RuleError.Code {
         if says(text, .programMissing, tool) { return .toolMissing }
         if says(text, .notPermitted, tool) { return .notPermitted }
@@ -66,7 +67,7 @@ enum ToolMessages {
         return .refused
     }
 
-    /// Whether the kernel lacks the tables themselves, and not just what a rule takes.
+    /// Whether the message says that the kernel lacks the tables themselves, rather than a feature that a rule uses.
     static func saysThatThereAreNoTables(_ text: String, from tool: Tool) -> Bool {
         says(text, .noTables, tool)
     }

@@ -22,7 +22,7 @@ struct AllocationProbe {
     private static func measure(
         _ datagram: UnsafeRawBufferPointer, _ allocations: @convention(c) () -> UInt64
     ) -> (messages: Int, allocations: UInt64) {
-        // What the runtime does once for a type is no matter of the message.
+        // Allocations that the runtime makes once for each type do not count.
         for _ in 0..<3 { _ = messages(in: datagram) }
         let before = allocations()
         var count = 0
@@ -38,12 +38,12 @@ struct AllocationProbe {
             weights &+= UInt64($0.destination.weight)
         }
         total &+= weights
-        // A message that is not read to its end says nothing.
+        // A message that is not read completely would prove nothing.
         if tally.incomplete > 0 || tally.isMalformed { fail("a datagram is not what it should be") }
         return tally.services + tally.destinations + tally.failures
     }
 
-    /// Kept, so that nothing that is read is read in vain.
+    /// The result is kept, so that the compiler cannot remove the reading.
     nonisolated(unsafe) static var total: UInt64 = 0
 
     private static func read(_ path: String) -> UnsafeRawBufferPointer {

@@ -3,8 +3,8 @@ import MeshKit
 import RuleKit
 import SystemPackage
 
-/// Changes of a mesh, one after the other, as many as it is told: `ChurnProbe STATE-DIR TOOL COUNT`. One process for
-/// all of them: to start meshctl for each would take longer than the changes do.
+/// Makes a given number of changes to a mesh, one after the other: `ChurnProbe STATE-DIR TOOL COUNT`. One process makes
+/// all of them, because starting meshctl for each would take longer than the changes.
 @main
 struct ChurnProbe {
     static func main() async throws {

@@ -8,8 +8,8 @@ extension IPVSContract {
         #expect(Table(try await ipvs.status()) == table)
     }
 
-    /// Values that say more than the kernel keeps, or the same in other words, differ from it no more once they are
-    /// written, whichever way the table is read.
+    /// Values that contain more than the kernel keeps, or the same in another form, equal the table that is read back
+    /// after they are written, whichever way it is read.
     static func whatIsWrittenIsWrittenOnce(_ ipvs: IPVS) async throws {
         let wanted = Table([
             .init(

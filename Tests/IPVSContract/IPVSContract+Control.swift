@@ -19,7 +19,7 @@ extension IPVSContract {
         #expect(changed == Timeouts(tcpSeconds: 900, tcpFinSeconds: 60, udpSeconds: 300))
         for zero in [Timeouts(tcpSeconds: 0), Timeouts(tcpFinSeconds: 0), Timeouts(tcpSeconds: 9, udpSeconds: 0)] {
             let refusal = await #expect(throws: IPVSError.self) { try await ipvs.set(zero) }
-            #expect(refusal?.wasRefusedBeforeSending == true && refusal?.hint?.contains("say nil") == true)
+            #expect(refusal?.wasRefusedBeforeSending == true && refusal?.hint?.contains("use nil") == true)
         }
         let error = await #expect(throws: IPVSError.self) {
             try await ipvs.set(Timeouts(tcpSeconds: 1, udpSeconds: .max))

@@ -57,17 +57,17 @@ extension IPVSContract {
         try await ipvs.create(VirtualService(id: mark6))
         let tunnelled = Destination("fd02::1", port: 80, forwarding: .tunnel)
         let refusals: [(Change, IPVSError.Code, String)] = [
-            (.createDestination(Destination("0.0.0.0", port: 80), of: mark4), .invalid, "nobody's address"),
+            (.createDestination(Destination("0.0.0.0", port: 80), of: mark4), .invalid, "the unspecified address"),
             (.createDestination(Destination("224.0.0.1", port: 80), of: mark4), .invalid, "multicast"),
             (.createDestination(Destination("255.255.255.255", port: 80), of: mark4), .invalid, "broadcast"),
             (.createDestination(Destination("ff02::1", port: 80), of: mark6), .invalid, "multicast"),
-            (.createDestination(Destination("fe80::1", port: 80), of: mark6), .invalid, "one link only"),
+            (.createDestination(Destination("fe80::1", port: 80), of: mark6), .invalid, "link-local"),
             (.createDestination(Destination("::ffff:10.0.0.1", port: 80), of: mark6), .invalid, "is an IPv4 address"),
             (.createDestination(Destination("fd02::1", port: 80), of: mark4), .invalid, "only a tunnel"),
             (
                 .createDestination(
                     Destination("10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: .gue)), of: mark4),
-                .invalid, "takes a port"
+                .invalid, "needs a port"
             ),
             (
                 .createDestination(Destination("10.2.0.1", port: 80, weight: .max), of: mark4), .outOfRange,
@@ -94,6 +94,6 @@ extension IPVSContract {
         error = await #expect(throws: IPVSError.self) {
             try await ipvs.start(SyncDaemon(role: .master, interface: subject.interface, group: "10.0.0.1"))
         }
-        #expect(error?.hint == "10.0.0.1 is no multicast address")
+        #expect(error?.hint == "10.0.0.1 is not a multicast address")
     }
 }

@@ -12,7 +12,7 @@ extension IPVSContract {
         #expect(error?.errno == errno, sourceLocation: sourceLocation)
     }
 
-    /// The kernel's own errno for each command, and what we call it.
+    /// The kernel's errno for each command, and our code for it.
     static func errors(_ ipvs: IPVS) async throws {
         let service = VirtualService(id: mark4)
         let destination = Destination("10.2.0.1", port: 80)
@@ -48,7 +48,7 @@ extension IPVSContract {
         await expect(.persistenceEngineNotFound, .noSuchFileOrDirectory) {
             try await ipvs.create(VirtualService(id: mark4, persistence: .init(), persistenceEngine: "nosuch"))
         }
-        // The kernel is not asked.
+        // The change is refused without asking the kernel.
         for netmask: VirtualService.Persistence.Netmask in [.prefix(0), .prefix(129), .mask(0xFF00_FF00)] {
             await expect(.invalid, nil) {
                 try await ipvs.create(VirtualService(id: mark6, persistence: .init(netmask: netmask)))
@@ -60,7 +60,7 @@ extension IPVSContract {
         let service = VirtualService(id: mark4, scheduler: .weightedRoundRobin, flags: .onePacket)
         try await ipvs.create(service)
         try await ipvs.create(destination, of: mark4)
-        // Which of two mistakes is told.
+        // Of two mistakes, this one is reported.
         await expect(.serviceExists, .fileExists) {
             try await ipvs.create(VirtualService(id: mark4, scheduler: "nosuch"))
         }
@@ -100,7 +100,7 @@ extension IPVSContract {
                 try await ipvs.create(Destination(address, port: 80), of: mark6)
             }
         }
-        // And some that look as if.
+        // These addresses look special but are accepted.
         for address: IPAddress in ["0.0.0.1", "240.0.0.1", "169.254.0.1", "127.0.0.1"] {
             try await ipvs.create(Destination(address, port: 80), of: mark4)
         }
@@ -125,7 +125,7 @@ extension IPVSContract {
         let other = Destination("fd02::1", port: 80, forwarding: .tunnel)
         await expect(.destinationNotFound, .noSuchFileOrDirectory) { try await ipvs.delete(other.id, of: mark4) }
         try await ipvs.create(other, of: mark4)
-        // A tunnel that is not sent is reset.
+        // Missing tunnel attributes reset the tunnel.
         let tunnelled = Destination(
             "10.2.0.1", port: 80, forwarding: .tunnel, tunnel: .init(type: .gre, flags: .checksum))
         try await ipvs.create(tunnelled, of: mark4)

@@ -4,7 +4,7 @@ import Testing
 
 extension IPVSContract {
     static func flagsThatAreNotNamedStay(_ ipvs: IPVS) async throws {
-        // One that has no name, as a newer kernel may have, is kept like any other.
+        // A flag without a name, as a newer kernel may have, is kept like any other.
         let nameless = VirtualService.Flags(rawValue: 0x20)
         var service = VirtualService(
             id: mark6, scheduler: .sourceHashing, flags: [.hashFallback, nameless],
@@ -27,7 +27,7 @@ extension IPVSContract {
         try await ipvs.update(mark6, clearing: .init(rawValue: .max))
         try await expect([])
 
-        // All but the flags is replaced, and what of the flags the mask leaves out is not looked at.
+        // Everything except the flags is replaced, and flags outside the mask are ignored.
         try await ipvs.update(mark6, setting: [.onePacket, .hashPort])
         service = VirtualService(
             id: mark6, scheduler: .maglevHashing, flags: [.hashFallback, nameless],
@@ -52,7 +52,7 @@ extension IPVSContract {
         try await expect([.onePacket, .hashFallback])
     }
 
-    /// Two that read, change and write all flags would undo each other's change sooner or later.
+    /// Two programs that read, change and write all flags would sooner or later undo each other's changes.
     static func tasksChangeFlagsOfOneServiceEachItsOwn(_ ipvs: IPVS) async throws {
         try await ipvs.create(VirtualService(id: mark4, scheduler: .sourceHashing))
         let flags: [VirtualService.Flags] = [.onePacket, .hashFallback, .hashPort, .init(rawValue: 0x20)]

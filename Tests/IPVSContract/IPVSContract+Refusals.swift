@@ -3,12 +3,12 @@ import SystemPackage
 import Testing
 
 extension IPVSContract {
-    /// A change that the kernel takes without a word and does not do.
+    /// A change that the kernel accepts and does not act on.
     package struct Unfit: Sendable {
-        /// What must be there before.
+        /// The changes that must be made before.
         package var before: [Change] = []
         package let change: Change
-        /// A part of what is said of it.
+        /// A part of the hint.
         package let reason: String
     }
 
@@ -16,15 +16,15 @@ extension IPVSContract {
     private static let tcp6 = VirtualService.ID.address("fd00::1", port: 443, protocol: .tcp)
     private static let allPorts = VirtualService.ID.address("10.1.0.1", port: 0, protocol: .tcp)
 
-    /// Services, as they are refused when they are new and when one becomes such a one.
+    /// Services that are refused both when they are created and when an existing service is changed to them.
     private static let unfitServices: [(service: VirtualService, reason: String)] = [
         (VirtualService(id: allPorts), "only if it is persistent"),
         (VirtualService(id: .address("fd00::1", port: 0, protocol: .udp)), "only if it is persistent"),
         (VirtualService(id: tcp, flags: .onePacket), "for UDP"),
         (VirtualService(id: sctp, scheduler: .maglevHashing, flags: [.onePacket, .hashPort]), "for UDP"),
-        (VirtualService(id: tcp, flags: .hashFallback), "rr does not look at"),
-        (VirtualService(id: mark4, scheduler: .destinationHashing, flags: .hashPort), "dh does not look at"),
-        (VirtualService(id: mark6, scheduler: "none", flags: .hashPort), "none does not look at"),
+        (VirtualService(id: tcp, flags: .hashFallback), "rr ignores"),
+        (VirtualService(id: mark4, scheduler: .destinationHashing, flags: .hashPort), "dh ignores"),
+        (VirtualService(id: mark6, scheduler: "none", flags: .hashPort), "none ignores"),
         (VirtualService(id: udp, persistenceEngine: "sip"), "is not persistent"),
         (VirtualService(id: tcp, persistence: .init(), persistenceEngine: "sip"), "reads UDP alone"),
         (VirtualService(id: sctp, persistence: .init(), persistenceEngine: "sip"), "reads UDP alone"),
@@ -39,8 +39,8 @@ extension IPVSContract {
     private static let unfitIDs: [(id: VirtualService.ID, reason: String)] = [
         (.address("10.1.0.1", port: 80, protocol: .init(rawValue: 47)), "TCP, UDP and SCTP"),
         (.address("::ffff:10.1.0.1", port: 80, protocol: .tcp), "is an IPv4 address"),
-        (.address("0.0.0.0", port: 80, protocol: .tcp), "nobody's address"),
-        (.address("::", port: 80, protocol: .tcp), "nobody's address"),
+        (.address("0.0.0.0", port: 80, protocol: .tcp), "the unspecified address"),
+        (.address("::", port: 80, protocol: .tcp), "the unspecified address"),
         (.address("224.0.0.5", port: 80, protocol: .udp), "many hosts"),
         (.address("255.255.255.255", port: 80, protocol: .udp), "many hosts"),
         (.address("ff02::5", port: 80, protocol: .udp), "many hosts"),
@@ -60,7 +60,7 @@ extension IPVSContract {
         (Destination("10.2.0.1", port: 8443, forwarding: .bypass), tcp, "only masquerading changes the port"),
         (Destination("fd02::1", port: 1, forwarding: .directRoute), tcp6, "only masquerading changes the port"),
         (Destination("fd02::1", port: 1, forwarding: .tunnel), tcp, "only masquerading changes the port"),
-        (Destination("10.2.0.1", port: 80), allPorts, "not looked at"),
+        (Destination("10.2.0.1", port: 80), allPorts, "ignores the port"),
         (Destination("10.2.0.1", port: 80, forwarding: .directRoute), allPorts, "only masquerading changes the port"),
         (Destination("10.2.0.1", port: 443, forwarding: .init(rawValue: 5)), tcp, "no forwarding method 5"),
         (Destination("10.2.0.1", port: 0, forwarding: .init(rawValue: 6)), mark4, "no forwarding method 6"),
@@ -73,7 +73,7 @@ extension IPVSContract {
         (tunnelled(.gre, flags: [.checksum, .remoteChecksum]), tcp, "remote checksum"),
     ]
 
-    /// All that is known of.
+    /// All such changes that we know.
     package static let unfit: [Unfit] =
         unfitServices.flatMap { service, reason in
             [
@@ -97,7 +97,8 @@ extension IPVSContract {
             ]
         }
 
-    /// Of a batch nothing is sent. That the kernel takes each shows that it must be refused here.
+    /// If a batch contains such a change, nothing is sent. The test also shows that the kernel accepts each change, so
+    /// that the library must refuse it.
     static func whatTheKernelWouldNotDoIsRefusedBeforeItIsSent(_ ipvs: IPVS) async throws {
         for unfit in unfit {
             try await ipvs.flush()
@@ -118,7 +119,7 @@ extension IPVSContract {
         }
     }
 
-    /// What differs from that by little.
+    /// Changes that differ only slightly from those above are accepted.
     static func whatTheKernelDoesIsSent(_ ipvs: IPVS) async throws {
         let gre = Destination.Tunnel(type: .gre, flags: .checksum)
         let gue = Destination.Tunnel(type: .gue, port: 6080, flags: [.checksum, .remoteChecksum])
@@ -140,7 +141,7 @@ extension IPVSContract {
                 VirtualService(
                     id: udp, flags: .onePacket, persistence: .init(timeoutSeconds: 4_294_967 / 1000),
                     persistenceEngine: "sip")),
-            // Of a mark nobody knows which ports it stands for.
+            // The library does not know for which ports a mark stands.
             .init(
                 VirtualService(id: mark4, flags: .onePacket, persistence: .init(), persistenceEngine: "sip"),
                 destinations: [Destination("10.2.0.1", port: 8443, forwarding: .directRoute)]),
@@ -151,7 +152,7 @@ extension IPVSContract {
         #expect(Table(try await ipvs.status()) == table)
     }
 
-    /// Another program's service is as it is: it can be changed in part, and drained, but not be made worse.
+    /// A broken service of another program can be changed in part, and drained, but no change may break another rule.
     static func whatIsUnfitAlreadyCanBeChangedInPart(_ ipvs: IPVS) async throws {
         let service = VirtualService(id: tcp, flags: .onePacket)
         let destination = Destination("10.2.0.1", port: 8443, forwarding: .directRoute)
@@ -175,14 +176,14 @@ extension IPVSContract {
             let error = await #expect(throws: IPVSError.self) { try await body() }
             #expect(error?.wasRefusedBeforeSending == true)
         }
-        // What the mask leaves out is not looked at.
+        // Flags outside the mask are not checked.
         try await ipvs.update(VirtualService(id: tcp, flags: .hashPort), flags: .init(rawValue: 0x20))
         #expect(try await ipvs.service(tcp).service == service)
         try await ipvs.drain(destination.id, of: tcp, within: .seconds(20))
         #expect(try await ipvs.service(tcp).destinations == [])
     }
 
-    /// The kernel has one errno for both.
+    /// The kernel has one errno for a missing scheduler and a missing persistence engine.
     static func aMissingSchedulerIsToldFromAMissingEngine(_ ipvs: IPVS) async throws {
         try await ipvs.create(VirtualService(id: mark6))
         func service(_ scheduler: Scheduler, _ engine: String) -> VirtualService {
@@ -208,7 +209,7 @@ extension IPVSContract {
         #expect(try await ipvs.table() == before)
     }
 
-    /// Right after the start its thread has not run yet, and the kernel answers nothing then.
+    /// Right after the start, the daemon's thread has not run yet, and then the kernel does not answer.
     static func aSyncDaemonIsStoppedAsSoonAsItIsStarted(_ subject: Subject) async throws {
         let ipvs = subject.ipvs
         for round in 1...16 {
@@ -220,7 +221,8 @@ extension IPVSContract {
         }
     }
 
-    /// Zeros are the kernel's defaults, and are read back as these; what it would make another of is refused.
+    /// Zeros stand for the kernel's defaults and are read back as these; values that the kernel would replace are
+    /// refused.
     static func aSyncDaemonRunsAsItIsReadBack(_ subject: Subject) async throws {
         let (ipvs, interface) = (subject.ipvs, subject.interface)
         let groups: [(IPAddress?, IPAddress, UInt16)] = [

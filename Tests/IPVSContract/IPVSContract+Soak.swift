@@ -34,7 +34,7 @@ extension IPVSContract {
         #expect(try await ipvs.services().isEmpty)
     }
 
-    /// One round of one task; the number of operations.
+    /// One round of one task; returns the number of operations.
     private static func hammer(_ ipvs: IPVS, number: UInt32, round: UInt32) async throws -> Int {
         let id = VirtualService.ID.firewallMark(FirewallMark(rawValue: number)!, number % 3 == 0 ? .ipv6 : .ipv4)
         func destination(_ place: UInt32, weight: UInt32) -> Destination {
@@ -44,7 +44,7 @@ extension IPVSContract {
                 : IPAddress(ipv6: 0xFD << 120 | UInt128(number << 8 | place))
             return Destination(address, port: 80, weight: weight)
         }
-        // Nobody else's, in no other round.
+        // The mark belongs to this task and this round only.
         let weight = number << 20 | round
         let service = VirtualService(
             id: id, scheduler: .weightedRoundRobin, persistence: .init(timeoutSeconds: number))
@@ -65,7 +65,7 @@ extension IPVSContract {
         try await ipvs.update(destination(1, weight: weight + 1 << 19), of: id)
         let weights = try await ipvs.destinations(of: id).map(\.destination.weight)
         #expect(Set(weights) == [weight + 1 << 19, 1])
-        // Long dumps between the short answers.
+        // Long dumps are mixed with the short answers.
         if round % 8 == number % 8 {
             let all = try await ipvs.services().filter { $0.id == id }
             #expect(all.map(\.service) == [service])

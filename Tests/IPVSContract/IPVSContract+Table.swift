@@ -7,7 +7,7 @@ extension IPVSContract {
     package static let mark4 = VirtualService.ID.firewallMark(0x102, .ipv4)
     package static let mark6 = VirtualService.ID.firewallMark(0x102, .ipv6)
 
-    /// One of everything.
+    /// A table with every kind of object.
     package static let table = Table([
         .init(
             VirtualService(
@@ -33,7 +33,7 @@ extension IPVSContract {
             destinations: [Destination("fd02::2", port: 80, weight: 2)]),
     ])
 
-    /// ``table`` as `ipvsadm -Sn` writes it, in whichever order.
+    /// The lines of ``table`` as `ipvsadm -Sn` writes them, in any order.
     package static let savedTable: Set<String> = [
         "-A -t 10.1.0.1:443 -s wlc -p 600 -M 255.255.255.0",
         "-a -t 10.1.0.1:443 -r 10.2.0.1:8443 -m -w 70000",

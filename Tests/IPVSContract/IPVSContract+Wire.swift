@@ -4,9 +4,9 @@ import Netlink
 import SystemPackage
 import Testing
 
-/// What no client of ours sends, but others do: the kernel's word on it, message by message.
+/// Messages that our client never sends, but others may: the kernel's answer to each.
 extension IPVSContract {
-    /// Sends one message with a service nest and a destination nest; nil where the kernel took it.
+    /// Sends one message with a service nest and a destination nest; returns nil if the kernel accepts it.
     private static func errno(
         _ ipvs: IPVS, _ command: Int, flags: UInt16 = 0, service: ((inout MessageWriter) -> Void)? = nil,
         destination: ((inout MessageWriter) -> Void)? = nil
@@ -20,7 +20,7 @@ extension IPVSContract {
         let outcome =
             flags & NetlinkFlags.dump == 0
             ? try await ipvs.client.send(message, deadline: .seconds(30))
-            : try await ipvs.client.dump(message, deadline: .seconds(30)) { _, _ in }
+            : try await ipvs.client.dump(message, deadline: .seconds(30), restart: { _ in }) { _, _ in }
         #expect(outcome.interruption == nil)
         return outcome.failures.first?.errno
     }
@@ -30,7 +30,7 @@ extension IPVSContract {
         writer.put(IPVS_SVC_ATTR_FWMARK, UInt32(0x102))
     }
 
-    /// A whole service but for one attribute.
+    /// A complete service without one attribute.
     private static func service(without missing: Int = 0) -> (inout MessageWriter) -> Void {
         { writer in
             mark(&writer)
@@ -56,7 +56,7 @@ extension IPVSContract {
             for missing in [
                 IPVS_SVC_ATTR_SCHED_NAME, IPVS_SVC_ATTR_FLAGS, IPVS_SVC_ATTR_TIMEOUT, IPVS_SVC_ATTR_NETMASK,
             ] {
-                // Told before that the service is absent.
+                // The kernel reports this before it looks for the service.
                 #expect(try await errno(ipvs, command, service: service(without: missing)) == .invalidArgument)
             }
         }
@@ -97,7 +97,7 @@ extension IPVSContract {
         #expect(
             try await errno(ipvs, IPVS_CMD_DEL_DEST, service: mark, destination: destination())
                 == .noSuchFileOrDirectory)
-        // A tunnel is looked at whether or not there is one.
+        // The kernel checks tunnel attributes even if the method is not a tunnel.
         #expect(
             try await errno(
                 ipvs, IPVS_CMD_NEW_DEST, service: mark,
@@ -105,13 +105,13 @@ extension IPVSContract {
                     destination()(&$0)
                     $0.put(IPVS_DEST_ATTR_TUN_TYPE, UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE))
                 }) == .invalidArgument)
-        // Without a family it has the service's.
+        // Without a family, the destination has the family of the service.
         #expect(try await errno(ipvs, IPVS_CMD_NEW_DEST, service: mark, destination: destination()) == nil)
         let found = try await ipvs.service(mark4)
         #expect(found.destinations.map(\.destination) == [Destination("10.0.0.1", port: 80, weight: 0)])
         #expect(try await errno(ipvs, IPVS_CMD_NEW_DAEMON) == .invalidArgument)
         #expect(try await errno(ipvs, IPVS_CMD_DEL_DAEMON) == .invalidArgument)
-        // A dump of a service that is not named right is empty and successful.
+        // A dump for a service that is not named correctly is empty and succeeds.
         #expect(try await errno(ipvs, IPVS_CMD_GET_DEST, flags: NetlinkFlags.dump) == nil)
         #expect(try await errno(ipvs, IPVS_CMD_GET_DEST, flags: NetlinkFlags.dump, service: { _ in }) == nil)
     }
@@ -167,7 +167,7 @@ extension IPVSContract {
                         $0.put(IPVS_SVC_ATTR_NETMASK, length)
                     }) == .invalidArgument)
         }
-        // A protocol that no packet is looked at for. What somebody has made can be changed.
+        // No packet matches a service for this protocol. A service that another program made can still be changed.
         #expect(
             try await errno(
                 ipvs, IPVS_CMD_NEW_SERVICE,
@@ -186,7 +186,7 @@ extension IPVSContract {
         #expect(try await ipvs.service(icmp).service.scheduler == .weightedRoundRobin)
         try await ipvs.delete(icmp)
 
-        // A mark of 0 is none, and neither is an address then.
+        // A mark of 0 counts as no mark, and there is no address either.
         #expect(
             try await errno(
                 ipvs, IPVS_CMD_NEW_SERVICE,

@@ -1,12 +1,12 @@
 package import IPVSKit
 import Testing
 
-/// What IPVS promises to a program, whichever kernel is behind it: run by `IPVSKitTestingTests` on the fake and by
-/// `KernelTests` on the real kernel, so that the one stays like the other.
+/// The promises of IPVS to a program. `IPVSKitTestingTests` checks them on the fake and `KernelTests` on the real
+/// kernel, so that the two stay alike.
 ///
-/// A clause begins with an empty table, and may leave one that is not.
+/// A clause starts with an empty table, and may leave entries in it.
 package enum IPVSContract {
-    /// What is checked, by name.
+    /// One promise, with its name.
     package struct Clause: Sendable, CustomTestStringConvertible {
         package let name: String
         /// Whether ``Subject/interface`` must be there.
@@ -32,12 +32,12 @@ package enum IPVSContract {
         }
     }
 
-    /// Whom it is checked on.
+    /// The kernel on which the clauses run.
     package struct Subject: Sendable {
         package let ipvs: IPVS
         /// A network interface that is up and has addresses.
         package let interface: String
-        /// How long clauses go on that go on for a time, by the clock.
+        /// How long the clauses run that run for a fixed time.
         package let soak: Duration
 
         package init(_ ipvs: IPVS, interface: String = "", soak: Duration) {

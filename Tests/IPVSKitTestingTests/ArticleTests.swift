@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The snippets of the article Testing, compiled and run.
+/// Compiles and runs the snippets of the article Testing.
 @Suite(.timeLimit(.minutes(1))) struct ArticleTests {
     @Test func theFakeBehaves() async throws {
         let fake = FakeIPVS()
@@ -62,7 +62,7 @@ import Testing
         #expect(refusal?.code == .notPermitted)
     }
 
-    /// What the article shows is what stands above. The first snippet is a manifest's.
+    /// The snippets of the article must be copies of the code above, except the first one, which is from a manifest.
     @Test func theArticleShowsWhatIsTested() throws {
         let article = try Article("Testing", testedIn: FilePath(#filePath))
         #expect(article.snippets.count == 5)

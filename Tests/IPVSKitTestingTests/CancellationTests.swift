@@ -4,11 +4,11 @@ import IPVSKitTesting
 import SystemPackage
 import Testing
 
-/// What the article Errors says of cancellation, and of an error in Foundation's words.
+/// The statements of the article Errors about cancellation and about Foundation.
 @Suite(.timeLimit(.minutes(1))) struct CancellationTests {
     private static let web = VirtualService.ID.firewallMark(0x102, .ipv4)
 
-    /// Of a task that is cancelled before the kernel answers.
+    /// Runs the body in a task that is cancelled before the kernel answers.
     private func cancelled<Value: Sendable>(_ body: @escaping @Sendable (IPVS) async throws -> Value) async -> Result<
         Value, any Error
     > {
@@ -54,7 +54,7 @@ import Testing
         #expect(try await ends.value)
     }
 
-    /// Foundation knows nothing of the error but its type and a number: `"\(error)"` is what is meant to be read.
+    /// Foundation shows only the type and a number of the error; the text is `"\(error)"`.
     @Test func foundationHasNoWordsForIt() {
         let error: any Error = IPVSError(.serviceNotFound, errno: .noSuchProcess, operation: "delete service FWM 258")
         #expect(error.localizedDescription.hasPrefix("The operation could not be completed. "))

@@ -3,7 +3,7 @@ import IPVSKitTesting
 import Synchronization
 import Testing
 
-/// What a client does once it is closed. What it lets go of is counted on the kernel.
+/// The behaviour of a closed client. `KernelTests` counts the resources that it releases.
 @Suite(.timeLimit(.minutes(1))) struct CloseTests {
     private static let web = VirtualService.ID.firewallMark(0x102, .ipv4)
 
@@ -32,7 +32,7 @@ import Testing
         #expect(try await fake.client.services().count == 1)
     }
 
-    /// Nothing to do is done by a closed client, too.
+    /// An empty list of changes succeeds on a closed client, too.
     @Test func nothingIsDoneAsEver() async throws {
         let ipvs = FakeIPVS().client(deadline: .seconds(30))
         ipvs.close()
@@ -63,7 +63,7 @@ import Testing
         #expect(clock.now - start < .seconds(10), "and not with the deadline")
     }
 
-    /// The thread may be stuck in the kernel, as it is here in the closure.
+    /// The client's thread may be stuck in the kernel, here in the closure.
     @Test func aThreadThatHangsHoldsNobodyUp() async throws {
         let isAsked = Mutex(false)
         let mayGoOn = Mutex(false)
@@ -79,7 +79,7 @@ import Testing
         mayGoOn.withLock { $0 = true }
     }
 
-    /// What holds the kernel, a closure here and a namespace else, is let go of, and not only with the client.
+    /// Closing releases the kernel, here a closure and otherwise a namespace, before the client itself is gone.
     @Test func whatWasHeldIsLetGoOf() async throws {
         final class Held: Sendable {}
         var held: Held? = Held()
@@ -97,7 +97,7 @@ import Testing
         _ = ipvs
     }
 
-    /// From many tasks at once, while others call: each call is done or refused, and none hangs.
+    /// Many tasks close the client at once while others call it: each call succeeds or is refused, and none hangs.
     @Test func closingAmongCallsIsSafe() async throws {
         for _ in 0..<50 {
             let fake = FakeIPVS()
@@ -127,7 +127,7 @@ import Testing
                 }
                 return await group.reduce(0, +)
             }
-            // What was under way then may be done although nobody was told.
+            // Changes that were under way may be made although their callers got an error.
             #expect(try await fake.client.services().count >= done)
         }
     }

@@ -9,13 +9,13 @@ import Testing
 
 /// Kernels that never answer, and callers who do not wait for them.
 ///
-/// A machine that does something else, too, other tests for one, is late by as much as it likes. So each is tried again
-/// for a while, until it is in time.
+/// A busy machine, for example one that runs other tests, may be arbitrarily late. So each measurement is repeated for
+/// a while, until it is in time.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct DeadlineTests {
     private static let deadline = Duration.milliseconds(50)
     private static let inTime = Duration.milliseconds(50)..<(.milliseconds(200))
 
-    /// Takes the time of the body until it is in time, and tells of the last ones if it never was.
+    /// Measures the body repeatedly until it is in time, and reports the last measurements if it never is.
     private static func expectInTime(
         sourceLocation: SourceLocation = #_sourceLocation, _ body: () async -> Duration
     ) async throws {
@@ -31,9 +31,9 @@ import Testing
         Issue.record("took \(times.suffix(5))", sourceLocation: sourceLocation)
     }
 
-    /// How a kernel does not answer.
+    /// The ways in which a kernel may not answer.
     enum Silence: CaseIterable {
-        /// It takes the request and says nothing.
+        /// It accepts the request and does not answer.
         case mute
         /// It never returns from the system call.
         case stuck
@@ -75,7 +75,7 @@ import Testing
         ("a command", { try await $0.flush() }),
     ]
 
-    /// How long the call takes to fail for want of an answer.
+    /// How long the call takes to fail without an answer.
     private static func time(_ ipvs: IPVS, _ call: (IPVS) async throws -> Void) async -> Duration {
         let clock = ContinuousClock()
         let start = clock.now
@@ -92,7 +92,7 @@ import Testing
         try await Self.expectInTime { await Self.time(ipvs, Self.calls[call].1) }
 
         kernel.speak()
-        // The same client, and given time, since its deadline is as short as before.
+        // The same client works again. The kernel gets more attempts, since the client's deadline is still short.
         let clock = ContinuousClock()
         let end = clock.now + .seconds(30)
         var worked = false
@@ -108,16 +108,16 @@ import Testing
         #expect(worked)
     }
 
-    /// On a client each, and all on one, where each waits behind the others.
+    /// The calls run on one client each, and all on one client, where each waits behind the others.
     @Test(arguments: Silence.allCases, [true, false])
     func aHundredCallsAtOnceEndInTime(silence: Silence, shared: Bool) async throws {
         try await Self.expectInTime {
-            // Anew each time: those who are stuck go when it speaks.
+            // Each attempt uses a new kernel; calls that are stuck in the old one end when it answers.
             let kernel = SilentKernel(silence)
             defer { kernel.speak() }
             let one = kernel.client(deadline: Self.deadline)
             let clients = (0..<100).map { _ in shared ? one : kernel.client(deadline: Self.deadline) }
-            // The slowest of them.
+            // The duration of the slowest call.
             return await withTaskGroup(of: Duration.self) { group in
                 for client in clients {
                     group.addTask { await Self.time(client) { _ = try await $0.services() } }
@@ -127,8 +127,8 @@ import Testing
         }
     }
 
-    /// The kernels answer only once tasks that have nothing to do with them had their turn: were a thread of Swift's
-    /// held by each call, these would never come, and the calls would meet their deadline.
+    /// The kernels answer only after other tasks have run. If each call blocked one of Swift's threads, these tasks
+    /// would never run, and the calls would miss their deadline.
     @Test func aHundredCallsThatAreStuckLeaveOtherTasksRunning() async throws {
         let kernel = SilentKernel(.stuck)
         defer { kernel.speak() }

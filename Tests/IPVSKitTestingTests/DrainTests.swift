@@ -3,7 +3,7 @@ import IPVSKitTesting
 import SystemPackage
 import Testing
 
-/// Draining on a kernel in memory, whose connection table is the test's.
+/// Draining on the fake kernel, whose connection table the test sets.
 @Suite(.timeLimit(.minutes(1))) struct DrainTests {
     private static let web = VirtualService.ID.firewallMark(0x102, .ipv4)
     private static let destination = Destination("10.0.0.1", port: 80, weight: 3)
@@ -35,7 +35,7 @@ import Testing
         try await fake.client.drain(destination.id, of: web, within: limit, every: .milliseconds(10))
     }
 
-    /// The kernel remembers them for two minutes.
+    /// The kernel remembers closed connections for two minutes.
     @Test func whatIsClosedAndRememberedHoldsNothingBack() async throws {
         let fake = try await Self.fake(inactive: 2)
         fake.setConnections(Self.connections(.timeWait, .close))
@@ -65,7 +65,7 @@ import Testing
         #expect(try await drain.value == .removed)
     }
 
-    /// Destination or service: whatever step notices it, it is the drain that fails.
+    /// If the destination or the service disappears, the error names the drain, whichever step notices it.
     @Test func whatIsDeletedMeanwhileIsAnErrorOfTheDrain() async throws {
         for deletes: @Sendable (IPVS) async throws -> Void in [
             { try await $0.delete(Self.destination.id, of: Self.web) }, { try await $0.delete(Self.web) },
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    /// Of each step.
+    /// An error of any step names the drain.
     @Test(arguments: [
         SimulatedRequest.Command.getService, .getDestination, .setDestination, .deleteDestination,
     ]) func everyErrorNamesTheDrain(command: SimulatedRequest.Command) async throws {
@@ -105,7 +105,7 @@ import Testing
         #expect(cancelled?.code == .cancelled && cancelled?.operation == Self.operation)
     }
 
-    /// What the fake prints is what the library parses.
+    /// The library parses the connection table that the fake prints.
     @Test func theConnectionTableIsReadAsItWasSet() async throws {
         let connections = [
             Self.connections(.established)[0],
@@ -136,7 +136,7 @@ import Testing
         let took = try await ContinuousClock().measure { try await ipvs.stopDaemon(.backup) }
         #expect(took < .seconds(4))
         #expect(try await ipvs.daemons() == [])
-        // And one that is not is not said to be.
+        // A daemon that still runs is not reported as stopped.
         try await ipvs.start(SyncDaemon(role: .backup, interface: "eth0"))
         fake.inject(.ignored, on: .deleteDaemon)
         let error = await #expect(throws: IPVSError.self) { try await ipvs.stopDaemon(.backup) }

@@ -4,7 +4,7 @@ import Synchronization
 import SystemPackage
 import Testing
 
-/// What the fake has beyond the kernel: a text, counters and faults by hand.
+/// The features of the fake that the kernel does not have: a text, and counters and faults that a test sets.
 @Suite(.timeLimit(.minutes(1))) struct FakeIPVSTests {
     private static let web = VirtualService.ID.firewallMark(0x102, .ipv4)
 
@@ -31,7 +31,8 @@ import Testing
         #expect(after.destinations.map(\.activeConnections) == [3], "connections are no counter")
     }
 
-    /// What it was asked to change would stay, and another be written.
+    /// A body must not replace the object by another one: the one that was named would stay, and the other would be
+    /// written.
     @Test func whatIsModifiedStaysTheSameObject() async {
         await #expect(processExitsWith: .failure) {
             let fake = FakeIPVS()
@@ -50,7 +51,7 @@ import Testing
         }
     }
 
-    /// It stands for traffic, which changes no more than that.
+    /// Setting the status stands for traffic, which changes only counters and connections.
     @Test func aStatusThatIsSetChangesNothingThatWasAskedFor() async throws {
         let fake = FakeIPVS()
         let destination = Destination("10.0.0.1", port: 80, weight: 3)
@@ -65,7 +66,7 @@ import Testing
         #expect(found == [status])
     }
 
-    /// A wait of nothing is none: the kernel would be asked as fast as it answers.
+    /// An interval of zero must not make the client ask as fast as the kernel answers.
     @Test func drainingLooksNoMoreOftenThanItIsWorth() async throws {
         let requests = Tally()
         let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in
@@ -123,7 +124,8 @@ import Testing
         #expect(error?.operation == "drain destination 10.0.0.1:80 of FWM 258")
     }
 
-    /// It comes and goes between any two requests: at some time that is an error, and not a loop for ever.
+    /// The object is deleted and created between any two requests. The call must end with an error instead of looping
+    /// for ever.
     @Test func whatAnotherProgramMakesAndDeletesIsGivenUp() async throws {
         let requests = Tally()
         let ipvs = IPVS(simulating: { (request: SimulatedRequest) -> [SimulatedReply] in

@@ -3,7 +3,7 @@ import IPVSKitTesting
 import Synchronization
 import Testing
 
-/// What a batch and a status give to go through.
+/// Iterating over the outcomes of a batch, and over the destinations of a status.
 @Suite(.timeLimit(.minutes(1))) struct OutcomeTests {
     private static let web = VirtualService.ID.firewallMark(0x102, .ipv4)
 
@@ -50,7 +50,7 @@ import Testing
         #expect(outcomes.suffix(2).allSatisfy { $0.outcome == .notSent })
     }
 
-    /// Whatever the order in which they were given.
+    /// Failures may be given in any order.
     @Test func failuresAreFoundByTheirPlace() {
         let error = IPVSError(.other, operation: "try")
         let places = [7, 0, 9, 3]

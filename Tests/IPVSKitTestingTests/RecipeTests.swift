@@ -4,7 +4,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The snippets of the article Recipes, compiled and run.
+/// Compiles and runs the snippets of the article Recipes.
 @Suite(.timeLimit(.minutes(1))) struct RecipeTests {
     private static let mine = VirtualService.ID.firewallMark(0x100, .ipv4)
     private static let gone = VirtualService.ID.firewallMark(0x101, .ipv4)
@@ -82,7 +82,7 @@ import Testing
         }
     }
 
-    /// What the article shows is what stands above.
+    /// The snippets of the article must be copies of the code above.
     @Test func theArticleShowsWhatIsTested() throws {
         let article = try Article("Recipes", testedIn: FilePath(#filePath))
         #expect(article.snippets.count == 6)

@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct SimulatedKernelTests {
     private static let web = VirtualService.ID.address("10.0.0.1", port: 443, protocol: .udp)
 
-    /// What each change of a batch looks like on the other side.
+    /// The requests that the kernel receives for each change of a batch.
     @Test func aRequestIsDecoded() async throws {
         let service = VirtualService(
             id: Self.web, scheduler: "sh", flags: .hashPort,
@@ -123,8 +123,8 @@ import Testing
         #expect(found.first?.destinations.map(\.unknownAttributes) == [unknown])
     }
 
-    /// A kernel of tomorrow: a scheduler, a protocol, flags, a way to forward, a kind of tunnel and attributes that
-    /// nobody has heard of. All of it is kept, and what changes a part of it writes it back.
+    /// A future kernel with an unknown scheduler, protocol, flags, forwarding method, tunnel type and attributes. All
+    /// of them are kept, and changing a part of an object writes them back.
     @Test func whatIsUnknownIsKept() async throws {
         let id = VirtualService.ID.address("10.0.0.1", port: 1, protocol: .init(rawValue: 0xFFFE))
         let service = VirtualService(id: id, scheduler: "tomorrow", flags: .init(rawValue: 0xFFFF_FF00))
@@ -159,14 +159,14 @@ import Testing
         #expect(found[0].unknownAttributes == unknown)
         #expect(found[0].destinations[0].unknownAttributes == unknown)
         try await ipvs.update(found[0].service)
-        // This kernel would not know the way to forward, and take it without a word.
+        // This method is refused, because the kernel would accept it without supporting it.
         let refusal = await #expect(throws: IPVSError.self) {
             try await ipvs.update(found[0].destinations[0].destination, of: id)
         }
         #expect(refusal?.wasRefusedBeforeSending == true)
         #expect(written.nests.withLock { $0 } == [[]], "whoever writes a whole one says what is in it")
 
-        // The kernel above takes nothing but what was there.
+        // The kernel above accepts only the attributes that it sent.
         await #expect(throws: IPVSError.self) { try await ipvs.modify(id) { $0.scheduler = .roundRobin } }
         await #expect(throws: IPVSError.self) { try await ipvs.modify(destination.id, of: id) { $0.weight = 0 } }
         await #expect(throws: IPVSError.self) { try await ipvs.update(id, setting: .init(rawValue: 0x20)) }

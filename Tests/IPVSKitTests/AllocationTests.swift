@@ -7,13 +7,13 @@ import Testing
     import Glibc
 #endif
 
-/// What reading the kernel's answers allocates, counted under every allocation of a process of its own.
+/// Counts every allocation of a process of its own that reads the kernel's answers.
 @Suite(
     .disabled("a sanitizer has a malloc of its own, which is not counted") {
         dlsym(nil, "__tsan_init") != nil || dlsym(nil, "__asan_init") != nil
     })
 struct AllocationTests {
-    /// Whole messages of one service and one destination. `repeats` says some attributes again, so often.
+    /// Complete messages of one service and one destination. `repeats` is how often some attributes are repeated.
     private static func service(
         scheduler: String = "wlc", engine: String? = nil, repeats: Int = 0, counters: Int = 10
     ) -> [UInt8] {
@@ -93,7 +93,8 @@ struct AllocationTests {
         }
     }
 
-    /// That the counter counts: a name that Swift cannot keep in the value itself, which no kernel sends, must show.
+    /// The counter must count: a name that is too long for Swift to store in the value, which no kernel sends, must
+    /// show as an allocation.
     @Test func theCounterSeesALongName() async throws {
         let long = String(repeating: "a", count: 40)
         #expect(try await allocations(reading: [Self.service(scheduler: long)]) == [1])

@@ -3,8 +3,8 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The snippets of the articles in IPVSKit's catalogue, which are compiled here and never run: what they show must be
-/// there. Those of the article on testing are run, by `ArticleTests`.
+/// The snippets of the articles in IPVSKit's catalogue. They are compiled here and never run, so that every symbol they
+/// show exists. The snippets of the article on testing are run by `ArticleTests`.
 @Suite struct CatalogueTests {
     private func overview() async throws {
         let ipvs = try IPVS()

@@ -43,7 +43,7 @@ import Testing
         Array(line.utf8).withUnsafeBufferPointer { Connection(line: $0) }
     }
 
-    /// All connections that a reader makes of a file that comes in such chunks.
+    /// The connections that a reader finds in a file that arrives in chunks of this size.
     private func read(_ chunks: [[UInt8]]) async throws(IPVSError) -> [Connection] {
         var rest = chunks[...]
         let reader = ConnectionReader { () async throws(IPVSError) in rest.popFirst() ?? [] }
@@ -70,7 +70,7 @@ import Testing
             #expect(template.isTemplate && template.firewallMark == 0x102 && template.state == .assured)
         }
         #expect(try #require(parse(Self.captured[3].line)).isTemplate == false)
-        // FTP's, before it comes.
+        // An expected data connection of FTP.
         #expect(parse("TCP 0A010002 0000 0A010001 0014 0A0B0002 0014 LISTEN 119")?.isTemplate == false)
     }
 
@@ -84,7 +84,7 @@ import Testing
         #expect(parse("SCTP 0A010002 0001 0A010001 0050 0A0B0002 1F90 COOKIE 1")?.protocol == .sctp)
     }
 
-    /// The kernel subtracts clocks without a sign and divides: what is due shows as a number of 64 bits.
+    /// The kernel subtracts unsigned times and divides: an overdue timer shows as a number of 64 bits.
     @Test(arguments: ["18446744073709551", "73786976294838206", "4294967296"])
     func aTimerThatIsDueIsNoError(seconds: String) throws {
         let connection = try #require(parse("TCP 0A010002 AFA4 0A010001 0050 0A0B0002 1F90 CLOSE \(seconds)"))
@@ -111,7 +111,7 @@ import Testing
         let text = [Self.heading, Self.captured[1].line, line, Self.captured[2].line].joined(separator: "\n")
         let error = await #expect(throws: IPVSError.self) { try await read([Array(text.utf8)]) }
         #expect(error?.code == .communication)
-        #expect(error?.hint == "line 3 of /proc/net/ip_vs_conn is no connection: \(line.debugDescription)")
+        #expect(error?.hint == "line 3 of /proc/net/ip_vs_conn is not a connection: \(line.debugDescription)")
     }
 
     @Test func afterAnErrorThereIsNoNext() async throws {
@@ -156,11 +156,12 @@ import Testing
         #expect(try await read([bytes]).count == 300)
     }
 
-    /// Bytes changed, put in and taken out: whatever comes is a connection, an error or the end, and no crash.
+    /// Bytes are changed, inserted and removed: the result must be a connection, an error or the end, and never a
+    /// crash.
     @Test func anyBytesAtAll() async throws {
         var random = SeededGenerator.announced()
         for _ in 0..<2000 {
-            // Others measure time meanwhile, on the same few threads.
+            // Other tests measure time on the same few threads meanwhile.
             await Task.yield()
             var line = Array(Self.captured.randomElement(using: &random)!.line.utf8)
             for _ in 0..<Int.random(in: 1...4, using: &random) {

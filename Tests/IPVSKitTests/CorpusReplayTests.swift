@@ -4,13 +4,13 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What the fuzzer has found to be worth keeping, and what a kernel sent: read once more, with all the checks of a debug
-/// build.
+/// Reads the inputs that the fuzzer kept, and datagrams of a kernel, with all the checks of a debug build.
 @Suite struct CorpusReplayTests {
     private static let fuzz = FilePath(#filePath).removingLastComponent().removingLastComponent()
         .removingLastComponent().appending("Fuzz")
 
-    /// Calls `body` with every input of a folder; the memory ends where the input does.
+    /// Calls `body` with every input of a folder. The memory ends at the end of the input, so that an overread is
+    /// found.
     private func replay(_ folder: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let folder = Self.fuzz.appending(folder)
         let names = try FileManager.default.contentsOfDirectory(atPath: folder.string).sorted()
@@ -40,7 +40,7 @@ import Testing
             bytes += input.count
         }
         #expect(bytes < 1_000_000)
-        // A corpus that no longer gets anywhere in the parser would be worth nothing.
+        // A corpus whose inputs the parser refuses at once would test nothing.
         #expect(tallies.contains { $0.services > 0 })
         #expect(tallies.contains { $0.destinations > 0 })
         #expect(tallies.contains { $0.incomplete > 0 })
@@ -53,7 +53,7 @@ import Testing
         #expect(lists.contains { $0.count > 1 })
     }
 
-    /// Datagrams of a kernel, taken while the kernel tests ran: dumps, acknowledgements, errors.
+    /// Datagrams of a kernel, captured while the kernel tests ran: dumps, acknowledgements, errors.
     @Test func whatAKernelSentIsRead() throws {
         var services: [VirtualService] = []
         var destinations: [Destination] = []

@@ -2,7 +2,7 @@ import Testing
 
 @testable import IPVSKit
 
-/// Which connections of the table hold a destination back.
+/// The connections of the table that delay the drain of a destination.
 @Suite struct DestinationConnectionsTests {
     private static let task = Destination.ID("10.2.0.1", port: 8080)
     private static let web = VirtualService.ID.address("10.1.0.1", port: 80, protocol: .tcp)
@@ -39,7 +39,7 @@ import Testing
 
     @Test func aClientThatIsRememberedIsNoConnection() {
         #expect(Self.count([Self.connection(.none, from: 0), Self.connection(.assured, from: 0)]) == (0, 0))
-        // FTP's, before its client comes.
+        // An expected data connection of FTP.
         #expect(Self.count([Self.connection(.listen, from: 0)]) == (1, 0))
     }
 
@@ -51,15 +51,15 @@ import Testing
             Self.connection(.established, of: .sctp), Self.connection(.established, at: "fd01::1"),
         ]
         #expect(Self.count(others) == (0, 0))
-        // Of a mark nobody knows which addresses and ports it stands for.
+        // The table does not show for which addresses and ports a mark stands.
         #expect(Self.count(others, Self.mark) == (3, 0))
         #expect(Self.count(others, .firewallMark(0x102, .ipv6)) == (1, 0))
-        // All ports of the client's, and all of the destination's.
+        // All ports of the client and of the destination.
         #expect(Self.count(others, .address("10.1.0.1", port: 0, protocol: .tcp)) == (1, 0))
         #expect(Self.count(others, Self.web, .init("10.2.0.1", port: 0)) == (1, 0))
     }
 
-    /// The destination's own counters say how many there are; the table says which of them are closed.
+    /// The destination's own counters give the number of connections; the table shows which of them are closed.
     @Test func whatTheTableDoesNotShowIsOpen() {
         var found = DestinationConnections(destination: Self.task, service: Self.mark)
         #expect(found.left(of: 0) == 0 && found.left(of: 3) == 3)

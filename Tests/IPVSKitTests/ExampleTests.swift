@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-/// What the examples refuse before they ask any kernel.
+/// The arguments that the examples refuse before they ask a kernel.
 @Suite struct ExampleTests {
     @Test(
         arguments: [

@@ -3,7 +3,7 @@ import Testing
 
 @testable import IPVSKit
 
-/// What each errno means for each command; the right-hand side is `ip_vs_ctl.c`'s.
+/// The meaning of each errno for each command, as in `ip_vs_ctl.c`.
 @Suite struct IPVSErrorTests {
     private static let id = VirtualService.ID.firewallMark(0x102, .ipv4)
     private static let service = VirtualService(id: id, scheduler: "nope")
@@ -46,7 +46,7 @@ import Testing
         #expect(!IPVSError(.noSuchProcess, answering: Self.changes[0]).isInUserNamespace)
     }
 
-    /// For tests of what uses the library.
+    /// Such errors are made by tests of programs that use the library.
     @Test func resultsAndErrorsCanBeMade() throws {
         let refusal = IPVSError(.invalid, errno: .invalidArgument, operation: "test", hint: "because")
         let result = PerformResult(count: 3, failures: [.init(index: 1, error: refusal)])
@@ -71,7 +71,7 @@ import Testing
     @Test func ofABatchCutShortTheRestIsUnknownOrNotSent() async throws {
         let ipvs = IPVS(
             simulating: { request in
-                // Answers the first window, and no more.
+                // The kernel answers only the first window.
                 request[8] == 64 ? [reply(to: request, type: 2, payload: [0, 0, 0, 0])] : []
             }, deadline: .seconds(1))
         let changes = (0..<200).map {

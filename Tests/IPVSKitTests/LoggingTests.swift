@@ -6,7 +6,7 @@ import Testing
 
 @testable import IPVSKit
 
-/// Every call that fails is told to the logger, once.
+/// Every call that fails is logged once.
 @Suite struct LoggingTests {
     private final class Lines: Sendable {
         let lines = Mutex<[String]>([])
@@ -25,7 +25,7 @@ import Testing
 
     private static let web = VirtualService.ID.firewallMark(1, .ipv4)
 
-    /// Calls that fail, on a kernel that answers all by an entry that is none, or by success alone.
+    /// Calls that fail, on a kernel that answers every request with an incomplete entry, or with success only.
     private static let calls: [(String, @Sendable (IPVS) async throws -> Void)] = [
         ("list services", { _ = try await $0.services() }), ("one service", { _ = try await $0.service(web) }),
         ("info", { _ = try await $0.info() }), ("a file", { _ = try await $0.globalStatistics() }),
@@ -40,7 +40,7 @@ import Testing
             let log = Lines()
             let ipvs = IPVS(
                 simulating: { request in
-                    // The first attribute ends before what it should hold.
+                    // The first attribute is shorter than its value.
                     let entry = reply(to: request, type: 0x1F, payload: [1, 1, 0, 0, 8, 0, 1, 0, 0, 0, 0, 0])
                     let isDump = request[7] & 3 != 0
                     let end = reply(to: request, type: isDump ? 3 : 2, payload: [0, 0, 0, 0])

@@ -7,12 +7,12 @@ import Testing
 @Suite struct NetworkNamespaceTests {
     @Test func theOwnIsOpened() throws {
         for namespace: NetworkNamespace in [.current, .pid(1), .path("/proc/self/ns/net")] {
-            // That of another process may be another user's.
+            // The namespace of another process may belong to another user.
             do { _ = try IPVS(in: namespace) } catch { #expect(error.errno == .permissionDenied) }
         }
     }
 
-    /// As a name of `ip netns` is whose bind mount has gone: a file, and no namespace.
+    /// When the bind mount of a name of `ip netns` is gone, a file is left that is not a namespace.
     @Test func aFileThatIsNoNamespaceIsAnErrorAtOnce() throws {
         try TemporaryDirectory.with { folder in
             let stale = folder.appending("stale")

@@ -2,7 +2,7 @@ import Testing
 
 @testable import IPVSKit
 
-/// What settings look like in their files.
+/// The text of settings in their files.
 @Suite struct SettingTests {
     private func reads<Value>(_ text: String, _: Setting<Value>) -> Value? { Value(settingText: text) }
 
@@ -37,7 +37,7 @@ import Testing
         #expect(Int32(-20).settingText == "-20")
     }
 
-    /// Whatever is missing here: the kernel's IPVS, or the right to ask it.
+    /// Either the kernel has no IPVS, or this process may not ask it.
     @Test func anErrorNamesWhatWasAsked() async throws {
         let ipvs = try IPVS()
         for (operation, call) in [

@@ -58,7 +58,7 @@ import Testing
         for destinations in [tunnel, missing] {
             #expect(Self.reading(Self.services(destinations: 2), destinations).values().map(\.isWhole) == [false])
         }
-        // More are said to be there than were told.
+        // The header announces more entries than the kernel wrote.
         #expect(Self.reading(Self.services(destinations: 9), tunnel).values().map(\.isWhole) == [false])
         #expect(Self.reading(Self.services(destinations: 0), []).values().map(\.isWhole) == [true])
     }

@@ -59,7 +59,7 @@ import Testing
             ])
     }
 
-    /// Of two tables at random: the events, applied to the old one, give the new one.
+    /// For two random tables, applying the events to the old one gives the new one.
     @Test func eventsAppliedToTheOldTableGiveTheNewOne() throws {
         var random = SeededGenerator.announced()
         for _ in 0..<300 {
@@ -89,7 +89,7 @@ import Testing
         return table
     }
 
-    /// What somebody knows who only listens. Refuses what does not fit.
+    /// The table that a listener reconstructs from events. It refuses an event that does not fit.
     private struct Model: Equatable {
         struct Entry: Equatable {
             var service: VirtualService
@@ -179,7 +179,7 @@ import Testing
         try await Task.sleep(for: .milliseconds(50))
         #expect(looks.count.withLock { $0 } == 1)
         _ = try await iterator.next()
-        // Two: what is missing must be missing twice.
+        // The object must be missing in two readings.
         #expect(looks.count.withLock { $0 } == 3)
     }
 

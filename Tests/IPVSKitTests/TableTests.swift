@@ -25,7 +25,7 @@ import Testing
             ])
     }
 
-    /// As one drains a destination and replaces it in one go, whichever of the two sorts first.
+    /// A destination is drained and replaced in one step, whichever of the two sorts first.
     @Test(arguments: [("10.0.0.1", "10.0.0.2"), ("10.0.0.2", "10.0.0.1")])
     func whatDrainsGoesOnUntilItsReplacementIsThere(old: IPAddress, new: IPAddress) {
         let changes = Table.changes(
@@ -55,7 +55,7 @@ import Testing
         #expect(entry.destinations.keys.map(\.address) == ["10.0.0.2"])
     }
 
-    /// No other key than its own is taken: what stood there would be written elsewhere.
+    /// A value can only be stored under its own key: under another one, it would be written to the kernel elsewhere.
     @Test func anotherKeyTraps() async {
         await #expect(processExitsWith: .failure) {
             var entry = Table.Entry(VirtualService(id: .firewallMark(1, .ipv4)))
@@ -107,7 +107,7 @@ extension Table.Entry {
 }
 
 extension Table {
-    /// What the kernel would do, and would refuse.
+    /// Does what the kernel would do, and refuses what it would refuse.
     fileprivate mutating func perform(_ change: Change) {
         switch change {
         case .createService(let service):

@@ -3,7 +3,7 @@ import Testing
 
 @testable import IPVSKit
 
-/// What values say of themselves, and what they cannot say.
+/// The properties of values, and values that cannot be expressed.
 @Suite struct ValueTests {
     private static let web = VirtualService.ID.firewallMark(0x102, .ipv4)
 
@@ -29,7 +29,7 @@ import Testing
         #expect(Netmask.prefix(129).number(.ipv6) == nil && Netmask.prefix(64).description == "64")
     }
 
-    /// As the kernel's answer is read.
+    /// Values are normalised to the form in which the kernel's answer is read.
     @Test func aMaskOfTheWholeAddressIsNone() {
         let service = VirtualService(id: Self.web, persistence: .init(netmask: .prefix(32)))
         #expect(service == VirtualService(id: Self.web, persistence: .init()))
@@ -40,14 +40,14 @@ import Testing
         #expect(other == VirtualService(id: six, persistence: .init()))
     }
 
-    /// The kernel keeps three bits.
+    /// The kernel keeps only three bits.
     @Test func aForwardingMethodIsOneThatTheKernelKeeps() {
         #expect(Destination.ForwardingMethod(rawValue: 9).rawValue == 1)
         #expect(Destination.ForwardingMethod(rawValue: 0x102) == .tunnel)
         #expect(Destination.ForwardingMethod(rawValue: 7).rawValue == 7)
     }
 
-    /// A tunnel is part of a destination where the method is one.
+    /// The tunnel counts in comparisons only if the forwarding method is a tunnel.
     @Test func aTunnelCountsWhereThereIsOne() {
         let plain = Destination("10.0.0.1", port: 80)
         var other = plain

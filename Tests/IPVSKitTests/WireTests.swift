@@ -4,9 +4,9 @@ import Testing
 
 @testable import IPVSKit
 
-/// What goes to the kernel, byte for byte: as ipvsadm sends it, but for the order of the attributes.
+/// The bytes that are sent to the kernel: the same as ipvsadm's, except for the order of the attributes.
 @Suite struct WireTests {
-    /// The attributes of the request that a change becomes, behind the netlink headers.
+    /// The attributes of the request for a change, behind the netlink headers.
     private func request(_ change: Change) async throws -> [UInt8] {
         let sent = Locked<[UInt8]>([])
         let ipvs = IPVS { request in
@@ -92,7 +92,7 @@ import Testing
             ])
     }
 
-    /// The kernel would keep it, and getsockopt not tell it: a difference for ever.
+    /// The kernel would keep the value, but getsockopt would not return it, so that the tables would always differ.
     @Test func aTunnelIsSentWhereThereIsOne() async throws {
         func types(_ method: Destination.ForwardingMethod) async throws -> [UInt8] {
             let destination = Destination(
@@ -153,7 +153,7 @@ import Testing
         #expect(byInterface?.code == .invalid)
     }
 
-    /// What the kernel takes without a word, and what is then not what was asked for.
+    /// Values that the kernel accepts and stores as other values.
     @Test func whatTheKernelWouldSilentlyMistakeIsRefusedBeforeAnythingIsSent() async throws {
         let ipvs = IPVS { _ in
             Issue.record("something was sent")

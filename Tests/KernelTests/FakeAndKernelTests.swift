@@ -17,7 +17,7 @@ extension KernelTests {
                 var refusals: Set<Errno> = []
                 for _ in 0..<10 {
                     let changes = (0..<100).map { _ in Change.random(using: &random) }
-                    // What no client sends, too: other programs do.
+                    // Requests that our client never sends are included, because other programs may send them.
                     let wanted = try await kernel.performUnchecked(changes)
                     let found = try await fake.client.performUnchecked(changes)
                     #expect(found.interruption == nil && wanted.interruption == nil)
@@ -29,14 +29,14 @@ extension KernelTests {
                     let held = Self.sorted(try await kernel.status())
                     #expect(Self.sorted(try await fake.client.status()) == held)
                 }
-                // Or else the changes were no test.
+                // Otherwise the changes would have tested nothing.
                 #expect(done > 100)
                 #expect(
                     refusals == [.fileExists, .noSuchProcess, .noSuchFileOrDirectory, .invalidArgument, .outOfRange])
             }
         }
 
-        /// Services in an order; destinations stay in the kernel's.
+        /// Sorts services; destinations stay in the kernel's order.
         private static func sorted(_ status: [VirtualServiceStatus]) -> [VirtualServiceStatus] {
             status.sorted { $0.id < $1.id }
         }
@@ -44,7 +44,7 @@ extension KernelTests {
 }
 
 extension Change {
-    /// Of few objects, so that they often meet, and of values that are sometimes wrong.
+    /// The changes use few objects, so that they often meet, and values that are sometimes wrong.
     fileprivate static func random(using random: inout SeededGenerator) -> Self {
         func one<Value>(of values: Value...) -> Value { values.randomElement(using: &random)! }
         let id: VirtualService.ID = one(

@@ -83,36 +83,4 @@ extension KernelTests.ForeignTests {
             #expect(try await host.node.check("ipset", "list", "-name") == "")
         }
     }
-
-    /// Chains of ours can go only once nothing leads into them.
-    @Test func aRuleOfSomebodyElsesThatJumpsIntoAChainOfOursIsNotInTheWay() async throws {
-        try await MeshHost.with(rules: .iptables) { host in
-            let servers = try await host.serve(80, [.tcp])
-            defer { servers.stop() }
-            try await host.addTasks("--local")
-            try await host.meshctl("publish", "1080:80", "nginx")
-            try await host.node.check(
-                "sh", "-ec",
-                """
-                iptables -N OTHERS
-                iptables -A OTHERS -m comment --comment 'not a -j ACCEPT' -j MESH-FORWARD
-                iptables -A OTHERS -m comment --comment 'x -j MESH-FORWARD' -j ACCEPT
-                iptables -A OTHERS -m comment --comment -j -j ACCEPT
-                iptables -A FORWARD -g OTHERS
-                """)
-            try await host.meshctl("unpublish", "1080")
-            let (near, _) = host.places[0]
-            #expect(try await host.client.ask(.tcp, near, 1080, times: 2) == ["Connection refused": 2])
-            let rules = try await host.node.check("iptables", "-S").filteringLines { $0.contains("OTHERS") }
-            #expect(
-                rules == """
-                    -N OTHERS
-                    -A FORWARD -g OTHERS
-                    -A OTHERS -m comment --comment "x -j MESH-FORWARD" -j ACCEPT
-                    -A OTHERS -m comment --comment -j -j ACCEPT
-
-                    """)
-            #expect(try await host.meshctl(["plan"]).status == 0)
-        }
-    }
 }

@@ -10,7 +10,7 @@ import Testing
 #endif
 
 extension KernelTests {
-    /// What the kernel refuses leaves what was there as it was.
+    /// A change that the kernel refuses leaves the rules as they were.
     @Suite struct IPTablesRefusalTests {
         private func refusal(_ host: RuleHost, _ rules: RuleSet) async throws -> RuleError? {
             let rendered = host.backend.render(rules)
@@ -30,7 +30,7 @@ extension KernelTests {
                 try await host.addForeignThings()
                 let before = try await host.kernelText()
                 let creation = ["ipset", "create", "mesh-snat4"] + definition.split(separator: " ").map(String.init)
-                // Alone, and with our rules in the kernel.
+                // The set of the wrong type is there alone, and together with our rules.
                 for isUp in [false, true] {
                     if isUp {
                         for tool in ["iptables", "ip6tables"] {
@@ -53,7 +53,7 @@ extension KernelTests {
                     #expect(try await host.changes(to: .everything).isEmpty)
                 }
                 try await host.reconcile(RuleSet())
-                // Nor is it in the way of taking all down.
+                // Such a set does not keep our rules and sets from being removed either.
                 try await host.namespace.check(creation)
                 try await host.reconcile(RuleSet())
                 let after = try await host.kernelText()
@@ -61,7 +61,7 @@ extension KernelTests {
             }
         }
 
-        /// No interface has so long a name, and no rule speaks of one.
+        /// The name is too long for an interface, so that iptables refuses the rule.
         @Test func aRuleThatIsRefusedTakesTheOthersAndTheSetsWithIt() async throws {
             try await RuleHost.with { host in
                 try await host.addForeignThings()
@@ -75,7 +75,7 @@ extension KernelTests {
             }
         }
 
-        /// What was in force stays so, where what should replace it is refused.
+        /// The previous rules stay in force if the new ones are refused.
         @Test func aRuleThatIsRefusedLeavesThoseThatAreThere() async throws {
             try await RuleHost.with { host in
                 try await host.reconcile(.everything)
@@ -88,7 +88,7 @@ extension KernelTests {
             }
         }
 
-        /// A kernel that can load no module, which is what one without them looks like.
+        /// A kernel that cannot load modules looks like one without them.
         @Test(
             arguments: [
                 ("ip_set_hash_netnet", "run ipset create mesh-hairpin4 hash:net,net"),
@@ -97,7 +97,7 @@ extension KernelTests {
         func aModuleThatIsMissing(module: String, part: String) async throws {
             try await RuleHost.with { host in
                 try await host.addForeignThings()
-                // What else it takes is loaded, so that this module is what is missing.
+                // All other modules are loaded, so that only this one is missing.
                 try await host.reconcile(.everything)
                 try await host.reconcile(RuleSet())
                 let before = try await host.kernelText()
@@ -114,7 +114,7 @@ extension KernelTests {
         }
 
         private static func withoutLoading(_ module: String, _ body: () async throws -> Void) async throws {
-            // Namespaces that other tests left go in their own time.
+            // Namespaces of other tests disappear with a delay.
             for _ in 0..<50 {
                 guard try await Shell.check("lsmod").contains("\n\(module) ") else { break }
                 _ = try await Shell.run(["rmmod", module])
@@ -130,8 +130,8 @@ extension KernelTests {
             try result.get()
         }
 
-        /// The variant that holds our chains keeps them when the host's `iptables` becomes the other; one that does
-        /// not work in this kernel is passed over.
+        /// The variant that holds our chains keeps them when the host's `iptables` becomes the other one. A variant
+        /// that does not work in this kernel is skipped.
         @Test(arguments: [["legacy", "nft"], ["nft", "legacy"]])
         func theVariantThatHoldsOurChainsIsUsed(variants: [String]) async throws {
             try await RuleHost.with { host in
@@ -151,7 +151,7 @@ extension KernelTests {
             }
         }
 
-        /// With `iptables` and its like being a variant's.
+        /// Runs the body with `iptables` and similar names leading to one variant.
         private static func withHost(_ variant: String, _ body: () async throws -> Void) async throws {
             try await TemporaryDirectory.with { directory in
                 for name in ["iptables", "ip6tables"].flatMap({ [$0, "\($0)-save", "\($0)-restore"] }) {
@@ -168,7 +168,7 @@ extension KernelTests {
 }
 
 extension RuleHost {
-    /// How many chains of ours a variant holds in both families; nil where it does not work in this kernel.
+    /// The number of our chains that a variant holds in both families; nil if the variant does not work in this kernel.
     fileprivate func chains(of variant: String) async throws -> Int? {
         var count = 0
         for tool in ["iptables", "ip6tables"] {

@@ -5,7 +5,7 @@ import Testing
 @testable import RuleKit
 
 extension KernelTests {
-    /// The backend alone, in a namespace: what it puts into the kernel is what it reads back.
+    /// Tests the backend alone, in a namespace: it reads back what it writes into the kernel.
     @Suite struct IPTablesBackendTests {
         private static let marked = IPSet(.markedTCP, .ipv4).name
         private static let allowed = IPSet(.allowed, .ipv4).name
@@ -60,7 +60,7 @@ extension KernelTests {
             }
         }
 
-        /// Each is done behind our back; what follows are the changes that it takes to mend it, and no others.
+        /// Each command damages the rules behind our back. The repair must make exactly the changes that are needed.
         private static let drifts: [(command: [String], changes: [RuleChange])] = [
             (
                 ["ipset", "del", marked, "10500"],
@@ -131,7 +131,7 @@ extension KernelTests {
             }
         }
 
-        /// What is mended by putting the constant part up again.
+        /// Damages that are repaired by installing the constant rules again.
         private static let faults: [(command: [String], fault: String)] = [
             (
                 ["iptables", "-t", "mangle", "-F", "MESH-ALLOW"],
@@ -202,7 +202,7 @@ extension KernelTests {
             }
         }
 
-        /// More than kernels take in one go.
+        /// More ports than a kernel accepts in one command.
         @Test func aListForALargeRangeFits() async throws {
             try await RuleHost.with { host in
                 var rules = RuleSet()

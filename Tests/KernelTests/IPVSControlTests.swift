@@ -8,7 +8,7 @@ import Testing
 #endif
 
 extension KernelTests {
-    /// What of the commands that are not about one service takes ipvsadm, traffic or the module to be seen.
+    /// The commands that are not about one service, as far as only ipvsadm, traffic or the module shows their effect.
     @Suite struct IPVSControlTests {
         private static let web = VirtualService.ID.firewallMark(0x102, .ipv4)
 
@@ -61,15 +61,16 @@ extension KernelTests {
             }
         }
 
-        /// Answers that the socket has no room for are lost, and the kernel says so: ENOBUFS. Of the changes that were
-        /// sent nobody knows then what became of them; the table tells. The client gets a socket without late answers.
+        /// Answers for which the socket has no room are lost, and the kernel reports ENOBUFS. The outcome of the
+        /// changes that were sent is unknown then; the table shows it. The client gets a new socket, which receives no
+        /// late answers.
         @Test func answersThatAreLostLeaveTheOutcomeUnknownAndTheClientWorking() async throws {
             try await inNamespace { ipvs, _ in
                 let before = try genericNetlinkSockets()
                 _ = try await ipvs.info()
                 let sockets = try genericNetlinkSockets().subtracting(before)
                 let socket = try #require(sockets.first)
-                // The kernel makes 2 KiB of it.
+                // The kernel raises this to 2 KiB.
                 var size: CInt = 1
                 #expect(setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<CInt>.size)) == 0)
 
@@ -79,7 +80,7 @@ extension KernelTests {
                 #expect(result.interruption?.code == .outcomeUnknown)
                 #expect(result.interruption?.errno == .noBufferSpace)
                 #expect(result[0] == .unknown && result[63] == .unknown)
-                // What did arrive is known.
+                // The outcome is known for the answers that arrived.
                 #expect(result.failures.first?.index == 1 && result.failures.first?.error.code == .serviceNotFound)
                 #expect(result[64] == .notSent && result[199] == .notSent)
 
@@ -90,7 +91,7 @@ extension KernelTests {
             }
         }
 
-        /// Root in a user namespace is not root to IPVS, and the error says which it is.
+        /// For IPVS, root in a user namespace is not root, and the error says so.
         @Test func theErrorTellsWhetherAUserNamespaceIsWhy() async throws {
             let example = [try BuiltProducts.path("balance-port"), "10.1.0.1", "1080", "10.11.0.2:80"]
             let mapped = try await Shell.run(["unshare", "--user", "--map-root-user", "--net"] + example)
@@ -98,10 +99,10 @@ extension KernelTests {
             #expect(mapped.error.contains("errno 1") && mapped.error.contains("user namespace"), "\(mapped)")
             let nobody = try await Shell.run(["setpriv", "--reuid=65534", "--clear-groups"] + example)
             #expect(nobody.status != 0)
-            #expect(nobody.error.contains("errno 1") && nobody.error.contains("run it as root"), "\(nobody)")
+            #expect(nobody.error.contains("errno 1") && nobody.error.contains("as root"), "\(nobody)")
         }
 
-        /// Only who enters another namespace needs CAP_SYS_ADMIN.
+        /// Only a program that enters another namespace needs CAP_SYS_ADMIN.
         @Test func inItsOwnNamespaceItTakesCAPNETADMINAndNoMore() async throws {
             try await inNamespace { ipvs, namespace in
                 let example = [try BuiltProducts.path("balance-port"), "10.1.0.1", "1080", "10.11.0.2:80"]
@@ -113,13 +114,13 @@ extension KernelTests {
             }
         }
 
-        /// The module is taken away and comes back with another family id: the client asks for it again.
+        /// The module is unloaded and loaded again with another family id: the client asks for the new id.
         @Test func theModuleMayBeLoadedAnewBetweenTwoCalls() async throws {
             let ipvs = try IPVS()
             try await ipvs.flush()
             try await unload()
 
-            // Gone, and not to be had: that is what is said, and not that a scheduler or a destination is missing.
+            // The module cannot be loaded. The error says so, and does not report a missing scheduler or destination.
             let loader = try await Shell.check("sysctl", "-n", "kernel.modprobe").split(separator: "\n")[0]
             try await Shell.check("sysctl", "-qw", "kernel.modprobe=/bin/false")
             let error = await #expect(throws: IPVSError.self) {
@@ -128,7 +129,7 @@ extension KernelTests {
             #expect(error?.code == .unavailable)
             try await Shell.check("sysctl", "-qw", "kernel.modprobe=\(loader)")
 
-            // Something else takes the id that has become free.
+            // Another family takes the id that has become free.
             try await Shell.check(
                 "sh", "-c",
                 """
@@ -142,7 +143,7 @@ extension KernelTests {
         }
 
         private func unload() async throws {
-            // Other tests' namespaces go in their own time, and hold the module until then.
+            // Namespaces of other tests disappear with a delay, and hold the module until then.
             try await Shell.check(
                 "sh", "-c",
                 """

@@ -8,8 +8,8 @@ import Testing
 #endif
 
 extension KernelTests {
-    /// What IPVSKit refuses to send, sent all the same: traffic shows that the kernel does not do it. The contract shows
-    /// that it takes it.
+    /// Changes that IPVSKit refuses are sent all the same: traffic shows that the kernel does not act on them. The
+    /// contract shows that the kernel accepts them.
     @Suite struct IPVSRefusalTests {
         private static let web = VirtualService.ID.address("10.1.0.1", port: 80, protocol: .tcp)
 
@@ -22,7 +22,7 @@ extension KernelTests {
             }
         }
 
-        /// Makes a service with its destinations in place of whatever there is.
+        /// Replaces the whole table by a service with its destinations.
         private static func make(
             _ service: VirtualService, _ destinations: [Destination], on ipvs: IPVS
         ) async throws {
@@ -58,7 +58,7 @@ extension KernelTests {
                     let answers = try await host.client.get("10.1.0.1", port: 80, count: 1)
                     #expect(!answers.contains { $0.hasPrefix("task1") }, "\(service) \(destination)")
                 }
-                // What differs by that alone does.
+                // A service that differs only in this point works.
                 for service in [
                     VirtualService(id: allPorts, persistence: .init()), VirtualService(id: Self.web),
                     VirtualService(id: Self.web, persistence: .init()),
@@ -69,7 +69,7 @@ extension KernelTests {
             }
         }
 
-        /// The table says port 8080, where nobody listens.
+        /// The table has port 8080, on which no program listens.
         @Test func aPortThatIsNotLookedAt() async throws {
             try await Self.with { host, ipvs in
                 let allPorts = VirtualService.ID.address("10.1.0.1", port: 0, protocol: .tcp)
@@ -115,7 +115,7 @@ extension KernelTests {
             }
         }
 
-        /// What comes for many hosts is not looked at.
+        /// IPVS ignores packets to multicast and broadcast addresses.
         @Test func anAddressOfMany() async throws {
             try await Self.with { host, ipvs in
                 try await host.client.ip(["route add default dev eth0"])

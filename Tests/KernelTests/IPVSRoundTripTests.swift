@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension KernelTests {
-    /// What ipvsadm wrote, read by IPVSKit, written by IPVSKit elsewhere, and saved by ipvsadm: the same lines.
+    /// ipvsadm writes a table, IPVSKit reads it and writes it elsewhere, and ipvsadm saves the same lines.
     @Suite struct IPVSRoundTripTests {
         private static let services = [
             "-A -t 10.0.0.1:80 -s rr",
@@ -67,7 +67,7 @@ extension KernelTests {
                 try await IPVS(in: .named(target.name)).perform(Table.changes(from: Table(), to: table)).get()
                 let again = try await target.check("ipvsadm", "-Sn").sortedLines()
                 #expect(again == saved)
-                // What -S leaves out.
+                // ipvsadm -S leaves out thresholds.
                 let thresholds = try await target.check("ipvsadm", "-Ln", "--thresholds").sortedLines()
                 let thresholdsBefore = try await source.check("ipvsadm", "-Ln", "--thresholds").sortedLines()
                 #expect(thresholds == thresholdsBefore)

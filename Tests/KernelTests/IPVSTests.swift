@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 extension KernelTests {
-    /// IPVSKit against ipvsadm's view of the kernel, and the namespaces and the traffic that only a kernel has.
+    /// Compares IPVSKit with ipvsadm's view of the kernel, and tests namespaces and traffic, which only a kernel has.
     @Suite struct IPVSTests {
         private func inNamespace(_ body: (IPVS, TestNamespace) async throws -> Void) async throws {
             try await Topology.with { topology in

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension KernelTests {
-    /// Tables as text, in ipvsadm's hands.
+    /// Tables as text, compared with ipvsadm.
     @Suite struct IPVSTextTests {
         private func inNamespaces(_ body: (TestNamespace, TestNamespace) async throws -> Void) async throws {
             try await Topology.with { topology in
@@ -12,7 +12,7 @@ extension KernelTests {
             }
         }
 
-        /// Whatever ipvsadm has words for.
+        /// A table with everything that ipvsadm can express.
         private static let table = Table(
             Scheduler.known.enumerated().map { number, scheduler in
                 let hashes = [Scheduler.sourceHashing, .maglevHashing].contains(scheduler)
@@ -78,7 +78,7 @@ extension KernelTests {
             return result
         }()
 
-        /// By `ipvsadm -Ln`, but for the columns that it pads and the counts of connections.
+        /// Compares with `ipvsadm -Ln`, ignoring the padding of columns and the counts of connections.
         @Test func aTablePrintsAsIpvsadmListsIt() async throws {
             try await inNamespaces { source, _ in
                 try await source.check("ipvsadm", "-R", input: Self.table.ipvsadm)
@@ -106,7 +106,7 @@ extension KernelTests {
                 try await source.check("ipvsadm", "-R", input: Self.table.ipvsadm)
                 #expect(try await IPVS(in: .named(source.name)).table() == Self.table)
 
-                // Ours, written by netlink, is what ipvsadm made of the text.
+                // The table that IPVSKit writes by netlink equals the one that ipvsadm restored from the text.
                 let ipvs = try IPVS(in: .named(target.name))
                 try await ipvs.perform(Table.changes(from: Table(), to: Self.table)).get()
                 let lines = try await target.check("ipvsadm", "-Sn").split(separator: "\n").sorted()
@@ -124,7 +124,7 @@ extension KernelTests {
             }
         }
 
-        /// By names that only hold for some schedulers, and by those that hold for all.
+        /// Some names are for certain schedulers only, others for all.
         @Test func flagsAreCalledAsIpvsadmCallsThem() async throws {
             try await inNamespaces { source, target in
                 let text = """
@@ -161,14 +161,14 @@ extension KernelTests {
             }
         }
 
-        /// What the article Recipes says of each.
+        /// Checks the statements of the article Recipes.
         @Test func whatIpvsadmCannotSay() async throws {
             try await inNamespaces { source, target in
                 let ipvs = try IPVS(in: .named(source.name))
                 let web = VirtualService.ID.address("10.0.0.1", port: 80, protocol: .tcp)
                 func restored(_ destination: Destination, _ service: VirtualService? = nil) async throws -> Table {
                     let entry = Table.Entry(service ?? VirtualService(id: web), destinations: [destination])
-                    // It says what it refuses, and by its exit status no more than what came of the last line.
+                    // ipvsadm prints the lines that it refuses, but its exit status is that of the last line only.
                     _ = try? await target.check("ipvsadm", "-R", input: entry.ipvsadm)
                     let table = try await IPVS(in: .named(target.name)).table()
                     try await target.check("ipvsadm", "-C")
@@ -176,7 +176,7 @@ extension KernelTests {
                 }
                 let plain = Destination("10.1.0.1", port: 80)
 
-                // It prints a local destination as one of direct routing, and has no option for it.
+                // ipvsadm prints a local destination as one of direct routing, and has no option for it.
                 var local = plain
                 local.forwarding = .local
                 try await ipvs.create(VirtualService(id: web))
@@ -185,13 +185,13 @@ extension KernelTests {
                 #expect(saved.contains("-r 10.1.0.1:80 -g -w 1"), "\(saved)")
                 #expect(try await restored(local)[web]?.destinations.isEmpty == true)
 
-                // It gives a destination that is not masqueraded the port of the service.
+                // ipvsadm gives a destination that is not masqueraded the port of the service.
                 var elsewhere = Destination("10.1.0.1", port: 8080, forwarding: .directRoute)
                 #expect(try await restored(elsewhere)[web]?.destinations.keys.map(\.port) == [80])
                 elsewhere.forwarding = .masquerade
                 #expect(try await restored(elsewhere)[web]?.destinations.keys.map(\.port) == [8080])
 
-                // What it has no words for it refuses, and makes nothing else of it.
+                // ipvsadm refuses an option that it does not know, and does not read it as another one.
                 for tunnel in [
                     Destination.Tunnel(type: .init(rawValue: 7)), .init(flags: .init(rawValue: 4)),
                     .init(type: .gue, port: 1, flags: [.checksum, .remoteChecksum]),

@@ -8,13 +8,13 @@ import Testing
 @testable import RuleKit
 
 extension KernelTests {
-    /// The backend alone, in a namespace: what it puts into the kernel is what it reads back.
+    /// Tests the backend alone, in a namespace: it reads back what it writes into the kernel.
     @Suite(.enabled(if: RuleTool.tested.contains(.nftables))) struct NFTablesBackendTests {
         @Test func whatIsWrittenIsReadBack() async throws {
             try await BackendHost.with(backend: { NFTablesBackend(in: $0) }) { host in
                 var rules = RuleSet.everything
                 rules.ports[PortBinding(40000...49999, .udp)] = PortRule(mark: 0x120)
-                // Each port of these is an element of its own.
+                // In these sets each port is an element of its own.
                 rules.ports[PortBinding(10000...19999, .udp, at: "10.1.0.1")] = PortRule(mark: 0x121)
                 rules.ports[PortBinding(10000...11999, .tcp, at: "fd01::1")] = PortRule(mark: 0x122, target: 30000)
                 try await host.reconcile(rules)
@@ -26,12 +26,12 @@ extension KernelTests {
             }
         }
 
-        /// A table that is not as it should be is looked at again and again, as is every one where nft lists it in other
-        /// words than ours: how it would list ours is found out once, and for other processes, too.
+        /// A damaged table, and every table that this version of nft lists in other words than ours, is compared with
+        /// the listing of our rules. That listing is made once, also for other processes.
         @Test func aNamespaceToCompareWithIsMadeOnce() async throws {
             try await TemporaryDirectory.with { directory in
                 try await BackendHost.with(backend: { NFTablesBackend(in: $0, cache: directory) }) { host in
-                    // Words that no other test has.
+                    // The rules differ from those of every other test.
                     var rules = RuleSet(role: .balancer(detour: Detour(.loopback, to: "10.77.0.2", by: "mesh77")))
                     rules.ports[PortBinding(1080, .tcp)] = PortRule(mark: 0x100)
                     let text = NFTablesSkeleton(rules.role).text
@@ -49,7 +49,7 @@ extension KernelTests {
                     _ = try await host.backend.read(expecting: rules.role)
                     #expect(made() == 1)
 
-                    // Of another kernel, or another library, it says nothing.
+                    // A listing of another kernel or library is ignored.
                     let file = directory.appending("nft-wordings.json")
                     try file.write(try file.text().replacing("\"kernel\":\"", with: "\"kernel\":\"not "))
                     NFTablesWordings.forget(text)
@@ -59,7 +59,7 @@ extension KernelTests {
             }
         }
 
-        /// Where one network lies in another, the kernel takes the one only once the other has gone.
+        /// If one network lies in another, the kernel accepts the new one only after the old one is removed.
         @Test func networksBecomeNarrowerAndWider() async throws {
             let steps: [Set<IPPrefix>] = [
                 ["10.0.0.0/8", "fd00::/16"], ["10.1.0.0/16", "10.1.2.3", "fd00::/64", "fd00::1"],
@@ -78,8 +78,8 @@ extension KernelTests {
             }
         }
 
-        /// A long answer comes in pieces. Another's transaction between two of them makes it no picture of any moment,
-        /// and what is left of it must not be taken for the answer to what is asked next.
+        /// A long answer comes in pieces. If another program's transaction happens between two pieces, the answer is
+        /// inconsistent, and its remaining pieces must not be taken for the answer to the next request.
         @Test func aReadThatIsDisturbedLeavesNothingForTheNext() async throws {
             try await BackendHost.with(backend: { NFTablesBackend(in: $0) }) { host in
                 let (disturbed, whole) = try await host.namespace.thread {
@@ -112,9 +112,9 @@ extension KernelTests {
             }
         }
 
-        /// How many tables there are.
+        /// Counts the tables.
         ///
-        /// - Parameter number: of one that is made once some of them have come.
+        /// - Parameter number: the number of a table that is created after some pieces have arrived.
         private static func countTables(
             with socket: inout NetfilterSocket, making number: Int? = nil
         ) throws(Errno) -> Int {

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension KernelTests {
-    /// What becomes of a command whose output cannot be written, and of names that others chose.
+    /// Commands whose output cannot be written, and names that other users chose.
     @Suite struct OutputTests {
         private static func run(_ host: MeshHost, _ script: String, _ arguments: [String]) async throws -> Ran {
             try await host.node.run(
@@ -12,7 +12,7 @@ extension KernelTests {
                 environment: ["MESHCTL_STATE_DIR": host.stateDirectory.string, "MESHCTL_RULES": host.tool.rawValue])
         }
 
-        /// Each is done, and says so; and each of those that have nothing left to do says nothing of a change.
+        /// Each command makes its change and says so; a command with nothing to do does not mention a change.
         @Test func aChangeIsMadeAndSaid() async throws {
             try await MeshHost.with(tasks: 0) { host in
                 for command: [String] in [
@@ -37,7 +37,7 @@ extension KernelTests {
                         #expect(!ran.error.contains("change was made"), "\(ran)")
                     }
                 }
-                // With drift, too, which is 2 else.
+                // The status is 1 also with drift, for which it would otherwise be 2.
                 try await host.meshctl("task", "add", "nginx", "10.0.0.2")
                 try await host.meshctl("publish", "1080:80", "nginx")
                 try await host.node.check("ipvsadm", "-C")
@@ -49,7 +49,7 @@ extension KernelTests {
             }
         }
 
-        /// Anybody can call a process what they like, and listen.
+        /// Any user can give a process an arbitrary name, and listen with it.
         @Test func aProcessCannotWriteToRootsTerminal() async throws {
             try await MeshHost.with(tasks: 0) { host in
                 let listener = """

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension KernelTests.SideTests {
-    /// What a client holds, and that a closed one holds nothing: the counts that the article Performance names.
+    /// A client holds the descriptors and threads that the article Performance counts, and a closed client holds none.
     @Test func aClosedClientHoldsNothing() async throws {
         struct Held: Equatable {
             var sockets = 0
@@ -21,7 +21,7 @@ extension KernelTests.SideTests {
         }
         try await Topology.with { topology in
             let name = try await topology.namespace("closed").name
-            // Starts what all clients share.
+            // Starts the threads that all clients share.
             try await IPVS(in: .named(name)).create(VirtualService(id: .firewallMark(1, .ipv4)))
             #expect(try await soon { try genericNetlinkSockets().isEmpty })
             let before = try Held()
@@ -32,7 +32,7 @@ extension KernelTests.SideTests {
             let during = try Held()
             print("SideTests: 20 clients hold \(during), none \(before)")
             #expect(during.sockets == 20 && during.namespaces == before.namespaces + 20)
-            // The thread of the deadlines, which all share, may begin or end meanwhile.
+            // The thread for deadlines, which all clients share, may start or end meanwhile.
             #expect(during.wakeUps >= before.wakeUps + 19 && during.threads >= before.threads + 19)
 
             for client in clients { client.close() }
@@ -50,7 +50,8 @@ extension KernelTests.SideTests {
         }
     }
 
-    /// While others read by both interfaces and by files, each in a loop that only the closing ends.
+    /// Other tasks read by both interfaces and by files meanwhile, each in a loop that ends only when the client is
+    /// closed.
     @Test func closingAmongCallsEndsThem() async throws {
         try await Topology.with { topology in
             let name = try await topology.namespace("closed").name

@@ -20,13 +20,13 @@ extension KernelTests.SideTests {
 
         """
 
-    /// Connections of either family, templates, a tunnel into the other family and a persistence engine's data,
-    /// line for line as ipvsadm shows them.
+    /// Connections of both families, templates, a tunnel to the other family and data of a persistence engine, compared
+    /// line by line with ipvsadm.
     @Test func connectionsAreThoseThatIpvsadmShows() async throws {
         try await Self.withServices { host, ipvs in
             #expect(try await host.client.get("10.1.0.1", port: 80, count: 3).count == 3)
             #expect(try await host.client.get("fd01::1", port: 80, count: 3).count == 3)
-            // Nobody listens there: what comes back is a reset, and the connection is known all the same.
+            // No program listens there: the client gets a reset, and the kernel still remembers the connection.
             _ = try await host.client.get("10.1.0.1", port: 90, count: 1)
             _ = try await host.client.get("fd01::1", port: 90, count: 1)
             try await Self.send("?", from: host.client, to: "10.1.0.1", port: 7)
@@ -54,7 +54,7 @@ extension KernelTests.SideTests {
                 #expect(abs(theirs - Int(connection.expiresInSeconds)) <= 3, "\(line): \(theirs)")
             }
 
-            // All that the kernel can show is among them.
+            // Every kind of line that the kernel can print is among them.
             #expect(connections.count { $0.virtual == .init("10.1.0.1", port: 80) } == 3)
             #expect(connections.count { $0.virtual == .init("fd01::1", port: 80) && !$0.isTemplate } == 3)
             #expect(connections.count { $0.firewallMark == 0x102 } == 2)
@@ -64,12 +64,13 @@ extension KernelTests.SideTests {
                 connections.compactMap(\.persistenceKey) == [
                     .init(engine: "sip", data: "a84b4c76e66710@pc33.example.com")
                 ])
-            // Another namespace has none of them.
+            // Another namespace has none of these connections.
             #expect(try await Array(IPVS(in: .named(host.client.name)).connections()).isEmpty)
         }
     }
 
-    /// Thousands of connections: each is seen once, and who stops early leaves no thread and no file open.
+    /// Each of thousands of connections is seen once, and a consumer that stops early leaves no thread and no open file
+    /// behind.
     @Test func aLargeTableIsReadInPartsAndCanBeLeft() async throws {
         try await Self.withServices { host, ipvs in
             let count: UInt16 = 6000
@@ -122,7 +123,7 @@ extension KernelTests.SideTests {
             #expect(try await ipvs.globalStatistics() == Statistics())
             #expect(try await host.client.get("10.1.0.1", port: 80, count: 10).count == 10)
             #expect(try await host.client.get("fd01::1", port: 80, count: 5).count == 5)
-            // The estimator brings them up to date every two seconds, each in its turn.
+            // The estimator updates the counters every two seconds, one after the other.
             var total = Statistics()
             var services: [Statistics] = []
             var sum: (UInt64, UInt64) = (0, 1)

@@ -8,7 +8,7 @@ import Testing
 #endif
 
 extension KernelTests.SideTests {
-    /// What the connection table and the counters say of a destination before it is drained.
+    /// Checks the connection table and the counters of a destination before it is drained.
     private static func states(
         _ ipvs: IPVS, _ id: Destination.ID, of service: VirtualService.ID
     ) async throws -> (counted: UInt32, states: Set<Connection.State>) {
@@ -21,8 +21,8 @@ extension KernelTests.SideTests {
         return ((status?.activeConnections ?? 0) + (status?.inactiveConnections ?? 0), states)
     }
 
-    /// Drains what had connections and has none any more but those that the kernel remembers, within a fraction of the
-    /// time that it does.
+    /// Drains a destination that has only closed connections left, which the kernel still remembers. This takes a
+    /// fraction of the time that the kernel remembers them.
     private static func drains(
         _ id: Destination.ID, of service: VirtualService.ID, with state: Connection.State, on ipvs: IPVS
     ) async throws {
@@ -48,7 +48,7 @@ extension KernelTests.SideTests {
             try await Self.drains(.init(task.far4, port: 80), of: Self.web, with: .timeWait, on: ipvs)
             try await Self.drains(.init(task.far6, port: 80), of: Self.web6, with: .timeWait, on: ipvs)
 
-            // By mark and remembered: nobody listens there, and what comes back is a reset.
+            // A service by mark with persistence: no program listens there, and the client gets a reset.
             let mark = VirtualService.ID.firewallMark(0x102, .ipv4)
             _ = try await host.client.get("10.1.0.1", port: 90, count: 1)
             #expect(try await ipvs.destinations(of: mark).map(\.persistentConnections) == [1])
@@ -71,7 +71,7 @@ extension KernelTests.SideTests {
         }
     }
 
-    /// A client that has closed its side still receives; it is cut off once it is reset.
+    /// A client that has closed its side still receives, so the drain waits for it until it is reset.
     @Test func whatIsHalfClosedHoldsUpADrain() async throws {
         try await Self.withServices { host, ipvs in
             let destination = Destination(host.tasks[0].link.far4, port: 81)
@@ -103,7 +103,7 @@ extension KernelTests.SideTests {
             #expect(try await ipvs.drain(destination.id, of: id, within: .seconds(1)) == .connectionsLeft(2))
             let found = try await ipvs.service(id)
             #expect(found.destinations.map(\.destination.weight) == [0])
-            // Its end resets all that it has not accepted.
+            // Closing the server's socket resets the connections that it has not accepted.
             let drain = Task { try await ipvs.drain(destination.id, of: id, within: .seconds(30)) }
             _ = listener
             listener = nil
@@ -111,7 +111,7 @@ extension KernelTests.SideTests {
         }
     }
 
-    /// UDP has no end.
+    /// The kernel does not see the end of a UDP connection.
     @Test func datagramsAreWaitedForUntilTheyAreForgotten() async throws {
         try await Self.withServices { host, ipvs in
             try await ipvs.set(Timeouts(udpSeconds: 3))
@@ -119,7 +119,7 @@ extension KernelTests.SideTests {
             let destination = Destination.ID(host.tasks[0].link.far4, port: 7)
             #expect(try await ipvs.drain(destination, of: Self.echo, within: .zero) == .connectionsLeft(1))
             #expect(try await ipvs.drain(destination, of: Self.echo, within: .seconds(30)) == .removed)
-            // One-packet scheduling leaves nothing.
+            // One-packet scheduling leaves no connections.
             try await Self.send("?", from: host.client, to: "10.1.0.1", port: 5060)
             let other = Destination.ID(host.tasks[0].link.far4, port: 5060)
             #expect(try await ipvs.drain(other, of: Self.sip, within: .seconds(10)) == .removed)
@@ -138,7 +138,7 @@ extension KernelTests.SideTests {
         }
     }
 
-    /// Reading costs, and more so beside many connections of others: the kernel is left alone in between.
+    /// Reading the table is expensive, more so with many other connections, so the drain pauses in between.
     @Test func aDrainBesideThousandsOfConnectionsReadsThemSeldom() async throws {
         try await Self.withServices { host, ipvs in
             let address = host.clientLink.near4

@@ -4,7 +4,8 @@ import TestSupport
 import Testing
 
 extension KernelTests.SideTests {
-    /// Reads a setting, writes the same back and reads it again. Nil where there is none, and then writing fails.
+    /// Reads a setting, writes the same value back and reads it again. Returns nil if the setting does not exist; then
+    /// writing must fail.
     private static func roundTrip<Value>(_ setting: Setting<Value>, _ ipvs: IPVS, absent: Value) async throws -> String?
     {
         guard let value = try await ipvs.setting(setting) else {
@@ -21,7 +22,7 @@ extension KernelTests.SideTests {
         try await Topology.with { topology in
             let namespace = try await topology.namespace("ipvs")
             let ipvs = try IPVS(in: .named(namespace.name))
-            // Loads the modules, before which there are no files: two schedulers have settings of their own.
+            // Loads the modules, because their files exist only afterwards: two schedulers have settings of their own.
             #expect(try await ipvs.schedulers(among: ["lblc", "lblcr"]) == ["lblc", "lblcr"])
             var found: Set<String?> = []
             for setting in [
@@ -58,7 +59,7 @@ extension KernelTests.SideTests {
         try await Topology.with { topology in
             let ipvs = try IPVS(in: .named(try await topology.namespace("ipvs").name))
             #expect(try await ipvs.estimationRuns())
-            // Since Linux 5.17 or so, and since 6.2.
+            // These settings exist since about Linux 5.17, and since 6.2.
             if try await ipvs.setting(.runEstimation) != nil {
                 try await ipvs.set(.runEstimation, to: false)
                 #expect(try await !ipvs.estimationRuns())
@@ -102,7 +103,7 @@ extension KernelTests.SideTests {
         }
     }
 
-    /// Of what the kernel has modules for, all, and nothing else; and nobody's table is touched.
+    /// Finds exactly the schedulers for which the kernel has modules, and touches no existing table.
     @Test func schedulersAreThoseThatTheKernelHasModulesFor() async throws {
         try await Topology.with { topology in
             let namespace = try await topology.namespace("ipvs")
@@ -127,7 +128,7 @@ extension KernelTests.SideTests {
             let ipvs = try IPVS(in: .named(namespace.name))
             let features = try await ipvs.features()
             let settings = try await ipvs.settings()
-            // Every kernel that the tests run in is newer than these.
+            // Every kernel in which the tests run is newer than these versions.
             #expect(features.tunnelTypes && features.wideCounters && features.mixedFamilies && features.ipv6)
             #expect(features.conntrack == (settings["conntrack"] != nil))
             #expect(features.estimatorThreads == (settings["est_nice"] != nil))

@@ -9,12 +9,11 @@ import Testing
 #endif
 
 extension KernelTests.SideTests {
-    /// Swift's threads serve every task: one that was left in another namespace would carry whoever comes next
-    /// into it.
+    /// Swift's threads serve all tasks: a thread that was left in another namespace would take the next task into it.
     @Test func afterThousandsOfCallsEveryThreadIsWhereItWas() async throws {
         try await Topology.with { topology in
             let home = try #require(try ownThreads()["\(getpid())"])
-            // That a stray would be seen.
+            // Checks that a thread in another namespace would be noticed.
             let elsewhere = try await topology.namespace("elsewhere")
             let stray = Task { try await elsewhere.thread { _ = sleep(2) } }
             #expect(try await soon { try ownThreads().values.contains { $0 != home } })
@@ -31,22 +30,22 @@ extension KernelTests.SideTests {
             print("SideTests: \(calls) calls in \(names.count) namespaces")
             #expect(calls >= 4000)
 
-            // A call that was cancelled may still have its thread begin, and end.
+            // The thread of a cancelled call may still start, and end.
             let settled = try await soon { try ownThreads().values.allSatisfy { $0 == home } }
             let threads = settled ? [:] : try ownThreads()
             #expect(settled, "\(threads)")
-            // The pool's threads too, which may have slept meanwhile: many tasks at once look where they are.
+            // Threads of the pool may have slept meanwhile, so many tasks at once check their namespaces.
             let seen = try await withThrowingTaskGroup(of: String.self) { group in
                 for _ in 0..<64 { group.addTask { try FilePath("/proc/thread-self/ns/net").linkTarget() } }
                 return try await group.reduce(into: Set<String>()) { $0.insert($1) }
             }
             #expect(seen == [home])
-            // And what the calls of others see has not moved.
+            // Calls of other clients still see their own namespaces.
             #expect(try await IPVS().services().isEmpty)
         }
     }
 
-    /// Two tasks for each namespace, in each of which the settings say which it is.
+    /// Two tasks run in each namespace; a setting identifies the namespace.
     private static func calls(in name: String, number: Int) async throws -> Int {
         let ipvs = try IPVS(in: .named(name))
         let id = VirtualService.ID.firewallMark(FirewallMark(rawValue: UInt32(number) + 1)!, .ipv4)
@@ -62,7 +61,7 @@ extension KernelTests.SideTests {
             try await ipvs.delete(id)
             calls += 5
         }
-        // A task that is cancelled in the middle of it leaves nothing behind either.
+        // A task that is cancelled meanwhile leaves no thread behind either.
         let task = Task {
             var calls = 0
             while !Task.isCancelled, calls < 20 {

@@ -57,7 +57,7 @@ extension KernelTests.SideTests {
                 if try await rate(Self.web) > 0, try await rate(Self.web6) > 0 { break }
                 try await Task.sleep(for: .milliseconds(100))
             }
-            // Else the rates would change between the one look and the other.
+            // Otherwise the rates would change between the two readings.
             try await ipvs.set(.runEstimation, to: false)
             try await Task.sleep(for: .milliseconds(500))
 

@@ -9,7 +9,7 @@ import Testing
 #endif
 
 extension KernelTests {
-    /// What IPVSKit reads beside the control socket, against the kernel and against the tools' view of it.
+    /// Compares the data that IPVSKit reads beside the control socket with the kernel and with the output of tools.
     @Suite struct SideTests {}
 }
 
@@ -20,7 +20,7 @@ extension KernelTests.SideTests {
     static let sip = VirtualService.ID.address("10.1.0.1", port: 5060, protocol: .udp)
     static let mixed = VirtualService.ID.address("10.1.0.1", port: 9, protocol: .udp)
 
-    /// A node whose table has a service of every kind, and nginx behind it.
+    /// A node with a service of every kind, and nginx behind it.
     static func withServices(_ body: (MeshHost, IPVS) async throws -> Void) async throws {
         try await MeshHost.with { host in
             try await host.startServers()
@@ -59,7 +59,7 @@ extension KernelTests.SideTests {
         }
     }
 
-    /// One datagram, of which no answer is wanted.
+    /// Sends one datagram without waiting for an answer.
     static func send(_ text: String, from namespace: TestNamespace, to address: IPAddress, port: UInt16) async throws {
         try await namespace.thread {
             let socket = try TestSocket(address.family, SOCK_DGRAM)

@@ -113,6 +113,18 @@ extension KernelTests {
                     "other hosts cannot reach 1080/tcp: dropped by iptables filter INPUT: meta l4proto tcp -m multiport",
                 isInFilter: true),
             Obstacle(
+                testDescription: "a set of ipset's that has our port, in a rule of nftables",
+                up: "ipset create blocked bitmap:port range 0-65535; ipset add blocked 1080; "
+                    + "iptables-nft -A INPUT -p tcp -m set --match-set blocked dst -j DROP",
+                down: "nft 'delete table ip filter'; ipset destroy blocked",
+                warning: "other hosts cannot reach 1080/tcp: dropped by iptables filter INPUT: meta l4proto tcp -m set "
+                    + "--match-set blocked dst", isInFilter: true),
+            Obstacle(
+                testDescription: "a set of ipset's that has another, in a rule of nftables",
+                up: "ipset create blocked bitmap:port range 0-65535; ipset add blocked 1081; "
+                    + "iptables-nft -A INPUT -p tcp -m set --match-set blocked dst -j DROP",
+                down: "nft 'delete table ip filter'; ipset destroy blocked", warning: nil, isInFilter: true),
+            Obstacle(
                 testDescription: "a firewall by iptables-nft that lets our port in",
                 up: """
                     iptables-nft -P INPUT DROP; iptables-nft -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT; \

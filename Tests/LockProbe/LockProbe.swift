@@ -6,7 +6,7 @@ import SystemPackage
 #endif
 
 /// Holds the lock of a state for a while, as a command does: `LockProbe STATE-DIR shared|exclusive MILLISECONDS`. Fails
-/// where another holds it exclusively at the same time.
+/// if another process holds the lock exclusively at the same time.
 @main
 struct LockProbe {
     struct NotAlone: Error {}

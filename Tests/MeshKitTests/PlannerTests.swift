@@ -5,59 +5,33 @@ import Testing
 @testable import MeshKit
 
 @Suite struct PlannerTests {
-    private static let web = PortBinding(1080, .tcp)
+    private static let web = PlanningNode.web
 
-    private static func state(tasks: [MeshTask], scheduler: Scheduler = .roundRobin) throws -> MeshState {
-        var state = MeshState()
-        for task in tasks { try state.addTask(task, service: "nginx") }
-        try state.publish(web, target: 80, service: "nginx", options: .init(scheduler: scheduler))
-        return state
-    }
-
-    private static func compile(_ state: MeshState, on node: NodeFacts = NodeFacts()) -> Datapath {
-        Compiler.compile(state, on: node)
-    }
-
-    private static func plan(
-        from found: ObservedDatapath, to state: MeshState, before: MeshState? = nil, tool: RuleTool = .nftables
-    ) -> Plan {
-        Planner.plan(
-            from: found, to: compile(state, on: found.node), before: before,
-            owning: .init(state, tool: tool))
-    }
-
-    /// A kernel that holds just what a datapath says.
-    private static func kernel(_ datapath: Datapath, tool: RuleTool = .nftables) -> ObservedDatapath {
-        var found = ObservedDatapath()
-        found.table = datapath.ipvs
-        let rendered = tool.backend().render(datapath.rules)
-        if rendered.role != nil { found.rules = ObservedRules(skeleton: .intact, elements: rendered.elements) }
-        if datapath.detour != nil {
-            found.detour = .intact
-            found.detourRules = ObservedRules(skeleton: .intact)
-        }
-        found.sysctls = Dictionary(uniqueKeysWithValues: Sysctl.all.map { ($0, datapath.sysctls[$0] ?? "0") })
-        found.sysctls[.reservedPorts] = ""
-        found.timeouts = Timeouts(tcpSeconds: datapath.tcpTimeoutSeconds ?? 900)
-        return found
-    }
-
-    private func lines(_ plan: Plan) -> [String] { plan.steps.map(\.description) }
+    private func lines(_ plan: Plan) -> [String] { PlanningNode.lines(plan) }
 
     @Test func whatAPacketMeetsLastIsPutUpFirst() throws {
-        let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        let spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
         #expect(
-            lines(Self.plan(from: Self.kernel(Datapath()), to: state)) == [
+            lines(PlanningNode.plan(from: PlanningNode.kernel(), to: spec)) == [
+                "links   make the namespace meshctl-lo-4711, for the place loopback",
+                "links   make the veth pair meshctl-lo and eth0 in loopback",
+                "sysctl  net/ipv4/conf/all/send_redirects = 0, in loopback",
+                "sysctl  net/ipv4/ip_forward = 1, in loopback",
+                "sysctl  net/ipv4/conf/eth0/send_redirects = 0, in loopback",
+                "sysctl  net/ipv6/conf/eth0/disable_ipv6 = 1, in loopback",
                 "sysctl  net/ipv4/ip_forward = 1 (is 0)",
                 "sysctl  net/ipv4/vs/conn_reuse_mode = 1 (is 0)",
                 "sysctl  net/ipv4/vs/conntrack = 1 (is 0)",
                 "sysctl  net/ipv4/vs/expire_nodest_conn = 1 (is 0)",
                 "sysctl  net/ipv4/vs/expire_quiescent_template = 1 (is 0)",
+                "sysctl  net/ipv4/conf/meshctl-lo/route_localnet = 1",
+                "sysctl  net/ipv6/conf/meshctl-lo/disable_ipv6 = 1",
+                "links   raise eth0 in loopback with 169.254.113.2/30",
+                "links   raise meshctl-lo with 169.254.113.1/30",
                 "IPVS    timeout of idle TCP connections = 7500 s (is 900 s)",
-                "links   make the detour for 127.0.0.1: meshctl-lo and a namespace",
-                "rules   nftables: install the mesh's rules, in the detour's namespace",
                 "IPVS    create service FWM 256: scheduler rr",
                 "IPVS    add destination 10.0.0.2:80 to FWM 256: Masq, weight 1",
+                "rules   nftables: install the mesh's rules, in loopback",
                 "rules   nftables: answers4 10.0.0.2 . tcp . 80",
                 "rules   nftables: masquerade4 0x100 . 10.0.0.2",
                 "rules   nftables: published 0x100",
@@ -68,40 +42,40 @@ import Testing
     }
 
     @Test(arguments: RuleTool.allCases) func aSecondPassPlansNothing(tool: RuleTool) throws {
-        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2"), MeshTask(address: "fd00::2", isLocal: true)])
-        try state.publish(
+        var spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2"), SpecTask(address: "fd00::2", node: "node1")])
+        try spec.publish(
             PortBinding(1000...1010, .udp, at: "10.0.0.1"), target: 2000, service: "nginx",
             options: .init(stickySeconds: 60, allowed: ["10.0.0.0/8", "0.0.0.0/0"]))
-        var found = Self.kernel(Self.compile(state), tool: tool)
-        found.table = ObservedTexts.table
-        found.rules.elements = ObservedTexts.elements(tool)
-        #expect(lines(Self.plan(from: found, to: state, tool: tool)) == [])
+        var found = PlanningNode.kernel(PlanningNode.compile(spec), tool: tool)
+        found[.node].table = ObservedTexts.table
+        found[.node].rules.elements = ObservedTexts.elements(tool)
+        #expect(lines(PlanningNode.plan(from: found, to: spec, tool: tool)) == [])
     }
 
     /// A persistent service looks at no destination's port: not translated, connections would go to the task's 1080.
     @Test(arguments: RuleTool.allCases) func theTranslationOfALivePortComesBeforeStickiness(tool: RuleTool) throws {
-        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        let before = Self.kernel(Self.compile(state), tool: tool)
-        try state.publish(Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 60))
+        var spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        let before = PlanningNode.kernel(PlanningNode.compile(spec), tool: tool)
+        try spec.publish(Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 60))
         let target = tool == .nftables ? "targets4 0x100 . 1080 : 80" : "mesh-target4 0x100 . tcp . 1080 : 80"
         let service = "IPVS    change service FWM 256: scheduler rr"
         #expect(
-            lines(Self.plan(from: before, to: state, tool: tool)) == [
+            lines(PlanningNode.plan(from: before, to: spec, tool: tool)) == [
                 "rules   \(tool): \(target)", "\(service), sticky for 60 s",
             ])
-        let sticky = Self.kernel(Self.compile(state), tool: tool)
-        try state.publish(Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 0))
-        #expect(lines(Self.plan(from: sticky, to: state, tool: tool)) == [service, "rules   \(tool): not \(target)"])
+        let sticky = PlanningNode.kernel(PlanningNode.compile(spec), tool: tool)
+        try spec.publish(Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 0))
+        #expect(lines(PlanningNode.plan(from: sticky, to: spec, tool: tool)) == [service, "rules   \(tool): not \(target)"])
     }
 
     /// Not before: what nobody balances yet would reach a program of the node's own.
     @Test func theTranslationForAFamilyComesAfterItsService() throws {
-        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        try state.publish(Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 60))
-        let before = Self.kernel(Self.compile(state))
-        try state.addTask(MeshTask(address: "fd00::2", isLocal: true), service: "nginx")
+        var spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        try spec.publish(Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 60))
+        let before = PlanningNode.kernel(PlanningNode.compile(spec))
+        try spec.addTask(SpecTask(address: "fd00::2", node: "node1"), service: "nginx")
         #expect(
-            lines(Self.plan(from: before, to: state)) == [
+            lines(PlanningNode.plan(from: before, to: spec)) == [
                 "sysctl  net/ipv6/conf/all/forwarding = 1 (is 0)",
                 "rules   nftables: answers6 fd00::2 . tcp . 80",
                 "rules   nftables: hairpin6 fd00::2/128",
@@ -113,11 +87,11 @@ import Testing
 
     /// A connection that is not masqueraded from its beginning never is.
     @Test func whatIsBehindIPVSComesBeforeANewDestination() throws {
-        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        let before = Self.kernel(Self.compile(state))
-        try state.addTask(MeshTask(address: "10.0.0.3"), service: "nginx")
+        var spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        let before = PlanningNode.kernel(PlanningNode.compile(spec))
+        try spec.addTask(SpecTask(address: "10.0.0.3"), service: "nginx")
         #expect(
-            lines(Self.plan(from: before, to: state)) == [
+            lines(PlanningNode.plan(from: before, to: spec)) == [
                 "rules   nftables: answers4 10.0.0.3 . tcp . 80",
                 "rules   nftables: masquerade4 0x100 . 10.0.0.3",
                 "IPVS    add destination 10.0.0.3:80 to FWM 256: Masq, weight 1",
@@ -125,12 +99,13 @@ import Testing
     }
 
     @Test func takenDownInReverse() throws {
-        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        try state.publish(PortBinding(1081, .tcp), target: 80, service: "other")
-        let before = Self.kernel(Self.compile(state))
-        try state.unpublish(Self.web)
+        var spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        try spec.publish(PortBinding(1081, .tcp), target: 80, service: "other")
+        let before = PlanningNode.kernel(PlanningNode.compile(spec))
+        let published = spec
+        try spec.unpublish(Self.web)
         #expect(
-            lines(Self.plan(from: before, to: state)) == [
+            lines(PlanningNode.plan(from: before, to: spec, before: published)) == [
                 "rules   nftables: not marks tcp . 1080 : 0x100", "rules   nftables: not counters 0x100 : tcp-1080",
                 "IPVS    delete service FWM 256",
                 "rules   nftables: not published 0x100", "rules   nftables: not masquerade4 0x100 . 10.0.0.2",
@@ -139,77 +114,80 @@ import Testing
     }
 
     @Test func theLastPortTakesTheDetourWithIt() throws {
-        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        let before = Self.kernel(Self.compile(state))
-        try state.unpublish(Self.web)
+        var spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        let before = PlanningNode.kernel(PlanningNode.compile(spec))
+        let published = spec
+        try spec.unpublish(Self.web)
         #expect(
-            lines(Self.plan(from: before, to: state)) == [
+            lines(PlanningNode.plan(from: before, to: spec, before: published)) == [
                 "rules   nftables: remove the mesh's rules", "IPVS    delete service FWM 256",
-                "links   remove the detour for 127.0.0.1",
+                "links   remove the interface meshctl-lo",
+                "links   remove the namespace meshctl-lo-4711, of the place loopback",
             ])
     }
 
     @Test func servicesThatAreNotOursAreLeftAlone() throws {
-        var found = Self.kernel(Datapath())
-        found.table = Table([
+        var found = PlanningNode.kernel()
+        found[.node].table = Table([
             Table.Entry(VirtualService(id: .firewallMark(7, .ipv4))),
             Table.Entry(VirtualService(id: .address("10.9.9.9", port: 80, protocol: .tcp))),
         ])
-        var state = MeshState()
-        state.retiringMarks = [0x100]
-        #expect(Self.plan(from: found, to: state).isEmpty)
+        var ledger = PlanningNode.ledger()
+        ledger[.node].marks[0x100] = OwnedMark(binding: nil)
+        #expect(PlanningNode.plan(from: found, to: MeshSpec(), ledger: ledger).isEmpty)
     }
 
     @Test func aServiceOfOursThatNobodyWantsGoes() throws {
-        var found = Self.kernel(Datapath())
-        found.table = Table([Table.Entry(VirtualService(id: .firewallMark(0x100, .ipv6)))])
-        var state = MeshState()
-        state.retiringMarks = [0x100]
-        #expect(lines(Self.plan(from: found, to: state)) == ["IPVS    delete service FWM 256 IPv6"])
+        var found = PlanningNode.kernel()
+        found[.node].table = Table([Table.Entry(VirtualService(id: .firewallMark(0x100, .ipv6)))])
+        var ledger = PlanningNode.ledger()
+        ledger[.node].marks[0x100] = OwnedMark(binding: nil)
+        #expect(lines(PlanningNode.plan(from: found, to: MeshSpec(), ledger: ledger)) == ["IPVS    delete service FWM 256 IPv6"])
     }
 
     // MARK: What the compiler says
 
     @Test func whoseAddressTasksSee() throws {
-        var state = try Self.state(
+        var spec = try PlanningNode.spec(
             tasks: [
-                MeshTask(address: "10.0.0.2", isLocal: true), MeshTask(address: "10.0.0.3"),
-                MeshTask(address: "10.0.0.1"),
+                SpecTask(address: "10.0.0.2", node: "node1"), SpecTask(address: "10.0.0.3"),
+                SpecTask(address: "10.0.0.1"),
             ])
         var node = NodeFacts()
         node.addresses = [InterfaceAddress(address: "10.0.0.1", prefixLength: 24, interface: "docker0")]
         // The node's own address needs no translation: what is sent to it does not leave.
-        #expect(Self.compile(state, on: node).rules.masqueraded == [BalancedPath(0x100, to: "10.0.0.3")])
-        #expect(Self.compile(state, on: node).rules.hairpins == ["10.0.0.0/24"])
-        try state.publish(Self.web, target: 80, service: "nginx", options: .init(sourceIP: .keep))
-        #expect(Self.compile(state, on: node).rules.masqueraded == [])
-        try state.publish(Self.web, target: 80, service: "nginx", options: .init(sourceIP: .nat))
+        #expect(PlanningNode.compile(spec, on: node)[.node].rules.masqueraded == [BalancedPath(0x100, to: "10.0.0.3")])
+        #expect(PlanningNode.compile(spec, on: node)[.node].rules.hairpins == ["10.0.0.0/24"])
+        try spec.publish(Self.web, target: 80, service: "nginx", options: .init(sourceIP: .keep))
+        #expect(PlanningNode.compile(spec, on: node)[.node].rules.masqueraded == [])
+        try spec.publish(Self.web, target: 80, service: "nginx", options: .init(sourceIP: .nat))
         #expect(
-            Self.compile(state, on: node).rules.masqueraded == [
+            PlanningNode.compile(spec, on: node)[.node].rules.masqueraded == [
                 BalancedPath(0x100, to: "10.0.0.2"), BalancedPath(0x100, to: "10.0.0.3"),
             ])
-        #expect(Self.compile(state, on: node).rules.hairpins == [])
+        #expect(PlanningNode.compile(spec, on: node)[.node].rules.hairpins == [])
     }
 
     /// Where the rules see what a bridge passes on, a task reaches itself only by a port that turns packets back.
     @Test func portsOfBridgesWithTasksTurnPacketsBackAndAreLeftAsTheyWere() throws {
-        var state = try Self.state(tasks: [MeshTask(address: "172.17.0.2", isLocal: true)])
-        var found = Self.kernel(Self.compile(state))
+        var spec = try PlanningNode.spec(tasks: [SpecTask(address: "172.17.0.2", node: "node1")])
+        var found = PlanningNode.kernel(PlanningNode.compile(spec))
         found.node.addresses = [InterfaceAddress(address: "172.17.0.1", prefixLength: 16, interface: "docker0")]
-        found.node.bridgePorts = ["docker0": ["veth1": true, "veth2": false]]
+        found.node.bridgePorts = .known(["docker0": ["veth1": true, "veth2": false]])
+        var ledger = PlanningNode.ledger(owning: spec)
         func steps() throws -> [String] {
-            lines(Self.plan(from: found, to: state)).filter { $0.contains("bridge port") }
+            lines(PlanningNode.plan(from: found, to: spec, ledger: ledger)).filter { $0.contains("bridge port") }
         }
         #expect(try steps() == [])
         found.node.filtersBridges = true
         #expect(
             try steps() == ["links   hairpin on for bridge port veth2, so that a task behind it reaches itself"])
-        found.node.bridgePorts = ["docker0": ["veth1": true, "veth2": true]]
+        found.node.bridgePorts = .known(["docker0": ["veth1": true, "veth2": true]])
         #expect(try steps() == [])
         // Ours to take back, and not what somebody else has set.
-        try state.unpublish(Self.web)
+        try spec.unpublish(Self.web)
         #expect(try steps() == [])
-        state.hairpinPorts = ["veth2", "veth3"]
+        ledger[.node].hairpinPorts = ["veth2", "veth3"]
         #expect(try steps() == ["links   hairpin off for bridge port veth2"])
         // Also when the rules see bridges no longer.
         found.node.filtersBridges = false
@@ -217,22 +195,22 @@ import Testing
     }
 
     @Test func aServiceThatIsNotPublishedCostsNothing() throws {
-        var state = MeshState()
-        try state.addTask(MeshTask(address: "10.0.0.2"), service: "nginx")
-        #expect(Self.compile(state) == Datapath())
+        var spec = MeshSpec()
+        try spec.addTask(SpecTask(address: "10.0.0.2"), service: "nginx")
+        #expect(PlanningNode.compile(spec) == Datapath())
     }
 
     @Test func aFamilyWithoutTasksHasNoService() throws {
-        let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        #expect(Self.compile(state).ipvs.entries.keys.map(\.family) == [.ipv4])
-        #expect(Self.compile(state).sysctls[.ipv6Forwarding] == nil)
+        let spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        #expect(PlanningNode.compile(spec)[.node].ipvs.entries.keys.map(\.family) == [.ipv4])
+        #expect(PlanningNode.compile(spec)[.node].sysctls[.ipv6Forwarding] == nil)
     }
 
     @Test(arguments: [Scheduler.sourceHashing, .maglevHashing]) func hashingSchedulersFallBack(scheduler: Scheduler)
         throws
     {
-        let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")], scheduler: scheduler)
-        #expect(Self.compile(state).ipvs.entries.values.map(\.service.flags) == [.hashFallback])
+        let spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")], scheduler: scheduler)
+        #expect(PlanningNode.compile(spec)[.node].ipvs.entries.values.map(\.service.flags) == [.hashFallback])
     }
 
     /// With persistence IPVS looks at no destination's port, and a range has only one: both are translated before.
@@ -245,41 +223,45 @@ import Testing
     func whoTranslatesThePort(
         binding: PortBinding, target: UInt16, sticky: UInt32?, destination: UInt16, translated: UInt16?
     ) throws {
-        var state = MeshState()
-        try state.addTask(MeshTask(address: "10.0.0.2"), service: "nginx")
-        try state.publish(binding, target: target, service: "nginx", options: .init(stickySeconds: sticky))
-        let datapath = Self.compile(state)
-        #expect(datapath.ipvs.entries.values.flatMap(\.destinations.keys).map(\.port) == [destination])
-        #expect(datapath.rules.ports[binding]?.target == translated)
+        var spec = MeshSpec()
+        try spec.addTask(SpecTask(address: "10.0.0.2"), service: "nginx")
+        try spec.publish(binding, target: target, service: "nginx", options: .init(stickySeconds: sticky))
+        let datapath = PlanningNode.compile(spec)
+        #expect(datapath[.node].ipvs.entries.values.flatMap(\.destinations.keys).map(\.port) == [destination])
+        #expect(datapath[.node].rules.ports[binding]?.target == translated)
     }
 
     @Test func aPortAtOneAddressIsOfItsFamily() throws {
-        var state = MeshState()
+        var spec = MeshSpec()
         for address in ["10.0.0.2", "fd00::2"] as [IPAddress] {
-            try state.addTask(MeshTask(address: address), service: "nginx")
+            try spec.addTask(SpecTask(address: address), service: "nginx")
         }
-        try state.publish(PortBinding(1080, .tcp, at: "10.0.0.1"), target: 80, service: "nginx")
-        let datapath = Self.compile(state)
-        #expect(datapath.ipvs.entries.keys.map(\.family) == [.ipv4])
-        #expect(datapath.rules.masqueraded == [BalancedPath(0x100, to: "10.0.0.2")])
+        try spec.publish(PortBinding(1080, .tcp, at: "10.0.0.1"), target: 80, service: "nginx")
+        let datapath = PlanningNode.compile(spec)
+        #expect(datapath[.node].ipvs.entries.keys.map(\.family) == [.ipv4])
+        #expect(datapath[.node].rules.masqueraded == [BalancedPath(0x100, to: "10.0.0.2")])
     }
 
     @Test func routerAdvertisementsAreTakenBeforeForwardingBegins() throws {
-        let state = try Self.state(tasks: [MeshTask(address: "fd00::2")])
-        var found = Self.kernel(Datapath())
-        found.node.interfacesWithRouterAdvertisements = ["eth0"]
-        let steps = lines(Self.plan(from: found, to: state))
-        #expect(steps.first == "sysctl  net/ipv6/conf/eth0/accept_ra = 2 (is 1)")
-        #expect(steps.contains("sysctl  net/ipv6/conf/all/forwarding = 1 (is 0)"))
+        let spec = try PlanningNode.spec(tasks: [SpecTask(address: "fd00::2")])
+        var found = PlanningNode.kernel()
+        found.node.outwardInterfaces = ["eth0"]
+        found[.node].sysctls[.acceptRouterAdvertisements("eth0")] = .known("1")
+        found.node.settings = found[.node].sysctls.compactMapValues(\.value)
+        found.node.settings[.forwarding("eth0", .ipv6)] = "0"
+        let steps = lines(PlanningNode.plan(from: found, to: spec))
+        let own = steps.filter { $0.hasPrefix("sysctl  net/ipv") && !$0.contains("loopback") }
+        #expect(own.first == "sysctl  net/ipv6/conf/eth0/accept_ra = 2 (is 1)")
+        #expect(own.contains("sysctl  net/ipv6/conf/all/forwarding = 1 (is 0)"))
     }
 
     @Test func connectionsAreReusedAsTheKernelCan() throws {
-        let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
+        let spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
         var node = NodeFacts()
         node.kernel = try #require(KernelVersion(release: "5.4.0-26-generic"))
-        #expect(Self.compile(state, on: node).sysctls[.connectionReuse] == nil)
+        #expect(PlanningNode.compile(spec, on: node)[.node].sysctls[.connectionReuse] == nil)
         node.kernel = try #require(KernelVersion(release: "5.10.0"))
-        #expect(Self.compile(state, on: node).sysctls[.connectionReuse] == "1")
+        #expect(PlanningNode.compile(spec, on: node)[.node].sysctls[.connectionReuse] == "1")
     }
 
     /// Where somebody else balances, too, a timeout is only ever made longer.
@@ -287,32 +269,33 @@ import Testing
         (900, true, true), (900, false, true), (9000, true, false), (9000, false, true), (7500, false, false),
     ])
     func timeouts(current: UInt32, isShared: Bool, isSet: Bool) throws {
-        let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        var found = Self.kernel(Self.compile(state))
-        found.timeouts = Timeouts(tcpSeconds: current)
-        if isShared { found.table[.firewallMark(7, .ipv4)] = Table.Entry(VirtualService(id: .firewallMark(7, .ipv4))) }
+        let spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        var found = PlanningNode.kernel(PlanningNode.compile(spec))
+        found[.node].timeouts = Timeouts(tcpSeconds: current)
+        if isShared { found[.node].table[.firewallMark(7, .ipv4)] = Table.Entry(VirtualService(id: .firewallMark(7, .ipv4))) }
         #expect(
-            lines(Self.plan(from: found, to: state))
+            lines(PlanningNode.plan(from: found, to: spec))
                 == (isSet ? ["IPVS    timeout of idle TCP connections = 7500 s (is \(current) s)"] : []))
     }
 
     // MARK: Ports of the node's own
 
     @Test func portsOfOthersStayReserved() throws {
-        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        try state.publish(PortBinding(40000, .tcp), target: 80, service: "nginx")
-        var found = Self.kernel(Self.compile(state))
-        found.sysctls[.reservedPorts] = "8080,40001"
+        var spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        try spec.publish(PortBinding(40000, .tcp), target: 80, service: "nginx")
+        var found = PlanningNode.kernel(PlanningNode.compile(spec))
+        found[.node].sysctls[.reservedPorts] = .known("8080,40001")
         #expect(
-            lines(Self.plan(from: found, to: state)) == [
+            lines(PlanningNode.plan(from: found, to: spec)) == [
                 "sysctl  net/ipv4/ip_local_reserved_ports = 8080,40000-40001 (is 8080,40001)"
             ])
-        state.reservedPorts = [40000...40000]
-        found.sysctls[.reservedPorts] = "8080,40000-40001"
-        #expect(Self.plan(from: found, to: state).isEmpty)
-        try state.unpublish(PortBinding(40000, .tcp))
+        var ledger = PlanningNode.ledger(owning: spec)
+        ledger[.node].reservedPorts = [40000...40000]
+        found[.node].sysctls[.reservedPorts] = .known("8080,40000-40001")
+        #expect(PlanningNode.plan(from: found, to: spec, ledger: ledger).isEmpty)
+        try spec.unpublish(PortBinding(40000, .tcp))
         #expect(
-            lines(Self.plan(from: found, to: state)).first
+            lines(PlanningNode.plan(from: found, to: spec, ledger: ledger)).first
                 == "sysctl  net/ipv4/ip_local_reserved_ports = 8080,40001 (is 8080,40000-40001)")
     }
 
@@ -334,103 +317,113 @@ import Testing
 
     @Test func udpFlowsAreForgottenWhereTheyLeadNowhere() throws {
         let dns = PortBinding(53, .udp)
-        var state = MeshState()
+        var spec = MeshSpec()
         for address in ["10.0.0.2", "10.0.0.3"] as [IPAddress] {
-            try state.addTask(MeshTask(address: address), service: "dns")
+            try spec.addTask(SpecTask(address: address), service: "dns")
         }
-        let empty = state
-        try state.publish(dns, target: 53, service: "dns")
-        try state.publish(Self.web, target: 80, service: "dns")
+        let empty = spec
+        try spec.publish(dns, target: 53, service: "dns")
+        try spec.publish(Self.web, target: 80, service: "dns")
         func flows(_ plan: Plan) -> [String] { lines(plan).filter { $0.hasPrefix("flows") } }
 
         #expect(
-            flows(Self.plan(from: Self.kernel(Datapath()), to: state, before: empty)) == [
+            flows(PlanningNode.plan(from: PlanningNode.kernel(), to: spec, before: empty)) == [
                 "flows   forget flows to 53/udp"
             ])
-        let kernel = Self.kernel(Self.compile(state))
-        #expect(Self.plan(from: kernel, to: state, before: state).isEmpty)
+        let kernel = PlanningNode.kernel(PlanningNode.compile(spec))
+        #expect(PlanningNode.plan(from: kernel, to: spec, before: spec).isEmpty)
 
-        var without = state
+        var without = spec
         try without.removeTask("10.0.0.2", service: "dns")
         #expect(
-            flows(Self.plan(from: kernel, to: without, before: state)) == ["flows   forget flows to 53/udp of 10.0.0.2"]
+            flows(PlanningNode.plan(from: kernel, to: without, before: spec)) == ["flows   forget flows to 53/udp of 10.0.0.2"]
         )
-        without = state
+        without = spec
         try without.unpublish(dns)
-        #expect(flows(Self.plan(from: kernel, to: without, before: state)) == ["flows   forget flows to 53/udp"])
+        #expect(flows(PlanningNode.plan(from: kernel, to: without, before: spec)) == ["flows   forget flows to 53/udp"])
         // What an earlier pass may have left undone.
-        var unfinished = state
-        unfinished.staleFlows = [dns, PortBinding(54, .udp)]
+        var unfinished = PlanningNode.ledger(owning: spec)
+        unfinished[.node].staleFlows = [dns, PortBinding(54, .udp)]
         #expect(
-            flows(Self.plan(from: kernel, to: unfinished)) == [
+            flows(PlanningNode.plan(from: kernel, to: spec, ledger: unfinished)) == [
                 "flows   forget flows to 53/udp", "flows   forget flows to 54/udp",
             ])
         // Whoever sent before the first task came, or after the last had gone.
-        var emptied = state
+        var emptied = spec
         for address in ["10.0.0.2", "10.0.0.3"] as [IPAddress] { try emptied.removeTask(address, service: "dns") }
-        #expect(flows(Self.plan(from: kernel, to: emptied, before: state)) == ["flows   forget flows to 53/udp"])
+        #expect(flows(PlanningNode.plan(from: kernel, to: emptied, before: spec)) == ["flows   forget flows to 53/udp"])
         #expect(
-            flows(Self.plan(from: Self.kernel(Self.compile(emptied)), to: state, before: emptied)) == [
+            flows(PlanningNode.plan(from: PlanningNode.kernel(PlanningNode.compile(emptied)), to: spec, before: emptied)) == [
                 "flows   forget flows to 53/udp"
             ])
         // Somebody took the element out: what was sent meanwhile went nowhere.
         var damaged = kernel
-        damaged.rules.elements = damaged.rules.elements.filter { $0.transport != .udp }
-        #expect(flows(Self.plan(from: damaged, to: state, before: state)) == ["flows   forget flows to 53/udp"])
+        damaged[.node].rules.elements = damaged[.node].rules.elements.filter { $0.transport != .udp }
+        #expect(flows(PlanningNode.plan(from: damaged, to: spec, before: spec)) == ["flows   forget flows to 53/udp"])
     }
 
-    // MARK: The detour
+    // MARK: Places that cannot be looked at
 
-    /// Without CAP_SYS_ADMIN nobody can look: what was put up is taken for being there, and nothing else is.
-    @Test func aDetourThatCannotBeSeenIsNoDrift() throws {
-        let state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        var found = Self.kernel(Self.compile(state))
-        found.detour = .hidden
-        found.detourRules = ObservedRules()
-        #expect(Self.plan(from: found, to: state).isEmpty)
-        var without = state
-        without.hasLoopback = false
-        #expect(lines(Self.plan(from: found, to: without)).allSatisfy { !$0.hasPrefix("links") })
-        found = Self.kernel(Datapath())
-        found.detour = .hidden
+    /// Without CAP_SYS_ADMIN nobody can look: nothing is concluded, in either direction.
+    @Test func aPlaceThatCannotBeSeenIsNoDrift() throws {
+        let spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        var found = PlanningNode.kernel(PlanningNode.compile(spec))
+        found[.loopback] = ObservedPlace()
+        found[.loopback].existence = .unreadable("Operation not permitted")
+        let plan = PlanningNode.plan(from: found, to: spec)
+        #expect(plan.isEmpty)
+        #expect(plan.notes == ["not looked at: loopback: Operation not permitted"])
+        var without = PlanningNode.ledger(owning: spec)
+        without[.loopback].refusal = "not here"
+        #expect(lines(PlanningNode.plan(from: found, to: spec, ledger: without)).allSatisfy { !$0.hasPrefix("links") })
+    }
+
+    /// A setting that nobody could read is neither written nor taken for one that the kernel has not.
+    @Test func aSettingThatCannotBeReadIsNoDrift() throws {
+        let spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        var found = PlanningNode.kernel(PlanningNode.compile(spec))
+        found[.node].sysctls[.ipvsConntrack] = .unreadable("Too many open files")
+        found[.node].sysctls[.reservedPorts] = .unreadable("Too many open files")
+        let plan = PlanningNode.plan(from: found, to: spec)
+        #expect(plan.isEmpty)
         #expect(
-            lines(Self.plan(from: found, to: state, before: MeshState())).contains {
-                $0.hasPrefix("links   make the detour")
-            })
+            plan.notes == [
+                "not looked at: net/ipv4/vs/conntrack: Too many open files",
+                "not looked at: net/ipv4/ip_local_reserved_ports: Too many open files",
+            ])
     }
 
     // MARK: Another tool
 
     /// Killed in between, a change of tools is finished by whoever comes next.
-    @Test func theOtherToolIsRememberedUntilItsRulesAreGone() throws {
-        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        state.rules = .nftables
-        state.formerRules = .iptables
-        #expect(Planner.Ownership(state, tool: .nftables).formerTool == .iptables)
-        #expect(Planner.Ownership(state, tool: .iptables).formerTool == .nftables)
-        state.formerRules = nil
-        #expect(Planner.Ownership(state, tool: .nftables).formerTool == nil)
+    @Test func theOtherToolIsRememberedUntilItsRulesAreGone() {
+        var holdings = Holdings()
+        holdings.rules = .nftables
+        holdings.formerRules = .iptables
+        #expect(holdings.formerRules(besides: .nftables) == .iptables)
+        #expect(holdings.formerRules(besides: .iptables) == .nftables)
+        holdings.formerRules = nil
+        #expect(holdings.formerRules(besides: .nftables) == nil)
     }
 
     @Test func theOtherToolsRulesGoLast() throws {
-        var state = try Self.state(tasks: [MeshTask(address: "10.0.0.2")])
-        state.rules = .iptables
-        var found = Self.kernel(Self.compile(state))
-        found.rules = ObservedRules()
-        found.formerRules = ObservedRules(skeleton: .intact)
-        let steps = lines(Self.plan(from: found, to: state, tool: .nftables))
+        let spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        var ledger = PlanningNode.ledger(owning: spec)
+        for place in [PlaceID.node, .loopback] { ledger[place].rules = .iptables }
+        let datapath = PlanningNode.compile(spec)
+        var found = PlanningNode.kernel(datapath)
+        found[.node].rules = ObservedRules()
+        found[.node].formerRules = ObservedRules(skeleton: .intact)
+        var steps = lines(PlanningNode.plan(from: found, to: spec, ledger: ledger))
         #expect(steps.last == "rules   iptables: remove the mesh's rules")
         #expect(steps.contains("rules   nftables: install the mesh's rules"))
 
-        found.detour = .intact
-        found.formerDetourRules = ObservedRules(skeleton: .intact)
-        #expect(
-            lines(Self.plan(from: found, to: state, tool: .nftables)).last
-                == "rules   iptables: remove the mesh's rules, in the detour's namespace")
+        found[.loopback].formerRules = ObservedRules(skeleton: .intact)
+        steps = lines(PlanningNode.plan(from: found, to: spec, ledger: ledger))
+        #expect(steps.last == "rules   iptables: remove the mesh's rules, in loopback")
         // They go with the namespace where that is made anew.
-        found.detour = .damaged(["meshctl-lo is missing"])
-        #expect(
-            lines(Self.plan(from: found, to: state, tool: .nftables)).last
-                == "rules   iptables: remove the mesh's rules")
+        found[.loopback].existence = .known(.somethingElse)
+        steps = lines(PlanningNode.plan(from: found, to: spec, ledger: ledger))
+        #expect(steps.last == "rules   iptables: remove the mesh's rules")
     }
 }

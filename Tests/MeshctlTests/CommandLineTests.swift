@@ -2,7 +2,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// The command as a user meets it: what can be seen without a kernel that has IPVS.
+/// The parts of the command line that work without a kernel with IPVS.
 @Suite struct CommandLineTests {
     private func meshctl(_ arguments: String..., state: String = "/nonexistent") async throws -> Ran {
         try await Shell.run(

@@ -3,7 +3,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// Where what a command prints goes: nowhere, or to a terminal that acts upon what it is sent.
+/// The output of a command when it cannot be written, and when a terminal would act upon it.
 @Suite struct OutputTests {
     private static func shell(_ script: String, _ arguments: [String] = [], state: String = "/nonexistent") async throws
         -> Ran
@@ -34,7 +34,7 @@ import Testing
         #expect(ran.error.contains("Broken pipe") && ran.error.contains("status 1"), "\(ran)")
     }
 
-    /// Nobody can be told, and the exit status still says it.
+    /// If standard error cannot be written either, the exit status is still right.
     @Test func whereErrorsCannotBeWrittenTheStatusStays() async throws {
         for target in ["2>/dev/full", "2>&-", ">&- 2>&-"] {
             let ran = try await Self.shell("exec \"$0\" service inspect nobody \(target)")
@@ -42,12 +42,12 @@ import Testing
         }
     }
 
-    /// Names that were not made by a command: they may be anybody's.
+    /// Names in the state file may come from anybody.
     private static let names = [
         "\u{1B}[31mred", "a\u{9B}2J", "a\nb", "a\rb", "\u{202E}gnp", "a\u{200B}b", "\u{7F}", "é",
     ]
 
-    /// As JSON, in ASCII alone.
+    /// The name as a JSON string in ASCII.
     private static func quoted(_ name: String) -> String {
         let escapes = name.unicodeScalars.map { "\\u" + String(0x10000 + $0.value, radix: 16).dropFirst() }
         return "\"" + escapes.joined() + "\""
@@ -91,7 +91,7 @@ import Testing
         }
     }
 
-    /// The same document, whatever it is shown on.
+    /// The escaped JSON is the same document.
     @Test func jsonSaysTheNamesAsTheyAre() async throws {
         try await Self.withNames { directory in
             let ran = try await Self.shell("exec \"$0\" service ls --format json", state: directory.string)
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    /// Bytes that Swift would mend: another folder would be used.
+    /// Swift would silently replace these bytes, and another folder would be used.
     @Test func whatIsNotUTF8IsRefused() async throws {
         for script in [
             "exec \"$0\" service ls --state-dir $'/tmp/\\xff'", "exec \"$0\" service ls --state-dir=$'/tmp/\\xff'",

@@ -18,7 +18,8 @@ import Testing
     }
 
     private static func acknowledgement(_ errno: Int32) -> [UInt8] {
-        withUnsafeBytes(of: (UInt32(20), UInt16(2), UInt16(0), UInt32.max, UInt32(0), -errno)) { Array($0) }
+        withUnsafeBytes(of: (UInt32(36), UInt16(2), UInt16(0), UInt32.max, UInt32(0), -errno)) { Array($0) }
+            + [UInt8](repeating: 0, count: 16)
     }
 
     private static let family: [UInt8] =

@@ -238,7 +238,7 @@ import Testing
     @Test func whatCannotBeOpenedSaysWhy() async throws {
         let namespace = try NamespaceHandle(path: "/proc/self/ns/net")
         for _ in 0..<200 {
-            let client = NetlinkClient(family: "no such family", namespace: namespace)
+            let client = NetlinkClient(.generic(family: "no such family"), namespace: namespace)
             await #expect(throws: NetlinkError.self) {
                 try await client.send(Self.messages(1), deadline: .seconds(5))
             }

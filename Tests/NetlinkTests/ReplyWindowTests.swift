@@ -68,19 +68,21 @@ import Testing
 }
 
 extension [UInt8] {
-    static func message(type: UInt16, sequence: UInt32, port: UInt32 = 42, payload: [UInt8]) -> [UInt8] {
+    static func message(
+        type: UInt16, flags: UInt16 = 0, sequence: UInt32, port: UInt32 = 42, payload: [UInt8]
+    ) -> [UInt8] {
         var bytes: [UInt8] = []
         func append<T>(_ value: T) { Swift.withUnsafeBytes(of: value) { bytes += Array($0) } }
         append(UInt32(16 + payload.count))
         append(type)
-        append(UInt16(0))
+        append(flags)
         append(sequence)
         append(port)
         bytes += payload
         return bytes + [UInt8](repeating: 0, count: aligned(bytes.count) - bytes.count)
     }
 
-    private static func number(_ value: Int32) -> [UInt8] { Swift.withUnsafeBytes(of: value) { Array($0) } }
+    static func number(_ value: Int32) -> [UInt8] { Swift.withUnsafeBytes(of: value) { Array($0) } }
 
     static func acknowledgement(of sequence: UInt32, port: UInt32 = 42) -> [UInt8] {
         message(type: 2, sequence: sequence, port: port, payload: number(0) + [UInt8](repeating: 0, count: 16))

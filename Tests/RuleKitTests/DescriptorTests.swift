@@ -6,12 +6,13 @@ import Testing
     import Glibc
 #endif
 
-/// A process that has no descriptor left gets an error, and goes on: the libraries would end it.
+/// A process without free descriptors gets an error and continues: the libraries alone would end it.
 @Suite struct DescriptorTests {
-    /// In a process of its own: with none left, with one, and with more, up to what is needed and beyond.
+    /// A process of its own runs with no free descriptor, with one, and so on, up to the number that is needed and
+    /// beyond.
     @Test func aProcessWithoutDescriptorsIsNotEnded() async {
         await #expect(processExitsWith: .exitCode(42)) {
-            // What the process opens once and keeps is not to be what fails.
+            // Descriptors that the process opens once and keeps are opened before.
             _ = try? await NFTablesBackend().read(expecting: .balancer(detour: nil))
             _ = try? await IPSetLibrary(namespace: nil).names()
             var limit = rlimit(rlim_cur: 128, rlim_max: 128)

@@ -13,7 +13,7 @@ import Testing
         #expect(names.allSatisfy { $0.utf8.count <= 15 && $0.hasPrefix("mesh-") }, "\(names)")
     }
 
-    /// What `ipset save` 7.17 prints of sets that were created by our definitions.
+    /// The output of `ipset save` 7.17 for sets that were created with our definitions.
     private static let saved: [(set: IPSet, text: String, elements: [String])] = [
         (
             IPSet(.tasks, .ipv4),
@@ -109,7 +109,7 @@ import Testing
         #expect(set.works(as: contents.definition), "\(contents.definition)")
     }
 
-    /// What is written for an element is read as that element.
+    /// The text that is written for an element is read as the same element.
     @Test(arguments: saved.indices)
     func writesWhatItReads(index: Int) {
         let (set, text, _) = Self.saved[index]

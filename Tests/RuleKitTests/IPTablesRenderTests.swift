@@ -12,7 +12,7 @@ import Testing
             .map(\.description)
     }
 
-    /// A rule for each of a few is bearable; rules must not grow with the number of ports.
+    /// A few rules for a few twins are acceptable, but the number of rules must not grow with the number of ports.
     @Test func twinsAreTranslatedAsLongAsTheyAreFew() {
         func rules(_ count: Int) -> Set<SetElement> {
             var rules = RuleSet()
@@ -35,7 +35,7 @@ import Testing
             elements([PortBinding(1000...1999, .udp): PortRule(mark: 0x100)]) == ["mesh-mark-udp 1000-1999 : 0x100"])
     }
 
-    /// The kernel's bitmap of ports does not know SCTP, and its hashes no network of all addresses.
+    /// The kernel's bitmap of ports does not support SCTP, and its hashes do not support the network of all addresses.
     @Test func aPortOfSCTPStandsBesideAllAddresses() {
         #expect(
             elements([PortBinding(1080, .sctp): PortRule(mark: 0x100)]) == [
@@ -86,7 +86,7 @@ import Testing
                 == ["mesh-mark-tcp 80-90 : 0x100"], "it is the same port")
     }
 
-    /// Each costs a program at every look.
+    /// Each family costs a process at every look.
     @Test func theOtherEndOfADetourIsOfOneFamily() {
         let backend = IPTablesBackend(in: .current, families: [.ipv4, .ipv6])
         #expect(backend.families(of: .turnaround(node: "10.0.0.1")) == [.ipv4])

@@ -2,7 +2,7 @@ import Testing
 
 @testable import RuleKit
 
-/// As iptables-save 1.8.9 prints what `iptables -A` was given.
+/// The lines that iptables-save 1.8.9 prints for rules that `iptables -A` added.
 @Suite struct RuleLineTests {
     @Test(arguments: [
         (#"-A FORWARD -j MESH-FORWARD"#, "MESH-FORWARD"),

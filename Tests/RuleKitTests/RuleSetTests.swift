@@ -76,7 +76,7 @@ import Testing
         #expect(lines(additions).contains("+ marks tcp . 1080 : 0x100 for marks tcp . 1080 : 0x666"))
     }
 
-    /// Where an interval is in the way of another, the kernel takes the new one only once the old one has gone.
+    /// If an interval overlaps a new one, the kernel accepts the new one only after the old one is removed.
     @Test func aRangeReplacesWhatItOverlaps() {
         let found = Self.intact(
             Self.rules([PortBinding(1000...1499, .tcp): 0x100, PortBinding(1501...1600, .tcp): 0x101]))
@@ -87,7 +87,8 @@ import Testing
         #expect(!lines(removals).contains { $0.contains("ranges_tcp") })
     }
 
-    /// The same for networks: with one step, since what is no longer wanted would go in a later transaction.
+    /// The same holds for networks. They are replaced in one step, since a separate removal would be in a later
+    /// transaction.
     @Test func aNetworkReplacesWhatItOverlaps() {
         let found = Self.intact(Self.rules([Self.web: 0x100], hairpins: ["10.0.0.0/8", "172.16.0.0/12"]))
         let (additions, removals) = Self.rules([Self.web: 0x100], hairpins: ["10.1.0.0/16", "10.2.0.0/16"])
@@ -96,7 +97,7 @@ import Testing
         #expect(lines(removals) == ["- hairpin4 172.16.0.0/12"])
     }
 
-    /// Of a key that could not be ours nobody knows what it overlaps.
+    /// It is not known what a stray key overlaps.
     @Test func aStrayGoesBeforeWhatComesIntoItsSet() {
         var found = Self.intact(Self.rules([Self.web: 0x100]))
         let stray = StrayKey(description: "10.0.0.0/8 . 10.1.0.0/16", bytes: [])
@@ -113,7 +114,7 @@ import Testing
                 == ["- hairpin4 10.0.0.0/8 . 10.1.0.0/16"])
     }
 
-    /// One meaning for both backends, of which one could not hold both.
+    /// Both backends leave out the inner network, because nftables cannot hold both.
     @Test func aNetworkInsideAnotherIsNone() {
         let networks: Set<IPPrefix> = [
             "10.0.0.0/8", "10.1.2.3", "10.88.0.0/16", "11.0.0.0/8", "fd00::/16", "fd00::1", "fd01::1",
@@ -130,7 +131,7 @@ import Testing
         }
     }
 
-    /// A set that holds each port for itself is not written anew for one that is missing.
+    /// In a set that holds each port as an element of its own, only the missing port is added.
     @Test func ofARangeOnlyWhatIsMissingIsPut() {
         let binding = PortBinding(1000...2000, .tcp, at: "10.0.0.1")
         let wanted = Self.rules([binding: 0x100])

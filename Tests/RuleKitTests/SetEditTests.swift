@@ -3,7 +3,7 @@ import Testing
 
 @testable import RuleKit
 
-/// How changes are carried out: what can be overwritten in place is never taken away.
+/// The edits for changes: an element that can be replaced in place is never removed.
 @Suite struct SetEditTests {
     private static let sets = Dictionary(
         uniqueKeysWithValues: IPSet.all([.ipv4, .ipv6]).map { ($0.name, $0) })

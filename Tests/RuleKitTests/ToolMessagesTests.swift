@@ -2,11 +2,12 @@ import Testing
 
 @testable import RuleKit
 
-/// What the tools printed when they were tried, and what is made of it. A new version is added by what it prints.
+/// Messages that the tools printed when they were tried, and the codes that we derive from them. To support a new
+/// version, add its messages.
 @Suite struct ToolMessagesTests {
     struct Captured: Sendable, CustomStringConvertible {
         var tool: ToolMessages.Tool
-        /// The version, and what was in its way.
+        /// The version of the tool, and why it failed.
         var description: String
         var text: String
         var code: RuleError.Code
@@ -111,10 +112,12 @@ import Testing
             ToolMessages.saysThatThereAreNoTables(captured.text, from: captured.tool) == captured.isWithoutTables)
     }
 
-    /// Whatever the language of whoever types the command.
+    /// Messages are in English, whatever language the user has set.
     @Test func programsSpeakEnglish() async throws {
         let said = try await IPTablesTool.run(
             "sh", ["-c", "echo \"$LC_ALL\""], in: nil, operation: "look at the environment")
         #expect(said == "C\n")
+        // By its path as by its name.
+        #expect(try await HostProgram.run("/bin/sh", ["-c", "echo \"$LC_ALL\""]).output == "C\n")
     }
 }

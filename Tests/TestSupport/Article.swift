@@ -1,14 +1,14 @@
 package import SystemPackage
 
-/// An article of IPVSKit's documentation, whose snippets stand in a test, too, where they are compiled or run.
+/// An article of IPVSKit's documentation. Its snippets are copies of code in a test, which compiles or runs them.
 package struct Article {
     private let tested: String
-    /// What it shows in Swift.
+    /// The Swift snippets of the article.
     package let snippets: [String]
 
     /// - Parameters:
-    ///   - name: of the file in the catalogue, without its ending.
-    ///   - test: the file that has the snippets, in a folder of `Tests`.
+    ///   - name: the name of the file in the catalogue, without its extension.
+    ///   - test: the file with the snippets, in a folder of `Tests`.
     package init(_ name: String, testedIn test: FilePath) throws {
         let root = test.removingLastComponent().removingLastComponent().removingLastComponent()
         tested = Self.trimmed(try test.text())
@@ -18,7 +18,7 @@ package struct Article {
         }
     }
 
-    /// Whether the test has a snippet: line by line, but for the indentation.
+    /// Whether the test contains a snippet, line by line, ignoring indentation.
     package func isTested(_ snippet: String) -> Bool { tested.contains(Self.trimmed(snippet)) }
 
     private static func trimmed(_ text: String) -> String {

@@ -1,4 +1,4 @@
-/// Random numbers that come out alike for a seed (SplitMix64).
+/// A random generator that gives the same numbers for the same seed (SplitMix64).
 package struct SeededGenerator: RandomNumberGenerator {
     private var state: UInt64
     package init(seed: UInt64) { state = seed }

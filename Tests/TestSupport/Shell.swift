@@ -1,10 +1,10 @@
 import Subprocess
 import SystemPackage
 
-/// A program that a test ran, and what came of it.
+/// The result of a program that a test ran.
 package struct Ran: Sendable, CustomStringConvertible {
     package var command: [String]
-    /// The exit status; 128 and the signal where one ended it.
+    /// The exit status; 128 plus the signal's number if a signal ended the program.
     package var status: Int32
     package var output: String
     package var error: String
@@ -14,9 +14,9 @@ package struct Ran: Sendable, CustomStringConvertible {
     }
 }
 
-/// Runs programs, as found in PATH or by path.
+/// Runs programs by path, or by name from PATH.
 package enum Shell {
-    /// Runs a program and gives whatever came of it.
+    /// Runs a program and returns its result, even if it fails.
     package static func run(
         _ command: [String], environment: [String: String] = [:], input: String = ""
     ) async throws -> Ran {

@@ -5,7 +5,7 @@ package import SystemPackage
     import Glibc
 #endif
 
-/// A folder of a test's own, gone after it.
+/// A folder for one test, deleted after it.
 package enum TemporaryDirectory {
     package static func with<Result>(_ body: (FilePath) throws -> Result) throws -> Result {
         let path = try make()

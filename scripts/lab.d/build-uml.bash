@@ -2,7 +2,7 @@
 # Builds user-mode Linux from Debian's source. Sourced by what says which, uml.bash and uml-6.12.bash: by uml_source, the
 # package, and uml_configs, the files that say how.
 
-# What is built is another thing with each configuration and each change of the source.
+# A kernel is built for each configuration and each version of the source.
 uml_checksum() { { cat -- "${uml_configs[@]}" && declare -f widen_registers; } | cksum | cut -d ' ' -f 1; }
 
 build_needs() {
@@ -19,7 +19,7 @@ build_fetch() {
     uml_modules=$cache/$name/lib/modules
 }
 
-# The newest that was built with this configuration; empty where none was.
+# Prints the newest kernel that was built with this configuration; nothing if there is none.
 uml_newest() {
     local built checksum
     checksum=$(uml_checksum)
@@ -67,19 +67,19 @@ build_uml() {
         strip -o ../linux linux
         cp .config ../config
     )
-    # It leads to the source.
+    # This link leads to the source.
     rm -f lib/modules/*/build
     rm -r -- "$uml_source" log
 }
 
-# The kernel saves a process's vector registers in a room of 2,696 bytes. Processors with AMX have more of them, and the
-# host takes them back only whole: there the first process dies of "ptrace set fp regs failed".
+# The kernel saves the vector registers of a process in 2,696 bytes. Processors with AMX have more registers, and the
+# host restores them only as a whole, so that the first process dies with "ptrace set fp regs failed".
 widen_registers() {
     local file=arch/x86/um/user-offsets.c
     sed -i 's/DEFINE_LONGS(HOST_FP_SIZE, 2696)/DEFINE_LONGS(HOST_FP_SIZE, 12288)/' "$file"
 }
 
-# The kernel's makefiles, with nothing of the environment of a make that may have called us.
+# Runs the kernel's makefiles without the environment of a make that may have called us.
 kernel_make() {
     env -i PATH="$PATH:/usr/sbin:/sbin" HOME="${HOME:-/}" LC_ALL=C make ARCH=um "$@"
 }
@@ -89,9 +89,9 @@ build_failed() {
     die "$EX_UNAVAILABLE" "the kernel could not be built, see above"
 }
 
-# show_progress PID: says how far the build of that process has come, until it ends.
+# show_progress PID: prints the progress of the build in that process until it ends.
 show_progress() {
-    # As many files as this configuration compiles; what is said is in parts of a hundred.
+    # The number of files that this configuration compiles; progress is printed in percent.
     local pid=$1 expected=1480 done=0 said=0 status=0
     while kill -0 "$pid" 2>/dev/null; do
         sleep 1

@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with who sources this
-# Running the lab's command and collecting its files, inside. Sourced where $shared is the folder shared with the lab.
+# Runs the lab's command and collects its files, inside the guest. Sourced where $shared is the folder shared with the
+# lab.
 
-# Becomes the command. Its environment is what the lab lists and nothing else.
+# Becomes the command, with exactly the environment that the lab lists.
 become_command() {
     local words variables directory name
     mapfile -d '' -t words <"$shared/command"

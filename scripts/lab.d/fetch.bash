@@ -3,7 +3,7 @@
 
 cache=$(realpath -m -- "${MESHCTL_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/meshctl-lab}")
 
-# The process group that makes something in the cache; empty for none.
+# The process group that makes an entry of the cache; empty if there is none.
 making_group=
 
 # in_cache NAME FUNCTION [ARG...]: makes $cache/NAME by running FUNCTION ARG... in an empty directory, whose content
@@ -19,7 +19,8 @@ in_cache() {
         in_group flock "$lock"
     fi
     if [[ ! -e $cache/$name ]]; then
-        # Whoever made an unfinished one has died, since we hold the lock; what it had started may take a moment longer.
+        # We hold the lock, so the process that left an unfinished entry has died; its children may take a moment
+        # longer.
         rm -rf -- "$cache"/making.* 2>/dev/null || { sleep 3 && rm -rf -- "$cache"/making.*; }
         making=$cache/making.$$
         mkdir -- "$making"
@@ -30,7 +31,7 @@ in_cache() {
 }
 
 make_in() {
-    # The lock is not for what runs inside: a process left behind must not keep it.
+    # The lock is not passed on, because a process that is left behind must not keep it.
     exec {lock}>&-
     cd -- "$1" || exit
     shift
@@ -49,13 +50,13 @@ in_group() {
     end_making
 }
 
-# Ends this process group should the lab be gone, killed before it could do so itself.
+# Ends this process group if the lab was killed before it could do so itself.
 end_with_lab() {
     while kill -0 $$ 2>/dev/null; do sleep 1; done
     kill -TERM 0
 }
 
-# Ends what is left of the group.
+# Ends the remaining processes of the group.
 end_making() {
     [[ -n $making_group ]] || return 0
     { kill -TERM -- "-$making_group" && wait "$making_group"; } 2>/dev/null || true
@@ -87,11 +88,11 @@ unpack_with_libraries() {
     # shellcheck disable=SC2086 # package names
     mapfile -t packages < <(printf '%s\n' "$@" $needed | sort -u)
     unpack_packages "${packages[@]}"
-    # They live in a few directories; a program gets them all.
+    # The libraries are in a few directories, and a program gets all of these.
     find "$PWD" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd: | sed "s|$PWD|$cache/$name|g" >library-path
 }
 
-# Docker, for --docker: the package and not what may be installed, which could be another Docker altogether.
+# For --docker, Docker comes from the package, because the installed one could be a different Docker.
 fetch_docker() {
     local folder=$cache/docker
     in_cache docker unpack_with_libraries docker docker.io containerd runc

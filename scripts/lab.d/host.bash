@@ -1,10 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # variables are shared with who sources this
-# The host's own kernel. Nothing keeps the command from the host's files, but it gets network, mount, process, IPC and
-# host name namespaces of its own: it cannot disturb the host's network, and ends whole. Sourced by scripts/lab.
+# Runs the command in the host's own kernel. The command can write the host's files, but it gets network, mount,
+# process, IPC and host name namespaces of its own, so that it cannot disturb the host's network, and ends as a whole.
+# Sourced by scripts/lab.
 
 host_namespaces=(unshare --net --mount --pid --ipc --uts --fork --kill-child=KILL)
 
-# Says why not, if the host's kernel will not do.
+# Fails and prints the reason if the host's kernel cannot be used.
 host_unfit() {
     if ((EUID != 0)); then
         echo "that takes root"

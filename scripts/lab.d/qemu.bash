@@ -26,7 +26,7 @@ kernel_fetch() {
             -L "$cache/qemu/usr/share/qemu" -L "$cache/qemu/usr/share/seabios"
         )
     fi
-    # The guest's memory is QEMU's own; here go only output and collected files.
+    # The guest's memory is in QEMU's process; this folder holds only output and collected files.
     workdir_mib=64
     workdir_exec=false
 }
@@ -39,7 +39,7 @@ unpack_linux() {
     [[ -n $package ]] || die "$EX_UNAVAILABLE" "apt knows no package linux-image-6.12.*-amd64, which" \
         "Debian 12 has in its security archive: add that to apt's sources and run 'apt-get update'"
     unpack_packages "$package"
-    # Where modules have moved to /usr/lib, make one name serve both.
+    # If modules have moved to /usr/lib, a link makes both names work.
     [[ -e lib/modules ]] || ln -s usr/lib lib
     release=${package#linux-image-}
     PATH=$PATH:/usr/sbin:/sbin depmod -b "$PWD" "$release"
@@ -47,7 +47,7 @@ unpack_linux() {
     ln -s "boot/vmlinuz-$release" vmlinuz
 }
 
-# An initramfs with busybox and what it takes to mount our files.
+# An initramfs with busybox and the modules that are needed to mount our files.
 make_initramfs() {
     local release module path number=10
     release=$(<"$qemu_linux/release")

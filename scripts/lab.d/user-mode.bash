@@ -13,7 +13,7 @@ uml_needs() {
 }
 
 uml_workdir() {
-    # Its memory is a file with code in it.
+    # The kernel's memory is a file that contains code.
     workdir_mib=$(memory_mib)
     workdir_exec=true
 }
@@ -27,7 +27,7 @@ kernel_start() {
     pumps+=($!)
     cat "$workdir/stderr" >&2 &
     pumps+=($!)
-    # Opened here, since any process that inherits these keeps the pumps going.
+    # The files are opened here, since each process that inherits them keeps the pumps running.
     exec {stdout}>"$workdir/stdout" {stderr}>"$workdir/stderr"
     # The guest does not write our files by mistake; this is so that its root cannot by mounting another hostfs either.
     # Without root, all it could write so is our user's own.
@@ -45,7 +45,7 @@ kernel_start() {
 
 write_uml_orders() {
     cp -- "$here/uml-init" "$1/init"
-    # Starting a program is what takes time in this kernel, so one mount does many.
+    # Starting a program is slow in this kernel, so one mount command mounts many file systems.
     cat >"$1/root.fstab" <<FSTAB
 overlay $uml_root overlay lowerdir=/,upperdir=/run/upper,workdir=/run/work 0 0
 $(fstab_path "$uml_modules") $uml_root/lib/modules none bind,x-mount.mkdir 0 0

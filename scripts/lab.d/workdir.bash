@@ -21,10 +21,10 @@ make_workdir() {
     exit "$EX_UNAVAILABLE"
 }
 
-# workdir_unfit DIR: succeeds and says why if DIR will not do.
+# workdir_unfit DIR: succeeds and prints the reason if DIR cannot be used.
 workdir_unfit() {
     local available
-    # It becomes part of a kernel command line and of mount options.
+    # The name becomes part of a kernel command line and of mount options.
     [[ $1 =~ ^/[A-Za-z0-9._/+@-]*$ ]] || { echo "unusual characters in the name" && return; }
     [[ -d $1 && -w $1 ]] || { echo "not a directory one can write to" && return; }
     available=$(($(df -Pk -- "$1" | awk 'NR == 2 { print $4 }') / 1024))

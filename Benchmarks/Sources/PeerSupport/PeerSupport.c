@@ -55,7 +55,7 @@ void table_free(struct table *table) {
     *table = (struct table){0};
 }
 
-/* The same values as those of ours: ipvskit-peer/Workload.swift. */
+/* The same values as IPVSKit's: ipvskit-peer/Workload.swift. */
 static struct table make_table(unsigned services, unsigned destinations, uint32_t weight) {
     struct table table = {0};
     uint32_t next = 0x0A800001; /* 10.128.0.1 */
@@ -78,7 +78,7 @@ static struct table make_table(unsigned services, unsigned destinations, uint32_
     return table;
 }
 
-/* For diff: every tenth destination has another weight. */
+/* For diff, every tenth destination has another weight. */
 static void change_some(struct table *table) {
     size_t count = 0;
     for (size_t index = 0; index < table->service_count; index++) {
@@ -88,7 +88,7 @@ static void change_some(struct table *table) {
     }
 }
 
-/* What the harness compares: how many destinations, and the sum of their weights. */
+/* The values that the harness checks: the number of destinations, and the sum of their weights. */
 static void count(const struct table *table, size_t *destinations, size_t *weights) {
     *destinations = *weights = 0;
     for (size_t index = 0; index < table->service_count; index++) {
@@ -115,7 +115,7 @@ static void enter(int namespace) {
     if (setns(namespace, CLONE_NEWNET) < 0) die("cannot enter a namespace");
 }
 
-/* By the name that `ip netns add` gave it. */
+/* Enters a namespace by the name that `ip netns add` gave it. */
 static void enter_named(const char *name) {
     char path[300];
     snprintf(path, sizeof path, "/run/netns/%s", name);
@@ -165,7 +165,7 @@ int peer_main(const struct peer *peer) {
             printf("%.9f %zu\n", now() - start, changes);
         } else if (!strcmp(line, "close")) {
             peer->close();
-            /* A namespace lives on, its table and all, for as long as a process is in it. */
+            /* A namespace and its table live as long as a process is in it. */
             enter(home);
             table_free(&wanted);
             table_free(&changed);

@@ -36,8 +36,8 @@ struct Bench {
 
     private static func measure(_ plan: Plan) throws -> [Comparison] {
         let folder = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
-        // The first service of all namespaces, and the last, cost the kernel sixty times as much as any other, which
-        // would fall on whoever comes first. So there is always one, elsewhere.
+        // Creating the first service of all namespaces and deleting the last one cost the kernel sixty times as much as
+        // any other, and the program that goes first would pay for it. So another namespace always has a service.
         try makeNamespace("bench-other")
         try run("ip", "netns", "exec", "bench-other", "ipvsadm", "-A", "-f", "1")
         defer { _ = try? run("ip", "netns", "del", "bench-other") }
@@ -53,7 +53,7 @@ struct Bench {
                 for number in 0...plan.pairs {
                     let oursFirst = number.isMultiple(of: 2)
                     let measured = try pair(ours, theirs, size, oursFirst: oursFirst, auditor: auditor)
-                    // The first warms both up.
+                    // The first pair warms up both programs and is not counted.
                     if number == 0 { continue }
                     for (work, pair) in measured { pairs[work, default: []].append(pair) }
                 }

@@ -36,7 +36,7 @@ struct Benchmark {
         let all = size.services * size.destinations
         let wanted: [Int] =
             switch work {
-            // The weights after the update are 2 each.
+            // After the update each weight is 2.
             case .dump, .snapshot: [size.services, all, all * 2]
             case .diff: [(all + 9) / 10]
             case .create, .update, .delete: []
@@ -70,7 +70,7 @@ struct Benchmark {
 
 /// A namespace in which the kernel takes destinations: it does not where no interface was ever up.
 func makeNamespace(_ name: String) throws {
-    // One that an interrupted run left behind.
+    // An interrupted run may have left the namespace behind.
     _ = try? run("sh", "-c", "ip netns del \(name) 2>/dev/null")
     try run("ip", "netns", "add", name)
     try run("ip", "-n", name, "link", "set", "lo", "up")
@@ -95,7 +95,7 @@ func pair(
     }
     try our.end()
     try their.end()
-    // The kernel takes namespaces apart in the background, which the next pair must not pay for.
+    // The kernel deletes namespaces in the background, and the next pair must not pay for that.
     Thread.sleep(forTimeInterval: 0.5)
     return Dictionary(
         uniqueKeysWithValues: Work.allCases.compactMap { work in

@@ -59,7 +59,7 @@ struct Plan {
         (Size(services: 1000, destinations: 10), Peer.allCases),
         (Size(services: 1000, destinations: 1), Peer.allCases),
         (Size(services: 5000, destinations: 2), Peer.allCases),
-        // What the time per object at 5000x2 is held against.
+        // The size with which the time per object at 5000x2 is compared.
         (Size(services: 1000, destinations: 2), [.rawBatch]),
     ])
 

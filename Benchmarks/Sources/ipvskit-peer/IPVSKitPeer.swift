@@ -24,7 +24,7 @@ struct IPVSKitPeer {
             default:
                 print("none")
             }
-            // Into a pipe, print would wait for a full buffer.
+            // print would buffer its output, because it goes into a pipe.
             fflush(nil)
         }
     }

@@ -1,4 +1,4 @@
-/* A program on libnl as libnl is meant to be used: its defaults, a message at a time, each waited for. */
+/* A program that uses libnl with its defaults: it sends one message at a time and waits for each answer. */
 #include "PeerSupport.h"
 
 #include <errno.h>
@@ -74,14 +74,14 @@ nla_put_failure:
     die("no room for a destination");
 }
 
-/* libnl asks for an acknowledgement of every message unless told otherwise. */
+/* By default libnl requests an acknowledgement of every message. */
 static void finish(struct nl_msg *message) {
     check(nl_send_auto(sock, message), "send");
     nlmsg_free(message);
     check(nl_wait_for_ack(sock), "the kernel's answer");
 }
 
-/* Reading. The policy is what libnl checks lengths by. */
+/* Reading. libnl checks lengths by the policy. */
 
 static struct nla_policy command_policy[IPVS_CMD_ATTR_MAX + 1] = {
     [IPVS_CMD_ATTR_SERVICE] = {.type = NLA_NESTED},
@@ -127,7 +127,7 @@ static struct nla_policy counter_policy[IPVS_STATS_ATTR_MAX + 1] = {
 static uint32_t u32(struct nlattr *attribute) { return attribute ? nla_get_u32(attribute) : 0; }
 static uint64_t u64(struct nlattr *attribute) { return attribute ? nla_get_u64(attribute) : 0; }
 
-/* The wide counters alone: every kernel since 4.1 sends them. */
+/* Only the 64-bit counters are read: every kernel since 4.1 sends them. */
 static void read_counters(struct nlattr *nest, struct counters *counters) {
     struct nlattr *attributes[IPVS_STATS_ATTR_MAX + 1];
     if (!nest) return;
@@ -199,7 +199,7 @@ static void dump_messages(struct nl_msg *message) {
     check(nl_recvmsgs_default(sock), "dump");
 }
 
-/* The works. */
+/* The works of the benchmark. */
 
 static void open_socket(const struct table *wanted, const struct table *changed) {
     (void)wanted, (void)changed;

@@ -202,12 +202,12 @@ static void read_service_attribute(struct nlattr *attribute, void *context) {
     case IPVS_SVC_ATTR_FWMARK: service->mark = (uint32_t)number(attribute); break;
     case IPVS_SVC_ATTR_SCHED_NAME: strncpy(service->scheduler, data(attribute), sizeof service->scheduler - 1); break;
     case IPVS_SVC_ATTR_FLAGS:
-        /* struct ip_vs_flags, of which the first half. */
+        /* The first half of struct ip_vs_flags. */
         if (data_size(attribute) >= 4) memcpy(&service->flags, data(attribute), sizeof service->flags);
         break;
     case IPVS_SVC_ATTR_TIMEOUT: service->timeout = (uint32_t)number(attribute); break;
     case IPVS_SVC_ATTR_NETMASK: service->netmask = address(attribute); break;
-    /* The wide counters alone: every kernel since 4.1 sends them. */
+    /* Only the 64-bit counters are read: every kernel since 4.1 sends them. */
     case IPVS_SVC_ATTR_STATS64:
         each(data(attribute), data_size(attribute), read_counter, &service->counters);
         break;
@@ -244,7 +244,7 @@ static void read_destination(struct nlattr *attribute, void *context) {
         each(data(attribute), data_size(attribute), read_destination_attribute, service_append(context));
 }
 
-/* Sends the one message written and gives what answers it to `read`, up to the end of the dump. */
+/* Sends the one message that was written, and passes the messages that answer it to `read`, up to the end of the dump. */
 static void dump_messages(reader read, void *context) {
     message->nlmsg_len = (uint32_t)(end - (char *)message);
     send_all();
@@ -262,7 +262,7 @@ static void dump_messages(reader read, void *context) {
     }
 }
 
-/* The works. */
+/* The works of the benchmark. */
 
 static void read_family(struct nlattr *attribute, void *context) {
     if ((attribute->nla_type & NLA_TYPE_MASK) == CTRL_ATTR_FAMILY_ID) *(uint16_t *)context = (uint16_t)number(attribute);
@@ -344,7 +344,7 @@ static void dump(struct table *table) {
     }
 }
 
-/* Comparing: both tables sorted by key, then walked together. */
+/* Comparing. Both tables are sorted by key, then walked together. */
 
 struct change {
     uint8_t command;
@@ -404,7 +404,7 @@ static const struct destination **sorted_destinations(const struct service *serv
 }
 
 static int same_service(const struct service *a, const struct service *b) {
-    /* The kernel reports a flag of its own. */
+    /* The kernel reports a flag that is internal to it. */
     uint32_t flags = ~(uint32_t)IP_VS_SVC_F_HASHED;
     return !strcmp(a->scheduler, b->scheduler) && (a->flags & flags) == (b->flags & flags) &&
            a->timeout == b->timeout && a->netmask == b->netmask;

@@ -19,7 +19,8 @@ enum Flood {
         }
         guard descriptor >= 0, connected == 0 else { throw BenchError("cannot connect: errno \(errno)") }
         let payload = [UInt8](repeating: 0, count: 32)
-        // The first are scheduled; what follows goes the way of a known connection, as in a long one.
+        // The first packets are scheduled; later ones belong to a known connection, as most packets of a long
+        // connection do.
         for _ in 0..<100 { send(descriptor, payload, payload.count, 0) }
         let seconds = ContinuousClock().measure {
             for _ in 0..<count { send(descriptor, payload, payload.count, 0) }

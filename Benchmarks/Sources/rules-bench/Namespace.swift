@@ -2,7 +2,7 @@ import Foundation
 
 enum Namespace {
     static func make(_ name: String) throws {
-        // One that an interrupted run left behind.
+        // An interrupted run may have left the namespace behind.
         _ = try? run("sh", "-c", "ip netns del \(name) 2>/dev/null")
         try run("ip", "netns", "add", name)
         try run("ip", "-n", name, "link", "set", "lo", "up")

@@ -14,7 +14,7 @@ enum PacketCost {
         var few5000: [(ours: Double, theirs: Double)] = []
         var perRule: [(ours: Double, theirs: Double)] = []
         for number in 0...pairs {
-            // Whoever comes first finds the processor's caches cold.
+            // The one that is measured first finds the processor's caches cold.
             let ways = number.isMultiple(of: 2) ? [few, many, rules] : [rules, many, few]
             var seconds: [String: Double] = [:]
             for way in ways { seconds[way.name] = try await way.secondsPerPacket() }
@@ -109,13 +109,13 @@ final class Way {
 
     /// Sends to the last port, and looks that the packets were balanced.
     func secondsPerPacket() async throws -> Double {
-        // Fewer where each takes long.
+        // Fewer packets are sent if each takes long.
         let count = name == "rules" ? 1000 : 4000
         let id = VirtualService.ID.firewallMark(FirewallMark(rawValue: 256 + UInt32(last) - 1080)!, .ipv4)
         let before = try await ipvs.service(id).statistics.incomingPackets
         let answer = try run(
             "ip", "netns", "exec", client, Self.program, "flood", "10.\(10 + number).0.1", "\(last)", "\(count)")
-        // The kernel adds its counters up every two seconds.
+        // The kernel sums up its counters every two seconds.
         var balanced: UInt64 = 0
         for _ in 0..<100 {
             balanced = try await ipvs.service(id).statistics.incomingPackets - before

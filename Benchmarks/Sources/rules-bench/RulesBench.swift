@@ -41,7 +41,7 @@ struct RulesBench {
             for measure in [PacketCost.measure, PortCost.measure, Publishing.measure] {
                 let more = try await measure(tool, pairs)
                 results += more
-                // As they come: all together take minutes.
+                // Results are printed as they come, because all of them together take minutes.
                 for result in more { FileHandle.standardOutput.write(Data((result.line + "\n").utf8)) }
             }
         }

@@ -7,7 +7,7 @@ public func fuzzReceivePath(_ start: UnsafeRawPointer?, _ count: Int) -> CInt {
     var hasher = Hasher()
     let input = UnsafeRawBufferPointer(start: start, count: count)
     let tally = ReceivePath.parse(input) {
-        // Whatever was read is used, so that reading it cannot be optimised away.
+        // The result is used, so that the compiler cannot remove the reading.
         hasher.combine($0)
     } destination: {
         hasher.combine($0)

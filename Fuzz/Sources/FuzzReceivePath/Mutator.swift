@@ -8,7 +8,7 @@ import CLibFuzzer
 public func mutate(_ start: UnsafeMutablePointer<UInt8>?, _ count: Int, _ limit: Int, _ seed: CUnsignedInt) -> Int {
     let count = LLVMFuzzerMutate(start, count, limit)
     let datagram = UnsafeMutableRawBufferPointer(start: start, count: count)
-    // How deep lengths are mended: not at all, those of messages, and of attributes on up to three levels.
+    // How deep lengths are repaired: not at all, those of messages, or those of attributes on up to three levels.
     let depth = Int(seed >> 8 & 0xFF) % 5
     if depth > 0, !isText(datagram) { mendMessages(datagram, attributeLevels: depth - 1) }
     return count
@@ -27,7 +27,7 @@ private func mendMessages(_ datagram: UnsafeMutableRawBufferPointer, attributeLe
         let isLast = stated < 16 || (stated + 3) & ~3 >= rest
         let length = isLast ? rest : stated
         if isLast { datagram.storeBytes(of: UInt32(rest), toByteOffset: offset, as: UInt32.self) }
-        // Behind the headers of netlink and generic netlink.
+        // The attributes begin behind the headers of netlink and generic netlink.
         if length > 20 {
             mendAttributes(.init(rebasing: datagram[(offset + 20)..<(offset + length)]), levels: attributeLevels)
         }

@@ -11,7 +11,8 @@
  * included here, but in the source only: they bring a definition of `enum nfnetlink_groups` that differs from the one
  * libnl brings, and Swift refuses a program in which it sees both.
  *
- * Addresses are numbers, most significant byte first as written; IPv4's are in `low`. Ports are numbers, too.
+ * Addresses are numbers whose most significant byte comes first in the text; IPv4 addresses are in `low`. Ports are
+ * numbers, too.
  */
 
 typedef struct {
@@ -29,10 +30,10 @@ typedef struct {
     uint8_t protocol;
     CConntrackTuple original, reply;
     uint32_t mark, status, timeout;
-    /* What tells an entry from others, and from a later one of the same tuple. */
+    /* Identifies the entry, and distinguishes it from a later entry with the same tuple. */
     uint32_t id;
     uint16_t zone, original_zone;
-    /* ICMP has these in the place of ports. */
+    /* ICMP has these instead of ports. */
     uint16_t icmp_id;
     uint8_t icmp_type, icmp_code;
 } CConntrackEntry;
@@ -49,8 +50,8 @@ enum {
     CConntrack_IPS_OFFLOAD = 1 << 14,
 };
 
-/* The fields of the two tuples that a dump is to be filtered by, in the kernel. Its flags of CTA_FILTER are not in the
- * headers that it gives to programs. */
+/* The fields of the two tuples by which the kernel filters a dump. The kernel's flags of CTA_FILTER are not in its
+ * headers for programs. */
 enum {
     CConntrack_FILTER_SOURCE = 1 << 0,
     CConntrack_FILTER_DESTINATION = 1 << 1,
@@ -59,26 +60,26 @@ enum {
     CConntrack_FILTER_DESTINATION_PORT = 1 << 5,
 };
 
-/* More than any message takes that is built here. */
+/* More bytes than any message that is built here. */
 enum { CConntrack_MESSAGE_SIZE = 256 };
 
 /*
- * Builds a request for all entries of the family (IPCTNL_MSG_CT_GET, NLM_F_DUMP). Where flags are given, only for those
- * that are like `pattern` in the fields that the flags name (CTA_FILTER, since Linux 5.8; older kernels overlook it).
+ * Builds a request for all entries of the family (IPCTNL_MSG_CT_GET, NLM_F_DUMP). With flags, the kernel sends only
+ * entries that equal `pattern` in the fields that the flags name (CTA_FILTER, since Linux 5.8; older kernels ignore it).
  *
- * The buffer holds CConntrack_MESSAGE_SIZE bytes and is aligned to four. Returns the length. Without memory for
- * a filter it builds none.
+ * The buffer has CConntrack_MESSAGE_SIZE bytes and is aligned to four. Returns the length. Without memory for the
+ * filter, the request has none.
  */
 size_t CConntrack_build_dump(
     void *buffer, uint32_t sequence, const CConntrackEntry *pattern, uint32_t original_flags, uint32_t reply_flags);
 
 /*
- * Builds a request to delete the entry (IPCTNL_MSG_CT_DELETE): the one with this original tuple, zone and id, so that a
- * later one that looks alike is left alone. Returns the length, or 0 without memory.
+ * Builds a request to delete the entry with this original tuple, zone and id (IPCTNL_MSG_CT_DELETE). The id protects a
+ * later entry with the same tuple. Returns the length, or 0 without memory.
  */
 size_t CConntrack_build_delete(void *buffer, uint32_t sequence, const CConntrackEntry *entry);
 
-/* Has the kernel answer the message in any case, and not only where it fails (NLM_F_ACK). */
+/* Makes the kernel answer the message even if it succeeds (NLM_F_ACK). */
 void CConntrack_acknowledge(void *message);
 
 typedef enum {
@@ -98,8 +99,8 @@ typedef struct {
 } CConntrackReply;
 
 /*
- * Reads the message that the bytes, aligned to four, begin with. Returns its length, with the padding there is; 0 where
- * they are not netlink, or an entry that cannot be read.
+ * Reads the first message of the bytes, which are aligned to four. Returns its length including padding; 0 if the bytes
+ * are not netlink, or the message is an entry that cannot be read.
  */
 size_t CConntrack_read(const void *bytes, size_t count, CConntrackReply *reply);
 

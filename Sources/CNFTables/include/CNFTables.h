@@ -9,23 +9,23 @@
 
 typedef struct {
     bool succeeded;
-    /* What was printed, and what was wrong: empty or text. Freed by CNFTables_free. */
+    /* The output and the error messages; either may be empty. Freed by CNFTables_free. */
     char *output;
     char *error;
-    /* Why the library was not even begun with: the errno of a socket or a thread that it takes; else 0. */
+    /* The errno of the socket or thread without which libnftables could not be called; else 0. */
     int error_number;
 } CNFTablesResult;
 
 /*
- * Runs commands as `nft -f -` would, in one transaction, in the network namespace of the calling thread. What is
- * listed comes without counters and without the elements of sets. A check has the kernel look at the commands and do
- * none of them. What is listed can be had as JSON. Takes a lock of the process's: one call at a time.
+ * Runs commands as `nft -f -` would, in one transaction, in the network namespace of the calling thread. Listings have
+ * no counters and no elements of sets, and are JSON on request. With is_check, the kernel checks the commands without
+ * carrying them out. A lock of the process allows one call at a time.
  */
 CNFTablesResult CNFTables_run(const char *commands, bool is_check, bool as_json);
 
 void CNFTables_free(CNFTablesResult result);
 
-/* The file that libnftables was loaded from: it has no function that tells its version. */
+/* The file from which libnftables was loaded: the library has no function that returns its version. */
 const char *_Nullable CNFTables_library_path(void);
 
 #pragma clang assume_nonnull end

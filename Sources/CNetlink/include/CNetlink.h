@@ -20,8 +20,8 @@
 /* SOL_NETLINK comes from a header that clashes with Swift's Glibc module. */
 enum { CNetlink_SOL_NETLINK = 270 };
 
-/* Where the entries of IPVS's older interface begin, since Swift drops flexible array members, and how much of an entry
- * stands before its counters. Its commands are sums, which Swift does not import. */
+/* The offsets of the entries in the structures of IPVS's older interface, since Swift drops flexible array members, and
+ * the size of an entry's part before its counters. The interface's commands are sums, which Swift does not import. */
 enum {
     CNetlink_IPVS_SERVICES_OFFSET = offsetof(struct ip_vs_get_services, entrytable),
     CNetlink_IPVS_SERVICE_BEFORE_COUNTERS = offsetof(struct ip_vs_service_entry, stats),
@@ -32,16 +32,17 @@ enum {
     CNetlink_IP_VS_SO_GET_DESTS = IP_VS_SO_GET_DESTS,
 };
 
-/* setns(2) into a network namespace: behind _GNU_SOURCE, so Glibc does not show it to Swift. 0, or -1 with errno. */
+/* setns(2) into a network namespace. It needs _GNU_SOURCE, so Swift does not see it. Returns 0, or -1 with errno. */
 int CNetlink_enter_network_namespace(int fd);
 
-/* unshare(2) of the network namespace of the calling thread. 0, or -1 with errno. */
+/* unshare(2) of the network namespace of the calling thread. Returns 0, or -1 with errno. */
 int CNetlink_unshare_network_namespace(void);
 
-/* Raises lo in the namespace of the calling thread. 0, or -1 with errno. struct ifreq has unions Swift cannot name. */
+/* Sets lo up in the namespace of the calling thread. struct ifreq has unions that Swift cannot name. Returns 0, or -1
+ * with errno. */
 int CNetlink_raise_loopback(void);
 
-/* eventfd(2), close-on-exec and non-blocking. A descriptor, or -1 with errno. */
+/* eventfd(2), close-on-exec and non-blocking. Returns a descriptor, or -1 with errno. */
 int CNetlink_eventfd(void);
 
 #pragma clang assume_nonnull end

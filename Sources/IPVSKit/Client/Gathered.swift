@@ -1,9 +1,12 @@
-/// What the connection's thread gathers for a caller, who looks only once that thread is done.
+/// The values that the connection's thread collects for a caller, which reads them only after the thread has finished.
 final class Gathered<Element> {
-    /// Nil once one was no whole one.
+    /// The values; nil once a message could not be read as a whole value.
     private(set) var elements: [Element]? = []
 
     func take(_ element: Element?) {
         if let element { elements?.append(element) } else { elements = nil }
     }
+
+    /// Forgets what was gathered.
+    func restart() { elements = [] }
 }

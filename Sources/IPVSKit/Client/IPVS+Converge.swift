@@ -1,23 +1,23 @@
 extension IPVS {
-    /// Whoever looks more often than this only keeps the kernel busy.
+    /// The shortest interval between two looks at the table: shorter ones would only keep the kernel busy.
     static var shortestInterval: Duration { .milliseconds(10) }
 }
 
-/// Verbs that do not ask what there was before: each leads to the same end from wherever it begins.
+/// Verbs that reach the wanted state whether or not the object exists.
 extension IPVS {
-    /// Makes a service be so: creates it, or replaces scheduler, flags and persistence of the one that there is. Its
-    /// destinations stay. `IPVS_CMD_NEW_SERVICE`, and `IPVS_CMD_SET_SERVICE` where that answers `EEXIST`.
+    /// Creates a service, or replaces scheduler, flags and persistence of the existing one, whose destinations stay.
+    /// `IPVS_CMD_NEW_SERVICE`, and `IPVS_CMD_SET_SERVICE` if the first answers `EEXIST`.
     ///
-    /// - Throws: ``IPVSError/Code/schedulerNotFound`` and what ``perform(_:)`` does.
+    /// - Throws: ``IPVSError/Code/schedulerNotFound`` and the errors of ``perform(_:)``.
     public func createOrUpdate(_ service: VirtualService) async throws(IPVSError) {
         try await createOrUpdate(
             .createService(service), .updateService(service), exists: .serviceExists, absent: .serviceNotFound)
     }
 
-    /// Makes a destination be so: adds it, or replaces all of the one that there is. `IPVS_CMD_NEW_DEST`, and
-    /// `IPVS_CMD_SET_DEST` where that answers `EEXIST`.
+    /// Adds a destination, or replaces all properties of the existing one. `IPVS_CMD_NEW_DEST`, and `IPVS_CMD_SET_DEST`
+    /// if the first answers `EEXIST`.
     ///
-    /// - Throws: ``IPVSError/Code/serviceNotFound`` and what ``create(_:of:)`` does.
+    /// - Throws: ``IPVSError/Code/serviceNotFound`` and the errors of ``create(_:of:)``.
     public func createOrUpdate(
         _ destination: Destination, of service: VirtualService.ID
     ) async throws(IPVSError) {
@@ -29,7 +29,8 @@ extension IPVS {
     private func createOrUpdate(
         _ create: Change, _ update: Change, exists: IPVSError.Code, absent: IPVSError.Code
     ) async throws(IPVSError) {
-        // Another program may delete it after the one answer and make it before the other, but not for ever.
+        // Another program may delete the object before the update and create it again before the next attempt, but not
+        // for ever.
         for _ in 0..<10 {
             do throws(IPVSError) {
                 return try await perform(CollectionOfOne(create)).get()

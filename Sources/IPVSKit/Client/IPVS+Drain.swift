@@ -1,47 +1,48 @@
 import Logging
 
 extension IPVS {
-    /// How many times as long as it took to read the connection table it is left alone at least.
+    /// After reading the connection table, a drain waits at least this many times as long as the reading took.
     private static let rest = 9
 
-    /// Takes a destination out of a service without cutting a connection: gives it weight 0, so that it gets no new
-    /// ones, waits until nothing is left of it in the connection table but what is closed, and removes it.
+    /// Removes a destination from a service without cutting a connection: gives it weight 0, so that it gets no new
+    /// connections, waits until the connection table holds only closed connections to it, and removes it.
     ///
-    /// Closed are, by the kernel's names, `TIME_WAIT` and `CLOSE` of TCP, and `CLOSED` and `REJECTED` of SCTP. Half-closed
-    /// connections count as open, since they still receive. Clients that are remembered for persistence
-    /// (``Connection/isTemplate``) are no connections; they go on to get new ones there, unless
-    /// ``Setting/expireQuiescentTemplate`` is on. What one-packet scheduling (``VirtualService/Flags/onePacket``) sends there
-    /// leaves no connection.
+    /// Closed connections are those in the kernel's states `TIME_WAIT` and `CLOSE` for TCP, and `CLOSED` and `REJECTED`
+    /// for SCTP. Half-closed connections count as open, since they still receive. Clients that are remembered for
+    /// persistence (``Connection/isTemplate``) do not count as connections; they still get new connections to the
+    /// destination, unless ``Setting/expireQuiescentTemplate`` is on. One-packet scheduling
+    /// (``VirtualService/Flags/onePacket``) leaves no connections.
     ///
-    /// - UDP has no end that the kernel sees. Its connections count until they are forgotten, ``Timeouts/udpSeconds`` after
-    ///   the last datagram.
-    /// - By ``Destination/ForwardingMethod/directRoute`` and ``Destination/ForwardingMethod/tunnel`` the kernel sees the
-    ///   client's half alone: a connection that the client has closed is in `FIN_WAIT`, and counts, for
+    /// - The kernel does not see the end of a UDP connection. It counts until the kernel forgets it,
+    ///   ``Timeouts/udpSeconds`` after the last datagram.
+    /// - With ``Destination/ForwardingMethod/directRoute`` and ``Destination/ForwardingMethod/tunnel``, the kernel sees
+    ///   only the packets of the client: a connection that the client has closed is in `FIN_WAIT`, and counts for
     ///   ``Timeouts/tcpFinSeconds``.
-    /// - The table does not say which service by firewall mark a connection belongs to. Where several share a
-    ///   destination's address and port, an open connection of one may hold up the others, at most until the kernel has
-    ///   forgotten all of their own.
+    /// - The table does not show to which of several services by firewall mark a connection belongs. If such services
+    ///   share a destination's address and port, an open connection of one service may delay the drain of another, at
+    ///   most until the kernel has forgotten all connections of the drained destination.
     ///
-    /// The table (``connections()``) is read only where the destination's counters leave the matter open: some connections
-    /// are left, and none of them is active. It is read up to the first that is open, and then left alone for nine times
-    /// as long as that took, however short `interval` is.
+    /// The connection table (``connections()``) is read only if the destination's counters do not decide: some
+    /// connections are left, and none of them is active. It is read up to the first open connection. Before it is read
+    /// again, nine times the duration of the reading pass, however short `interval` is.
     ///
     /// - Parameters:
-    ///   - destination: which one.
-    ///   - service: of which service.
-    ///   - limit: how long to wait at most. The last look at the table is taken when it is over.
-    ///   - interval: how long to wait between two looks; ten milliseconds at least.
-    /// - Returns: whether it is gone, or how many connections are left; whoever wants to cut them off calls
+    ///   - destination: the destination to drain.
+    ///   - service: the service of the destination.
+    ///   - limit: how long to wait at most. The table is read a last time when the limit has passed.
+    ///   - interval: how long to wait between two looks at the table; ten milliseconds at least.
+    /// - Returns: whether the destination was removed, or how many connections are left. To cut them off, call
     ///   ``delete(_:of:)``.
-    /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/destinationNotFound``, also where another program
-    ///   deletes it meanwhile; ``IPVSError/Code/cancelled``, and what ``perform(_:)`` and ``connections()`` do. Each names
-    ///   the drain, the service and the destination. But for the first two it may have weight 0 by then.
+    /// - Throws: ``IPVSError/Code/serviceNotFound`` or ``IPVSError/Code/destinationNotFound``, also if another program
+    ///   deletes the object meanwhile; ``IPVSError/Code/cancelled``, and the errors of ``perform(_:)`` and
+    ///   ``connections()``. Each error names the drain, the service and the destination. After any error but the first
+    ///   two, the destination may have weight 0.
     @discardableResult public func drain(
         _ destination: Destination.ID, of service: VirtualService.ID, within limit: Duration,
         every interval: Duration = .seconds(1)
     ) async throws(IPVSError) -> DrainResult {
         do throws(IPVSError) {
-            // What fails is reported once, as a part of this.
+            // The steps do not log their failures: the drain logs them once, under its own name.
             return try await quiet.drained(destination, of: service, within: limit, every: interval)
         } catch {
             var error = error
@@ -73,7 +74,7 @@ extension IPVS {
         }
     }
 
-    /// How many connections of a destination are not closed.
+    /// The number of connections of a destination that are not closed.
     ///
     /// - Parameter countsAll: false where it need only be known whether there are any.
     package func connectionsLeft(
@@ -92,6 +93,6 @@ extension IPVS {
         return found.left(of: counted)
     }
 
-    /// The same client, whose failures are told to nobody.
+    /// The same client with a logger that discards failures.
     private var quiet: IPVS { IPVS(sharing: self, logger: Logger(label: "ipvs") { _ in SwiftLogNoOpLogHandler() }) }
 }

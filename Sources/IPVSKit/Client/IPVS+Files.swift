@@ -1,10 +1,11 @@
 import Netlink
 import SystemPackage
 
-/// What the kernel says of a namespace's IPVS in files, beside the socket.
+/// Reads the kernel's files about the IPVS of a namespace, for data that the socket does not offer.
 ///
-/// `/proc/thread-self/net` and `/proc/sys/net` are those of the thread that opens them. So a file is opened on a
-/// thread that enters the namespace and ends there; once open it stays that namespace's, whoever reads it.
+/// `/proc/thread-self/net` and `/proc/sys/net` show the namespace of the thread that opens a file. So a file is opened
+/// on a thread that enters the namespace and ends there; the open file keeps showing that namespace, whichever thread
+/// reads it.
 extension IPVS {
     /// Runs the body on a thread of its own in the namespace.
     func inNamespace<Value: Sendable>(
@@ -16,8 +17,8 @@ extension IPVS {
         return try await onThread(operation, in: namespace, body)
     }
 
-    /// As ``inNamespace(_:_:)``. Where there is no such file the module may not be loaded: then the kernel is
-    /// asked for it by the socket, which loads it, and the body runs once more.
+    /// Like ``inNamespace(_:_:)``. If the file does not exist, the module may not be loaded: then a request over the
+    /// socket loads it, and the body runs once more.
     func inNamespaceWithModule<Value: Sendable>(
         _ operation: String, _ body: @escaping @Sendable () -> Result<Value, Errno>
     ) async throws(IPVSError) -> Result<Value, Errno> {
@@ -27,7 +28,7 @@ extension IPVS {
         return try await inNamespace(operation, body)
     }
 
-    /// Runs the body on a thread of its own, for what blocks, and awaits it no longer than the client's deadline.
+    /// Runs a body that blocks on a thread of its own, and waits for it until the client's deadline.
     func onThread<Value: Sendable>(
         _ operation: String, in namespace: NamespaceHandle? = nil,
         _ body: @escaping @Sendable () -> Result<Value, Errno>
@@ -40,7 +41,7 @@ extension IPVS {
         }
     }
 
-    /// What an errno of one of these files means.
+    /// The error for an errno of one of these files.
     func fileError(_ errno: Errno, _ operation: String) -> IPVSError {
         let (code, hint): (IPVSError.Code, String?) =
             switch errno {
@@ -48,7 +49,7 @@ extension IPVS {
                 (.unavailable, "the kernel was built without IPVS's files, or /proc is not mounted")
             case .readOnlyFileSystem:
                 (.notPermitted, "/proc/sys is mounted read-only, as in a container without privileges")
-            case .notPermitted, .permissionDenied: (.notPermitted, "run it as root")
+            case .notPermitted, .permissionDenied: (.notPermitted, "run the program as root")
             case .invalidArgument: (.invalid, nil)
             case .outOfRange: (.outOfRange, nil)
             default: (.other, nil)

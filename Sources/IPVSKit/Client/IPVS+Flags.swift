@@ -1,36 +1,38 @@
 extension IPVS {
-    /// Changes a service, but of its flags those in the mask alone: the others stay as the kernel has them.
+    /// Updates a service, changing only the flags in the mask: the other flags stay as the kernel has them.
     ///
-    /// One message, and nothing is read. `IPVS_CMD_SET_SERVICE` takes flags with a mask (`struct ip_vs_flags`); the
-    /// scheduler, the persistence and its engine it takes whole, so these become what `service` says. To keep them,
-    /// see ``update(_:setting:clearing:)``.
+    /// Sends one message and reads nothing. `IPVS_CMD_SET_SERVICE` takes flags with a mask (`struct ip_vs_flags`), but
+    /// replaces the scheduler, the persistence and the persistence engine by those of `service`. To keep these, see
+    /// ``update(_:setting:clearing:)``.
     ///
     /// - Parameters:
-    ///   - service: what it is to be. Its flags outside the mask are not looked at.
-    ///   - mask: the flags that become those of `service`. Empty: all stay.
-    /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/schedulerNotFound`` and what ``perform(_:)`` does.
+    ///   - service: the wanted service. Its flags outside the mask are ignored.
+    ///   - mask: the flags to change; with an empty mask, all flags stay.
+    /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/schedulerNotFound`` and the errors of
+    ///   ``perform(_:)``.
     public func update(
         _ service: VirtualService, flags mask: VirtualService.Flags
     ) async throws(IPVSError) {
         try await rewrite(service, flags: mask)
     }
 
-    /// Sets flags of a service and clears others. Those that are named in neither stay as the kernel has them, even
-    /// if another program changes them at the same time.
+    /// Sets flags of a service and clears others. All other flags stay as the kernel has them, even if another program
+    /// changes them at the same time.
     ///
     /// ```swift
     /// try await ipvs.update(web, setting: .hashFallback, clearing: .onePacket)
     /// ```
     ///
-    /// The kernel takes flags with a mask, but not without the scheduler and the persistence (`IPVS_CMD_SET_SERVICE`).
-    /// So these are read first (`IPVS_CMD_GET_SERVICE`) and written as they were: what another program makes of
-    /// *them* in between is written over. Who knows them needs no reading: ``update(_:flags:)``.
+    /// The kernel takes flags with a mask, but only together with the scheduler and the persistence
+    /// (`IPVS_CMD_SET_SERVICE`). So these are read first (`IPVS_CMD_GET_SERVICE`) and written back: if another program
+    /// changes the scheduler or the persistence in between, its change is overwritten. If you know them,
+    /// ``update(_:flags:)`` needs no reading.
     ///
     /// - Parameters:
-    ///   - id: which service.
-    ///   - set: flags that it is to have.
-    ///   - cleared: flags that it is not to have; none that is also to be set.
-    /// - Throws: ``IPVSError/Code/serviceNotFound`` and what ``perform(_:)`` does.
+    ///   - id: the id of the service.
+    ///   - set: the flags to set.
+    ///   - cleared: the flags to clear. A flag must not be in both sets.
+    /// - Throws: ``IPVSError/Code/serviceNotFound`` and the errors of ``perform(_:)``.
     public func update(
         _ id: VirtualService.ID, setting set: VirtualService.Flags = [], clearing cleared: VirtualService.Flags = []
     ) async throws(IPVSError) {

@@ -1,16 +1,16 @@
 extension IPVS {
-    /// Changes part of a service: reads it, lets the body change it, and writes it where it differs. What the body
-    /// does not name stays as it is, attributes that this library has no name for included
+    /// Changes part of a service: reads it, lets the body change it, and writes it if it differs. Properties that the
+    /// body does not change stay as they are, and so do attributes that this library does not know
     /// (``VirtualServiceStatus/unknownAttributes``).
     ///
-    /// Not atomic: what another program changes between the reading and the writing is written over, but for flags that
-    /// the body leaves alone, which the kernel keeps.
+    /// This is not atomic: changes that another program makes between the reading and the writing are overwritten,
+    /// except changes to flags that the body leaves alone.
     ///
     /// - Parameters:
     ///   - id: which service.
-    ///   - change: gets it as it is, and leaves it as it is to be. It is a mistake of the program that traps to put
-    ///     another service, with another id, in its place.
-    /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/schedulerNotFound`` and what ``perform(_:)`` does.
+    ///   - change: receives the service and changes it. Replacing it by a service with another id is a mistake of the
+    ///     program and traps.
+    /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/schedulerNotFound`` and the errors of ``perform(_:)``.
     public func modify(
         _ id: VirtualService.ID, _ change: (inout VirtualService) -> Void
     ) async throws(IPVSError) {
@@ -25,18 +25,19 @@ extension IPVS {
             keeping: status.unknownAttributes)
     }
 
-    /// Changes part of a destination: reads it, lets the body change it, and writes it where it differs. What the
-    /// body does not name stays as it is: a tunnel and thresholds, which the kernel would set to zero, and attributes
-    /// that this library has no name for (``DestinationStatus/unknownAttributes``).
+    /// Changes part of a destination: reads it, lets the body change it, and writes it if it differs. Properties that
+    /// the body does not change stay as they are: the tunnel and the thresholds, which the kernel would otherwise set
+    /// to zero, and attributes that this library does not know (``DestinationStatus/unknownAttributes``).
     ///
-    /// Not atomic: what another program changes between the reading and the writing is written over.
+    /// This is not atomic: changes that another program makes between the reading and the writing are overwritten.
     ///
     /// - Parameters:
-    ///   - id: which destination.
-    ///   - service: of which service.
-    ///   - change: gets it as it is, and leaves it as it is to be. It is a mistake of the program that traps to put
-    ///     another destination, with another id, in its place.
-    /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/destinationNotFound`` and what ``perform(_:)`` does.
+    ///   - id: the id of the destination.
+    ///   - service: the service of the destination.
+    ///   - change: receives the destination and changes it. Replacing it by a destination with another id is a mistake
+    ///     of the program and traps.
+    /// - Throws: ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/destinationNotFound`` and the errors of
+    ///   ``perform(_:)``.
     public func modify(
         _ id: Destination.ID, of service: VirtualService.ID, _ change: (inout Destination) -> Void
     ) async throws(IPVSError) {

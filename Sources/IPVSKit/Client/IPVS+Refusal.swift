@@ -2,12 +2,13 @@ import Netlink
 import SystemPackage
 
 extension IPVS {
-    /// The error for what the kernel answered a change with.
+    /// The error for an errno with which the kernel answered a change.
     ///
     /// ENOENT stands for a scheduler and for a persistence engine that there is no module of. So where a service has an
     /// engine the kernel is asked for the scheduler alone.
-    func refusal(_ errno: Errno, of change: Change) async -> IPVSError {
-        var error = IPVSError(errno, answering: change)
+    func refusal(_ failure: BatchOutcome.Failure, of change: Change) async -> IPVSError {
+        var error = IPVSError(failure.errno, answering: change)
+        error.explain(by: failure.message)
         guard error.code == .schedulerNotFound, let service = change.service, let engine = service.persistenceEngine
         else { return error }
         switch await has(service.scheduler) {
@@ -20,9 +21,9 @@ extension IPVS {
         return error
     }
 
-    /// Nil where the kernel's answer does not tell. Nothing is changed.
+    /// Whether the kernel has a scheduler; nil if its answer does not show it. Nothing is changed.
     private func has(_ scheduler: Scheduler) async -> Bool? {
-        // The kernel's word for a service without one, for which it looks for no module.
+        // "none" is the kernel's name for a service without a scheduler; it needs no module.
         if scheduler == "none" { return true }
         let outcome = try? await client.send(Messages { $0.writeProbe(of: scheduler) }, deadline: deadline)
         return switch outcome?.failures.first?.errno {

@@ -1,12 +1,13 @@
 import Netlink
 import SystemPackage
 
-/// Changes of one object in more words than a ``Change`` has: flags by a mask, and attributes that have no name here.
+/// Changes of one object that a ``Change`` cannot express: flags with a mask, and attributes that this library does not
+/// know.
 extension IPVS {
     /// - Parameters:
-    ///   - mask: which flags are meant.
-    ///   - found: the service as it was read, whose other flags stay; nil where it was not.
-    ///   - unknown: what the service has beside, and is to keep.
+    ///   - mask: the flags to change.
+    ///   - found: the service as it was read, for its flags outside the mask; nil if it was not read.
+    ///   - unknown: attributes of the service that this library does not know, to be written back.
     func rewrite(
         _ service: VirtualService, flags mask: VirtualService.Flags, replacing found: VirtualService? = nil,
         keeping unknown: [UnknownAttribute] = []
@@ -14,7 +15,7 @@ extension IPVS {
         var outcome = service
         outcome.flags = service.flags.intersection(mask).union((found?.flags ?? []).subtracting(mask))
         try check(outcome.objection(replacing: found), .updateService(service))
-        // That a service is persistent is a flag, too, and goes with the timeout: it is always meant.
+        // Persistence is a flag on the wire, too. It belongs to the timeout and is therefore always in the mask.
         let written = mask.rawValue | VirtualService.Flags.persistent
         let message = Messages { $0.writeUpdate(service, flags: written, keeping: unknown) }
         try await send(message, as: .updateService(service))
@@ -22,7 +23,7 @@ extension IPVS {
 
     /// - Parameters:
     ///   - found: the destination as it was read.
-    ///   - unknown: what the destination has beside, and is to keep.
+    ///   - unknown: attributes of the destination that this library does not know, to be written back.
     func rewrite(
         _ destination: Destination, of id: VirtualService.ID, replacing found: Destination,
         keeping unknown: [UnknownAttribute]
@@ -36,13 +37,13 @@ extension IPVS {
         if let objection { throw report(IPVSError(refusing: change.description, objection)) }
     }
 
-    /// - Parameter change: what the message comes to, for errors.
+    /// - Parameter change: the change that errors name.
     private func send(_ message: Messages, as change: Change) async throws(IPVSError) {
-        let failure: Errno?
+        let failure: BatchOutcome.Failure?
         do throws(NetlinkError) {
             let outcome = try await client.send(message, deadline: deadline)
             if let interruption = outcome.interruption { throw .interrupted(interruption) }
-            failure = outcome.failures.first?.errno
+            failure = outcome.failures.first
         } catch {
             throw report(IPVSError(error, operation: change.description))
         }

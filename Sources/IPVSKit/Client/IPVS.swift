@@ -12,23 +12,23 @@ package import Netlink
 /// ]).get()
 /// ```
 ///
-/// One client serves any number of tasks. It talks generic netlink (family `IPVS`) over a socket that a thread
-/// of its own owns; the first call opens it, and makes the kernel load the module.
+/// One client serves any number of tasks. It speaks generic netlink (family `IPVS`) over a socket that a thread of its
+/// own owns. The first call opens the socket, and makes the kernel load the module.
 public final class IPVS: Sendable {
     package let client: NetlinkClient
-    /// What a simulated kernel has in `/proc/net/ip_vs_conn`; nil where it has no such file, and for a real kernel.
+    /// The text of a simulated kernel's `/proc/net/ip_vs_conn`; nil if it has no such file, and for a real kernel.
     let simulatedConnections: (@Sendable () -> [UInt8])?
     let deadline: Duration
     let logger: Logger
 
-    /// Takes hold of the namespace; the kernel is first asked by the first call.
+    /// Opens the namespace. Nothing is sent to the kernel before the first call.
     ///
     /// - Parameters:
-    ///   - namespace: whose table this is.
-    ///   - deadline: how long a call waits for the kernel before it fails with
-    ///     ``IPVSError/Code/deadlineExceeded``. A deadline is for a kernel that hangs, not for one that is slow.
-    ///   - logger: told at level debug of every call that fails.
-    /// - Throws: ``IPVSError/Code/namespace`` where there is no such namespace, or something else in its place.
+    ///   - namespace: the namespace of the table.
+    ///   - deadline: how long a call waits for the kernel before it fails with ``IPVSError/Code/deadlineExceeded``. The
+    ///     deadline is meant for a kernel that hangs, not for one that is slow.
+    ///   - logger: logs every call that fails, at level debug.
+    /// - Throws: ``IPVSError/Code/namespace`` if there is no such namespace, or the file is not a namespace.
     public init(
         in namespace: NetworkNamespace = .current, deadline: Duration = .seconds(30),
         logger: Logger = Logger(label: "ipvs", factory: { _ in SwiftLogNoOpLogHandler() })
@@ -40,21 +40,21 @@ public final class IPVS: Sendable {
             logger.debug("\(error)")
             throw error
         }
-        client = NetlinkClient(family: Family.name, namespace: handle)
+        client = NetlinkClient(.generic(family: Family.name), namespace: handle)
         simulatedConnections = nil
         self.deadline = deadline
         self.logger = logger
     }
 
-    /// A client in a namespace that is open already.
+    /// A client in a namespace that is already open.
     init(holding handle: NamespaceHandle, deadline: Duration, logger: Logger) {
-        client = NetlinkClient(family: Family.name, namespace: handle)
+        client = NetlinkClient(.generic(family: Family.name), namespace: handle)
         simulatedConnections = nil
         self.deadline = deadline
         self.logger = logger
     }
 
-    /// Another face of a client.
+    /// A client that shares the socket and thread of another one and has a logger of its own.
     init(sharing other: IPVS, logger: Logger) {
         client = other.client
         simulatedConnections = other.simulatedConnections
@@ -62,7 +62,8 @@ public final class IPVS: Sendable {
         self.logger = logger
     }
 
-    /// A kernel that is a closure, for tests: the bytes of a request in, the datagrams that answer it out.
+    /// A client of a simulated kernel, for tests: a closure that receives the bytes of a request and returns the
+    /// datagrams that answer it.
     ///
     /// - Parameter connections: the text of `/proc/net/ip_vs_conn`; nil for a kernel without the file.
     package init(

@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// A file of the kernel's, closed with its last owner.
+/// An open file of the kernel, closed with its last reference.
 final class KernelFile: Sendable {
     private let descriptor: FileDescriptor
 
@@ -10,9 +10,10 @@ final class KernelFile: Sendable {
 
     deinit { try? descriptor.close() }
 
-    /// The next bytes, as many as the kernel has up to about `count`; none at the end.
+    /// Reads the next bytes, about `count` unless the file ends before; none at the end.
     ///
-    /// Files below `/proc/net` give a page at a time however large the buffer is, hence the loop.
+    /// The loop is needed because one read of a file below `/proc/net` returns at most a page, however large the buffer
+    /// is.
     func read(upTo count: Int) throws(Errno) -> [UInt8] {
         try Self.errno {
             try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
@@ -27,13 +28,13 @@ final class KernelFile: Sendable {
     }
 
     func write(_ text: String) throws(Errno) {
-        // One write: the kernel takes each for a value of its own.
+        // All bytes go into one write, because the kernel takes each write as a value of its own.
         let bytes = Array(text.utf8)
         let written = try Self.errno { try bytes.withUnsafeBytes { try descriptor.write($0) } }
         guard written == bytes.count else { throw .ioError }
     }
 
-    /// A small file as text.
+    /// The contents of a small file as text.
     static func text(of path: FilePath) -> Result<String, Errno> {
         Result { () throws(Errno) in
             String(decoding: try KernelFile(path).read(upTo: 16384), as: UTF8.self)

@@ -1,29 +1,29 @@
 extension PerformResult {
-    /// A result as a call that ran to its end could give it, for tests of what reads one.
+    /// Makes the result of a call that ran to its end, for tests of code that reads results.
     ///
     /// - Parameters:
-    ///   - changes: what was given.
-    ///   - failures: the refused ones, by their place; the others are done.
+    ///   - changes: the changes that were given.
+    ///   - failures: the refused changes, by their index; all others count as done.
     public init(changes: [Change], failures: [Failure] = []) {
         self.init(count: changes.count, failures: failures)
         self.changes = changes
     }
 
-    /// A result as a call that was cut short could give it, for tests of what reads one.
+    /// Makes the result of a call that was interrupted, for tests of code that reads results.
     ///
     /// - Parameters:
-    ///   - changes: what was given.
-    ///   - failures: those that are known to have been refused, by their place.
-    ///   - interruption: what cut it short.
-    ///   - confirmed: of how many, from the first on, it is known what became of them.
-    ///   - sent: how many, from the first on, were handed to the kernel.
+    ///   - changes: the changes that were given.
+    ///   - failures: the changes that the kernel is known to have refused, by their index.
+    ///   - interruption: the error that interrupted the call.
+    ///   - confirmed: the number of changes, from the first on, whose outcome is known.
+    ///   - sent: the number of changes, from the first on, that were sent to the kernel.
     public init(changes: [Change], failures: [Failure], interruption: IPVSError, confirmed: Int, sent: Int) {
         self.init(
             count: changes.count, failures: failures, interruption: interruption, confirmed: confirmed, sent: sent)
         self.changes = changes
     }
 
-    /// What became of each change.
+    /// Each change with its outcome.
     ///
     /// ```swift
     /// for (change, outcome) in try await ipvs.perform(changes).outcomes where outcome != .done {
@@ -32,9 +32,9 @@ extension PerformResult {
     /// ```
     public var outcomes: Outcomes { Outcomes(result: self) }
 
-    /// The changes that were given, in their order, and what became of each; see ``PerformResult/outcomes``.
+    /// The changes in the order in which they were given, each with its outcome; see ``PerformResult/outcomes``.
     public struct Outcomes: RandomAccessCollection, Sendable {
-        /// A change, and what became of it.
+        /// A change with its outcome.
         public typealias Element = (change: Change, outcome: Outcome)
 
         let result: PerformResult
@@ -44,11 +44,11 @@ extension PerformResult {
         /// How many changes there were.
         public var endIndex: Int { result.changes.count }
 
-        /// The change at a place, and what became of it.
+        /// The change at an index, with its outcome.
         public subscript(position: Int) -> Element { (result.changes[position], result[position]) }
     }
 
-    /// By halves: failures are in the order of their places, and there may be as many as changes.
+    /// Finds a failure by binary search: failures are sorted by index, and there may be as many as changes.
     func failure(_ index: Int) -> Failure? {
         var range = 0..<failures.count
         while !range.isEmpty {
@@ -61,7 +61,7 @@ extension PerformResult {
 }
 
 extension PerformResult.Outcome: CustomStringConvertible {
-    /// In words: `done`, `failed: cannot …`, `unknown`, `not sent`.
+    /// The outcome as text: `done`, `failed: cannot …`, `unknown`, `not sent`.
     public var description: String {
         switch self {
         case .done: "done"

@@ -1,51 +1,51 @@
-/// What became of each change that ``IPVS/perform(_:)`` was given.
+/// The outcomes of the changes that were given to ``IPVS/perform(_:)``.
 public struct PerformResult: Hashable, Sendable {
     /// A change that the kernel refused.
     public struct Failure: Hashable, Sendable {
-        /// The place of the change in what was given.
+        /// The index of the change among the given changes.
         public let index: Int
-        /// Why.
+        /// Why the kernel refused it.
         public let error: IPVSError
 
         /// - Parameters:
-        ///   - index: the place of the change in what was given.
-        ///   - error: why it was refused.
+        ///   - index: the index of the change among the given changes.
+        ///   - error: why the kernel refused it.
         public init(index: Int, error: IPVSError) {
             self.index = index
             self.error = error
         }
     }
 
-    /// What is known of one change.
+    /// The outcome of one change.
     public enum Outcome: Hashable, Sendable {
-        /// The kernel did it.
+        /// The kernel made the change.
         case done
-        /// The kernel refused it.
+        /// The kernel refused the change.
         case failed(IPVSError)
-        /// The call was cut short after this was handed to the kernel: it may be done or not.
+        /// The call was interrupted after the change was sent: the kernel may have made it or not.
         case unknown
-        /// The call was cut short before this was handed to the kernel.
+        /// The call was interrupted before the change was sent.
         case notSent
     }
 
-    /// How many changes there were.
+    /// The number of changes.
     public let count: Int
-    /// The changes, in the order in which they were given. Empty where a result was made of their number alone.
+    /// The changes, in the order in which they were given. Empty if the result was made from their number alone.
     public internal(set) var changes: [Change] = []
-    /// The refused ones, by their place.
+    /// The refused changes, by their index.
     public internal(set) var failures: [Failure] = []
-    /// Nil where the call ran to its end; else what cut it short.
+    /// The error that interrupted the call; nil if it ran to its end.
     public internal(set) var interruption: IPVSError?
     var confirmed: Int
     var sent: Int
 
     init(count: Int) { self.init(count: count, failures: []) }
 
-    /// A result as a call that ran to its end could give it, for tests of what reads one.
+    /// Makes the result of a call that ran to its end, for tests of code that reads results.
     ///
     /// - Parameters:
-    ///   - count: how many changes there were.
-    ///   - failures: the refused ones, by their place; the others are done.
+    ///   - count: the number of changes.
+    ///   - failures: the refused changes, by their index; all others count as done.
     public init(count: Int, failures: [Failure]) {
         self.count = count
         self.failures = failures.sorted { $0.index < $1.index }
@@ -53,14 +53,14 @@ public struct PerformResult: Hashable, Sendable {
         sent = count
     }
 
-    /// A result as a call that was cut short could give it, for tests of what reads one.
+    /// Makes the result of a call that was interrupted, for tests of code that reads results.
     ///
     /// - Parameters:
-    ///   - count: how many changes there were.
-    ///   - failures: those that are known to have been refused, by their place.
-    ///   - interruption: what cut it short.
-    ///   - confirmed: of how many, from the first on, it is known what became of them.
-    ///   - sent: how many, from the first on, were handed to the kernel.
+    ///   - count: the number of changes.
+    ///   - failures: the changes that the kernel is known to have refused, by their index.
+    ///   - interruption: the error that interrupted the call.
+    ///   - confirmed: the number of changes, from the first on, whose outcome is known.
+    ///   - sent: the number of changes, from the first on, that were sent to the kernel.
     public init(count: Int, failures: [Failure], interruption: IPVSError, confirmed: Int, sent: Int) {
         precondition(0 <= confirmed && confirmed <= sent && sent <= count, "what is known was sent")
         self.count = count
@@ -70,7 +70,7 @@ public struct PerformResult: Hashable, Sendable {
         self.sent = sent
     }
 
-    /// What became of the change at a place.
+    /// The outcome of the change at an index.
     public subscript(index: Int) -> Outcome {
         precondition(index >= 0 && index < count, "there were \(count) changes")
         if let failure = failure(index) { return .failed(failure.error) }
@@ -78,7 +78,7 @@ public struct PerformResult: Hashable, Sendable {
         return index < sent ? .unknown : .notSent
     }
 
-    /// Throws what cut the call short, or else the first refusal.
+    /// Throws the error that interrupted the call, or else the first refusal.
     public func get() throws(IPVSError) {
         if let interruption { throw interruption }
         if let first = failures.first { throw first.error }

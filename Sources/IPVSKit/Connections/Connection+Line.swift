@@ -1,9 +1,9 @@
 extension Connection {
-    /// Reads a line of `/proc/net/ip_vs_conn`, without its newline. Nil where it is none.
+    /// Reads a line of `/proc/net/ip_vs_conn` without its newline. Nil if it is not a connection.
     ///
-    /// The kernel's side is `ip_vs_conn_seq_show`: IPv4 addresses are eight hexadecimal digits of the number, IPv6
-    /// ones eight groups of four without any shortening, ports four digits, seconds decimal, and behind them, where
-    /// there is an engine, its name and its data as they came from the network.
+    /// The kernel's side is `ip_vs_conn_seq_show`. An IPv4 address is eight hexadecimal digits, an IPv6 address eight
+    /// groups of four digits without shortening, a port four hexadecimal digits, and the seconds are decimal. If there
+    /// is a persistence engine, its name follows, and its data as they came from the network.
     init?(line: UnsafeBufferPointer<UInt8>) {
         var fields = LineFields(rest: line[...])
         guard let transport = TransportProtocol(kernelName: fields.next()),
@@ -18,12 +18,12 @@ extension Connection {
             protocol: transport, client: client, virtual: virtual,
             destination: .init(destination.address, port: destination.port),
             state: State(rawValue: String(decoding: state, as: UTF8.self)),
-            // The kernel subtracts two clocks without a sign: below zero, which is a timer that is due, it prints a
-            // number that no timer can have.
+            // The kernel subtracts two unsigned times. When the timer is overdue, the result wraps to a number that no
+            // timer can have.
             expiresInSeconds: UInt32(exactly: seconds) ?? 0)
         let engine = fields.next()
         if !engine.isEmpty {
-            // The data is whatever the client sent, spaces and all.
+            // The data are bytes that the client sent, and may contain spaces.
             persistenceKey = PersistenceKey(
                 engine: String(decoding: engine, as: UTF8.self),
                 data: String(decoding: fields.rest.dropFirst(), as: UTF8.self))
@@ -64,7 +64,7 @@ extension IPAddress {
 }
 
 extension TransportProtocol {
-    /// By what `ip_vs_proto_name` calls it.
+    /// The protocol by the name that `ip_vs_proto_name` prints.
     fileprivate init?(kernelName field: LineFields.Field) {
         if field.elementsEqual("TCP".utf8) {
             self = .tcp
@@ -87,7 +87,7 @@ extension TransportProtocol {
 }
 
 extension FixedWidthInteger {
-    /// Nil for no digits, anything but digits, and what does not fit.
+    /// Nil for an empty text, for other characters than digits, and for a number that does not fit.
     init?(hexadecimal digits: some Sequence<UInt8>) { self.init(digits, radix: 16) }
 
     /// Nil for no digits, anything but digits, and what does not fit.

@@ -1,5 +1,5 @@
-/// A connection that IPVS knows, or the memory of a client for persistence: one line of
-/// `/proc/net/ip_vs_conn`, the kernel's `struct ip_vs_conn`.
+/// A connection of IPVS, or a client that is remembered for persistence: one line of `/proc/net/ip_vs_conn`, the
+/// kernel's `struct ip_vs_conn`.
 public struct Connection: Hashable, Sendable {
     /// An address and a port.
     public struct Endpoint: Hashable, Sendable {
@@ -17,8 +17,8 @@ public struct Connection: Hashable, Sendable {
         }
     }
 
-    /// Where a connection stands, by the kernel's name, which depends on the protocol. Open: a name without a
-    /// constant here is kept.
+    /// The state of a connection, by the kernel's name, which depends on the protocol. A name that this library does
+    /// not know is kept.
     public struct State: RawRepresentable, Hashable, Sendable, CustomStringConvertible, ExpressibleByStringLiteral {
         /// The kernel's name.
         public let rawValue: String
@@ -32,72 +32,73 @@ public struct Connection: Hashable, Sendable {
         /// The kernel's name.
         public var description: String { rawValue }
 
-        /// No packet yet that counts; for a template: not yet ``assured``.
+        /// No packet has changed the state yet. A template in this state is not yet ``assured``.
         public static let none: Self = "NONE"
-        /// TCP and SCTP: open in both directions.
+        /// TCP and SCTP: the connection is open in both directions.
         public static let established: Self = "ESTABLISHED"
         /// TCP: the task has opened the connection.
         public static let synSent: Self = "SYN_SENT"
-        /// TCP: the client has asked, nothing has come back that IPVS saw.
+        /// TCP: the client has sent a SYN, and IPVS has seen no answer.
         public static let synReceived: Self = "SYN_RECV"
         /// TCP: one side has closed; it may still receive.
         public static let finWait: Self = "FIN_WAIT"
         /// TCP: both sides have closed.
         public static let timeWait: Self = "TIME_WAIT"
-        /// TCP: reset.
+        /// TCP: the connection was reset.
         public static let close: Self = "CLOSE"
         /// TCP: the client has closed; the task may still send.
         public static let closeWait: Self = "CLOSE_WAIT"
-        /// TCP: the last acknowledgement is awaited.
+        /// TCP: the last acknowledgement is missing.
         public static let lastAck: Self = "LAST_ACK"
-        /// TCP: listening.
+        /// TCP: the connection is expected.
         public static let listen: Self = "LISTEN"
-        /// TCP under the `secure_tcp` defence: answered, not yet confirmed.
+        /// TCP under the `secure_tcp` defence: the SYN was answered, and the client has not confirmed yet.
         public static let synAck: Self = "SYNACK"
         /// SCTP: the association has ended.
         public static let closed: Self = "CLOSED"
         /// SCTP: the task has refused the association.
         public static let rejected: Self = "REJECTED"
-        /// UDP has this state only.
+        /// The only state of UDP.
         public static let udp: Self = "UDP"
         /// A template whose client has a connection that was established.
         public static let assured: Self = "ASSURED"
     }
 
-    /// What a persistence engine knows the client by, instead of its address.
+    /// The key by which a persistence engine recognises a client, instead of its address.
     public struct PersistenceKey: Hashable, Sendable {
         /// The engine: `sip`.
         public var engine: String
-        /// What it found in the packet: a SIP Call-ID. Bytes that are not UTF-8 are replaced.
+        /// The data that the engine found in the packet, such as a SIP Call-ID. Bytes that are not UTF-8 are replaced.
         public var data: String
 
         /// - Parameters:
         ///   - engine: the engine's name.
-        ///   - data: what it found in the packet.
+        ///   - data: the data that the engine found in the packet.
         public init(engine: String, data: String) {
             self.engine = engine
             self.data = data
         }
     }
 
-    /// The protocol; number 0, which the kernel calls `IP`, for the template of a service by firewall mark.
+    /// The protocol. The template of a service by firewall mark has number 0, which the kernel calls `IP`.
     public var `protocol`: TransportProtocol
-    /// Where packets come from. Port 0: a template, see ``isTemplate``.
+    /// The address of the client. Port 0 marks a template, see ``isTemplate``.
     public var client: Endpoint
-    /// What the client connected to. For the template of a service by firewall mark the mark stands in its
+    /// The address that the client connected to. For the template of a service by firewall mark, the mark is in its
     /// place, see ``firewallMark``.
     public var virtual: Endpoint
-    /// The destination that was chosen. Its family differs from the client's where a tunnel of the other family
-    /// leads there.
+    /// The destination that the scheduler chose. Its family differs from the client's if a tunnel of the other family
+    /// leads to it.
     public var destination: Destination.ID
-    /// Where it stands.
+    /// The state of the connection.
     public var state: State
-    /// Until the kernel forgets it, in whole seconds, unless a packet comes. 0 where that is due.
+    /// The time until the kernel forgets the connection unless a packet comes, in whole seconds; 0 if the time has
+    /// passed.
     public var expiresInSeconds: UInt32
-    /// Nil unless the service has a persistence engine.
+    /// The key of the persistence engine; nil if the service has none.
     public var persistenceKey: PersistenceKey?
 
-    /// A connection as a kernel could have it.
+    /// Makes a connection as a kernel could have it.
     public init(
         protocol: TransportProtocol, client: Endpoint, virtual: Endpoint, destination: Destination.ID, state: State,
         expiresInSeconds: UInt32, persistenceKey: PersistenceKey? = nil
@@ -111,13 +112,13 @@ public struct Connection: Hashable, Sendable {
         self.persistenceKey = persistenceKey
     }
 
-    /// No connection but a client that is remembered for persistence (`IP_VS_CONN_F_TEMPLATE`). The kernel does
-    /// not list the flag; a client's port of 0 tells, and a state that only templates have with it: FTP's data
-    /// connections, before they come, have no port either, but are in ``State/listen``.
+    /// Whether this is not a connection but a client that is remembered for persistence (`IP_VS_CONN_F_TEMPLATE`). The
+    /// kernel does not list the flag. A template is recognised by the client's port 0 and a state that only templates
+    /// have: expected data connections of FTP have no client port either, but are in ``State/listen``.
     public var isTemplate: Bool { client.port == 0 && (state == .none || state == .assured) }
 
-    /// The mark of the service, which the kernel keeps for templates only: the connections of a service by mark
-    /// show the address that the client used.
+    /// The mark of the service. The kernel lists it for templates only: the connections of a service by mark show the
+    /// address that the client used.
     public var firewallMark: FirewallMark? {
         guard isTemplate, `protocol`.rawValue == 0 else { return nil }
         return switch virtual.address.storage {

@@ -1,15 +1,15 @@
-/// Cuts what it is given in chunks into lines, and lines into connections.
+/// Splits chunks of bytes into lines, and reads a connection from each line.
 final class ConnectionReader {
     static let chunkSize = 64 * 1024
 
-    /// Gives the next bytes, none at the end.
+    /// Returns the next bytes; none at the end.
     private let read: () async throws(IPVSError) -> [UInt8]
     private var buffer: [UInt8] = []
     private var position = 0
     private var lineNumber = 0
     private var isAtEnd = false
 
-    /// Told of a line that is none; gives the error to be thrown.
+    /// Logs the error for a line that is not a connection, and returns it to be thrown.
     private let report: (IPVSError) -> IPVSError
 
     init(
@@ -19,7 +19,7 @@ final class ConnectionReader {
         self.read = read
     }
 
-    /// The next connection; nil at the end. After an error there is no next.
+    /// The next connection; nil at the end, and after an error.
     func next(isolation actor: isolated (any Actor)? = #isolation) async throws(IPVSError) -> Connection? {
         while true {
             if let end = buffer[position...].firstIndex(of: UInt8(ascii: "\n")) {
@@ -27,7 +27,7 @@ final class ConnectionReader {
                 position = end + 1
                 if let connection = try connection(line) { return connection }
             } else if isAtEnd {
-                // The kernel ends every line; a part of one is no line.
+                // The kernel ends every line with a newline, so an unfinished line is an error.
                 let rest = position..<buffer.count
                 position = buffer.count
                 return try connection(rest)
@@ -50,7 +50,7 @@ final class ConnectionReader {
         }
     }
 
-    /// Nil for the heading and for an empty line.
+    /// The connection of a line; nil for the heading and for an empty line.
     private func connection(_ range: Range<Int>) throws(IPVSError) -> Connection? {
         if range.isEmpty { return nil }
         lineNumber += 1
@@ -63,7 +63,7 @@ final class ConnectionReader {
         throw report(
             IPVSError(
                 .communication, operation: IPVS.connectionsOperation,
-                hint: "line \(number) of /proc/net/ip_vs_conn is no connection: \(text.debugDescription)"))
+                hint: "line \(number) of /proc/net/ip_vs_conn is not a connection: \(text.debugDescription)"))
     }
 
     private func stop() {

@@ -9,17 +9,18 @@ extension IPVS {
     /// }
     /// ```
     ///
-    /// Each iteration reads the table anew, 64 KiB at a time and only as the consumer asks: a table of a million
-    /// connections is never in memory, and who stops early reads no further. It throws ``IPVSError`` with
-    /// ``IPVSError/Code/communication`` where a line is not a connection, and names the line;
-    /// ``IPVSError/Code/unavailable`` where the kernel has no IPVS; ``IPVSError/Code/cancelled``.
+    /// Each iteration reads the table from the beginning, 64 KiB at a time and only as fast as the consumer asks: a
+    /// table of a million connections is never in memory as a whole, and a consumer that stops early reads no further.
+    /// The iteration throws ``IPVSError`` with ``IPVSError/Code/communication`` if a line is not a connection, and
+    /// names the line; with ``IPVSError/Code/unavailable`` if the kernel has no IPVS; or with
+    /// ``IPVSError/Code/cancelled``.
     ///
-    /// Not a snapshot. The kernel goes on between two pages of 4 KiB: connections that come and go meanwhile are
-    /// there or not, and one that stands still can be missed or seen twice. For each page the kernel walks its
-    /// table from the beginning, the connections of all namespaces among them: the time grows with the square of
-    /// their number (in one guest 10,000 took 34 ms, 40,000 took 255 ms, 60,000 took 2 s). To count connections
-    /// ask the destinations, whose ``DestinationStatus/activeConnections`` and
-    /// ``DestinationStatus/inactiveConnections`` cost next to nothing.
+    /// The stream is not a snapshot. Connections that come or go while it is read are shown or not, and a connection
+    /// that stays can be missed or shown twice, because the kernel writes the file in pages of 4 KiB. For each page the
+    /// kernel walks its table from the beginning, including the connections of all namespaces, so that the time grows
+    /// with the square of their number (in one guest 10,000 took 34 ms, 40,000 took 255 ms, 60,000 took 2 s). To count
+    /// connections, use ``DestinationStatus/activeConnections`` and ``DestinationStatus/inactiveConnections``, which
+    /// cost next to nothing.
     public func connections() -> Connections { Connections(ipvs: self) }
 }
 
@@ -27,12 +28,12 @@ extension IPVS {
 public struct Connections: AsyncSequence, Sendable {
     /// One connection.
     public typealias Element = Connection
-    /// Why the table could not be read on.
+    /// The error with which reading the table fails.
     public typealias Failure = IPVSError
 
     let ipvs: IPVS
 
-    /// Begins anew.
+    /// Reads the table from the beginning.
     public func makeAsyncIterator() -> AsyncIterator {
         if let connections = ipvs.simulatedConnections {
             var text = connections()
@@ -46,7 +47,7 @@ public struct Connections: AsyncSequence, Sendable {
         var file: KernelFile?
         return AsyncIterator(
             reader: ConnectionReader(report: ipvs.report) { [ipvs] () async throws(IPVSError) in
-                // Not kept where reading it fails: an open file of a namespace's keeps that.
+                // The file is closed when reading fails: an open file keeps the namespace alive.
                 let opened = file.take()
                 let (next, chunk) = try await ipvs.readConnections(opened)
                 file = next
@@ -70,8 +71,8 @@ public struct Connections: AsyncSequence, Sendable {
 extension IPVS {
     static let connectionsOperation = "list connections"
 
-    /// Opens the file, unless it is open, and reads a chunk. Either blocks, so a thread of its own does it, which
-    /// ends with the chunk: between two chunks there is none that could be left behind.
+    /// Opens the file unless it is open, and reads a chunk. Both block, so they run on a thread of their own, which
+    /// ends after each chunk: no thread is left behind when the iteration stops.
     fileprivate func readConnections(_ file: KernelFile?) async throws(IPVSError) -> (KernelFile, [UInt8]) {
         let operation = Self.connectionsOperation
         let count = ConnectionReader.chunkSize

@@ -1,8 +1,8 @@
-/// What the connection table holds of one destination.
+/// Counts the connections of one destination in the connection table.
 struct DestinationConnections {
     let destination: Destination.ID
     let service: VirtualService.ID
-    /// Those that move data, or may.
+    /// The number of connections that may still carry data.
     private(set) var open = 0
     private(set) var closed = 0
 
@@ -11,18 +11,18 @@ struct DestinationConnections {
         self.service = service
     }
 
-    /// Counts a connection, if it may be one of the destination's.
+    /// Counts a connection if it may belong to the destination.
     mutating func take(_ connection: Connection) {
         guard !connection.isTemplate, mayBeOurs(connection) else { return }
         if Connection.State.over.contains(connection.state) { closed += 1 } else { open += 1 }
     }
 
-    /// How many are left, of so many that the kernel counts for the destination itself.
+    /// The number of connections that are not closed, given the number that the kernel counts for the destination.
     ///
-    /// The table is no snapshot, and does not say whose a connection by firewall mark is. So one that it does not show
-    /// counts as open, and no more count than the destination has.
+    /// The table is not a snapshot and does not show to which service by firewall mark a connection belongs. So a
+    /// connection that the table does not show counts as open, and the result is never more than the kernel's count.
     ///
-    /// - Parameter counted: active and inactive ones, counted before the table was read.
+    /// - Parameter counted: the active and inactive connections that the kernel counted before the table was read.
     func left(of counted: Int) -> Int { min(counted, max(open, counted - closed)) }
 
     private func mayBeOurs(_ connection: Connection) -> Bool {
@@ -39,6 +39,6 @@ struct DestinationConnections {
 }
 
 extension Connection.State {
-    /// No data comes any more, from either side.
+    /// Whether neither side sends data any more.
     fileprivate static let over: Set<Self> = [.timeWait, .close, .closed, .rejected]
 }

@@ -1,4 +1,4 @@
-/// The fields of a line, with any number of spaces between them; empty ones behind the last.
+/// The fields of a line, separated by any number of spaces. Behind the last field, all fields are empty.
 struct LineFields {
     typealias Field = Slice<UnsafeBufferPointer<UInt8>>
 

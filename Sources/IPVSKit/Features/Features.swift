@@ -1,25 +1,25 @@
-/// What a kernel's IPVS can do beyond what all of them can, as found by trying it: see ``IPVS/features()``.
+/// Abilities that not every kernel's IPVS has, as found by trying them: see ``IPVS/features()``.
 ///
-/// Its version number (``Info/version``) does not tell.
+/// The version number (``Info/version``) does not show them.
 public struct Features: Hashable, Sendable {
-    /// The wrapping of a tunnel (``Destination/tunnel``) is kept: since Linux 5.3. Without it a GUE or GRE tunnel
-    /// silently becomes IPIP.
+    /// The kernel keeps the type of a tunnel (``Destination/tunnel``): since Linux 5.3. Older kernels silently make
+    /// IPIP of a GUE or GRE tunnel.
     public var tunnelTypes: Bool
-    /// Counters have 64 bits (`IPVS_SVC_ATTR_STATS64`): since Linux 4.1. Without it connections and packets wrap
+    /// Counters have 64 bits (`IPVS_SVC_ATTR_STATS64`): since Linux 4.1. In older kernels, connections and packets wrap
     /// at 2³².
     public var wideCounters: Bool
-    /// A destination has a family of its own (`IPVS_DEST_ATTR_ADDR_FAMILY`), which may differ from the client's
-    /// if a tunnel leads there: since Linux 3.18.
+    /// A destination has a family of its own (`IPVS_DEST_ATTR_ADDR_FAMILY`), which may differ from the client's for
+    /// tunnels: since Linux 3.18.
     public var mixedFamilies: Bool
-    /// Services and destinations can be IPv6: CONFIG_IP_VS_IPV6, and IPv6 is not off.
+    /// Services and destinations can be IPv6: the kernel was built with CONFIG_IP_VS_IPV6, and IPv6 is on.
     public var ipv6: Bool
-    /// Netfilter can keep track of balanced connections (``Setting/conntrack``): CONFIG_IP_VS_NFCT.
+    /// Conntrack can track balanced connections (``Setting/conntrack``): the kernel was built with CONFIG_IP_VS_NFCT.
     public var conntrack: Bool
-    /// Counters are brought up to date by threads, whose niceness and processors can be set
-    /// (``Setting/estNice``, ``Setting/estCpulist``): since Linux 6.2.
+    /// Threads update the counters, and their niceness and processors can be set (``Setting/estNice``,
+    /// ``Setting/estCpulist``): since Linux 6.2.
     public var estimatorThreads: Bool
 
-    /// All as given, for tests of what reads it.
+    /// Makes features from the given values, for tests of code that reads features.
     public init(
         tunnelTypes: Bool, wideCounters: Bool, mixedFamilies: Bool, ipv6: Bool, conntrack: Bool,
         estimatorThreads: Bool

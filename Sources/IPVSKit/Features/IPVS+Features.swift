@@ -3,11 +3,11 @@ import Netlink
 import Synchronization
 
 extension IPVS {
-    /// The kernel stays the same for as long as the process lives, whichever namespace asks.
+    /// The features, kept for the life of the process: the kernel is the same for all namespaces.
     private static let knownFeatures = Mutex<Features?>(nil)
 
-    /// What this kernel's IPVS can do, found by writing it and reading it back in a new namespace that nobody sees
-    /// and that goes at once. Asked once for each process: only an answer that is complete is kept.
+    /// The abilities of this kernel's IPVS, found by writing values and reading them back in a scratch namespace that
+    /// exists only for this. They are found once for each process; an incomplete answer is not kept.
     ///
     /// - Throws: ``IPVSError/Code/notPermitted`` without CAP_NET_ADMIN and CAP_SYS_ADMIN,
     ///   ``IPVSError/Code/unavailable`` where the kernel has no IPVS.
@@ -19,7 +19,7 @@ extension IPVS {
         return features
     }
 
-    /// Writes into this client's table.
+    /// Tries the features in this client's table, which must be a scratch namespace's.
     private func probe() async throws(IPVSError) -> Features {
         let id = VirtualService.ID.firewallMark(1, .ipv4)
         let tunnel = Destination.Tunnel(type: .gue, port: 6080)
@@ -39,7 +39,7 @@ extension IPVS {
             conntrack: try await setting(.conntrack) != nil, estimatorThreads: try await setting(.estNice) != nil)
     }
 
-    /// Which scheduler there is does not matter, but a kernel may lack any of them.
+    /// Any scheduler will do, but a kernel may lack each of them.
     private func anyScheduler() async throws(IPVSError) -> Scheduler {
         let id = VirtualService.ID.firewallMark(2, .ipv4)
         var last: IPVSError?
@@ -65,7 +65,7 @@ extension IPVS {
         }
     }
 
-    /// The types of the attributes that the answers have in their nest.
+    /// The types of the attributes in the nests of the answers.
     private func attributes(
         _ nest: Int, _ write: @escaping (inout MessageWriter) -> Void
     ) async throws(IPVSError) -> Set<Int> {
@@ -73,7 +73,9 @@ extension IPVS {
             var types: Set<Int> = []
         }
         let found = Types()
-        try await read("find the features of the kernel", dump: true, Messages(write)) { _, message in
+        try await dump("find the features of the kernel", Messages(write)) { _ in
+            found.types = []
+        } handler: { _, message in
             for attribute in message.attributes where Int(attribute.type) == nest {
                 for inner in attribute.nested { found.types.insert(Int(inner.type)) }
             }

@@ -1,15 +1,14 @@
 import SystemPackage
 
 extension IPVS {
-    /// The schedulers that a service can have now: those of the kernel's modules that are loaded, built in, or
-    /// there to be loaded.
+    /// The schedulers that a service can have now: their modules are loaded, built in, or can be loaded.
     ///
-    /// The kernel lists them nowhere: `/proc/modules` knows no built-in ones, and a module's file says nothing of
-    /// whether it may be loaded. So a service is made with each, in a new namespace that nobody sees and that goes
-    /// at once. What is true of that is true of yours, but note that it loads the modules that can be loaded;
-    /// `modprobe -r ip_vs_NAME` unloads one that no service uses.
+    /// The kernel does not list them: `/proc/modules` does not contain built-in modules, and the file of a module does
+    /// not show whether it may be loaded. So a service is created with each candidate in a scratch namespace, which is
+    /// deleted at once. Note that this loads all modules that can be loaded; `modprobe -r ip_vs_NAME` unloads a module
+    /// that no service uses.
     ///
-    /// - Parameter candidates: what to try, and the order of the result. What cannot be a name is none.
+    /// - Parameter candidates: the schedulers to try, and the order of the result. Invalid names are left out.
     /// - Throws: ``IPVSError/Code/notPermitted`` without CAP_NET_ADMIN and CAP_SYS_ADMIN,
     ///   ``IPVSError/Code/unavailable`` where the kernel has no IPVS.
     public func schedulers(among candidates: [Scheduler] = Scheduler.known) async throws(IPVSError) -> [Scheduler] {

@@ -2,8 +2,8 @@ import Netlink
 import SystemPackage
 
 extension IPVS {
-    /// A client in a new namespace, where things are tried out: nobody's table is touched, and all is gone with
-    /// the client.
+    /// A client in a new network namespace for experiments: no other table is touched, and the namespace is deleted
+    /// with the client.
     func scratch(_ operation: String) async throws(IPVSError) -> IPVS {
         guard try namespace(operation) != nil else {
             throw report(
@@ -17,7 +17,7 @@ extension IPVS {
             throw report(
                 IPVSError(
                     errno == .notPermitted ? .notPermitted : .namespace, errno: errno, operation: operation,
-                    hint: "it is tried out in a new network namespace, which takes CAP_SYS_ADMIN"))
+                    hint: "this is tried in a new network namespace, which needs CAP_SYS_ADMIN"))
         }
     }
 }

@@ -31,7 +31,7 @@ extension Change: Codable {
             }
     }
 
-    /// Writes `change`, which says the case, and what it has.
+    /// Writes `change`, the name of the case, and its values.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         func encode(_ kind: Kind, _ service: some Encodable) throws {
@@ -98,7 +98,7 @@ extension TableEvent: Codable {
             }
     }
 
-    /// Writes `event`, which says the case, and what it has.
+    /// Writes `event`, the name of the case, and its values.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         func encode(

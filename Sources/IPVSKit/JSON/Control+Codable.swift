@@ -11,7 +11,7 @@ extension Timeouts: Codable {
             udpSeconds: try fields.optional(.udpSeconds))
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encodeIfPresent(tcpSeconds, forKey: .tcpSeconds)
@@ -34,7 +34,7 @@ extension SyncDaemon: Codable {
             port: try fields.optional(.port), timeToLive: try fields.optional(.timeToLive))
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(role, forKey: .role)
@@ -58,7 +58,7 @@ extension SyncThreshold: Codable {
         self.init(packets: try fields(.packets), period: try fields(.period))
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(packets, forKey: .packets)
@@ -96,7 +96,7 @@ extension Connection.PersistenceKey: Codable {
         self.init(engine: try fields(.engine), data: try fields(.data))
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(engine, forKey: .engine)
@@ -118,7 +118,7 @@ extension Connection: Codable {
             expiresInSeconds: try fields(.expiresInSeconds), persistenceKey: try fields.optional(.persistenceKey))
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(`protocol`, forKey: .protocol)

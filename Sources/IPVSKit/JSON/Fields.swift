@@ -1,5 +1,5 @@
-/// The fields of an object that is decoded. A field that is not known is an error: it is a typing mistake, or something
-/// that a later version means and this one would not do.
+/// The fields of an object that is decoded. An unknown field is an error: it is either a typing mistake, or a field of
+/// a later version that this one could not honour.
 struct Fields<Key: CodingKey & CaseIterable> {
     let container: KeyedDecodingContainer<Key>
 
@@ -7,7 +7,7 @@ struct Fields<Key: CodingKey & CaseIterable> {
         container = try decoder.container(keyedBy: Key.self)
         let all = try decoder.container(keyedBy: AnyKey.self)
         let known = Set(Key.allCases.map(\.stringValue))
-        // The first by name, so that the same text always gives the same error.
+        // The alphabetically first field is named, so that a text always gives the same error.
         let unknown = all.allKeys.filter { !known.contains($0.stringValue) }.min { $0.stringValue < $1.stringValue }
         guard let unknown else { return }
         throw DecodingError.dataCorruptedError(
@@ -16,7 +16,7 @@ struct Fields<Key: CodingKey & CaseIterable> {
                 + known.sorted().joined(separator: ", "))
     }
 
-    /// A field that must be there.
+    /// Decodes a required field.
     func callAsFunction<Value: Decodable>(_ key: Key) throws -> Value {
         try naming(key) { try container.decode(Value.self, forKey: key) }
     }
@@ -31,8 +31,8 @@ struct Fields<Key: CodingKey & CaseIterable> {
         try naming(key) { try container.decodeIfPresent(Value.self, forKey: key) }
     }
 
-    /// Names the place also where the decoder does not: of a number that does not fit its type Foundation's throws an error
-    /// of its own, and in the end says that all of it is no JSON.
+    /// Adds the coding path to errors of the decoder that lack it: for a number that does not fit its type,
+    /// Foundation's decoder throws an error of its own, which ends as "not JSON".
     private func naming<Value>(_ key: Key, _ body: () throws -> Value) throws -> Value {
         do {
             return try body()
@@ -47,7 +47,7 @@ struct Fields<Key: CodingKey & CaseIterable> {
         .dataCorruptedError(forKey: key, in: container, debugDescription: reason)
     }
 
-    /// Refuses fields that mean nothing beside another one's value.
+    /// Refuses fields that have no meaning with the value of another field.
     func check(takesOnly keys: Set<String>, because reason: String) throws {
         for key in Key.allCases where !keys.contains(key.stringValue) && container.contains(key) {
             throw error(key, "\(key.stringValue) means nothing for \(reason)")
@@ -65,7 +65,7 @@ private struct AnyKey: CodingKey {
 // MARK: One word
 
 extension Decoder {
-    /// A value that is written as its text.
+    /// A value that is encoded as its text.
     func text<Value: LosslessStringConvertible>(_ what: String) throws -> Value {
         let container = try singleValueContainer()
         let text = try container.decode(String.self)

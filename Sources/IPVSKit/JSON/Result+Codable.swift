@@ -35,7 +35,7 @@ extension IPVSError: Codable {
         isInUserNamespace = try fields(.isInUserNamespace, default: false)
     }
 
-    /// Writes the fields that are there; of the errno the number.
+    /// Writes the fields that are not nil; the errno as its number.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(code, forKey: .code)
@@ -69,7 +69,7 @@ extension PerformResult.Outcome: Codable {
             }
     }
 
-    /// Writes `outcome`, which says the case, and the error where there is one.
+    /// Writes `outcome`, the name of the case, and the error if there is one.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         switch self {
@@ -94,7 +94,7 @@ extension PerformResult.Failure: Codable {
         self.init(index: try fields(.index), error: try fields(.error))
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(index, forKey: .index)
@@ -134,7 +134,7 @@ extension PerformResult: Codable {
         self.changes = changes
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(count, forKey: .count)

@@ -4,7 +4,7 @@ extension Statistics: Codable {
         case connectionRate, incomingPacketRate, outgoingPacketRate, incomingByteRate, outgoingByteRate
     }
 
-    /// Reads an object with a field for each property; one that is missing is 0.
+    /// Reads an object with a field for each property; a missing field is 0.
     public init(from decoder: any Decoder) throws {
         let fields = try Fields(decoder, CodingKeys.self)
         self.init()
@@ -20,7 +20,7 @@ extension Statistics: Codable {
         outgoingByteRate = try fields(.outgoingByteRate, default: 0)
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(connections, forKey: .connections)

@@ -9,7 +9,7 @@ extension UnknownAttribute: Codable {
         self.init(type: try fields(.type), bytes: try fields(.bytes))
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(type, forKey: .type)
@@ -29,7 +29,7 @@ extension VirtualServiceSummary: Codable {
         unknownAttributes = try fields(.unknownAttributes, default: [])
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(service, forKey: .service)
@@ -52,7 +52,7 @@ extension VirtualServiceStatus: Codable {
         unknownAttributes = try fields(.unknownAttributes, default: [])
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(service, forKey: .service)
@@ -77,7 +77,7 @@ extension DestinationStatus: Codable {
         unknownAttributes = try fields(.unknownAttributes, default: [])
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(destination, forKey: .destination)
@@ -100,7 +100,7 @@ extension Info: Codable {
         self.init(version: try fields(.version), connectionTableSize: try fields(.connectionTableSize))
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(version, forKey: .version)
@@ -122,7 +122,7 @@ extension Features: Codable {
             estimatorThreads: try fields(.estimatorThreads))
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(tunnelTypes, forKey: .tunnelTypes)

@@ -11,7 +11,7 @@ extension VirtualService.Persistence: Codable {
         netmask = try fields.optional(.netmask)
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(timeoutSeconds, forKey: .timeoutSeconds)
@@ -29,14 +29,14 @@ extension VirtualService: Codable {
     public init(from decoder: any Decoder) throws {
         let fields = try Fields(decoder, CodingKeys.self)
         let defaults = VirtualService(id: try fields(.id))
-        // By the initialiser: an observer of a property does not run in another.
+        // The initialiser is called, because a property observer does not run inside an initialiser.
         self.init(
             id: defaults.id, scheduler: try fields(.scheduler, default: defaults.scheduler),
             flags: try fields(.flags, default: defaults.flags), persistence: try fields.optional(.persistence),
             persistenceEngine: try fields.optional(.persistenceEngine))
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(id, forKey: .id)
@@ -61,7 +61,7 @@ extension Destination.Tunnel: Codable {
         flags = try fields(.flags, default: flags)
     }
 
-    /// Writes the fields that are there.
+    /// Writes the fields that are not nil.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(type, forKey: .type)
@@ -91,7 +91,7 @@ extension Destination: Codable {
         tunnel = try fields(.tunnel, default: tunnel)
     }
 
-    /// Writes all fields; `tunnel` where it is one.
+    /// Writes all fields; `tunnel` if the method is a tunnel.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(id, forKey: .id)
@@ -114,7 +114,7 @@ extension Table.Entry: Codable {
         let destinations: [Destination] = try fields(.destinations, default: [])
         self.init(try fields(.service), destinations: destinations)
         guard self.destinations.count == destinations.count else {
-            throw fields.error(.destinations, "a destination is there twice")
+            throw fields.error(.destinations, "a destination appears twice")
         }
     }
 
@@ -133,7 +133,7 @@ extension Table: Codable {
         let entries = try container.decode([Entry].self)
         self.init(entries)
         guard self.entries.count == entries.count else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "a service is there twice")
+            throw DecodingError.dataCorruptedError(in: container, debugDescription: "a service appears twice")
         }
     }
 

@@ -1,4 +1,4 @@
-// Values that are one word in JSON: the text that each prints, and reads.
+// Values that are one string in JSON, which is their ``description``.
 
 extension VirtualService.ID: Codable {
     /// Reads the text, `TCP 10.0.0.1:80`, `FWM 258 IPv6`.
@@ -70,7 +70,7 @@ extension Info.Version: Codable {
     public func encode(to encoder: any Encoder) throws { try encoder.text(self) }
 }
 
-// Sets of flags: lists of names.
+// Sets of flags, which are lists of names.
 
 extension VirtualService.Flags: Codable {
     /// Reads a list of names, `["onePacket", "hashFallback"]`; a flag without one is a number, `"0x20"`.
@@ -93,7 +93,7 @@ extension ConnectionReuse: Codable {
     public func encode(to encoder: any Encoder) throws { try encoder.flags(self) }
 }
 
-// Names and numbers of the kernel's, as they are.
+// Names and numbers of the kernel, which are encoded as they are.
 
 extension Connection.State: Codable {}
 extension CPUList: Codable {}

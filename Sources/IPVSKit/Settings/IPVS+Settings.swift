@@ -7,18 +7,19 @@ import SystemPackage
 extension IPVS {
     private static let settingsDirectory: FilePath = "/proc/sys/net/ipv4/vs"
 
-    /// The value of a setting in the namespace; nil where its kernel has no such setting.
+    /// The value of a setting in the namespace; nil if the kernel has no such setting.
     ///
-    /// Outside the first user namespace the kernel shows none of them: all are nil there.
+    /// Outside the initial user namespace the kernel shows no settings, and all are nil.
     ///
-    /// - Throws: ``IPVSError/Code/unavailable`` where the kernel has no IPVS, ``IPVSError/Code/communication`` where
-    ///   the value is not of its type.
+    /// - Throws: ``IPVSError/Code/unavailable`` if the kernel has no IPVS, ``IPVSError/Code/communication`` if the
+    ///   value is not of the setting's type.
     public func setting<Value>(_ setting: Setting<Value>) async throws(IPVSError) -> Value? {
         let operation = "read \(setting)"
         let path = Self.settingsDirectory.appending(setting.name)
         let result = try await inNamespaceWithModule(operation) { () -> Result<String?, Errno> in
             let text = KernelFile.text(of: path)
-            // Where the others are there, it is no use to load the module, which takes privileges.
+            // If other settings exist, the module is loaded, and loading it again, which takes privileges, would not
+            // help.
             guard case .failure(.noSuchFileOrDirectory) = text, access(Self.settingsDirectory.string, F_OK) == 0 else {
                 return text.map { $0 }
             }
@@ -27,7 +28,7 @@ extension IPVS {
         switch result {
         case .success(nil): return nil
         case .success(let text?):
-            // A newline ends the value, and none begins it: an empty list of processors is a value.
+            // The value ends at the first newline. It may be empty: an empty list of processors is a value.
             let line = String(text.prefix { $0 != "\n" })
             guard let value = Value(settingText: line) else {
                 throw report(
@@ -40,11 +41,10 @@ extension IPVS {
         }
     }
 
-    /// Gives a setting a value in the namespace.
+    /// Sets a setting in the namespace.
     ///
-    /// - Throws: ``IPVSError/Code/settingNotFound`` where the kernel has no such setting,
-    ///   ``IPVSError/Code/invalid`` where it refuses the value, ``IPVSError/Code/notPermitted``,
-    ///   ``IPVSError/Code/unavailable``.
+    /// - Throws: ``IPVSError/Code/settingNotFound`` if the kernel has no such setting, ``IPVSError/Code/invalid`` if it
+    ///   refuses the value, ``IPVSError/Code/notPermitted``, ``IPVSError/Code/unavailable``.
     public func set<Value>(_ setting: Setting<Value>, to value: Value) async throws(IPVSError) {
         let text = value.settingText
         let operation = "set \(setting) to \(text.isEmpty ? "nothing" : text)"
@@ -58,14 +58,15 @@ extension IPVS {
             throw report(
                 IPVSError(
                     .settingNotFound, errno: .noSuchFileOrDirectory, operation: operation,
-                    hint: "it depends on the kernel's version and build; outside the first user namespace there is none"
+                    hint: "settings depend on the kernel's version and build; "
+                        + "outside the initial user namespace there are none"
                 ))
         case .failure(let errno): throw fileError(errno, operation)
         }
     }
 
-    /// All settings that the namespace's kernel has, by name, as it prints them: those that have no constant here,
-    /// too. Empty outside the first user namespace.
+    /// All settings of the namespace by name, with the values that the kernel prints, including settings without a
+    /// constant here. Empty outside the initial user namespace.
     ///
     /// - Throws: ``IPVSError/Code/unavailable`` where the kernel has no IPVS.
     public func settings() async throws(IPVSError) -> [String: String] {
@@ -74,7 +75,7 @@ extension IPVS {
             Result { () throws(Errno) in
                 var settings: [String: String] = [:]
                 for name in try Self.names(in: Self.settingsDirectory) {
-                    // One that went, or that root alone may read, is left out.
+                    // A setting that has disappeared, or that only root may read, is left out.
                     guard case .success(let text) = KernelFile.text(of: Self.settingsDirectory.appending(name)) else {
                         continue
                     }

@@ -1,13 +1,13 @@
-/// What a setting can hold: a value, and the text by which the kernel knows it.
+/// A value that a setting can have, with its text in the kernel's file.
 public protocol SettingValue: Hashable, Sendable {
-    /// From what the kernel prints, without the newline; nil where that is no such value.
+    /// Reads the text that the kernel prints, without the newline; nil if it is not such a value.
     init?(settingText: String)
-    /// As the kernel takes it.
+    /// The text that the kernel takes.
     var settingText: String { get }
 }
 
 extension Bool: SettingValue {
-    /// 0 is false and any other number true.
+    /// 0 is false, and any other number is true.
     public init?(settingText: String) {
         guard let number = Int64(settingText) else { return nil }
         self = number != 0

@@ -5,20 +5,20 @@ import SystemPackage
 extension IPVS {
     /// The whole table as one value: every service and destination, without counters.
     ///
-    /// Consistent: the kernel lets a table change while it is read, and does not say so. So it is read until two
-    /// readings in a row are alike, which a table that rests is at once. What is changed and changed back between the two
-    /// goes unseen: the kernel numbers no changes.
+    /// The value is consistent: the kernel lets a table change while it is read without reporting it, so the table is
+    /// read until two readings in a row are equal. A table that does not change needs two readings. A change that is
+    /// undone between the two readings is not noticed, because the kernel does not number changes.
     ///
-    /// The fastest way there is to a whole table: IPv4 services and their destinations are read by the older interface
-    /// (`getsockopt`), and by netlink only what that does not tell. For counters see ``status()``.
+    /// This is the fastest way to read a whole table: IPv4 services and their destinations are read by the older
+    /// interface (`getsockopt`), and only the rest by netlink. For counters see ``status()``.
     ///
-    /// - Parameter attempts: how many times the table is read at most; two or more.
-    /// - Throws: ``IPVSError/Code/inconsistent`` where it changed each time, and what ``services()`` does.
+    /// - Parameter attempts: how many times the table is read at most; at least two.
+    /// - Throws: ``IPVSError/Code/inconsistent`` if it changed each time, and the errors of ``services()``.
     public func table(attempts: Int = 20) async throws(IPVSError) -> Table {
         precondition(attempts >= 2, "it takes two readings to compare")
-        // By the two interfaces in turns. What two readings by one of them say alike held from the first of them to the
-        // second, and so during the reading by the other that lies between. Where that one finds nothing but what the
-        // older interface tells, it need not be repeated: there is just the absence of persistence engines in it.
+        // The two interfaces are read in turns. If two readings by one interface are equal, the table did not change
+        // between them, and so not during the reading by the other interface that lies between. If the netlink reading
+        // adds nothing but the absence of persistence engines, it need not be repeated.
         var reading = try await socketReading()
         var values = reading?.values()
         var isRepeated = false
@@ -38,7 +38,7 @@ extension IPVS {
                 hint: "it changed during each of \(attempts) readings; try again, or read status()"))
     }
 
-    /// By the older interface; nil where it fails, for whichever reason, since netlink has the word then.
+    /// A reading by the older interface; nil if it fails for any reason, since netlink then reports the error.
     private func socketReading() async throws(IPVSError) -> SocketReading? {
         guard try namespace("read the table") != nil else { return nil }
         do throws(IPVSError) {
@@ -56,13 +56,13 @@ extension IPVS {
 // MARK: By netlink
 
 extension IPVS {
-    /// What the older interface does not tell.
+    /// The part of a table that the older interface does not report.
     private struct Remainder: Equatable {
-        /// Services: those of IPv6, or all where there is no older interface.
+        /// The IPv6 services, or all services if the older interface does not work.
         var services: [VirtualService] = []
-        /// The persistence engines of the others.
+        /// The persistence engines of the other services.
         var engines: [VirtualService.ID: String] = [:]
-        /// Destinations, of the services above and of others.
+        /// Destinations of these services, and of others that the older interface could not report.
         var destinations: [VirtualService.ID: [Destination]] = [:]
 
         var isEmpty: Bool { services.isEmpty && engines.isEmpty && destinations.isEmpty }
@@ -82,11 +82,13 @@ extension IPVS {
         }
     }
 
-    /// - Parameter known: what the older interface tells; nil where it tells nothing.
+    /// - Parameter known: the reading by the older interface; nil if there is none.
     private func remainder(besides known: [SocketReading.Value]?) async throws(IPVSError) -> Remainder {
         let operation = "list services"
         let listed = Gathered<VirtualServiceSummary>()
-        try await read(operation, dump: true, Messages { $0.writeServiceDump() }) { _, message in
+        try await dump(operation, Messages { $0.writeServiceDump() }) { _ in
+            listed.restart()
+        } handler: { _, message in
             if known == nil || !message.isOfWhatSocketOptionsTell { listed.take(VirtualServiceSummary(message)) }
         }
         var remainder = Remainder()
@@ -105,7 +107,7 @@ extension IPVS {
     }
 }
 
-extension GenericMessage {
+extension NetlinkMessage {
     /// Whether it is of an IPv4 service without a persistence engine.
     fileprivate var isOfWhatSocketOptionsTell: Bool {
         guard var attributes = attributes.first(IPVS_CMD_ATTR_SERVICE)?.nested else { return false }

@@ -5,11 +5,11 @@ import SystemPackage
     import Glibc
 #endif
 
-/// IPVS's older interface, `getsockopt(IP_VS_SO_GET_…)`: one call for all services, one for the destinations of
-/// each, where netlink takes three and sends counters along. It reads a table of 10,000 destinations some ten
-/// times as fast.
+/// IPVS's older interface, `getsockopt(IP_VS_SO_GET_…)`. It takes one call for all services and one call for the
+/// destinations of each service, where netlink takes three and sends counters, too. It reads a table of 10,000
+/// destinations about ten times as fast.
 ///
-/// It knows IPv4 alone, and neither tunnels nor persistence engines.
+/// It supports only IPv4, and neither tunnel types nor persistence engines.
 struct SocketOptions: ~Copyable {
     private let descriptor: CInt
 
@@ -28,7 +28,7 @@ struct SocketOptions: ~Copyable {
         let services = reading.services
 
         reading.reserveDestinations(services.reduce(0) { $0 + Int($1.num_dests) })
-        // One buffer for the destinations of each.
+        // All services share one buffer for their destinations.
         let most = services.map(\.num_dests).max() ?? 0
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: Self.destinationsSize(most), alignment: 8)
         defer { buffer.deallocate() }
@@ -50,18 +50,18 @@ struct SocketOptions: ~Copyable {
         let size = CNetlink_IPVS_SERVICES_OFFSET + Int(info.num_services) * MemoryLayout<ip_vs_service_entry>.stride
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 8)
         defer { buffer.deallocate() }
-        // The kernel does not say how many it wrote: see SocketReading.
+        // The kernel does not report how many entries it wrote: see SocketReading.
         buffer.initializeMemory(as: UInt8.self, repeating: 0)
         buffer.storeBytes(of: info.num_services, as: UInt32.self)
         try get(CNetlink_IP_VS_SO_GET_SERVICES, buffer)
         reading.take(services: UnsafeRawBufferPointer(buffer))
     }
 
-    /// - Parameter buffer: of the size for as many destinations as the service has.
+    /// - Parameter buffer: room for as many destinations as the service has.
     private func getDestinations(
         of service: ip_vs_service_entry, _ buffer: UnsafeMutableRawBufferPointer
     ) throws(Errno) {
-        // Here as well.
+        // Here too, the kernel does not report how many entries it wrote.
         buffer.initializeMemory(as: UInt8.self, repeating: 0)
         var request = ip_vs_get_dests()
         request.protocol = service.protocol
@@ -75,7 +75,7 @@ struct SocketOptions: ~Copyable {
         do throws(Errno) {
             try get(CNetlink_IP_VS_SO_GET_DESTS, buffer)
         } catch .noSuchProcess {
-            // Deleted since it was listed: none is written, and the next reading differs.
+            // The service was deleted after it was listed. Its destinations stay zeros, and the next reading differs.
         }
     }
 

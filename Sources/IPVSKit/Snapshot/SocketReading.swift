@@ -4,15 +4,14 @@ import CNetlink
     import Glibc
 #endif
 
-/// A table as the older interface tells it: the kernel's structures as they came, but for their counters.
+/// A table as the older interface returns it: the bytes of the kernel's structures, without their counters.
 ///
-/// Most readings are there to be compared with another, which takes a look at the bytes; one of them is made values of.
+/// Most readings are only compared with another, by their bytes; only one of them is converted to values.
 struct SocketReading: Sendable {
-    /// Of each service its `struct ip_vs_service_entry`, up to the counters.
+    /// The `struct ip_vs_service_entry` of each service, up to the counters.
     private var serviceBytes: [UInt8] = []
-    /// Of each destination its `struct ip_vs_dest_entry`, up to the counters: those of the first service, then those of
-    /// the next. Zeros for one that the kernel counted and did not tell: it is of another family, or was removed
-    /// meanwhile.
+    /// The `struct ip_vs_dest_entry` of each destination, up to the counters, service by service. A destination that
+    /// the kernel counted and did not return is zeros: it is of another family, or was removed meanwhile.
     private var destinationBytes: [UInt8] = []
 
     private static let serviceSize = CNetlink_IPVS_SERVICE_BEFORE_COUNTERS
@@ -24,15 +23,16 @@ struct SocketReading: Sendable {
         Self.forEachEntry(
             in: reply, from: CNetlink_IPVS_SERVICES_OFFSET, stride: MemoryLayout<ip_vs_service_entry>.stride
         ) { entry in
-            // Every service has a scheduler's name, if only "none"; behind the last that was written all is zero.
+            // Every service has a scheduler's name, at least "none"; behind the last entry that the kernel wrote, all
+            // bytes are zero.
             if entry[scheduler] != 0 { serviceBytes.append(contentsOf: entry.prefix(Self.serviceSize)) }
         }
     }
 
-    /// Makes room for so many destinations in all.
+    /// Reserves room for a number of destinations in total.
     mutating func reserveDestinations(_ count: Int) { destinationBytes.reserveCapacity(count * Self.destinationSize) }
 
-    /// Appends the destinations of a `struct ip_vs_get_dests`, which has room for just as many as there should be.
+    /// Appends the destinations of a `struct ip_vs_get_dests`, which has room for exactly the expected number.
     mutating func take(destinations reply: UnsafeRawBufferPointer) {
         Self.forEachEntry(
             in: reply, from: CNetlink_IPVS_DESTS_OFFSET, stride: MemoryLayout<ip_vs_dest_entry>.stride
@@ -61,7 +61,7 @@ extension SocketReading: Equatable {
         areEqual(lhs.serviceBytes, rhs.serviceBytes) && areEqual(lhs.destinationBytes, rhs.destinationBytes)
     }
 
-    /// An array's own `==` looks at one byte after the other.
+    /// Array's own `==` compares byte by byte, which is slower.
     private static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
         left.count == right.count && memcmp(left, right, left.count) == 0
     }
@@ -70,7 +70,7 @@ extension SocketReading: Equatable {
 // MARK: Values
 
 extension SocketReading {
-    /// The services as the kernel wrote them, their counters zero.
+    /// The services as the kernel wrote them, with counters of zero.
     var services: [ip_vs_service_entry] {
         serviceBytes.withUnsafeBytes { bytes in
             (0..<bytes.count / Self.serviceSize).map {
@@ -79,7 +79,7 @@ extension SocketReading {
         }
     }
 
-    /// A service with its destinations, of which some may be missing: those that this interface cannot tell all about.
+    /// A service with its destinations, without those that this interface cannot describe completely.
     typealias Value = (entry: Table.Entry, isWhole: Bool)
 
     func values() -> [Value] {
@@ -91,7 +91,7 @@ extension SocketReading {
         }
     }
 
-    /// So many destinations from one on; nil where not all of them are there, or where one is not told all about.
+    /// A number of destinations from an index on; nil if one of them is missing or cannot be described completely.
     func destinations(from first: Int, count: Int) -> [Destination.ID: Destination]? {
         destinationBytes.withUnsafeBytes { bytes in
             guard count <= bytes.count / Self.destinationSize - first else { return nil }
@@ -106,7 +106,7 @@ extension SocketReading {
         }
     }
 
-    /// A structure of which the bytes are but the beginning.
+    /// A structure from its first bytes; the others are zero.
     @inline(__always) private static func load<Entry: BitwiseCopyable>(
         _ empty: Entry, from bytes: UnsafeRawBufferPointer, at offset: Int, size: Int
     ) -> Entry {
@@ -140,10 +140,10 @@ extension VirtualService {
 }
 
 extension Destination {
-    /// Nil for one that is not there, and for a tunnel, of which the entry does not say the kind.
+    /// Nil for a destination that is missing, and for a tunnel, because the entry does not contain its type.
     fileprivate init?(_ entry: ip_vs_dest_entry) {
         let forwarding = ForwardingMethod(rawValue: entry.conn_flags & UInt32(IP_VS_CONN_F_FWD_MASK))
-        // No destination has the address 0.
+        // The address 0 marks a missing destination: no real one has it.
         guard entry.addr != 0, forwarding != .tunnel else { return nil }
         self.init(
             IPAddress(ipv4: UInt32(bigEndian: entry.addr)), port: UInt16(bigEndian: entry.port),

@@ -1,11 +1,12 @@
 extension IPVS {
-    /// Whether the kernel brings the namespace's counters and rates up to date. Where it does not they stand still,
-    /// which looks like no traffic.
+    /// Whether the kernel updates the namespace's counters and rates. If it does not, they stand still, which looks
+    /// like no traffic.
     ///
     /// ``Setting/runEstimation`` must be on, and ``Setting/estCpulist`` must not be empty. A kernel that has neither
-    /// setting always does; outside the first user namespace they are not seen, and taken for what they are by default.
+    /// setting always updates them. Outside the initial user namespace the settings are not visible, and their defaults
+    /// are assumed.
     ///
-    /// - Throws: what ``setting(_:)`` does.
+    /// - Throws: the errors of ``setting(_:)``.
     public func estimationRuns() async throws(IPVSError) -> Bool {
         let isOn = try await setting(.runEstimation) ?? true
         let hasProcessors = try await setting(.estCpulist) != CPUList.none

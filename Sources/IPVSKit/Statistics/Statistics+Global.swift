@@ -3,11 +3,11 @@ import SystemPackage
 extension IPVS {
     /// The counters and rates of the namespace as a whole: `/proc/net/ip_vs_stats`.
     ///
-    /// They count what services that are gone did as well, and lag by two seconds as all counters do (see
+    /// They include the traffic of services that were deleted, and lag by two seconds as all counters do (see
     /// ``Statistics``).
     ///
-    /// - Throws: ``IPVSError/Code/unavailable`` where the kernel has no IPVS, ``IPVSError/Code/communication`` where
-    ///   the file is not what kernels write.
+    /// - Throws: ``IPVSError/Code/unavailable`` if the kernel has no IPVS, ``IPVSError/Code/communication`` if the file
+    ///   does not have the expected form.
     public func globalStatistics() async throws(IPVSError) -> Statistics {
         let operation = "read the global statistics"
         let result = try await inNamespaceWithModule(operation) {
@@ -28,8 +28,8 @@ extension IPVS {
 }
 
 extension Statistics {
-    /// Reads `/proc/net/ip_vs_stats`: headings, and a row of totals and one of rates among them, hexadecimal. Nil
-    /// where there are not just these two rows. (`ip_vs_stats_show`; up to Linux 4.0 the numbers had 32 bits.)
+    /// Reads `/proc/net/ip_vs_stats`, which has headings, a row of totals and a row of rates, in hexadecimal. Nil if
+    /// there are not exactly these two rows. (`ip_vs_stats_show`; up to Linux 4.0 the numbers had 32 bits.)
     init?(globalFile text: String) {
         let rows = text.split(separator: "\n").compactMap { line -> [UInt64]? in
             let fields = line.split(separator: " ")

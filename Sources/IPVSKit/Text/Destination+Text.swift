@@ -11,7 +11,7 @@ extension Destination {
     public init(ipvsadm line: some StringProtocol) throws(TableTextError) {
         self = try TableText.only(line) { (line) throws(LineProblem) in
             if case .addService = line.given[.command]?.meaning {
-                throw LineProblem("-A adds a service, no destination")
+                throw LineProblem("-A adds a service, not a destination")
             }
             return try line.destination(of: line.has(.service) ? try line.serviceID() : nil)
         }
@@ -67,7 +67,7 @@ extension OptionLine {
     /// - Parameter service: the service of the destination. A destination without a port gets the port of its service.
     func destination(of service: VirtualService.ID?) throws(LineProblem) -> Destination {
         try check(takesOnly: Self.ofDestination, "a destination")
-        guard let server = given[.server] else { throw LineProblem("it names no destination: -r does") }
+        guard let server = given[.server] else { throw LineProblem("the line names no destination; use -r") }
         let (address, port) = try endpoint(server)
         var servicePort: UInt16?
         if case .address(_, let port, _) = service { servicePort = port }
@@ -91,7 +91,7 @@ extension OptionLine {
     private func tunnel(_ forwarding: Destination.ForwardingMethod) throws(LineProblem) -> Destination.Tunnel {
         guard forwarding == .tunnel else {
             let strange = Self.ofTunnel.compactMap { given[$0]?.word }.min()
-            if let strange { throw LineProblem("\(strange) is for tunnels alone, which -i makes") }
+            if let strange { throw LineProblem("\(strange) is for tunnels only; use -i") }
             return .init()
         }
         var tunnel = Destination.Tunnel(port: try number(.tunnelPort, default: 0))
@@ -105,7 +105,7 @@ extension OptionLine {
         if has(.remoteChecksum) { tunnel.flags.insert(.remoteChecksum) }
         tunnel.flags.formUnion(.init(rawValue: try number(.tunnelFlags, default: 0)))
         if has(.noChecksum), !tunnel.flags.isDisjoint(with: [.checksum, .remoteChecksum]) {
-            throw LineProblem("a tunnel is with a checksum or without")
+            throw LineProblem("--tun-nocsum excludes the other checksum options")
         }
         return tunnel
     }

@@ -1,4 +1,4 @@
-/// What is wrong with a line, before its number is known.
+/// The mistake in a line, before the number of the line is known.
 struct LineProblem: Error {
     var reason: String
     init(_ reason: String) { self.reason = reason }

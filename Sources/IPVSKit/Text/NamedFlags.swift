@@ -1,11 +1,11 @@
-/// Flags by name: known ones by their own, the others, which a newer kernel may have, as hexadecimal numbers, one for each
-/// bit.
+/// Flags with names. A flag that this library does not know, because the kernel is newer, is written as a hexadecimal
+/// number, one for each bit.
 protocol NamedFlags: OptionSet where RawValue: FixedWidthInteger {
     static var names: [(Self, String)] { get }
 }
 
 extension NamedFlags where Element == Self {
-    /// In the order of their bits.
+    /// The names of the flags, in the order of their bits.
     var flagNames: [String] {
         (0..<RawValue.bitWidth).compactMap { bit in
             let flag = RawValue(truncatingIfNeeded: 1) << RawValue(truncatingIfNeeded: bit)
@@ -16,7 +16,7 @@ extension NamedFlags where Element == Self {
         }
     }
 
-    /// Nil for what is no flag.
+    /// Nil if the text is not the name or number of a flag.
     init?(flagName: String) {
         if let known = Self.names.first(where: { $0.1 == flagName }) {
             self = known.0
@@ -26,7 +26,7 @@ extension NamedFlags where Element == Self {
             bits & ~UInt64(truncatingIfNeeded: RawValue.mask) == 0
         else { return nil }
         self.init(rawValue: RawValue(truncatingIfNeeded: bits))
-        // Of flags that are said elsewhere a set of them keeps nothing.
+        // The flags that are properties of their own, such as persistence, are not kept by the set.
         if isEmpty { return nil }
     }
 
@@ -42,7 +42,7 @@ extension NamedFlags where Element == Self {
 }
 
 extension FixedWidthInteger {
-    /// All bits, of a signed number too.
+    /// All bits of the number, also of a signed one.
     fileprivate static var mask: UInt64 { bitWidth == 64 ? .max : (1 << UInt64(bitWidth)) - 1 }
 }
 

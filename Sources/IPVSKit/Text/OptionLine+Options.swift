@@ -1,5 +1,5 @@
 extension OptionLine {
-    /// What an option says something of. A line says each once: `-m` and `-g` are two words for one.
+    /// The property that an option sets. A line may set each property once: `-m` and `-g` set the same one.
     enum Subject: Hashable {
         case command, service, family
         case scheduler, persistence, netmask, engine, onePacket, schedulerFlags
@@ -11,11 +11,11 @@ extension OptionLine {
         case none, optional, required
     }
 
-    /// An option in the words of ipvsadm(8), or one of those that this library has beside them.
+    /// An option of ipvsadm(8), or one of the options that this library adds.
     struct Option {
         var subject: Subject
         var argument = Argument.none
-        /// What the word alone says: the command, the protocol, the forwarding method.
+        /// The meaning of the option itself: a command, a protocol or a forwarding method.
         var meaning: Meaning?
     }
 
@@ -26,10 +26,10 @@ extension OptionLine {
         case method(Destination.ForwardingMethod)
     }
 
-    /// By the word with its dashes.
+    /// The option for a word with its dashes.
     static func option(_ word: String) -> Option? {
         if let known = options[word] { return known }
-        // One mechanism for ipvsadm's three protocols and all others: --sctp-service, --47-service.
+        // One rule covers ipvsadm's three protocols and all others: `--sctp-service`, `--47-service`.
         guard word.hasPrefix("--"), word.hasSuffix("-service"),
             let transport = TransportProtocol(String(word.dropFirst(2).dropLast("-service".count)))
         else { return nil }
@@ -72,7 +72,7 @@ extension OptionLine {
         return options
     }()
 
-    /// Commands of ipvsadm that say what to do with a table, not what it is.
+    /// Commands of ipvsadm that do not describe a table.
     static let otherCommands: Set<String> = [
         "-E", "--edit-service", "-D", "--delete-service", "-C", "--clear", "-e", "--edit-server", "-d",
         "--delete-server", "-L", "-l", "--list", "-Z", "--zero", "-R", "--restore", "-S", "--save", "--set",

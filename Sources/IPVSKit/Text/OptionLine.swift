@@ -1,10 +1,10 @@
-/// A line as ipvsadm writes and reads it, cut into its options. What popt(3) takes is taken: long options with `=` or
-/// without, short ones by themselves, together, or with their argument attached.
+/// A line as ipvsadm writes and reads it, split into its options. It takes all forms that popt(3) takes: long options
+/// with or without `=`; short options alone, combined, or with their argument attached.
 struct OptionLine {
     struct Given {
-        /// As it stands in the line.
+        /// The option as it stands in the line.
         var word: String
-        /// Nil where there is none.
+        /// Nil if the option has no argument.
         var argument: String?
         var meaning: Meaning?
     }
@@ -13,7 +13,7 @@ struct OptionLine {
 
     init(_ line: some Sequence<UInt8>) throws(LineProblem) {
         var tokens = line.split { $0 == 0x20 || (9...13).contains($0) }.map { String(decoding: $0, as: UTF8.self) }[...]
-        // As the command line would be: `ipvsadm -A …`.
+        // The line may begin with `ipvsadm`, like a command line.
         if tokens.first == "ipvsadm" { tokens.removeFirst() }
         while let token = tokens.popFirst() {
             if token.hasPrefix("--") {
@@ -43,7 +43,7 @@ struct OptionLine {
         guard let option = Self.option(word) else {
             throw LineProblem(
                 Self.otherCommands.contains(word)
-                    ? "\(word) says what to do; what there is, is said by -A and -a" : "there is no option \(word)")
+                    ? "\(word) does not describe a table; use -A and -a" : "there is no option \(word)")
         }
         var argument = attached
         switch option.argument {
@@ -55,23 +55,23 @@ struct OptionLine {
         }
         if let earlier = given[option.subject] {
             throw LineProblem(
-                earlier.word == word ? "\(word) is there twice" : "\(earlier.word) and \(word) are there together")
+                earlier.word == word ? "\(word) appears twice" : "\(earlier.word) and \(word) exclude each other")
         }
         given[option.subject] = Given(word: word, argument: argument, meaning: option.meaning)
     }
 
-    /// Refuses options that say nothing in such a line.
+    /// Refuses options that have no meaning for the object of the line.
     func check(takesOnly subjects: Set<Subject>, _ what: String) throws(LineProblem) {
-        // By word, so that the same line always gives the same error.
+        // The alphabetically first option is named, so that a line always gives the same error.
         let strange = given.filter { !subjects.contains($0.key) }.map(\.value.word).min()
-        if let strange { throw LineProblem("\(strange) says nothing of \(what)") }
+        if let strange { throw LineProblem("\(strange) is not an option of \(what)") }
     }
 }
 
 extension OptionLine {
     func has(_ subject: Subject) -> Bool { given[subject] != nil }
 
-    /// A decimal number, or `fallback` where the line does not say it.
+    /// A decimal number; `fallback` if the line does not have the option.
     func number<Number: FixedWidthInteger>(
         _ subject: Subject, default fallback: Number, range: ClosedRange<Number> = Number.min...Number.max
     ) throws(LineProblem) -> Number {
@@ -84,11 +84,11 @@ extension OptionLine {
         return number
     }
 
-    /// A name, or nil where the line does not say it.
+    /// A name; nil if the line does not have the option.
     func name(_ subject: Subject) throws(LineProblem) -> String? {
         guard let given = given[subject], let argument = given.argument else { return nil }
         guard let name = Self.name(written: argument) else {
-            throw LineProblem("\(given.word) takes a name, and \(argument.debugDescription) is none")
+            throw LineProblem("\(given.word) takes a name, not \(argument.debugDescription)")
         }
         return name
     }
@@ -97,8 +97,8 @@ extension OptionLine {
 // MARK: Names
 
 extension OptionLine {
-    /// A name as one word of a line. No name that a kernel has takes anything but itself; but a value can hold any, and
-    /// must not be read as another: what would end the word is written as `\x20`.
+    /// Writes a name as one word of a line. Names that a kernel has stay as they are. But a value can hold any name,
+    /// which must not be read back as another one: characters that would end the word are written as `\x20`.
     static func written(name: String) -> String {
         guard name.utf8.contains(where: isSpecial) else { return name }
         return name.unicodeScalars.map { scalar in
@@ -107,7 +107,7 @@ extension OptionLine {
         }.joined()
     }
 
-    /// Nil for a backslash that ``written(name:)`` would not have written.
+    /// Reads a name that ``written(name:)`` wrote; nil if it has another use of the backslash.
     static func name(written: String) -> String? {
         guard written.utf8.contains(UInt8(ascii: "\\")) else { return written }
         var bytes: [UInt8] = []

@@ -15,8 +15,8 @@ extension Table {
     /// scheduler `wlc`, and 360 seconds for `-p` without a number. Names of hosts and ports, which `ipvsadm -S` prints
     /// without `-n`, are refused, because each host may resolve them differently.
     ///
-    /// The text is not checked against what the kernel takes: ``IPVS/perform(_:)`` does that. In three cases
-    /// `ipvsadm -Sn` and `ipvsadm -R` do not keep the table that the kernel has:
+    /// This initialiser does not check whether the kernel would accept the table: ``IPVS/perform(_:)`` does. In three
+    /// cases `ipvsadm -Sn` and `ipvsadm -R` do not keep the table that the kernel has:
     ///
     /// - `ipvsadm -Sn` prints ``Destination/ForwardingMethod/local`` as `-g`.
     /// - `ipvsadm -Sn` leaves out thresholds.

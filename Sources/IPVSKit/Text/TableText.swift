@@ -1,4 +1,4 @@
-/// The lines of a table, as they were read.
+/// The lines of a table that is read.
 struct TableText {
     private struct Line {
         var number: Int
@@ -20,16 +20,16 @@ struct TableText {
     func table() throws(TableTextError) -> Table {
         var services: [VirtualService.ID: VirtualService] = [:]
         var destinations: [VirtualService.ID: [Destination.ID: Destination]] = [:]
-        // Services first: a destination may stand before its service.
+        // Services are read first, because a destination may stand before its service.
         for line in lines {
             try Self.naming(line.number, line.text) { () throws(LineProblem) in
                 guard let command = line.options.given[.command]?.meaning else {
-                    throw LineProblem("it begins neither with -A nor with -a")
+                    throw LineProblem("the line has neither -A nor -a")
                 }
                 guard case .addService = command else { return }
                 let service = try line.options.service()
                 guard services.updateValue(service, forKey: service.id) == nil else {
-                    throw LineProblem("service \(service.id) is there twice")
+                    throw LineProblem("service \(service.id) appears twice")
                 }
             }
         }
@@ -40,22 +40,23 @@ struct TableText {
                 guard services[id] != nil else { throw LineProblem("no line adds service \(id)") }
                 let destination = try line.options.destination(of: id)
                 guard destinations[id, default: [:]].updateValue(destination, forKey: destination.id) == nil else {
-                    throw LineProblem("destination \(destination.id) of \(id) is there twice")
+                    throw LineProblem("destination \(destination.id) of \(id) appears twice")
                 }
             }
         }
         return Table(services.values.map { Table.Entry($0, destinations[$0.id] ?? [:]) })
     }
 
-    /// What the one line of a text says.
+    /// Reads a text that has one line.
     static func only<Value>(
         _ text: some StringProtocol, _ read: (OptionLine) throws(LineProblem) -> Value
     ) throws(TableTextError) -> Value {
         let lines = try TableText(text).lines
-        guard let line = lines.first else { throw TableTextError(line: 1, text: "", reason: "nothing is there") }
+        guard let line = lines.first else { throw TableTextError(line: 1, text: "", reason: "the text is empty") }
         let value = try naming(line.number, line.text) { () throws(LineProblem) in try read(line.options) }
         guard lines.count == 1 else {
-            throw TableTextError(line: lines[1].number, text: trimmed(lines[1].text), reason: "one line is enough")
+            throw TableTextError(
+                line: lines[1].number, text: trimmed(lines[1].text), reason: "the text has more than one line")
         }
         return value
     }

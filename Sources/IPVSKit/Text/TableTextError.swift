@@ -1,18 +1,18 @@
-/// Why a text is no table, or no part of one: which line, and what is wrong with it.
+/// The reason why a text is not a table, or not a part of one: the line, and the mistake in it.
 public struct TableTextError: Error, Hashable, Sendable {
     /// The number of the line, from 1 on.
     public var line: Int
-    /// The line, without the spaces around it.
+    /// The line without surrounding spaces.
     public var text: String
-    /// What is wrong with it.
+    /// The mistake in the line.
     public var reason: String
 
-    /// An error as a text could give it, for tests of what catches one.
+    /// Makes an error as a text could cause it, for tests of code that catches errors.
     ///
     /// - Parameters:
     ///   - line: the number of the line, from 1 on.
     ///   - text: the line.
-    ///   - reason: what is wrong with it.
+    ///   - reason: the mistake in the line.
     public init(line: Int, text: String, reason: String) {
         self.line = line
         self.text = text

@@ -12,7 +12,7 @@ extension VirtualService {
     public init(ipvsadm line: some StringProtocol) throws(TableTextError) {
         self = try TableText.only(line) { (line) throws(LineProblem) in
             if case .addServer = line.given[.command]?.meaning {
-                throw LineProblem("-a adds a destination, no service")
+                throw LineProblem("-a adds a destination, not a service")
             }
             return try line.service()
         }
@@ -110,7 +110,7 @@ extension OptionLine {
 
     func serviceID() throws(LineProblem) -> VirtualService.ID {
         guard let given = given[.service], let meaning = given.meaning, let argument = given.argument else {
-            throw LineProblem("it names no service: -t, -u, --sctp-service or -f does")
+            throw LineProblem("the line names no service; use -t, -u, --sctp-service or -f")
         }
         guard case .address(let transport) = meaning else {
             // ipvsadm takes marks of 32 bits, and prints those above 2147483647 as negative numbers.
@@ -120,7 +120,7 @@ extension OptionLine {
             }
             return .firewallMark(mark, has(.family) ? .ipv6 : .ipv4)
         }
-        if let family = self.given[.family] { throw LineProblem("\(family.word) is for firewall marks alone") }
+        if let family = self.given[.family] { throw LineProblem("\(family.word) is for firewall marks only") }
         let (address, port) = try endpoint(given)
         return .address(address, port: port ?? 0, protocol: transport)
     }
@@ -128,7 +128,7 @@ extension OptionLine {
     private func persistence(_ family: AddressFamily) throws(LineProblem) -> VirtualService.Persistence? {
         let netmask = try netmask(family)
         guard has(.persistence) else {
-            if let given = given[.netmask] { throw LineProblem("\(given.word) says nothing without -p") }
+            if let given = given[.netmask] { throw LineProblem("\(given.word) has no effect without -p") }
             return nil
         }
         // 360 seconds is ipvsadm's default for `-p` without a number.

@@ -1,4 +1,5 @@
-/// Values that are one of a few words, or else the kernel's number: each reads what it prints.
+/// Values that are written as a word, or as the kernel's number if they have no name. Each type reads the text that it
+/// prints.
 private func word<Value: Equatable>(_ text: String, of names: [(Value, String)]) -> Value? {
     names.first { $0.1 == text.lowercased() }?.0
 }
@@ -16,7 +17,8 @@ extension AddressFamily: LosslessStringConvertible {
 extension TransportProtocol: LosslessStringConvertible {}
 
 extension Scheduler: LosslessStringConvertible {
-    /// A scheduler by the kernel's name, unchecked: schedulers are modules, and there may be others.
+    /// A scheduler by the kernel's name, which is not checked: a kernel may have schedulers that this library does not
+    /// know.
     public init(_ description: String) { self.init(rawValue: description) }
 }
 
@@ -26,7 +28,7 @@ extension Connection.State: LosslessStringConvertible {
 }
 
 extension CPUList: LosslessStringConvertible {
-    /// From the kernel's form, unchecked: the kernel refuses what is none.
+    /// From the kernel's form, which is not checked here: the kernel refuses invalid lists.
     public init(_ description: String) { self.init(rawValue: description) }
 }
 
@@ -51,7 +53,7 @@ extension Destination.ForwardingMethod: LosslessStringConvertible {
         } else {
             guard let number = UInt32(decimal: description.utf8) else { return nil }
             self.init(rawValue: number)
-            // The kernel keeps three bits, and so would this; what has more is no method.
+            // The initialiser keeps only three bits, as the kernel does; a larger number is refused.
             if rawValue != number { return nil }
         }
     }

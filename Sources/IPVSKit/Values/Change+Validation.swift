@@ -1,6 +1,6 @@
 extension Change {
-    /// What is not to be sent: what the kernel has no room for, and what it would take without a word and then not do.
-    /// Everything else is the kernel's to judge.
+    /// Refuses the changes that must not be sent: names that are too long for the kernel, and changes that the kernel
+    /// would accept and not act on. The kernel judges all other changes.
     static func validate(_ changes: [Change]) throws(IPVSError) {
         for index in changes.indices {
             guard let objection = changes[index].objection else { continue }
@@ -10,7 +10,7 @@ extension Change {
 
     private var objection: String? {
         switch self {
-        // Of a new service: one that is there is somebody's, and may be changed.
+        // The id is checked for a new service only: an existing service with such an id may still be changed.
         case .createService(let service): service.id.objection ?? service.objection()
         case .updateService(let service): service.objection()
         case .createDestination(let destination, let id), .updateDestination(let destination, let id):

@@ -1,17 +1,17 @@
-/// One change to the kernel's table: one netlink message.
+/// One change to the kernel's table, which is one netlink message.
 public enum Change: Hashable, Sendable {
     /// `IPVS_CMD_NEW_SERVICE`. Fails with ``IPVSError/Code/serviceExists``, ``IPVSError/Code/schedulerNotFound``,
     /// ``IPVSError/Code/invalid``, ``IPVSError/Code/familyNotSupported``.
     case createService(VirtualService)
-    /// `IPVS_CMD_SET_SERVICE`: all of it is replaced. Fails with ``IPVSError/Code/serviceNotFound``,
+    /// `IPVS_CMD_SET_SERVICE`, which replaces the whole service. Fails with ``IPVSError/Code/serviceNotFound``,
     /// ``IPVSError/Code/schedulerNotFound``, ``IPVSError/Code/invalid``.
     case updateService(VirtualService)
-    /// `IPVS_CMD_DEL_SERVICE`, its destinations with it. Fails with ``IPVSError/Code/serviceNotFound``.
+    /// `IPVS_CMD_DEL_SERVICE`, which also deletes its destinations. Fails with ``IPVSError/Code/serviceNotFound``.
     case deleteService(VirtualService.ID)
     /// `IPVS_CMD_NEW_DEST`. Fails with ``IPVSError/Code/destinationExists``, ``IPVSError/Code/serviceNotFound``,
     /// ``IPVSError/Code/invalid``, ``IPVSError/Code/outOfRange``.
     case createDestination(Destination, of: VirtualService.ID)
-    /// `IPVS_CMD_SET_DEST`: all of it is replaced. Fails with ``IPVSError/Code/destinationNotFound``,
+    /// `IPVS_CMD_SET_DEST`, which replaces the whole destination. Fails with ``IPVSError/Code/destinationNotFound``,
     /// ``IPVSError/Code/serviceNotFound``, ``IPVSError/Code/invalid``, ``IPVSError/Code/outOfRange``.
     case updateDestination(Destination, of: VirtualService.ID)
     /// `IPVS_CMD_DEL_DEST`. Fails with ``IPVSError/Code/destinationNotFound``, ``IPVSError/Code/serviceNotFound``.
@@ -19,7 +19,7 @@ public enum Change: Hashable, Sendable {
 }
 
 extension Change: CustomStringConvertible {
-    /// In words: `add destination 10.0.0.2:80 to FWM 258`.
+    /// The change as text: `add destination 10.0.0.2:80 to FWM 258`.
     public var description: String {
         switch self {
         case .createService(let service): "create service \(service.id)"

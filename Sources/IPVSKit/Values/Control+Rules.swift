@@ -4,7 +4,7 @@ extension SyncDaemon {
     private static let rules: [Rule<Self>] = [
         { Rules.objection(toName: $0.interface, "an interface's name", limit: 15) },
         { daemon in
-            // The kernel makes one of these limits of whatever is outside them.
+            // The kernel replaces a length outside these limits by the nearest limit.
             guard let length = daemon.maximumLength, length != 0 else { return nil }
             let (least, most): (UInt16, UInt16) = (
                 daemon.role == .backup ? 1024 : 1, daemon.group?.family == .ipv6 ? 65487 : 65507
@@ -21,7 +21,7 @@ extension Timeouts {
     private static let rules: [Rule<Self>] = [
         { timeouts in
             [timeouts.tcpSeconds, timeouts.tcpFinSeconds, timeouts.udpSeconds].contains(0)
-                ? "the kernel takes 0 for a timeout that is to stay as it is: say nil" : nil
+                ? "the kernel leaves a timeout of 0 as it is: use nil for that" : nil
         }
     ]
 }

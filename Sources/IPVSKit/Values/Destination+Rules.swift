@@ -1,7 +1,7 @@
 extension Destination {
     /// - Parameters:
-    ///   - id: of which service.
-    ///   - found: the destination as the kernel has it, where that is known.
+    ///   - id: the service of the destination.
+    ///   - found: the destination as the kernel has it; nil if that is unknown.
     func objection(of id: VirtualService.ID, replacing found: Self? = nil) -> String? {
         Rules.objection(
             to: Placed(destination: self, service: id), replacing: found.map { Placed(destination: $0, service: id) },
@@ -23,12 +23,12 @@ extension Destination {
             let destination = placed.destination
             guard case .address(_, let port, _) = placed.service, destination.id.port != 0, destination.id.port != port
             else { return nil }
-            // The packet is sent on as it came, and so is served at the port that the client used.
+            // Without masquerading, the packet is forwarded unchanged and is served at the port that the client used.
             if destination.forwarding != .masquerade {
                 return "only masquerading changes the port: by \(destination.forwarding) a destination has the "
                     + "service's port, \(port), or 0"
             }
-            return port == 0 ? "behind a service of all ports a destination's port is not looked at: give it 0" : nil
+            return port == 0 ? "a service for all ports ignores the port of a destination: give it port 0" : nil
         },
         { $0.destination.forwarding == .tunnel ? $0.destination.tunnel.objection : nil },
         { placed in

@@ -4,15 +4,15 @@ import CNetlink
 ///
 /// The kernel's counterpart is `struct ip_vs_dest_user`, `IPVS_CMD_ATTR_DEST` on the wire.
 public struct Destination: Sendable, Identifiable {
-    /// What the kernel knows a destination by, within its service.
+    /// The key by which the kernel finds a destination within its service.
     public struct ID: Hashable, Sendable {
-        /// Where packets are sent.
+        /// The address to which packets are sent.
         public let address: IPAddress
-        /// 0: the port that the client used.
+        /// The port; 0 for the port that the client used.
         public let port: UInt16
 
         /// - Parameters:
-        ///   - address: where packets are sent.
+        ///   - address: the address to which packets are sent.
         ///   - port: 0 for the port that the client used.
         public init(_ address: IPAddress, port: UInt16) {
             self.address = address
@@ -20,29 +20,30 @@ public struct Destination: Sendable, Identifiable {
         }
     }
 
-    /// How a packet gets to the destination: `IP_VS_CONN_F_FWD_MASK`. Open: a number without a name here is kept.
+    /// How a packet gets to the destination: `IP_VS_CONN_F_FWD_MASK`. A number that this library does not know is kept.
     public struct ForwardingMethod: RawRepresentable, Hashable, Sendable {
         /// The kernel's number.
         public let rawValue: UInt32
 
-        /// A method by the kernel's number, of which it keeps the three lowest bits.
+        /// A method by the kernel's number. Only its three lowest bits count.
         public init(rawValue: UInt32) { self.rawValue = rawValue & UInt32(IP_VS_CONN_F_FWD_MASK) }
 
-        /// `IP_VS_CONN_F_MASQ`: address and port are rewritten, and back in the reply.
+        /// `IP_VS_CONN_F_MASQ`: the destination address and port are rewritten, and rewritten back in the reply.
         public static let masquerade = Self(rawValue: UInt32(IP_VS_CONN_F_MASQ))
-        /// `IP_VS_CONN_F_LOCALNODE`: delivered on this host.
+        /// `IP_VS_CONN_F_LOCALNODE`: the packet is delivered on this host.
         public static let local = Self(rawValue: UInt32(IP_VS_CONN_F_LOCALNODE))
-        /// `IP_VS_CONN_F_TUNNEL`: wrapped, see ``Destination/tunnel``.
+        /// `IP_VS_CONN_F_TUNNEL`: the packet is encapsulated, see ``Destination/tunnel``.
         public static let tunnel = Self(rawValue: UInt32(IP_VS_CONN_F_TUNNEL))
-        /// `IP_VS_CONN_F_DROUTE`: sent on unchanged, by the link.
+        /// `IP_VS_CONN_F_DROUTE`: the packet is sent to the destination's link-layer address, otherwise unchanged.
         public static let directRoute = Self(rawValue: UInt32(IP_VS_CONN_F_DROUTE))
-        /// `IP_VS_CONN_F_BYPASS`: to the packet's own destination.
+        /// `IP_VS_CONN_F_BYPASS`: the packet is sent to its own destination address.
         public static let bypass = Self(rawValue: UInt32(IP_VS_CONN_F_BYPASS))
     }
 
-    /// The wrapping of ``ForwardingMethod/tunnel``.
+    /// The encapsulation of ``ForwardingMethod/tunnel``.
     public struct Tunnel: Hashable, Sendable {
-        /// What packets are wrapped in: `IP_VS_CONN_F_TUNNEL_TYPE_…`. Open: a number without a name here is kept.
+        /// The protocol of the encapsulation: `IP_VS_CONN_F_TUNNEL_TYPE_…`. A number that this library does not know is
+        /// kept.
         public struct Kind: RawRepresentable, Hashable, Sendable {
             /// The kernel's number.
             public let rawValue: UInt8
@@ -50,9 +51,9 @@ public struct Destination: Sendable, Identifiable {
             /// A kind by the kernel's number.
             public init(rawValue: UInt8) { self.rawValue = rawValue }
 
-            /// `IP_VS_CONN_F_TUNNEL_TYPE_IPIP`: another IP header, and nothing between.
+            /// `IP_VS_CONN_F_TUNNEL_TYPE_IPIP`: a second IP header, and nothing else.
             public static let ipip = Self(rawValue: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_IPIP))
-            /// `IP_VS_CONN_F_TUNNEL_TYPE_GUE`: generic UDP encapsulation; takes a port.
+            /// `IP_VS_CONN_F_TUNNEL_TYPE_GUE`: generic UDP encapsulation, which needs a port.
             public static let gue = Self(rawValue: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GUE))
             /// `IP_VS_CONN_F_TUNNEL_TYPE_GRE`: generic routing encapsulation.
             public static let gre = Self(rawValue: UInt8(IP_VS_CONN_F_TUNNEL_TYPE_GRE))
@@ -66,24 +67,24 @@ public struct Destination: Sendable, Identifiable {
             /// Flags from the kernel's bits.
             public init(rawValue: UInt16) { self.rawValue = rawValue }
 
-            /// `IP_VS_TUNNEL_ENCAP_FLAG_CSUM`: with a checksum of GUE's UDP or of GRE.
+            /// `IP_VS_TUNNEL_ENCAP_FLAG_CSUM`: a checksum in the UDP header of GUE, or in the GRE header.
             public static let checksum = Self(rawValue: UInt16(IP_VS_TUNNEL_ENCAP_FLAG_CSUM))
             /// `IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM`: GUE's remote checksum offload.
             public static let remoteChecksum = Self(rawValue: UInt16(IP_VS_TUNNEL_ENCAP_FLAG_REMCSUM))
         }
 
-        /// What packets are wrapped in: `IPVS_DEST_ATTR_TUN_TYPE`. An old kernel silently takes all for IPIP, see
-        /// ``Features/tunnelTypes``.
+        /// The protocol of the encapsulation: `IPVS_DEST_ATTR_TUN_TYPE`. A kernel before 5.3 ignores it and uses IPIP,
+        /// see ``Features/tunnelTypes``.
         public var type: Kind
-        /// The UDP port of GUE, which must not be 0 there: `IPVS_DEST_ATTR_TUN_PORT`.
+        /// The UDP port of GUE: `IPVS_DEST_ATTR_TUN_PORT`. For GUE it must not be 0, for other types it must be 0.
         public var port: UInt16
         /// Checksums: `IPVS_DEST_ATTR_TUN_FLAGS`.
         public var flags: Flags
 
-        /// IPIP without flags, unless said otherwise.
+        /// By default IPIP without flags.
         ///
         /// - Parameters:
-        ///   - type: what packets are wrapped in.
+        ///   - type: the protocol of the encapsulation.
         ///   - port: the UDP port of GUE.
         ///   - flags: checksums.
         public init(type: Kind = .ipip, port: UInt16 = 0, flags: Flags = []) {
@@ -93,32 +94,34 @@ public struct Destination: Sendable, Identifiable {
         }
     }
 
-    /// What the kernel knows it by.
+    /// The key by which the kernel finds the destination.
     public let id: ID
-    /// Its share of new connections; 0 takes none and keeps those it has. 2³¹−1 at most, or else the kernel answers
-    /// ``IPVSError/Code/outOfRange``. `IPVS_DEST_ATTR_WEIGHT`.
+    /// The destination's share of new connections: `IPVS_DEST_ATTR_WEIGHT`. With 0 it gets no new connections and keeps
+    /// those it has. For more than 2³¹−1 the kernel answers ``IPVSError/Code/outOfRange``.
     public var weight: UInt32
-    /// How a packet gets there: `IPVS_DEST_ATTR_FWD_METHOD`.
+    /// How a packet gets to the destination: `IPVS_DEST_ATTR_FWD_METHOD`.
     public var forwarding: ForwardingMethod
-    /// No new connections from this number on; 0 for no limit. `IPVS_DEST_ATTR_U_THRESH`.
+    /// The number of connections from which on the destination gets no new ones; 0 for no limit.
+    /// `IPVS_DEST_ATTR_U_THRESH`.
     public var upperThreshold: UInt32
-    /// New connections again below this number; 0 for three quarters of the upper one, above which it must not be
-    /// (``IPVSError/Code/outOfRange``). `IPVS_DEST_ATTR_L_THRESH`.
+    /// The number of connections below which the destination gets new ones again; 0 for three quarters of the upper
+    /// threshold. If it is above the upper threshold, the kernel answers ``IPVSError/Code/outOfRange``.
+    /// `IPVS_DEST_ATTR_L_THRESH`.
     public var lowerThreshold: UInt32
-    /// The wrapping, where the method is ``ForwardingMethod/tunnel``. With any other it means nothing: it is neither
-    /// written nor read nor compared.
+    /// The encapsulation of ``ForwardingMethod/tunnel``. With any other method it is ignored: it is neither written nor
+    /// read nor compared.
     public var tunnel: Tunnel
 
-    /// Masqueraded and of weight 1, unless said otherwise.
+    /// By default masqueraded and of weight 1.
     ///
     /// - Parameters:
-    ///   - address: where packets are sent. Of the family of the service, but for tunnels.
+    ///   - address: the address to which packets are sent. It must be of the family of the service, except for tunnels.
     ///   - port: 0 for the port that the client used.
-    ///   - weight: its share of new connections, 0 to 2³¹−1.
-    ///   - forwarding: how a packet gets there.
-    ///   - upperThreshold: no new connections from this number on; 0 for no limit.
-    ///   - lowerThreshold: new connections again below this number.
-    ///   - tunnel: the wrapping, where `forwarding` is a tunnel.
+    ///   - weight: the destination's share of new connections, 0 to 2³¹−1.
+    ///   - forwarding: how a packet gets to the destination.
+    ///   - upperThreshold: the number of connections from which on the destination gets no new ones; 0 for no limit.
+    ///   - lowerThreshold: the number of connections below which the destination gets new ones again.
+    ///   - tunnel: the encapsulation, if `forwarding` is a tunnel.
     public init(
         _ address: IPAddress, port: UInt16, weight: UInt32 = 1, forwarding: ForwardingMethod = .masquerade,
         upperThreshold: UInt32 = 0, lowerThreshold: UInt32 = 0, tunnel: Tunnel = Tunnel()
@@ -133,17 +136,17 @@ public struct Destination: Sendable, Identifiable {
 }
 
 extension Destination: Hashable {
-    /// What tells it from others; a tunnel only where there is one.
+    /// The tunnel if the method is a tunnel: with other methods it does not count in comparisons.
     private var wrapping: Tunnel? { forwarding == .tunnel ? tunnel : nil }
 
-    /// Whether the kernel could not tell them apart.
+    /// Whether the kernel would treat both alike.
     public static func == (lhs: Self, rhs: Self) -> Bool {
         lhs.id == rhs.id && lhs.weight == rhs.weight && lhs.forwarding == rhs.forwarding
             && lhs.upperThreshold == rhs.upperThreshold && lhs.lowerThreshold == rhs.lowerThreshold
             && lhs.wrapping == rhs.wrapping
     }
 
-    /// Feeds all that is compared.
+    /// Hashes the properties that are compared.
     public func hash(into hasher: inout Hasher) {
         hasher.combine(id)
         hasher.combine(weight)

@@ -1,7 +1,7 @@
-/// A firewall mark: what a rule puts on a packet (`skb->mark`) and IPVS finds a service by. Never 0, which
-/// means "no mark"; the kernel would take 0 for the service TCP 0.0.0.0:0.
+/// A firewall mark (`skb->mark`): a rule sets it on a packet, and IPVS finds a service by it. A mark is never 0, which
+/// means "no mark"; the kernel would take a mark of 0 for the service TCP 0.0.0.0:0.
 public struct FirewallMark: RawRepresentable, Hashable, Sendable, Comparable, Codable {
-    /// The mark, all 32 bits of it: IPVS compares the whole.
+    /// The mark. IPVS compares all 32 bits.
     public let rawValue: UInt32
 
     /// Nil for 0.

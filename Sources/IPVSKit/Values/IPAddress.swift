@@ -10,7 +10,7 @@
 /// ```
 public struct IPAddress: Hashable, Sendable {
     package enum Storage: Hashable, Sendable {
-        /// As numbers, most significant byte first in the dotted or coloned form.
+        /// The address as a number; its most significant byte comes first in the text.
         case ipv4(UInt32)
         case ipv6(UInt128)
     }
@@ -43,10 +43,10 @@ public struct IPAddress: Hashable, Sendable {
 }
 
 extension IPAddress: LosslessStringConvertible {
-    /// Reads the dotted form of IPv4 or any form of IPv6 that `inet_pton(3)` takes. Nil for anything else:
-    /// names, ports, prefixes, zones and shortened IPv4 (`10.1`) included.
+    /// Reads the dotted form of IPv4 or any form of IPv6 that `inet_pton(3)` takes. Nil for any other text, including
+    /// names, ports, prefixes, zones and shortened IPv4 (`10.1`).
     public init?(_ description: String) {
-        // C would stop there, and take what is before it.
+        // inet_pton would stop at a NUL and accept the text before it.
         guard !description.utf8.contains(0) else { return nil }
         var ipv4 = in_addr()
         if inet_pton(AF_INET, description, &ipv4) == 1 {
@@ -75,9 +75,9 @@ extension IPAddress: LosslessStringConvertible {
 }
 
 extension IPAddress: ExpressibleByStringLiteral {
-    /// For addresses written in source. A literal that is no address is a mistake of the program and traps.
+    /// For addresses written in source code. A literal that is not an address is a mistake of the program and traps.
     public init(stringLiteral value: String) {
-        // `Self(value)` would come back here: a literal's initialiser wins over the failable one.
+        // `Self(value)` would call this initialiser again: for a literal, Swift prefers it to the failable one.
         let parsed: Self? = .init(value)
         guard let parsed else { preconditionFailure("not an IP address: \(value)") }
         self = parsed
@@ -140,7 +140,7 @@ extension IPAddress {
         }
     }
 
-    /// 169.254.0.0/16 or fe80::/10: means something on one link only.
+    /// 169.254.0.0/16 or fe80::/10: such an address is valid on one link only.
     public var isLinkLocal: Bool {
         switch storage {
         case .ipv4(let number): number >> 16 == 0xA9FE
@@ -148,7 +148,7 @@ extension IPAddress {
         }
     }
 
-    /// ::ffff:0:0/96, an IPv4 address in IPv6 clothes, which no packet on a wire carries.
+    /// ::ffff:0:0/96, an IPv4 address in the form of an IPv6 address, which no packet on a wire carries.
     public var isIPv4Mapped: Bool {
         switch storage {
         case .ipv4: false
@@ -156,7 +156,7 @@ extension IPAddress {
         }
     }
 
-    /// 240.0.0.0/4: reserved, and 255.255.255.255 the broadcast.
+    /// 240.0.0.0/4, which is reserved, and includes the broadcast address 255.255.255.255.
     public var isReserved: Bool {
         switch storage {
         case .ipv4(let number): number >> 28 == 0xF

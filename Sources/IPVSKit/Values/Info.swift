@@ -1,4 +1,4 @@
-/// What IPVS says of itself: the answer to `IPVS_CMD_GET_INFO`.
+/// The version of IPVS and the size of its connection table: the answer to `IPVS_CMD_GET_INFO`.
 public struct Info: Hashable, Sendable {
     /// A version of IPVS.
     public struct Version: Hashable, Sendable, CustomStringConvertible {
@@ -8,8 +8,9 @@ public struct Info: Hashable, Sendable {
         public var description: String { "\(rawValue >> 16).\(rawValue >> 8 & 0xFF).\(rawValue & 0xFF)" }
     }
 
-    /// 1.2.1 since 2008, whatever the kernel can do: no use for telling what it has.
+    /// The version, which has been 1.2.1 since 2008. It does not show which features the kernel has; see
+    /// ``IPVS/features()``.
     public var version: Version
-    /// Buckets of the connection table. 0 in kernels that make the table when they need it, until then.
+    /// The number of buckets of the connection table. Kernels that create the table on demand report 0 until then.
     public var connectionTableSize: UInt32
 }

@@ -1,12 +1,13 @@
 extension VirtualService.Persistence {
-    /// Which bits of a client's address count: clients that are equal in these count as one.
+    /// The bits of a client's address that persistence compares: clients that are equal in these bits count as one
+    /// client.
     ///
     /// `IPVS_SVC_ATTR_NETMASK`, which is a mask for IPv4 and the length of a prefix for IPv6.
     public struct Netmask: Hashable, Sendable {
         /// The length of a prefix, or a mask with gaps.
         private let number: UInt32
         private let hasGaps: Bool
-        /// Whether it was given as a mask, which IPv6 has none of. It is the same netmask all the same.
+        /// Whether the netmask was given as a mask, which IPv6 does not have. It does not count in comparisons.
         private let isMask: Bool
 
         private init(_ number: UInt32, hasGaps: Bool, isMask: Bool) {
@@ -15,32 +16,33 @@ extension VirtualService.Persistence {
             self.isMask = isMask
         }
 
-        /// The first bits: 0 to 32 for IPv4, 1 to 128 for IPv6. ``IPVS/perform(_:)`` refuses any other number.
+        /// A number of leading bits: 0 to 32 for IPv4, 1 to 128 for IPv6. ``IPVS/perform(_:)`` refuses any other
+        /// number.
         public static func prefix(_ length: UInt8) -> Self { Self(UInt32(length), hasGaps: false, isMask: false) }
 
-        /// The bits that are set in a mask for IPv4, gaps or not: 0xFFFFFF00 is the same as a prefix of 24.
-        /// ``IPVS/perform(_:)`` refuses a mask for a service of IPv6, of whose addresses it says nothing.
+        /// The bits that are set in an IPv4 mask, which may have gaps: 0xFFFFFF00 equals a prefix of 24.
+        /// ``IPVS/perform(_:)`` refuses a mask for an IPv6 service.
         public static func mask(_ mask: UInt32) -> Self {
             let length = (~mask).leadingZeroBitCount
             let isPrefix = mask << length == 0
             return Self(isPrefix ? UInt32(length) : mask, hasGaps: !isPrefix, isMask: true)
         }
 
-        /// Whether the same bits count, in whichever words.
+        /// Whether both compare the same bits, in whichever form they were given.
         public static func == (lhs: Self, rhs: Self) -> Bool {
             lhs.number == rhs.number && lhs.hasGaps == rhs.hasGaps
         }
 
-        /// Feeds what is compared.
+        /// Hashes the bits that are compared.
         public func hash(into hasher: inout Hasher) {
             hasher.combine(number)
             hasher.combine(hasGaps)
         }
 
-        /// How many first bits count; nil for a mask with gaps.
+        /// The number of leading bits; nil for a mask with gaps.
         public var prefixLength: UInt8? { hasGaps ? nil : UInt8(number) }
 
-        /// The mask for IPv4, as a number; nil for a prefix that is longer than 32.
+        /// The IPv4 mask as a number; nil for a prefix that is longer than 32.
         public var mask: UInt32? {
             if hasGaps { return number }
             return number <= 32 ? UInt32.max << (32 - number) : nil
@@ -54,10 +56,10 @@ extension VirtualService.Persistence.Netmask: CustomStringConvertible {
 }
 
 extension VirtualService.Persistence.Netmask {
-    /// The kernel's number for the whole address, each of which is a client by itself.
+    /// The kernel's number for comparing the whole address, so that each address is a client of its own.
     package static func whole(_ family: AddressFamily) -> UInt32 { family == .ipv4 ? .max : 128 }
 
-    /// From the kernel's number: a mask in the host's byte order for IPv4, the length of a prefix for IPv6. Nil for the
+    /// Reads the kernel's number: a mask in host byte order for IPv4, the length of a prefix for IPv6. Nil for the
     /// whole address.
     package init?(number: UInt32, _ family: AddressFamily) {
         guard number != Self.whole(family) else { return nil }
@@ -67,7 +69,7 @@ extension VirtualService.Persistence.Netmask {
         }
     }
 
-    /// The kernel's number; nil where the family has no such netmask.
+    /// The kernel's number; nil if the family has no such netmask.
     package func number(_ family: AddressFamily) -> UInt32? {
         switch family {
         case .ipv4: mask

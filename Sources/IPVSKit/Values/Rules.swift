@@ -1,13 +1,13 @@
-/// What of a value the kernel would take without a word and then not do, in words; nil where there is nothing.
+/// The objection to a value, as text, if the kernel would accept the value and not act on it; nil without an objection.
 ///
-/// What the kernel itself refuses is left to it: it knows better what it can do.
+/// Values that the kernel itself refuses are left to the kernel, which knows its own abilities.
 typealias Rule<Value> = @Sendable (Value) -> String?
 
 enum Rules {
-    /// The first objection to a value; nil where it can be sent.
+    /// The first objection to a value; nil if it can be sent.
     ///
-    /// - Parameter found: what the kernel has in its place, where that is known. Whoever changes part of what somebody
-    ///   else has made need not mend the rest: a rule that was broken before may stay so.
+    /// - Parameter found: the value that the kernel has; nil if that is unknown. A rule that the kernel's value breaks
+    ///   already is not checked: a program that changes part of another program's value need not repair the rest.
     static func objection<Value>(
         to wanted: Value, replacing found: Value? = nil, _ rules: [Rule<Value>]
     ) -> String? {
@@ -19,7 +19,7 @@ enum Rules {
         return nil
     }
 
-    /// A name as the kernel holds it: not empty, without NUL, and so many bytes at most.
+    /// The objection to a name: it must not be empty, contain NUL or have more than `limit` bytes.
     static func objection(toName name: String, _ what: String, limit: Int) -> String? {
         nameFits(name, limit: limit) ? nil : "\(what) has 1 to \(limit) bytes, none of them NUL"
     }
@@ -30,7 +30,7 @@ enum Rules {
 }
 
 extension IPVSError {
-    /// What is refused here, of which the kernel hears nothing.
+    /// The error for a value that is refused before anything is sent to the kernel.
     init(refusing operation: String, _ objection: String) {
         self.init(.invalid, operation: operation, hint: objection)
     }

@@ -1,7 +1,7 @@
-/// A daemon of the kernel's that sends the connection table to other hosts, or takes it from there.
-/// `IPVS_CMD_ATTR_DAEMON` on the wire.
+/// A kernel thread that sends the connection table to other hosts, or receives it from them: `IPVS_CMD_ATTR_DAEMON` on
+/// the wire.
 public struct SyncDaemon: Hashable, Sendable {
-    /// What the daemon does: `IP_VS_STATE_…`. One of each may run in a namespace.
+    /// The role of the daemon: `IP_VS_STATE_…`. One daemon of each role may run in a namespace.
     public enum Role: UInt32, Hashable, Sendable, CaseIterable, CustomStringConvertible {
         /// Sends: `IP_VS_STATE_MASTER`.
         case master = 1
@@ -17,16 +17,16 @@ public struct SyncDaemon: Hashable, Sendable {
         }
     }
 
-    /// What it does: `IPVS_DAEMON_ATTR_STATE`.
+    /// The role of the daemon: `IPVS_DAEMON_ATTR_STATE`.
     public var role: Role
-    /// The interface it multicasts on; 15 bytes at most. `IPVS_DAEMON_ATTR_MCAST_IFN`.
+    /// The interface for multicast; its name has 15 bytes at most. `IPVS_DAEMON_ATTR_MCAST_IFN`.
     public var interface: String
-    /// Daemons of one id hear each other; a backup of 0 hears all. `IPVS_DAEMON_ATTR_SYNC_ID`.
+    /// The sync id: a backup accepts messages of its own id, or of all ids if its id is 0. `IPVS_DAEMON_ATTR_SYNC_ID`.
     public var syncID: UInt8
-    /// The largest payload of a datagram, in bytes; nil or 0 for the kernel's default: what headers leave of 1500 bytes,
-    /// 1472 with a group of IPv4 and 1452 with one of IPv6, and for a backup what they leave of the interface's MTU
-    /// where that is larger. 65507 at most with IPv4 and 65487 with IPv6; of a backup 1024 at least.
-    /// `IPVS_DAEMON_ATTR_SYNC_MAXLEN`.
+    /// The largest payload of a datagram in bytes: `IPVS_DAEMON_ATTR_SYNC_MAXLEN`. At most 65507 with IPv4 and 65487
+    /// with IPv6; at least 1024 for a backup. Nil or 0 stands for the kernel's default: 1500 bytes less the headers,
+    /// which is 1472 for an IPv4 group and 1452 for an IPv6 group. For a backup on an interface with a larger MTU, the
+    /// default is that MTU less the headers.
     public var maximumLength: UInt16?
     /// The multicast group; nil for 224.0.0.81. `IPVS_DAEMON_ATTR_MCAST_GROUP`, `…_GROUP6`.
     public var group: IPAddress?
@@ -35,8 +35,8 @@ public struct SyncDaemon: Hashable, Sendable {
     /// The datagrams' time to live; nil or 0 for 1. `IPVS_DAEMON_ATTR_MCAST_TTL`.
     public var timeToLive: UInt8?
 
-    /// What is nil is the kernel's default, and so is what is 0, but for the sync id. ``IPVS/daemons()`` reads the
-    /// default back, and neither nil nor 0: a daemon that was started with one is not equal to the one that runs.
+    /// A property that is nil or 0 has the kernel's default, except the sync id. ``IPVS/daemons()`` reports the
+    /// default's value, so that a daemon that was started with nil or 0 does not equal the one that runs.
     public init(
         role: Role, interface: String, syncID: UInt8 = 0, maximumLength: UInt16? = nil, group: IPAddress? = nil,
         port: UInt16? = nil, timeToLive: UInt8? = nil

@@ -1,11 +1,11 @@
 extension Table {
-    /// The changes that turn one table into another, in an order in which no service that takes connections before
-    /// and after ever refuses them: what is to take connections comes first, then what is to take none any more
-    /// (weight 0), and what is gone is removed last.
+    /// The changes that turn one table into another. In their order, a service that takes connections before and after
+    /// never refuses one in between: destinations that take connections come first, then those that take none any more
+    /// (weight 0), and removals come last.
     ///
-    /// Pure. Services come in the order of their ids, so that equal tables give equal lists.
+    /// A pure function. Services come in the order of their ids, so that equal tables give equal lists.
     public static func changes(from old: Table, to new: Table) -> [Change] {
-        // Only what differs is put in order: most of two tables is equal as a rule.
+        // Only the differing services are sorted: usually most of two tables is equal.
         var steps: [(id: VirtualService.ID, additions: [Change], removals: [Change])] = []
         for (id, wanted) in new.entries {
             let (additions, removals) = Entry.changes(from: old.entries[id], to: wanted)
@@ -28,9 +28,10 @@ extension Table.Entry {
             if existing != nil { kept += 1 }
             if existing != destination { changed.append(destination) }
         }
-        // Those of weight 0 last, or a service could be drained before what replaces its destinations is there.
+        // Destinations of weight 0 come last; otherwise a service could have no destination with weight before its new
+        // destinations are there.
         changed.sort { ($0.weight == 0) == ($1.weight == 0) ? $0.id < $1.id : $1.weight == 0 }
-        // Sought only where there are any: each costs a look-up.
+        // Removed destinations are searched only if there are any, because each costs a look-up.
         let gone = kept == found.count ? [] : found.keys.filter { new.destinations[$0] == nil }.sorted()
 
         var additions: [Change] = []

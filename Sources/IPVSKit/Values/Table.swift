@@ -10,10 +10,10 @@ public struct Table: Hashable, Sendable {
     public struct Entry: Hashable, Sendable {
         /// The service.
         public var service: VirtualService
-        /// Its destinations by what the kernel knows them by.
+        /// The destinations of the service, by id.
         public private(set) var destinations: [Destination.ID: Destination]
 
-        /// Of two destinations with one id the later counts.
+        /// If two destinations have the same id, the later one counts.
         public init(_ service: VirtualService, destinations: some Sequence<Destination> = EmptyCollection()) {
             self.init(service, [:])
             self.destinations.reserveCapacity(destinations.underestimatedCount)
@@ -28,8 +28,8 @@ public struct Table: Hashable, Sendable {
 
         /// A destination; setting nil removes it.
         public subscript(id: Destination.ID) -> Destination? {
-            // Not `destinations[id]`: Swift 6.3 without optimisation spills a parameter of this layout to where a UInt128
-            // may not lie, and reads it from there as if it might.
+            // `destinations[id]` would crash: without optimisation, Swift 6.3 spills a parameter of this layout to an
+            // address that is not aligned for a UInt128, and reads it as if it were.
             get { Optional(id).flatMap { destinations[$0] } }
             set {
                 precondition(newValue == nil || newValue?.id == id, "a destination stands under its own id")
@@ -38,20 +38,20 @@ public struct Table: Hashable, Sendable {
         }
     }
 
-    /// The services by what the kernel knows them by.
+    /// The services, by id.
     public private(set) var entries: [VirtualService.ID: Entry]
 
     /// An empty table.
     public init() { entries = [:] }
 
-    /// Of two entries with one id the later counts.
+    /// If two entries have the same id, the later one counts.
     public init(_ entries: some Sequence<Entry>) {
         self.init()
         self.entries.reserveCapacity(entries.underestimatedCount)
         for entry in entries { self.entries[entry.service.id] = entry }
     }
 
-    /// What the kernel has, without its counters.
+    /// The table of the kernel, without counters.
     public init(_ status: some Sequence<VirtualServiceStatus>) {
         self.init(status.map { Entry($0.service, destinations: $0.destinations.map(\.destination)) })
     }

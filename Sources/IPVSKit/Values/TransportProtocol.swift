@@ -1,10 +1,10 @@
-/// A transport protocol, by the number it has in the IP header. Open: a number without a name here is kept.
+/// A transport protocol, by its number in the IP header. A number that this library does not know is kept.
 public struct TransportProtocol: RawRepresentable, Hashable, Sendable {
     /// `IPPROTO_TCP` and its like.
     public let rawValue: UInt16
 
-    /// A protocol by number. IPVS balances TCP, UDP and SCTP; the kernel takes other numbers and never matches them, and
-    /// ``IPVS/perform(_:)`` makes no service with one.
+    /// A protocol by number. IPVS balances TCP, UDP and SCTP. The kernel accepts services for other protocols, but
+    /// never matches a packet to them; ``IPVS/perform(_:)`` refuses to create such a service.
     public init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// `IPPROTO_TCP`, 6.
@@ -14,7 +14,7 @@ public struct TransportProtocol: RawRepresentable, Hashable, Sendable {
     /// `IPPROTO_SCTP`, 132.
     public static let sctp = Self(rawValue: 132)
 
-    /// Those of which there can be connections.
+    /// The protocols that IPVS balances.
     package static let balanced: Set<Self> = [.tcp, .udp, .sctp]
 }
 

@@ -1,5 +1,5 @@
 extension VirtualService.ID {
-    /// Why no packet would ever find such a service.
+    /// The reason for which no packet would ever match such a service; nil without one.
     var objection: String? { Rules.objection(to: self, Self.rules) }
 
     private static let rules: [Rule<Self>] = [
@@ -12,11 +12,11 @@ extension VirtualService.ID {
         { id in
             guard case .address(let address, _, _) = id else { return nil }
             if address.isIPv4Mapped {
-                return "\(address) is an IPv4 address, which no packet of IPv6 carries: give it as one"
+                return "\(address) is an IPv4 address in the form of IPv6, which no packet carries: use the IPv4 form"
             }
-            if address.isUnspecified { return "\(address) is nobody's address, and no packet is sent to it" }
+            if address.isUnspecified { return "\(address) is the unspecified address, and no packet is sent to it" }
             if address.isMulticast || address == "255.255.255.255" {
-                return "\(address) is the address of many hosts, and IPVS leaves what comes for it alone"
+                return "\(address) is the address of many hosts, and IPVS ignores packets to it"
             }
             return nil
         },
@@ -24,7 +24,7 @@ extension VirtualService.ID {
 }
 
 extension VirtualService {
-    /// - Parameter found: the service as the kernel has it, where that is known.
+    /// - Parameter found: the service as the kernel has it; nil if that is unknown.
     func objection(replacing found: Self? = nil) -> String? {
         Rules.objection(to: self, replacing: found, Self.rules)
     }
@@ -50,7 +50,7 @@ extension VirtualService {
             guard !service.flags.isDisjoint(with: Scheduler.hashFlags), !service.scheduler.takesHashFlags else {
                 return nil
             }
-            return "the scheduler \(service.scheduler) does not look at hashFallback and hashPort: sh and mh do"
+            return "the scheduler \(service.scheduler) ignores hashFallback and hashPort; only sh and mh use them"
         },
         { service in
             guard let engine = service.persistenceEngine, service.persistence == nil else { return nil }
@@ -68,12 +68,12 @@ extension VirtualService {
 }
 
 extension VirtualService.Persistence {
-    /// Ticks are 32 bits, of which there are 1000 in a second at most.
+    /// The kernel counts ticks in 32 bits, and its clock ticks 1000 times a second at most.
     private static let longestTimeoutSeconds = UInt32.max / 1000
 
     fileprivate var timeoutObjection: String? {
         if timeoutSeconds == 0 {
-            return "a persistence of 0 s remembers no client beyond its connections: give it seconds, or leave it away"
+            return "a persistence of 0 s remembers no client beyond its connections: set a timeout, or no persistence"
         }
         guard timeoutSeconds > Self.longestTimeoutSeconds else { return nil }
         return "a client is remembered for \(Self.longestTimeoutSeconds) seconds at most: the kernel's ticks may wrap"
@@ -93,7 +93,7 @@ extension Scheduler {
 
     fileprivate static let hashFlags: VirtualService.Flags = [.hashFallback, .hashPort]
 
-    /// Of one that has no name here nobody knows what it makes of its flags.
+    /// Whether the scheduler uses the hash flags. A scheduler that this library does not know may use them.
     fileprivate var takesHashFlags: Bool {
         self == .sourceHashing || self == .maglevHashing || !(self == "none" || Self.known.contains(self))
     }

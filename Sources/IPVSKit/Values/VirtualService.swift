@@ -1,15 +1,16 @@
 import CNetlink
 
-/// What clients connect to: an address and port, or a firewall mark, and how connections are spread from there.
+/// A virtual service: the address and port, or the firewall mark, that clients connect to, and how connections are
+/// distributed.
 ///
 /// The kernel's counterpart is `struct ip_vs_service_user`, `IPVS_CMD_ATTR_SERVICE` on the wire.
 public struct VirtualService: Hashable, Sendable, Identifiable {
-    /// What the kernel knows a service by. Two services may differ in the family alone.
+    /// The key by which the kernel finds a service. Two services may differ in the family only.
     public enum ID: Hashable, Sendable {
-        /// Packets of a family that carry a mark. The mark is the key: no address, port or protocol.
+        /// All packets of a family that carry a mark, whatever their address, port and protocol.
         case firewallMark(FirewallMark, AddressFamily)
-        /// Packets to an address and port. Port 0: to all ports of the address that have no service of their own; the
-        /// kernel takes new connections there only where the service is persistent.
+        /// Packets to an address and port. Port 0 stands for all ports of the address that have no service of their
+        /// own; the kernel then accepts new connections only if the service is persistent.
         case address(IPAddress, port: UInt16, protocol: TransportProtocol)
 
         /// The family of the clients' addresses.
@@ -20,7 +21,7 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
             }
         }
 
-        /// The mark, where the service has one.
+        /// The mark; nil if the service has an address.
         public var firewallMark: FirewallMark? {
             if case .firewallMark(let mark, _) = self { mark } else { nil }
         }
@@ -28,12 +29,12 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
 
     /// Sends a client back to the destination it had.
     public struct Persistence: Hashable, Sendable {
-        /// How long after its last connection a client is remembered, in whole seconds: `IPVS_SVC_ATTR_TIMEOUT`. The kernel
-        /// counts in ticks, in 32 bits, and does not look whether they wrap. So ``IPVS/perform(_:)`` refuses more than
-        /// 4294967, 49 days, which is where they do if its clock ticks 1000 times a second, the most that it can.
+        /// How many seconds after its last connection a client is remembered: `IPVS_SVC_ATTR_TIMEOUT`. The kernel
+        /// counts ticks in 32 bits without checking for overflow. So ``IPVS/perform(_:)`` refuses more than 4294967
+        /// seconds (49 days), which is the limit if the kernel's clock ticks 1000 times a second, the highest rate.
         public var timeoutSeconds: UInt32
-        /// Clients that are equal under the mask count as one. Nil: each address by itself, as under a mask of the whole
-        /// address. `IPVS_SVC_ATTR_NETMASK`.
+        /// Clients whose addresses are equal under the mask count as one client: `IPVS_SVC_ATTR_NETMASK`. Nil compares
+        /// whole addresses.
         public var netmask: Netmask?
 
         /// - Parameters:
@@ -44,52 +45,52 @@ public struct VirtualService: Hashable, Sendable, Identifiable {
             self.netmask = netmask
         }
 
-        /// In the words that the kernel's answer is read in: a mask of the whole address is none.
+        /// The form in which the kernel's answer is read: a mask of the whole address becomes nil.
         fileprivate func normalized(_ family: AddressFamily) -> Self {
             guard netmask?.number(family) == Netmask.whole(family) else { return self }
             return Self(timeoutSeconds: timeoutSeconds)
         }
     }
 
-    /// `IP_VS_SVC_F_…`, but for persistence, which is ``VirtualService/persistence``, and "hashed", which is the
-    /// kernel's own. Unknown flags are kept.
+    /// The flags `IP_VS_SVC_F_…`, without the one for persistence, which is ``VirtualService/persistence``, and
+    /// "hashed", which is internal to the kernel. Unknown flags are kept.
     public struct Flags: OptionSet, Hashable, Sendable {
         /// The kernel's bits.
         public let rawValue: UInt32
 
-        /// Flags from the kernel's bits, of which those two are left out.
+        /// Flags from the kernel's bits, without the two for persistence and "hashed".
         public init(rawValue: UInt32) { self.rawValue = rawValue & ~Self.withheld }
 
-        /// `IP_VS_SVC_F_ONEPACKET`: every UDP datagram is scheduled anew.
+        /// `IP_VS_SVC_F_ONEPACKET`: every UDP datagram is scheduled by itself.
         public static let onePacket = Self(rawValue: UInt32(IP_VS_SVC_F_ONEPACKET))
-        /// `IP_VS_SVC_F_SCHED_SH_FALLBACK`, `…_MH_FALLBACK`: sh and mh choose another destination where the
-        /// hashed one has weight 0, instead of refusing the client.
+        /// `IP_VS_SVC_F_SCHED_SH_FALLBACK`, `…_MH_FALLBACK`: if the hashed destination has weight 0, sh and mh choose
+        /// another one instead of refusing the client.
         public static let hashFallback = Self(rawValue: UInt32(IP_VS_SVC_F_SCHED1))
         /// `IP_VS_SVC_F_SCHED_SH_PORT`, `…_MH_PORT`: sh and mh hash the source port too.
         public static let hashPort = Self(rawValue: UInt32(IP_VS_SVC_F_SCHED2))
 
         /// The kernel's bit for ``VirtualService/persistence``.
         static let persistent = UInt32(IP_VS_SVC_F_PERSISTENT)
-        /// What a service as the kernel has it says elsewhere or not at all.
+        /// The bits that are not flags here: ``VirtualService/persistence`` has the one, and nothing has the other.
         private static let withheld = persistent | UInt32(IP_VS_SVC_F_HASHED)
     }
 
-    /// What the kernel knows it by.
+    /// The key by which the kernel finds the service.
     public let id: ID
     /// How a destination is chosen: `IPVS_SVC_ATTR_SCHED_NAME`.
     public var scheduler: Scheduler
     /// Flags of the service and its scheduler: `IPVS_SVC_ATTR_FLAGS`.
     public var flags: Flags
-    /// Nil: every connection is scheduled by itself. `IP_VS_SVC_F_PERSISTENT`.
+    /// Sends clients back to their destination; nil to schedule every connection by itself. `IP_VS_SVC_F_PERSISTENT`.
     public var persistence: Persistence? {
         didSet { persistence = persistence?.normalized(id.family) }
     }
-    /// The module (`ip_vs_pe_NAME`) that finds a persistent client in the payload: `sip`. Nil: by address. 16 bytes at
-    /// most. `IPVS_SVC_ATTR_PE_NAME`.
+    /// The module (`ip_vs_pe_NAME`) that recognises a persistent client by the payload, such as `sip`; nil to recognise
+    /// it by its address. The name has 16 bytes at most. `IPVS_SVC_ATTR_PE_NAME`.
     public var persistenceEngine: String?
 
     /// - Parameters:
-    ///   - id: what the kernel knows it by.
+    ///   - id: the key by which the kernel finds the service.
     ///   - scheduler: how a destination is chosen.
     ///   - flags: flags of the service and its scheduler.
     ///   - persistence: nil to schedule every connection by itself.

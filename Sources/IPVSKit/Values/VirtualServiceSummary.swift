@@ -1,17 +1,17 @@
-/// A service as the kernel has it, and nothing of its destinations: the answer to `IPVS_CMD_GET_SERVICE`. With them it is
-/// a ``VirtualServiceStatus``.
+/// A service as the kernel has it, without its destinations: the answer to `IPVS_CMD_GET_SERVICE`. A
+/// ``VirtualServiceStatus`` has the destinations, too.
 public struct VirtualServiceSummary: Hashable, Sendable, Identifiable {
-    /// What was asked for.
+    /// The service itself.
     public var service: VirtualService
-    /// What it has done, and does per second.
+    /// The counters and rates of the service.
     public var statistics: Statistics
-    /// What the kernel sent of it and this library has no name for, but for counters. Empty up to Linux 6.12.
+    /// Attributes of the service that this library does not know, without those of counters. Empty up to Linux 6.12.
     public var unknownAttributes: [UnknownAttribute] = []
 
     /// The id of the service.
     public var id: VirtualService.ID { service.id }
 
-    /// A service as a kernel could have it, for tests of what reads one.
+    /// Makes a service as a kernel could have it, for tests of code that reads services.
     public init(service: VirtualService, statistics: Statistics = Statistics()) {
         self.service = service
         self.statistics = statistics

@@ -1,13 +1,14 @@
 extension TableEvent {
-    /// What happened between two looks at a table. Pure.
+    /// The events between two looks at a table. A pure function.
     ///
-    /// Services in the order of their ids; what is new or other comes before what is gone. Whoever applies the
-    /// events in their order to the old table has the new one.
+    /// Services come in the order of their ids, and additions and changes come before removals. Applying the events in
+    /// order to the old table gives the new one.
     ///
     /// - Parameters:
     ///   - old: the earlier look.
     ///   - new: the later one.
-    ///   - counters: whether counters are told, too. Those of something new are told as changes from zero.
+    ///   - counters: whether changes of counters are events, too. The counters of a new object are reported as changes
+    ///     from zero.
     public static func events(
         from old: [VirtualServiceStatus], to new: [VirtualServiceStatus], counters: Bool = false
     ) -> [TableEvent] {
@@ -66,7 +67,7 @@ extension TableEvent {
 }
 
 extension DestinationStatus {
-    /// Whether what changes without anybody's asking is the same.
+    /// Whether counters and numbers of connections are equal: they change without a command.
     fileprivate func isCountedAs(_ other: Self) -> Bool {
         statistics == other.statistics && activeConnections == other.activeConnections
             && inactiveConnections == other.inactiveConnections && persistentConnections == other.persistentConnections

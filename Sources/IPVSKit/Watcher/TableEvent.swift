@@ -1,25 +1,26 @@
-/// Something that happened to a namespace's table between two looks at it.
+/// A change of a namespace's table between two looks at it.
 public enum TableEvent: Hashable, Sendable {
-    /// A service is there. Its destinations follow.
+    /// A service was added. Events for its destinations follow.
     case serviceAdded(VirtualService)
-    /// Scheduler, flags or persistence of a service are others.
+    /// Scheduler, flags or persistence of a service changed.
     case serviceChanged(VirtualService, from: VirtualService)
-    /// A service is gone. Its destinations went before.
+    /// A service was removed. Events for its destinations came before.
     case serviceRemoved(VirtualService)
-    /// A destination is there.
+    /// A destination was added.
     case destinationAdded(Destination, of: VirtualService.ID)
-    /// All of a destination but its address and port may be other.
+    /// A destination changed: any property but its address and port.
     case destinationChanged(Destination, from: Destination, of: VirtualService.ID)
-    /// A destination is gone.
+    /// A destination was removed.
     case destinationRemoved(Destination, of: VirtualService.ID)
-    /// Counters or rates of a service are others: only where asked for.
+    /// Counters or rates of a service changed. Only reported on request.
     case serviceCounted(Statistics, from: Statistics, of: VirtualService.ID)
-    /// Counters, rates or numbers of connections of a destination are others: only where asked for.
+    /// Counters, rates or numbers of connections of a destination changed. Only reported on request.
     case destinationCounted(DestinationStatus, from: DestinationStatus, of: VirtualService.ID)
-    /// All that was there at the beginning has been told as added; what follows is news. Comes once.
+    /// The objects that were there at the beginning have all been reported as added; the following events are changes.
+    /// Comes once.
     case upToDate
 
-    /// The service that it happened to, or to a destination of which.
+    /// The service of the event, or of the event's destination.
     public var service: VirtualService.ID? {
         switch self {
         case .serviceAdded(let service), .serviceChanged(let service, _), .serviceRemoved(let service): service.id
@@ -31,7 +32,7 @@ public enum TableEvent: Hashable, Sendable {
 }
 
 extension TableEvent: CustomStringConvertible {
-    /// In words: `added destination 10.0.0.2:80 to FWM 258: Masq, weight 1`.
+    /// The event as text: `added destination 10.0.0.2:80 to FWM 258: Masq, weight 1`.
     public var description: String {
         switch self {
         case .serviceAdded(let service): "added service \(service.id): \(service.scheduler)"

@@ -1,24 +1,25 @@
 extension IPVS {
-    /// What happens to the namespace's table, as it happens, whoever does it.
+    /// The changes of the namespace's table as they happen, whichever program makes them.
     ///
     /// ```swift
     /// for try await event in ipvs.events(every: .seconds(2)) { print(event) }
     /// ```
     ///
-    /// The kernel announces nothing, so the table is read again and again and compared with what it was. What came
-    /// and went between two looks is not seen, and what was removed and made anew looks changed or unchanged. What
-    /// seems gone is looked for once more before it is told: a table that changes while it is read is read with gaps.
+    /// The kernel does not announce changes, so the table is read repeatedly and compared with the previous reading. An
+    /// object that came and went between two readings is not seen, and an object that was removed and created again
+    /// looks changed or unchanged. An object that seems to be gone is looked for once more before it is reported,
+    /// because a table that changes while it is read is read with gaps.
     ///
-    /// First all that is there is told as added, then ``TableEvent/upToDate`` once, then the news: who applies the
-    /// events as they come has the whole table at any time. It ends when the task is cancelled, and throws
-    /// ``IPVSError`` where the table cannot be read; a new iteration then begins from the beginning.
+    /// First all existing objects are reported as added, then comes ``TableEvent/upToDate`` once, then the changes: a
+    /// consumer that applies the events in order always has the whole table. The sequence ends when the task is
+    /// cancelled, and throws ``IPVSError`` if the table cannot be read; a new iteration starts from the beginning.
     ///
-    /// A look is taken when the consumer asks for more than the last one showed. A slow consumer gets the sum of
-    /// what happened meanwhile, and nothing piles up.
+    /// The table is read when the consumer asks for more events than the last reading showed. A slow consumer gets the
+    /// sum of the changes, and no events pile up.
     ///
     /// - Parameters:
-    ///   - interval: how long to wait between the end of a look and the next one; ten milliseconds at least.
-    ///   - counters: whether changes of counters are told, too. They change every two seconds at most.
+    ///   - interval: how long to wait after a reading before the next one; ten milliseconds at least.
+    ///   - counters: whether changes of counters are reported, too. They change every two seconds at most.
     public func events(every interval: Duration = .seconds(1), counters: Bool = false) -> TableEvents {
         TableEvents(interval: max(interval, Self.shortestInterval), counters: counters) {
             [self] () async throws(IPVSError) in
@@ -27,7 +28,7 @@ extension IPVS {
     }
 }
 
-/// What happens to a table, as it happens; see ``IPVS/events(every:counters:)``.
+/// The changes of a table as they happen; see ``IPVS/events(every:counters:)``.
 public struct TableEvents: AsyncSequence, Sendable {
     /// One event.
     public typealias Element = TableEvent
@@ -36,16 +37,16 @@ public struct TableEvents: AsyncSequence, Sendable {
 
     let interval: Duration
     let counters: Bool
-    /// A look at the table.
+    /// Reads the table.
     let look: @Sendable () async throws(IPVSError) -> [VirtualServiceStatus]
 
     /// Begins with an empty table.
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(events: self) }
 
-    /// A look that believes nothing to be gone that it missed once.
+    /// Reads the table so that an object that is missing in one reading only does not count as gone.
     ///
-    /// A table that changes while the kernel lists it in parts is listed with gaps: when an entry goes, those behind
-    /// it move up, and the one that crosses the border between two parts is in neither.
+    /// A table that changes while the kernel lists it in parts is listed with gaps: when an entry goes, the entries
+    /// behind it move up, and the entry that crosses the border between two parts is in neither of them.
     private func look(after last: [VirtualServiceStatus]) async throws(IPVSError) -> [VirtualServiceStatus] {
         var seen = try await look()
         var keys = TableKeys(seen)
@@ -65,7 +66,7 @@ public struct TableEvents: AsyncSequence, Sendable {
     public struct AsyncIterator: AsyncIteratorProtocol {
         private let events: TableEvents
         private var table: [VirtualServiceStatus]?
-        /// What the last look showed and was not asked for yet, last first.
+        /// The events of the last reading that were not delivered yet, in reverse order.
         private var pending: [TableEvent] = []
         private var hasEnded = false
 
@@ -104,7 +105,7 @@ public struct TableEvents: AsyncSequence, Sendable {
     }
 }
 
-/// Which services and destinations there are.
+/// The ids of all services and destinations of a table.
 private struct TableKeys: Equatable {
     private let destinations: [VirtualService.ID: Set<Destination.ID>]
 

@@ -2,7 +2,7 @@ import CNetlink
 import Netlink
 
 extension MessageWriter {
-    /// One change is one message.
+    /// Writes changes, each as one message.
     mutating func write(_ changes: [Change], _ range: Range<Int>) {
         for index in range { write(changes[index]) }
     }
@@ -34,15 +34,15 @@ extension MessageWriter {
     }
 
     /// - Parameters:
-    ///   - mask: which flags are meant; the others stay as the kernel has them.
-    ///   - unknown: what the service has beside, and is to keep.
+    ///   - mask: the flags to change; the others stay as the kernel has them.
+    ///   - unknown: attributes of the service that this library does not know, to be written back.
     mutating func writeUpdate(
         _ service: VirtualService, flags mask: UInt32 = .max, keeping unknown: [UnknownAttribute] = []
     ) {
         message(IPVS_CMD_SET_SERVICE) { $0.writeService(service, flags: mask, keeping: unknown) }
     }
 
-    /// - Parameter unknown: what the destination has beside, and is to keep.
+    /// - Parameter unknown: attributes of the destination that this library does not know, to be written back.
     mutating func writeUpdate(
         _ destination: Destination, of id: VirtualService.ID, keeping unknown: [UnknownAttribute]
     ) {
@@ -61,8 +61,8 @@ extension MessageWriter {
         message(IPVS_CMD_GET_DEST, flags: NetlinkFlags.dump) { $0.writeIdentity(id) }
     }
 
-    /// A service that the kernel never makes, since IPv6 has no netmask of that length: EINVAL. It looks for the scheduler
-    /// before, and answers ENOENT where there is none.
+    /// A request to create a service that the kernel always refuses with EINVAL, since IPv6 has no netmask of this
+    /// length. The kernel looks for the scheduler first, and answers ENOENT if it does not exist.
     mutating func writeProbe(of scheduler: Scheduler) {
         message(IPVS_CMD_NEW_SERVICE) { writer in
             writer.nest(IPVS_CMD_ATTR_SERVICE) { nest in
@@ -113,7 +113,7 @@ extension MessageWriter {
                     nest.put(
                         group.family == .ipv4 ? IPVS_DAEMON_ATTR_MCAST_GROUP : IPVS_DAEMON_ATTR_MCAST_GROUP6, group)
                 }
-                // In the host's byte order, unlike every other port of this interface.
+                // This port is in host byte order, unlike every other port of this interface.
                 if let port = daemon.port { nest.put(IPVS_DAEMON_ATTR_MCAST_PORT, port) }
                 if let timeToLive = daemon.timeToLive { nest.put(IPVS_DAEMON_ATTR_MCAST_TTL, timeToLive) }
             }
@@ -150,11 +150,11 @@ extension MessageWriter {
             writer.put(IPVS_SVC_ATTR_SCHED_NAME, string: service.scheduler.rawValue)
             if let engine = service.persistenceEngine { writer.put(IPVS_SVC_ATTR_PE_NAME, string: engine) }
 
-            // struct ip_vs_flags: the flags, and which of them are meant.
+            // struct ip_vs_flags: the flags, and the mask.
             let persistent = service.persistence == nil ? 0 : VirtualService.Flags.persistent
             writer.put(IPVS_SVC_ATTR_FLAGS, UInt64(service.flags.rawValue | persistent) | UInt64(mask) << 32)
 
-            // The kernel wants both for every service, persistent or not.
+            // The kernel requires both attributes for every service, persistent or not.
             writer.put(IPVS_SVC_ATTR_TIMEOUT, service.persistence?.timeoutSeconds ?? 0)
             let family = service.id.family
             let netmask =
@@ -179,8 +179,8 @@ extension MessageWriter {
             writer.put(IPVS_DEST_ATTR_WEIGHT, destination.weight)
             writer.put(IPVS_DEST_ATTR_U_THRESH, destination.upperThreshold)
             writer.put(IPVS_DEST_ATTR_L_THRESH, destination.lowerThreshold)
-            // The kernel's SET replaces the whole destination and takes what is not named for zero; what is named it
-            // keeps with whatever method.
+            // The kernel's SET replaces the whole destination and sets missing attributes to zero. It keeps tunnel
+            // attributes with every forwarding method.
             if destination.forwarding == .tunnel {
                 writer.put(IPVS_DEST_ATTR_TUN_TYPE, destination.tunnel.type.rawValue)
                 writer.put(IPVS_DEST_ATTR_TUN_PORT, bigEndian: destination.tunnel.port)
@@ -190,7 +190,7 @@ extension MessageWriter {
         }
     }
 
-    /// As they came. A kernel ignores those that it does not know either.
+    /// Writes unknown attributes as they were read. A kernel ignores attributes that it does not know.
     @inline(__always) private mutating func put(_ attributes: [UnknownAttribute]) {
         for attribute in attributes {
             attribute.bytes.withUnsafeBytes { put(Int(attribute.type), bytes: $0) }

@@ -3,7 +3,7 @@ import Netlink
 
 extension Timeouts {
     /// From the answer to `IPVS_CMD_GET_CONFIG`.
-    init(_ message: GenericMessage) {
+    init(_ message: NetlinkMessage) {
         self.init()
         var attributes = message.attributes
         while let attribute = attributes.next() {
@@ -19,7 +19,7 @@ extension Timeouts {
 
 extension Info {
     /// From the answer to `IPVS_CMD_GET_INFO`, whose attributes have the ids of others elsewhere.
-    init?(_ message: GenericMessage) {
+    init?(_ message: NetlinkMessage) {
         var version: UInt32?
         var size: UInt32?
         var attributes = message.attributes
@@ -37,7 +37,7 @@ extension Info {
 
 extension SyncDaemon {
     /// From an `IPVS_CMD_NEW_DAEMON` message; nil where what makes a daemon is missing.
-    init?(_ message: GenericMessage) {
+    init?(_ message: NetlinkMessage) {
         guard var attributes = message.attributes.first(IPVS_CMD_ATTR_DAEMON)?.nested else { return nil }
         var role: Role?
         var interface: String?
@@ -50,7 +50,7 @@ extension SyncDaemon {
             switch Int(attribute.type) {
             case IPVS_DAEMON_ATTR_STATE: role = attribute.uint32.flatMap(Role.init)
             case IPVS_DAEMON_ATTR_MCAST_IFN: interface = attribute.string
-            // Another program may have given more; the kernel sends the lowest byte of it, and hears no other.
+            // Another program may have set a larger id; the kernel uses only the lowest byte.
             case IPVS_DAEMON_ATTR_SYNC_ID: syncID = UInt8(truncatingIfNeeded: attribute.uint32 ?? 0)
             case IPVS_DAEMON_ATTR_SYNC_MAXLEN: maximumLength = attribute.uint16
             case IPVS_DAEMON_ATTR_MCAST_GROUP: group = IPAddress(attribute, family: .ipv4)

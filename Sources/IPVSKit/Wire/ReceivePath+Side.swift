@@ -1,9 +1,9 @@
 import CNetlink
 
 extension ReceivePath {
-    /// Reads what is in `/proc/net/ip_vs_conn`, or is not: line by line, as the stream of connections does.
+    /// Reads bytes as the contents of `/proc/net/ip_vs_conn`, line by line, as the stream of connections does.
     ///
-    /// - Returns: how many lines were no connection.
+    /// - Returns: the number of lines that are not connections.
     public static func parseConnections(
         _ text: UnsafeRawBufferPointer, connection: (Connection) -> Void
     ) -> Int {
@@ -20,11 +20,10 @@ extension ReceivePath {
         return refused
     }
 
-    /// Reads what the older interface answers: the bytes as services, and as the destinations of one. How many there
-    /// are the first four bytes say, as the kernel does.
+    /// Reads bytes as an answer of the older interface: as services, and as the destinations of one service. The first
+    /// four bytes give their number, as in the kernel's structure.
     ///
-    /// - Returns: the destinations; nil where there are not so many, or where they are not such that this interface
-    ///   tells all of them.
+    /// - Returns: the destinations; nil if there are fewer, or if this interface cannot describe all of them.
     public static func parseSocketOptions(
         _ reply: UnsafeRawBufferPointer, service: (VirtualService.ID, Int) -> Void
     ) -> [Destination]? {

@@ -1,36 +1,36 @@
 import Netlink
 
-/// What a client does with a datagram from the kernel, by itself: no socket, no thread, nobody who waits. And with
-/// what comes another way, by a file or by `getsockopt`.
+/// The part of a client that handles bytes from the kernel, without a socket, a thread or a waiting caller: datagrams,
+/// files, and answers of `getsockopt`.
 ///
-/// For the packages that fuzz and measure it, which see nothing of the target Netlink.
+/// It exists for the packages that fuzz and measure it, which cannot import the target Netlink.
 @_spi(Testing) public enum ReceivePath {
-    /// What was found in a datagram, but for the services and destinations themselves.
+    /// The contents of a datagram, as counts.
     @_spi(Testing) public struct Tally: Hashable, Sendable {
-        /// Messages that made a service.
+        /// Messages that were read as a service.
         public var services = 0
-        /// Messages that made a destination.
+        /// Messages that were read as a destination.
         public var destinations = 0
-        /// Messages that made a synchronisation daemon.
+        /// Messages that were read as a sync daemon.
         public var daemons = 0
-        /// Messages that made none of these.
+        /// Messages that were read as none of these.
         public var incomplete = 0
         /// Errors that answer a request.
         public var failures = 0
         /// The last request of the window was answered.
         public var isComplete = false
-        /// Something was not netlink; what stands behind it was not read.
+        /// Some bytes were not netlink, and the bytes behind them were not read.
         public var isMalformed = false
     }
 
     /// Reads one datagram, as the answer to a window of requests.
     ///
-    /// Which one, the first message says: its port is taken for the client's own, and windows begin at sequence
-    /// numbers that the size of a window divides. So captured bytes can be read as they came, and a change to a byte
-    /// or two makes a message stand anywhere in the window, or outside.
+    /// The first message decides which window: its port is taken for the client's, and windows begin at sequence
+    /// numbers that the size of a window divides. So captured bytes can be read unchanged, and changing one or two
+    /// bytes moves a message anywhere in the window, or outside it.
     ///
     /// The kernel's answers do not say whether they are services or destinations; a client knows what it asked for.
-    /// Here every message is read as both.
+    /// This function reads every message as both.
     public static func parse(
         _ datagram: UnsafeRawBufferPointer, service: (VirtualServiceSummary) -> Void,
         destination: (DestinationStatus) -> Void, other: (Int) -> Void = { _ in }
@@ -48,7 +48,7 @@ import Netlink
                 tally.services += 1
                 service(status)
             }
-            // The family of the service, for kernels that do not say the destination's.
+            // The family of the service, for kernels that do not send the destination's family.
             if let status = DestinationStatus(message, serviceFamily: index.isMultiple(of: 2) ? .ipv4 : .ipv6) {
                 isEntry = true
                 tally.destinations += 1
@@ -59,7 +59,7 @@ import Netlink
                 tally.daemons += 1
                 other(daemon.hashValue)
             }
-            // Nothing is missing from timeouts, and nearly nothing from an info.
+            // Every message can be read as timeouts, and nearly every one as an info.
             other(Timeouts(message).hashValue)
             other(Info(message).hashValue)
             if !isEntry { tally.incomplete += 1 }

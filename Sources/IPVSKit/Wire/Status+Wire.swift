@@ -2,7 +2,7 @@ import CNetlink
 import Netlink
 
 extension IPAddress {
-    /// The kernel sends 16 bytes for either family (`union nf_inet_addr`), and takes 4 for IPv4.
+    /// The kernel sends 16 bytes for either family (`union nf_inet_addr`), and accepts 4 bytes for IPv4.
     init?(_ attribute: Attribute, family: AddressFamily) {
         switch family {
         case .ipv4:
@@ -17,7 +17,7 @@ extension IPAddress {
 
 extension VirtualServiceSummary {
     /// From an `IPVS_CMD_NEW_SERVICE` message; nil where what makes a service is missing.
-    init?(_ message: GenericMessage) {
+    init?(_ message: NetlinkMessage) {
         guard var attributes = message.attributes.first(IPVS_CMD_ATTR_SERVICE)?.nested else { return nil }
         var family: AddressFamily?
         var transport = TransportProtocol.tcp
@@ -65,9 +65,9 @@ extension VirtualServiceSummary {
 }
 
 extension VirtualService {
-    /// A service as the kernel has it: persistence is one of its flags, and two numbers beside.
+    /// A service in the kernel's form, in which persistence is a flag and two numbers.
     ///
-    /// - Parameter netmask: in the host's byte order; for IPv6 the length of the prefix.
+    /// - Parameter netmask: in host byte order; for IPv6 the length of the prefix.
     init(
         id: ID, scheduler: Scheduler, kernelFlags flags: UInt32, timeout: UInt32, netmask: UInt32?,
         engine: String? = nil
@@ -84,9 +84,9 @@ extension VirtualService {
 
 extension DestinationStatus {
     /// From an `IPVS_CMD_NEW_DEST` message; nil where what makes a destination is missing.
-    init?(_ message: GenericMessage, serviceFamily: AddressFamily) {
+    init?(_ message: NetlinkMessage, serviceFamily: AddressFamily) {
         guard var attributes = message.attributes.first(IPVS_CMD_ATTR_DEST)?.nested else { return nil }
-        // Kernels before 3.18 do not say the family: then it is the service's.
+        // Kernels before 3.18 do not send the family, which is the service's then.
         var family = serviceFamily
         var address: Attribute?
         var port: UInt16 = 0
@@ -141,16 +141,16 @@ extension UnknownAttribute {
     }
 }
 
-/// Reads the counters, wide ones (`STATS64`, since Linux 4.1) rather than those that wrap.
+/// Reads the counters. The 64-bit ones (`STATS64`, since Linux 4.1) win over the 32-bit ones, which wrap.
 private struct StatisticsReader {
     private(set) var result = Statistics()
-    /// A nest ended before its last attribute did.
+    /// Whether a nest ended before its last attribute did.
     private(set) var isTruncated = false
     private var hasWide = false
 
     mutating func read(narrow attributes: Attributes) {
         guard !hasWide else { return }
-        // Bytes are 64 bits wide even here.
+        // Byte counters have 64 bits even here.
         read(attributes) { $0.bytes.count >= 8 ? $0.uint64 : $0.uint32.map(UInt64.init) }
     }
 

@@ -23,6 +23,8 @@ package struct NodeFacts: Equatable, Sendable {
     /// What the settings of interfaces are that decide whether they mind router advertisements.
     package var settings: [Sysctl: String] = [:]
 
+    package init() {}
+
     /// Whether an address is this node's.
     func isOwn(_ address: IPAddress) -> Bool { addresses.contains { $0.address == address } }
 

@@ -40,6 +40,8 @@ public struct ObservedPlace: Sendable {
     public var timeouts = Timeouts()
     /// The rules that are ours.
     public var rules = ObservedRules()
+    /// What the rules were compared with. Nil where nobody looked.
+    package var role: RuleRole?
     /// What is left of the rules of a tool that was used before.
     public var formerRules: ObservedRules?
     /// The settings that were asked for.

@@ -4,12 +4,13 @@ import RuleKit
 extension Planner {
     /// Makes, mends or deletes a link.
     mutating func steps(for link: Link) -> [Plan.Step] {
+        // Of a place that nobody could look at, that is said already.
+        guard link.ends.allSatisfy({ found[$0.id.place].existence.reason == nil }) else { return [] }
         let unreadable = link.ends.compactMap { end in
-            (found[end.id.place].existence.reason ?? found[end.id.place].links[end.id.name]?.reason)
-                .map { "not looked at: \(end.id): \($0)" }
+            found[end.id.place].links[end.id.name]?.reason.map { "not looked at: \(end.id): \($0)" }
         }
         guard unreadable.isEmpty else {
-            notes += unreadable.filter { !notes.contains($0) }
+            notes += unreadable
             return []
         }
         let ends = link.ends.map(\.id)
@@ -55,11 +56,11 @@ extension Planner {
         return faults
     }
 
-    /// Deletes what there is of a link of ours. The other end goes with the one that is deleted, and what is in a
-    /// namespace that is taken away goes with that.
+    /// Deletes what there is of a link of ours. The other end goes with the one that is deleted, so that the end that a
+    /// packet meets first is enough: whoever dies after that has cut off the rest.
     private func removals(of link: Link, in phase: Phase) -> [Plan.Step] {
         var gone: [LinkEnd.ID] = []
-        for end in link.ends {
+        for end in link.ends.reversed() {
             guard let there = observed(end), there.isOurs else { continue }
             if let peer = link.peer(of: end), gone.contains(peer.id), let other = observed(peer),
                 other.peer == .place(end.id.place, index: there.index)
@@ -68,8 +69,7 @@ extension Planner {
             }
             gone.append(end.id)
         }
-        // From the place that a packet meets first: whoever dies after the first step has cut off the rest.
-        return gone.reversed().map { step($0.place, phase, .link(.remove($0)), for: link.purpose) }
+        return gone.map { step($0.place, phase, .link(.remove($0)), for: link.purpose) }
     }
 
     /// Gives an end its settings, addresses, routes and neighbours, and raises it.

@@ -5,16 +5,23 @@ extension Planner {
     /// The IPVS table and the rules of a place, which lead to each other, and the flows that both leave behind.
     func services(of place: PlaceID, from there: ObservedPlace) -> [Plan.Step] {
         let (content, holdings) = (wanted[place], ledger[place])
-        let ours = there.table.filter { id in id.firewallMark.map { holdings.marks[$0] != nil } ?? false }
+        // Whatever is in a namespace of ours is ours.
+        let ours = isOwn(place) ? there.table : there.table.filter { !$0.isForeign(to: holdings.marks) }
         let ipvs = outline.balancers.contains(place) ? Table.changes(from: ours, to: content.ipvs) : []
         guard outline.roles[place] != nil else {
             return ipvs.map { step(place, $0.isRemoval ? .withdrawingServices : .services, .ipvs($0)) }
         }
         let rendered = tool.render(content.rules, families: found.node.families)
-        let rules = rendered.changes(from: there.rules)
+        var observed = there.rules
+        // The role that the rules were read for is older than what this pass found out: a place that is refused, or tried
+        // again.
+        if observed.skeleton == .intact, let role = rendered.role, let expected = there.role, role != expected {
+            observed.skeleton = .damaged([RuleFault("\(tool): the rules are those of another arrangement")])
+        }
+        let rules = rendered.changes(from: observed)
         // Where the rules are up, clients come meanwhile; where they are not, nothing is balanced until they are.
         func comesFirst(_ change: RuleChange) -> Bool {
-            there.rules.skeleton == .intact && rendered.isBefore(ipvs: there.table, change)
+            observed.skeleton == .intact && rendered.isBefore(ipvs: there.table, change)
         }
         var steps = rules.additions.map {
             step(place, comesFirst($0) ? .rulesBehind : .rules, .rules($0, tool))
@@ -36,9 +43,13 @@ extension Planner {
     /// Where somebody else balances, too, a longer timeout than ours stays.
     func timeouts(of place: PlaceID, from there: ObservedPlace) -> [Plan.Step] {
         let marks = ledger[place].marks
-        guard let seconds = wanted[place].tcpTimeoutSeconds, let current = there.timeouts.tcpSeconds,
-            current != seconds,
-            current < seconds || !there.table.entries.keys.contains(where: { $0.isForeign(to: marks) })
+        guard let seconds = wanted[place].tcpTimeoutSeconds else { return [] }
+        // What a namespace has that is yet to be made, nobody knows.
+        guard let current = there.timeouts.tcpSeconds else {
+            return isRemade(place) ? [step(place, .timeouts, .tcpTimeout(old: nil, new: seconds))] : []
+        }
+        guard current != seconds,
+            current < seconds || isOwn(place) || !there.table.entries.keys.contains(where: { $0.isForeign(to: marks) })
         else { return [] }
         return [step(place, .timeouts, .tcpTimeout(old: current, new: seconds))]
     }

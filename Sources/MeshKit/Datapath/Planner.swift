@@ -49,6 +49,11 @@ package struct Planner {
         isRemade(place.id) ? ObservedPlace() : found[place.id]
     }
 
+    /// Whether a place's namespace is the mesh's own.
+    func isOwn(_ id: PlaceID) -> Bool {
+        if case .own = outline.places[id]?.existence { true } else { false }
+    }
+
     /// Whether a place's namespace is made by this plan.
     func isRemade(_ id: PlaceID) -> Bool {
         guard let place = wanted.places[id], case .own = place.existence else { return false }

@@ -38,7 +38,7 @@ public struct Sysctl: Hashable, Sendable, Comparable, CustomStringConvertible, R
     }
 
     /// Whether the node minds redirects. The kernel sets it to the contrary of `ip_forward` when that is written.
-    static let acceptRedirects = Self(rawValue: "net/ipv4/conf/all/accept_redirects")
+    package static let acceptRedirects = Self(rawValue: "net/ipv4/conf/all/accept_redirects")
 
     /// Those of a balancer that are read at each pass.
     static let ofBalancers: Set<Sysctl> = [

@@ -1,7 +1,6 @@
 import IPVSKit
 import Netlink
 import RuleKit
-import Subprocess
 import SystemPackage
 
 #if canImport(Glibc)
@@ -91,10 +90,11 @@ extension HostRules {
         let what = "the rules of legacy \(name) (\(tables.joined(separator: ", ")))"
         var reason = "\(name)-legacy-save is neither in PATH nor in \(folders.joined(separator: ", "))"
         for program in programs("\(name)-legacy-save", folders) + programs("\(name)-save", folders) {
-            guard let text = await output(of: program) else {
+            guard let ended = try? await HostProgram.run(program.string), ended.isSuccess else {
                 reason = "\(program) fails"
                 continue
             }
+            let text = ended.output
             // The nft variant shows other tables, by the same names.
             if text.contains("(nf_tables)") { continue }
             let shown = Set(text.split(separator: "\n").filter { $0.hasPrefix("*") }.map { String($0.dropFirst()) })
@@ -112,12 +112,5 @@ extension HostRules {
         var seen: Set<String> = []
         return (path + folders).filter { seen.insert($0).inserted }.map { FilePath($0).appending(name) }
             .filter { access($0.string, X_OK) == 0 }
-    }
-
-    private static func output(of program: FilePath) async -> String? {
-        let result = try? await Subprocess.run(
-            .path(program), input: .none, output: .string(limit: 64 << 20), error: .discarded)
-        guard let result, result.terminationStatus.isSuccess else { return nil }
-        return result.standardOutput
     }
 }

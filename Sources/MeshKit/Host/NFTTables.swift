@@ -1,4 +1,5 @@
 import Netlink
+import RuleKit
 import SystemPackage
 
 /// Tables of nftables and what is in them, asked of the kernel itself.
@@ -75,7 +76,8 @@ enum NFTTables {
                         XTWords.words(
                             isTarget: name == "target", data.first(1)?.string ?? "",
                             revision: data.first(2)?.bigEndianUInt32 ?? 0,
-                            data.first(3).map { Array($0.bytes) } ?? [], isIPv6: family == 10))
+                            data.first(3).map { Array($0.bytes) } ?? [], isIPv6: family == 10,
+                            setName: IPSetQuestions.name))
                 }
                 if !words.isEmpty { found[Int64(truncatingIfNeeded: UInt64(bigEndian: bytes))] = words }
             }

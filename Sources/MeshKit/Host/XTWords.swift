@@ -5,12 +5,14 @@ import IPVSKit
 ///
 /// What is not in here, or has another revision, is said by its name alone, and so stays unknown.
 enum XTWords {
+    /// - Parameter setName: says which set of ipset's has a number, by which alone a rule knows it.
     static func words(
-        isTarget: Bool, _ name: String, revision: UInt32, _ info: [UInt8], isIPv6: Bool
+        isTarget: Bool, _ name: String, revision: UInt32, _ info: [UInt8], isIPv6: Bool,
+        setName: (UInt16) -> String? = { _ in nil }
     ) -> [String] {
         isTarget
             ? ["-j", name] + target(name, revision, Bytes(info), isIPv6)
-            : match(name, revision, Bytes(info)) ?? ["-m", name, "--…"]
+            : match(name, revision, Bytes(info), setName) ?? ["-m", name, "--…"]
     }
 
     /// The bytes of a structure.
@@ -37,7 +39,9 @@ enum XTWords {
 
     // MARK: Matches
 
-    private static func match(_ name: String, _ revision: UInt32, _ info: Bytes) -> [String]? {
+    private static func match(
+        _ name: String, _ revision: UInt32, _ info: Bytes, _ setName: (UInt16) -> String?
+    ) -> [String]? {
         switch (name, revision) {
         case ("comment", _): ["-m", "comment"]
         case ("conntrack", 1...3): conntrack(info, stateBytes: revision == 1 ? 1 : 2)
@@ -53,6 +57,10 @@ enum XTWords {
                 ]
         case ("mark", 1):
             ["-m", "mark"] + negated(info.byte(8) != 0) + ["--mark", "\(info.word(0))/\(info.word(4))"]
+        // Where the operations are that packets and bytes of an element are compared by, which none can be told of.
+        case ("set", 1...2): set(info, comparisons: [], setName)
+        case ("set", 3): set(info, comparisons: [8, 24], setName)
+        case ("set", 4): set(info, comparisons: [16, 32], setName)
         case ("rpfilter", 0): ["-m", "rpfilter"] + (info.byte(0) & 8 != 0 ? ["--invert"] : [])
         default: nil
         }
@@ -80,6 +88,19 @@ enum XTWords {
             words += option("--ctdir", inverted & 1 << 12 != 0 ? "REPLY" : "ORIGINAL")
         }
         return words
+    }
+
+    /// `struct xt_set_info_match_v1`, `_v3` and `_v4` begin with the set's number, how many parts a key has, and bits: the
+    /// first for `!`, one for each part that is taken from the source, and the last for `--return-nomatch`.
+    private static func set(
+        _ info: Bytes, comparisons: [Int], _ setName: (UInt16) -> String?
+    ) -> [String]? {
+        let (parts, bits) = (Int(info.byte(2)), info.byte(3))
+        guard info.has(4), (1...6).contains(parts), bits & 1 << 7 == 0, comparisons.allSatisfy({ info.byte($0) == 0 }),
+            let name = setName(info.half(0))
+        else { return nil }
+        let directions = (1...parts).map { bits & 1 << UInt8($0) != 0 ? "src" : "dst" }
+        return ["-m", "set"] + negated(bits & 1 != 0) + ["--match-set", name, directions.joined(separator: ",")]
     }
 
     private static func status(_ bits: UInt16) -> String {

@@ -7,20 +7,22 @@ import SystemPackage
 ///
 /// By netlink and not from `/sys`, which shows the namespace it was mounted in: another one, under `nsenter`.
 package struct Bridges: Sendable {
-    private let namespace: NetworkNamespace
+    private let routes: RouteClient
 
     /// - Parameter namespace: whose interfaces.
-    package init(in namespace: NetworkNamespace = .current) { self.namespace = namespace }
+    package init(in namespace: NetworkNamespace = .current) throws { routes = RouteClient(in: try namespace.open()) }
+
+    init(_ routes: RouteClient) { self.routes = routes }
 
     /// By bridge the ports of it that lead into a container, and whether each turns packets back.
     ///
     /// - Parameter interfaces: those among which bridges are looked for.
-    package func ports(among interfaces: Set<String>) async throws -> [String: [String: Bool]] {
-        try await ask("look at the bridges") { socket throws(Errno) in
+    package func ports(among interfaces: Set<String>) async throws(BridgeError) -> [String: [String: Bool]] {
+        try await asking("look at the bridges") { () throws(NetlinkError) in
             var found: [String: [String: Bool]] = [:]
             for name in interfaces {
-                guard let bridge = try socket.link(named: name), bridge.kind == "bridge" else { continue }
-                let ports = try socket.ports(of: bridge.index).filter(\.leadsIntoContainer)
+                guard let bridge = try await routes.link(named: name), bridge.kind == "bridge" else { continue }
+                let ports = try await routes.ports(of: bridge.index).filter(\.leadsIntoContainer)
                 found[name] = Dictionary(ports.map { ($0.name, $0.turnsBack) }) { first, _ in first }
             }
             return found
@@ -28,34 +30,21 @@ package struct Bridges: Sendable {
     }
 
     /// What `ip link set PORT type bridge_slave hairpin on` does, or `off`. A port that has gone needs neither.
-    package func setHairpin(_ on: Bool, of port: String) async throws {
-        try await ask("make the bridge port \(port) \(on ? "turn packets back" : "turn no packets back")") {
-            socket throws(Errno) in
-            guard let link = try socket.link(named: port), link.isBridgePort else { return }
-            try socket.set(hairpin: on, of: link.index)
+    package func setHairpin(_ on: Bool, of port: String) async throws(BridgeError) {
+        let operation = "make the bridge port \(port) \(on ? "turn packets back" : "turn no packets back")"
+        try await asking(operation) { () throws(NetlinkError) in
+            guard let link = try await routes.link(named: port), link.isBridgePort else { return }
+            try await routes.set(hairpin: on, of: link.index)
         }
     }
 
-    /// Asks on a thread in the namespace.
-    private func ask<Value: Sendable>(
-        _ operation: String, _ body: @escaping @Sendable (inout RouteSocket) throws(Errno) -> Value
-    ) async throws -> Value {
-        do {
-            return try await DetachedThread.run(in: try namespace.open()) { () throws(BridgeError) in
-                var socket: RouteSocket
-                do throws(Errno) {
-                    socket = try RouteSocket()
-                } catch {
-                    throw BridgeError(operation: operation, errno: error)
-                }
-                do throws(Errno) {
-                    return try body(&socket)
-                } catch {
-                    throw BridgeError(operation: operation, errno: error, message: socket.refusal?.message)
-                }
-            }
-        } catch let error as Errno {
-            throw BridgeError(operation: operation, errno: error)
+    private func asking<Value>(
+        _ operation: String, _ body: () async throws(NetlinkError) -> Value
+    ) async throws(BridgeError) -> Value {
+        do throws(NetlinkError) {
+            return try await body()
+        } catch {
+            throw BridgeError(operation: operation, errno: error.errno ?? .ioError, message: error.message)
         }
     }
 }

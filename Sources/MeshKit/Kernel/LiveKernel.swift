@@ -24,10 +24,10 @@ struct LiveKernel: MeshKernel {
         self.cache = cache
         node = try NetworkNamespace.current.open()
         conntrack = try Conntrack()
-        bridges = Bridges()
         nodeKernel = LivePlace(
             handle: node, isProcess: true, ipvs: ipvs,
             backends: Dictionary(uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend(cache: cache)) }))
+        bridges = Bridges(nodeKernel.routes)
     }
 
     func identity() throws -> NamespaceIdentity { try NamespaceIdentity.ofProcess(node) }
@@ -60,7 +60,7 @@ struct LiveKernel: MeshKernel {
     }
 
     func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] {
-        try await RoutedNetworks.read(of: addresses)
+        try await nodeKernel.routedNetworks(of: addresses)
     }
 
     func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
@@ -138,15 +138,15 @@ struct LiveKernel: MeshKernel {
         var handles: [NamespaceHandle] = []
         for end in link.ends { handles.append(try live(places[end.id.place]!).handle) }
         let (near, far) = (link.ends[0], link.ends[1])
+        let first = try live(places[near.id.place]!)
         let other = handles[1]
-        try await DetachedThread.run(in: handles[0]) { () throws(PlaceError) in
-            try PlaceError.attempt("make the veth pair \(near.id) and \(far.id)") { () throws(Errno) in
-                var socket = try RouteSocket()
-                try socket.createPair(
-                    .init(name: near.id.name, hardwareAddress: near.hardwareAddress.bytes),
-                    .init(name: far.id.name, hardwareAddress: far.hardwareAddress.bytes, namespace: other),
-                    group: LivePlace.group)
-            }
+        try await first.asking("make the veth pair \(near.id) and \(far.id)") { () throws(NetlinkError) in
+            try await first.routes.createPair(
+                VethEnd(
+                    name: near.id.name, hardwareAddress: near.hardwareAddress.bytes, group: LivePlace.group),
+                VethEnd(
+                    name: far.id.name, hardwareAddress: far.hardwareAddress.bytes, group: LivePlace.group,
+                    namespace: other))
         }
     }
 

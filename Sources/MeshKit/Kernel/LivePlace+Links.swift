@@ -9,36 +9,74 @@ import SystemPackage
 
 extension LivePlace {
     func links(_ ends: [LinkEnd], others: [(PlaceID, LivePlace)]) async throws -> [String: Reading<ObservedLink>] {
-        let handles = others.map { ($0, $1.handle) }
-        return try await ask("look at the interfaces") { socket throws(Errno) in
+        try await asking("look at the interfaces") { () throws(NetlinkError) in
             var places: [Int32: PlaceID] = [:]
-            for (place, handle) in handles {
-                let number = try socket.number(of: handle)
+            for (place, other) in others {
+                let number = try await routes.number(of: other.handle)
                 if number >= 0 { places[number] = place }
             }
             var found: [String: Reading<ObservedLink>] = [:]
             for end in ends {
-                guard let link = try socket.link(named: end.id.name) else {
+                if let link = try await routes.link(named: end.id.name) {
+                    found[end.id.name] = .known(try await observe(link, as: end, places))
+                } else {
                     found[end.id.name] = .absent
-                    continue
                 }
-                found[end.id.name] = .known(try socket.observe(link, as: end, places))
             }
             return found
         }
     }
 
+    private func observe(
+        _ link: NetworkLink, as end: LinkEnd, _ places: [Int32: PlaceID]
+    ) async throws(NetlinkError) -> ObservedLink {
+        var found = ObservedLink(index: link.index)
+        found.kind = link.kind
+        found.alias = link.alias
+        found.isInOurGroup = link.group == Self.group
+        found.hardwareAddress = link.hardwareAddress.isEmpty ? nil : HardwareAddress(link.hardwareAddress)
+        found.isUp = link.flags.contains(.up)
+        if let number = link.peerNamespace, let place = places[number], let peer = link.peer {
+            found.peer = .place(place, index: peer)
+        }
+        // What is on an interface of somebody else's is nobody's business.
+        guard found.isOurs else { return found }
+        for address in try await routes.addresses() where address.interface == link.index {
+            guard let own = IPAddress(bytes: address.address), !(own.family == .ipv6 && own.isLinkLocal) else { continue }
+            found.addresses.insert(InterfacePrefix(own, length: address.prefixLength))
+        }
+        // Looked up one by one, as a packet would be: a host may have a million routes.
+        for route in end.routes.union(end.addresses.map(\.connectedRoute)) {
+            guard let probe = end.probe(for: route), let entry = try await routes.route(to: probe.bytes),
+                entry.interface == link.index, entry.prefixLength == route.destination.length,
+                entry.gateway == route.gateway?.bytes, entry.source == route.source?.bytes
+            else { continue }
+            found.routes.insert(route)
+        }
+        if !end.neighbours.isEmpty {
+            for (address, hardware) in try await routes.permanentNeighbours(of: link.index) {
+                guard let address = IPAddress(bytes: address) else { continue }
+                found.neighbours[address] = HardwareAddress(hardware)
+            }
+        }
+        for address in end.reaches where try await routes.route(to: address.bytes)?.interface == link.index {
+            found.reached.insert(address)
+        }
+        return found
+    }
+
     func claimant(of end: LinkEnd) async throws -> String? {
-        try await ask("look for who uses the addresses of \(end.id)") { socket throws(Errno) in
+        try await asking("look for who uses the addresses of \(end.id)") { () throws(NetlinkError) in
             for claim in end.claims {
                 // Interfaces' own addresses before the network's: what is said of them is clearer.
                 for address in end.reaches.union(end.addresses.map(\.address)).sorted() + claim.ends {
-                    guard let route = try socket.route(to: address.bytes), route.prefixLength > claim.widestForeignLength
+                    guard let route = try await routes.route(to: address.bytes),
+                        route.prefixLength > claim.widestForeignLength
                     else { continue }
-                    let interface = route.interface.flatMap(interfaceName) ?? "another interface"
+                    let interface = try await routes.links().first { $0.index == route.interface }?.name
                     return route.isLocal
-                        ? "\(address) is an address of \(interface)"
-                        : "\(address)/\(route.prefixLength) is reached by \(interface)"
+                        ? "\(address) is an address of \(interface ?? "another interface")"
+                        : "\(address)/\(route.prefixLength) is reached by \(interface ?? "another interface")"
                 }
             }
             return nil
@@ -46,87 +84,69 @@ extension LivePlace {
     }
 
     func change(_ change: LinkOperation, of interface: String) async throws {
-        try await ask("\(change) of \(interface)") { socket throws(Errno) in
-            guard let index = try socket.link(named: interface)?.index else {
+        try await asking(change.operation(on: interface)) { () throws(NetlinkError) in
+            guard let index = try await routes.link(named: interface)?.index else {
                 // Its other end may have gone, and taken it along this very moment.
                 if change == .delete { return }
-                throw Errno(rawValue: ENODEV)
+                throw .refused(Errno(rawValue: ENODEV))
             }
             switch change {
-            case .setAlias(let alias): try socket.set(alias: alias, of: index)
-            case .setHardwareAddress(let address): try socket.set(hardwareAddress: address.bytes, of: index)
-            case .addAddress(let address): try socket.add(NetworkAddress(address), to: index)
-            case .removeAddress(let address): try socket.remove(NetworkAddress(address), from: index)
-            case .raise: try socket.set(.up, true, of: index)
-            case .addRoute(let route): try socket.put(InterfaceRoute(route), by: index, origin: Self.origin)
+            case .setAlias(let alias): try await routes.set(alias: alias, of: index)
+            case .setHardwareAddress(let address):
+                try await routes.set(hardwareAddress: address.bytes, of: index)
+            case .addAddress(let address):
+                try await routes.add(address: address.address.bytes, prefixLength: address.length, to: index)
+            case .removeAddress(let address):
+                try await routes.remove(address: address.address.bytes, prefixLength: address.length, from: index)
+            case .raise: try await routes.set(.up, true, of: index)
+            case .addRoute(let route):
+                try await routes.putRoute(
+                    to: route.destination.address.bytes, prefixLength: route.destination.length,
+                    via: route.gateway?.bytes, source: route.source?.bytes, by: index, origin: Self.origin)
             case .putNeighbour(let address, let hardware):
-                try socket.put(neighbour: address.bytes, hardwareAddress: hardware.bytes, by: index)
+                try await routes.put(neighbour: address.bytes, hardwareAddress: hardware.bytes, by: index)
             case .delete:
-                do throws(Errno) { try socket.delete(index) } catch {
-                    guard error == Errno(rawValue: ENODEV) else { throw error }
+                do throws(NetlinkError) { try await routes.delete(index) } catch {
+                    guard error.errno == Errno(rawValue: ENODEV) else { throw error }
                 }
             }
         }
     }
-}
 
-extension RouteSocket {
-    fileprivate mutating func observe(
-        _ link: NetworkLink, as end: LinkEnd, _ places: [Int32: PlaceID]
-    ) throws(Errno) -> ObservedLink {
-        var found = ObservedLink(index: link.index)
-        found.kind = link.kind
-        found.alias = link.alias
-        found.isInOurGroup = link.group == LivePlace.group
-        found.hardwareAddress = link.hardwareAddress.isEmpty ? nil : HardwareAddress(link.hardwareAddress)
-        found.isUp = link.flags.contains(.up)
-        if let number = link.peerNamespace, let place = places[number], let peer = link.peer {
-            found.peer = .place(place, index: peer)
+    /// Says what the kernel kept from being done.
+    func asking<Value>(
+        _ operation: String, _ body: () async throws(NetlinkError) -> Value
+    ) async throws(PlaceError) -> Value {
+        do throws(NetlinkError) {
+            return try await body()
+        } catch {
+            throw PlaceError(operation, error)
         }
-        // Whether anybody's or none's, what is on it is nobody's business unless it is ours.
-        guard found.isOurs else { return found }
-        let addresses = try self.addresses(of: link.index).compactMap { address in
-            IPAddress(bytes: address.bytes).map { InterfacePrefix($0, length: address.prefixLength) }
-        }
-        found.addresses = Set(addresses.filter { !($0.address.family == .ipv6 && $0.address.isLinkLocal) })
-        for isIPv4 in Set(end.addresses.map { $0.address.family == .ipv4 }) {
-            found.routes.formUnion(try routes(by: link.index, isIPv4: isIPv4).compactMap(Route.init))
-        }
-        if !end.neighbours.isEmpty {
-            for (address, hardware) in try permanentNeighbours(of: link.index) {
-                guard let address = IPAddress(bytes: address) else { continue }
-                found.neighbours[address] = HardwareAddress(hardware)
-            }
-        }
-        for address in end.reaches where try route(to: address.bytes)?.interface == link.index {
-            found.reached.insert(address)
-        }
-        return found
     }
 }
 
-extension NetworkAddress {
-    fileprivate init(_ address: InterfacePrefix) { self.init(address.address.bytes, prefixLength: address.length) }
-    fileprivate init(_ prefix: IPPrefix) { self.init(prefix.address.bytes, prefixLength: prefix.length) }
-}
-
-extension InterfaceRoute {
-    fileprivate init(_ route: Route) {
-        self.init(
-            to: NetworkAddress(route.destination), via: route.gateway?.bytes, source: route.source?.bytes)
+extension LinkEnd {
+    /// An address that a route leads to, and that is none of the interface's own: those are found elsewhere.
+    fileprivate func probe(for route: Route) -> IPAddress? {
+        let own = Set(addresses.map(\.address))
+        return route.destination.firstAddresses.first { !own.contains($0) }
     }
 }
 
-extension Route {
-    fileprivate init?(_ route: InterfaceRoute) {
-        guard let address = IPAddress(bytes: route.destination.bytes) else { return nil }
-        self.init(
-            to: IPPrefix(address, length: route.destination.prefixLength),
-            via: route.gateway.flatMap { IPAddress(bytes: $0) }, source: route.source.flatMap { IPAddress(bytes: $0) })
-    }
+extension InterfacePrefix {
+    /// The route that the kernel makes for the address.
+    fileprivate var connectedRoute: Route { Route(to: network, source: address) }
 }
 
 extension IPPrefix {
+    /// Of a network the first addresses that a host can have; the address itself where it stands alone.
+    fileprivate var firstAddresses: [IPAddress] {
+        switch address.storage {
+        case .ipv4(let number): length == 32 ? [address] : (1...3).map { IPAddress(ipv4: number + $0) }
+        case .ipv6(let number): length == 128 ? [address] : (1...3).map { IPAddress(ipv6: number + $0) }
+        }
+    }
+
     /// The first and the last address.
     fileprivate var ends: [IPAddress] {
         guard case .ipv4(let number) = address.storage else { return [address] }
@@ -139,18 +159,18 @@ extension IPPrefix {
     fileprivate var widestForeignLength: Int { address.isLinkLocal ? 16 : 0 }
 }
 
-extension LinkOperation: CustomStringConvertible {
-    /// What is done, in words that go before "of" and the interface.
-    package var description: String {
+extension LinkOperation {
+    /// What is done, in words that go behind "cannot".
+    package func operation(on interface: String) -> String {
         switch self {
-        case .setAlias: "set the alias"
-        case .setHardwareAddress(let address): "set the hardware address \(address)"
-        case .addAddress(let address): "add the address \(address)"
-        case .removeAddress(let address): "remove the address \(address)"
-        case .raise: "raise the interface, that is set IFF_UP,"
-        case .addRoute(let route): "add the route \(route)"
-        case .putNeighbour(let address, _): "put the neighbour \(address)"
-        case .delete: "delete the interface, that is the link,"
+        case .setAlias: "write an alias on \(interface)"
+        case .setHardwareAddress(let address): "give \(interface) the hardware address \(address)"
+        case .addAddress(let address): "give \(interface) the address \(address)"
+        case .removeAddress(let address): "take the address \(address) from \(interface)"
+        case .raise: "raise \(interface)"
+        case .addRoute(let route): "add the route \(route) by \(interface)"
+        case .putNeighbour(let address, _): "tell \(interface) its neighbour \(address)"
+        case .delete: "delete the interface \(interface)"
         }
     }
 }

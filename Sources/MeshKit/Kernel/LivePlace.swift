@@ -18,12 +18,14 @@ struct LivePlace: PlaceKernel {
     let handle: NamespaceHandle
     /// Whether it is the namespace of the process, which takes no entering.
     let isProcess: Bool
+    let routes: RouteClient
     private let client: IPVS?
     private let backends: [RuleTool: any RuleBackend]
 
     init(handle: NamespaceHandle, isProcess: Bool, ipvs: IPVS?, backends: [RuleTool: any RuleBackend]) {
         self.handle = handle
         self.isProcess = isProcess
+        routes = RouteClient(in: handle)
         client = ipvs
         self.backends = backends
     }
@@ -71,9 +73,9 @@ struct LivePlace: PlaceKernel {
 
     /// Interfaces that may hear a router: others lead to containers, or hear it by a bridge that is none of these either.
     func outwardInterfaces() async throws -> Set<String> {
-        try await ask("look at the interfaces") { socket throws(Errno) in
+        try await asking("look at the interfaces") { () throws(NetlinkError) in
             Set(
-                try socket.links()
+                try await routes.links()
                     .filter { $0.kind != "bridge" && $0.kind != "veth" && $0.masterKind != "bridge" && $0.name != "lo" }
                     .map(\.name))
         }
@@ -92,17 +94,5 @@ struct LivePlace: PlaceKernel {
             }
         }
         return counts
-    }
-
-    /// Asks on a thread in the namespace.
-    func ask<Value: Sendable>(
-        _ operation: String, _ body: @escaping @Sendable (inout RouteSocket) throws(Errno) -> Value
-    ) async throws -> Value {
-        try await DetachedThread.run(in: handle) { () throws(PlaceError) in
-            try PlaceError.attempt(operation) { () throws(Errno) in
-                var socket = try RouteSocket()
-                return try body(&socket)
-            }
-        }
     }
 }

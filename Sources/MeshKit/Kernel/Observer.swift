@@ -90,6 +90,7 @@ struct Observer: Sendable {
             }
         }
         if let role = outline.roles[place.id] {
+            found.role = role
             found.rules = try await here.rules(by: tool).read(expecting: role)
             if let former = holdings.formerRules(besides: tool) {
                 found.formerRules = try await here.rules(by: former).read(expecting: role)

@@ -9,6 +9,13 @@ public struct SysctlError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What the kernel answered; ENOENT where it has no such setting.
     public var errno: Errno
 
+    /// An error by its parts.
+    public init(sysctl: Sysctl, value: String, errno: Errno) {
+        self.sysctl = sysctl
+        self.value = value
+        self.errno = errno
+    }
+
     /// Which setting, and why.
     public var description: String {
         "cannot set \(sysctl) to \(value): \(errno)"

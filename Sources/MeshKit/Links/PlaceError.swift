@@ -1,3 +1,4 @@
+import Netlink
 package import SystemPackage
 
 /// Why a namespace or an interface of the mesh could not be made, looked at or taken away.
@@ -19,7 +20,7 @@ package struct PlaceError: Error, Hashable, Sendable, CustomStringConvertible {
     package var hint: String?
 
     /// - Parameter hint: instead of the one that the errno has.
-    init(_ operation: String, _ errno: Errno, hint: String? = nil) {
+    package init(_ operation: String, _ errno: Errno, hint: String? = nil) {
         self.operation = operation
         self.errno = errno
         switch errno {
@@ -35,7 +36,11 @@ package struct PlaceError: Error, Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    init(_ code: Code, _ operation: String, hint: String) {
+    init(_ operation: String, _ error: NetlinkError) {
+        self.init(operation, error.errno ?? .ioError, hint: error.message)
+    }
+
+    package init(_ code: Code, _ operation: String, hint: String) {
         self.code = code
         self.operation = operation
         self.hint = hint

@@ -10,6 +10,7 @@ extension Holdings {
     /// has no connections.
     mutating func retire(for spec: MeshSpec, in found: ObservedPlace, now: BootTime) {
         let ports = spec.portsByMark
+        let known = Set(retiring.flatMap { path in path.destinations.map { Key(path.mark, $0) } })
         // What leaves the spec altogether is taken down at once.
         retiring = retiring.compactMap { path in
             guard let wanted = ports[path.mark] else { return nil }
@@ -25,7 +26,6 @@ extension Holdings {
             if let until = path.until, until <= now { return nil }
             return left.destinations.isEmpty ? nil : left
         }
-        let known = Set(retiring.flatMap { path in path.destinations.map { Key(path.mark, $0) } })
         for (mark, owned) in marks {
             guard let binding = owned.binding, binding.transport != .udp, let wanted = ports[mark] else { continue }
             let leaving = owned.destinations.subtracting(wanted.destinations).filter { destination in

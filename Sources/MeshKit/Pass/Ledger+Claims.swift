@@ -25,7 +25,7 @@ extension Ledger {
             ledger[place] = holdings
         }
         var holdings = ledger[.node]
-        let destinations = datapath[.node].ipvs.destinationsByMark
+        let destinations = datapath[.node].ipvs.destinationsByMark(besides: holdings.retiring)
         for (mark, binding) in marks {
             var owned = holdings.marks[mark] ?? OwnedMark(binding: binding, destinations: [])
             owned.binding = binding
@@ -42,7 +42,7 @@ extension Ledger {
         givingBack former: [PlaceID: FormerSettings], purpose: Pass.Purpose
     ) -> Ledger {
         var ledger = self
-        let destinations = datapath[.node].ipvs.destinationsByMark
+        let destinations = datapath[.node].ipvs.destinationsByMark(besides: ledger[.node].retiring)
         for (place, old) in places {
             // Of what nobody could look at, nothing is known.
             if found[place].existence.reason != nil { continue }
@@ -158,13 +158,14 @@ extension PlaceContent {
 }
 
 extension Table {
-    /// The destinations of the services that have a mark, of both families.
-    fileprivate var destinationsByMark: [FirewallMark: Set<Destination.ID>] {
+    /// The destinations of the services that have a mark, of both families, but for those that take no new connections.
+    fileprivate func destinationsByMark(besides retiring: [RetiringPath]) -> [FirewallMark: Set<Destination.ID>] {
         var found: [FirewallMark: Set<Destination.ID>] = [:]
         for (id, entry) in entries {
             guard let mark = id.firewallMark else { continue }
             found[mark, default: []].formUnion(entry.destinations.keys)
         }
+        for path in retiring { found[path.mark]?.subtract(path.destinations) }
         return found
     }
 }

@@ -25,7 +25,13 @@ struct PassRun: Sendable {
             return try await converge(&round)
         } catch {
             // Without an edit there is nothing to take back: what was done stays, and the next pass goes on from there.
-            guard round.hasSwapped || switchesTool, purpose == .converge else { throw error }
+            guard purpose != .reset else { throw error }
+            guard round.hasSwapped || switchesTool else {
+                // The kernel was not touched. Where the claims cannot be taken back either, a later pass finds that nothing
+                // stands behind them.
+                if round.spec != before { try? save(ledger, as: &round.ledger) }
+                throw error
+            }
             throw await takeBack(round, because: error)
         }
     }

@@ -1,9 +1,5 @@
 package import SystemPackage
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// Holds off other commands on the same state: an advisory lock (flock) on a file beside it, which the kernel
 /// gives up when the process ends, however it ends.
 package enum FileLock {
@@ -27,7 +23,7 @@ package enum FileLock {
         }
         let lock: LockFile?
         do {
-            if mode == .exclusive { try makeDirectory(directory) }
+            if mode == .exclusive { try directory.makeDirectory() }
             let place = try await LockFile.acquire(directory.appending("lock-queue"), mode, wait: wait)
             lock = try await LockFile.acquire(path, mode, wait: wait)
             withExtendedLifetime(place) {}
@@ -36,17 +32,5 @@ package enum FileLock {
         }
         defer { withExtendedLifetime(lock) {} }
         return try await body()
-    }
-
-    private static func makeDirectory(_ directory: FilePath) throws(Errno) {
-        if make(directory) { return }
-        let parent = directory.removingLastComponent()
-        guard errno == ENOENT, !parent.isEmpty, parent != directory else { throw Errno(rawValue: errno) }
-        try makeDirectory(parent)
-        guard make(directory) else { throw Errno(rawValue: errno) }
-    }
-
-    private static func make(_ directory: FilePath) -> Bool {
-        directory.withPlatformString { mkdir($0, 0o755) } == 0 || errno == EEXIST
     }
 }

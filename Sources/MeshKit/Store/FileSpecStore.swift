@@ -50,7 +50,9 @@ public struct FileSpecStore: SpecStore {
         let lock = try await writeLock()
         defer { withExtendedLifetime(lock) {} }
         // What the older document says of this node's kernel would be lost with it.
-        if document.generationOfWholeDocument() == nil, case .legacy(let older) = try document.load() {
+        if document.generationOfWholeDocument() == nil, case .legacy(let older) = try document.load(),
+            older.generation == generation
+        {
             try ledger.keep(older)
         }
         var next = spec

@@ -154,7 +154,7 @@ package struct NetfilterSocket: ~Copyable {
                     let code = payload.count >= 4 ? payload.loadUnaligned(as: Int32.self) : 0
                     if code < 0 { failure = Errno(rawValue: -code) }
                 default:
-                    if let message = GenericMessage(payload: payload) { handler(message.attributes) }
+                    if let message = NetlinkMessage(type: header.type, payload: payload) { handler(message.attributes) }
                 }
             }
         }

@@ -38,11 +38,11 @@ package struct RouteSocket: ~Copyable {
     /// - Parameters:
     ///   - header: the C struct that the type wants.
     ///   - attributes: writes the attributes behind it.
-    ///   - answer: gets what each message of the answer holds behind its netlink header.
+    ///   - answer: gets each message of the answer, in place.
     package mutating func perform(
         _ type: Int, flags: Int = 0, header: some BitwiseCopyable,
         _ attributes: (inout MessageWriter) -> Void = { _ in },
-        answer: (UnsafeRawBufferPointer) -> Void = { _ in }
+        answer: (NetlinkMessage) -> Void = { _ in }
     ) throws(Errno) {
         sequence &+= 1
         var writer = MessageWriter(capacity: 512)
@@ -60,7 +60,7 @@ package struct RouteSocket: ~Copyable {
 
     /// One datagram. True where it holds the end of the answer.
     private mutating func receive(
-        into buffer: UnsafeMutableRawBufferPointer, _ answer: (UnsafeRawBufferPointer) -> Void
+        into buffer: UnsafeMutableRawBufferPointer, _ answer: (NetlinkMessage) -> Void
     ) throws(Errno) -> Bool {
         let count: Int
         do {
@@ -76,7 +76,8 @@ package struct RouteSocket: ~Copyable {
             guard header.sequence == sequence else { continue }
             // A list ends with a message of its own, which holds an error, too.
             guard header.type == ControlMessage.error || header.type == ControlMessage.done else {
-                answer(payload)
+                guard let message = NetlinkMessage(type: header.type, payload: payload) else { throw .badMessage }
+                answer(message)
                 continue
             }
             guard let answer = Acknowledgement(header, payload) else { throw .badMessage }

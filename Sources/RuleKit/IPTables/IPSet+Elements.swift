@@ -1,6 +1,6 @@
 import IPVSKit
 
-/// Elements as text, and back.
+/// Writes elements as the text that ipset takes, and reads them back.
 extension IPSet {
     /// The key of an element of this set, as `add` and `del` take it.
     private func key(_ element: SetElement) -> String {
@@ -17,19 +17,20 @@ extension IPSet {
         return parts.joined(separator: ",")
     }
 
-    /// What puts an element in, in place of what has its key.
+    /// The lines that add an element, replacing an element with the same key.
     func additions(_ element: SetElement) -> [String] {
         var suffix = " -exist"
         if case .mark(let mark) = element.value { suffix = " skbmark \(mark) -exist" }
         return pieces(element).map { "add \(name) \(key($0))\(suffix)" }
     }
 
-    /// What takes an element out, if it is there.
+    /// The lines that remove an element, if it is there.
     func removals(_ element: SetElement) -> [String] {
         pieces(element).map { "del \(name) \(key($0)) -exist" }
     }
 
-    /// Kernels from 5.15 on refuse more than so many elements of a hash in one go; newer ones again take them.
+    /// Since Linux 5.15 the kernel refuses to add more than 16,384 elements of a hash in one command; newer kernels
+    /// accept it again.
     private static let largestRange = 1 << 14
 
     private func pieces(_ element: SetElement) -> [SetElement] {
@@ -40,7 +41,7 @@ extension IPSet {
         }
     }
 
-    /// The element that a key stands for; nil for one that this set would not get from us.
+    /// The element for a key as ipset prints it; nil if no element of ours has such a key.
     func element(key: Substring) -> SetElement? {
         let parts = key.utf8.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false).map(Substring.init)
         switch (use.layout, parts.count) {
@@ -100,18 +101,18 @@ extension IPSet {
         }
     }
 
-    /// `0x100`. With a mask, `0x100/0xffff`, it is no mark of ours.
+    /// Reads a mark, `0x100`. A mark with a mask, `0x100/0xffff`, is not ours.
     static func mark(_ text: Substring) -> FirewallMark? {
         guard text.hasPrefix("0x") else { return nil }
         return UInt32(text.dropFirst(2), radix: 16).flatMap(FirewallMark.init)
     }
 }
 
-/// What a set is, from the text of `ipset list -terse`.
+/// The definition of a set and its users, from the text of `ipset list -terse`.
 struct IPSetHeader: Equatable {
     /// Type and options, as `ipset save` prints them.
     var definition = ""
-    /// How many rules and sets use it.
+    /// How many rules and sets use the set.
     var references = 0
 
     init(listed text: String) {
@@ -128,11 +129,12 @@ struct IPSetHeader: Equatable {
     }
 }
 
-/// What is in a set, from the text of `ipset save`.
+/// The contents of a set, from the text of `ipset save`.
 struct IPSetContents: Equatable {
     /// Type and options.
     var definition = ""
-    /// What could be from us, wanted or not. A mark that is none of ours, or masked, is a nil value.
+    /// The elements that could be ours, whether wanted or not. The value is nil if the mark is not one of ours or has a
+    /// mask.
     var elements: [SetElement] = []
     /// The keys of elements that we would never write.
     var strays: [String] = []
@@ -141,7 +143,7 @@ struct IPSetContents: Equatable {
 
     /// - Parameter saved: `create NAME TYPE…`, then `add NAME KEY [skbmark MARK]…`.
     init(_ set: IPSet, saved: String) {
-        // By bytes: a large set has a million of them.
+        // The text is split by bytes, because that of a large set has millions.
         for line in saved.utf8.split(separator: UInt8(ascii: "\n")) {
             let words = line.split(separator: UInt8(ascii: " ")).map(Substring.init)
             guard words.count >= 3 else { continue }

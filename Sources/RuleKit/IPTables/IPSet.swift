@@ -1,22 +1,23 @@
 import IPVSKit
 
-/// A set that the rules look ports and addresses up in.
+/// An ipset set in which the rules look up ports and addresses.
 ///
-/// Names have at most 15 bytes, so that the elements of a large set share no storage that would have to be counted.
+/// Names have at most 15 bytes, so that Swift stores them inside the elements: shared storage would have to be
+/// reference-counted for each element of a large set.
 struct IPSet: Hashable {
-    /// What is in it. In the order in which a packet meets them, the last first.
+    /// The purpose of a set. Cases are in the reverse of the order in which a packet meets the sets.
     enum Use: CaseIterable {
-        /// Tasks and ports that they serve at.
+        /// The tasks, with the ports on which they serve.
         case answers
-        /// Tasks, whose replies are let through FORWARD.
+        /// The tasks whose replies FORWARD accepts.
         case tasks
-        /// Networks whose members reach each other, masqueraded.
+        /// The networks whose members reach each other with the node's address as their source.
         case hairpins
-        /// Tasks, by the mark that leads to them, that see the node's address.
+        /// The tasks that see the node's address instead of the client's, with the mark that leads to them.
         case sourceNAT
-        /// Who may connect to a port, and to a port of one address.
+        /// The networks that may connect to a port, and to a port of one address.
         case allowed, allowedAt
-        /// Ports that not everybody may connect to.
+        /// The ports that only some networks may connect to.
         case restrictedTCP, restrictedUDP, restrictedSCTP, restrictedAt
         /// The marks of ports, and of ports of one address.
         case markedAt, markedTCP, markedUDP, markedSCTP
@@ -24,7 +25,7 @@ struct IPSet: Hashable {
         case virtualAddresses
     }
 
-    /// What makes up a key; each is a set type of the kernel's.
+    /// The parts of a key; each raw value is a set type of the kernel.
     enum Layout: String {
         case port = "bitmap:port"
         case address = "hash:ip"
@@ -36,7 +37,7 @@ struct IPSet: Hashable {
     }
 
     let use: Use
-    /// Nil for ports alone, which have no family.
+    /// Nil for sets of ports only, which have no family.
     let family: AddressFamily?
 
     init(_ use: Use, _ family: AddressFamily) {
@@ -44,7 +45,7 @@ struct IPSet: Hashable {
         self.family = use.layout == .port ? nil : family
     }
 
-    /// All of them, the one that a packet meets last first.
+    /// All sets. The set that a packet meets last comes first.
     static func all(_ families: [AddressFamily]) -> [IPSet] {
         Use.allCases.flatMap { use in
             use.layout == .port ? [IPSet(use, .ipv4)] : families.map { IPSet(use, $0) }
@@ -59,8 +60,8 @@ struct IPSet: Hashable {
         }
     }
 
-    /// Where the directions of an iptables match or target say what each part of the key is. One that has fewer than
-    /// the key has parts is taken, and matches nothing.
+    /// The directions (`dst,dst`) by which an iptables match or target names the part of the packet for each part of
+    /// the key. iptables accepts fewer directions than the key has parts, but then nothing matches.
     var destination: String {
         switch use.layout {
         case .port, .address: "dst"
@@ -71,7 +72,7 @@ struct IPSet: Hashable {
 }
 
 extension IPSet.Use {
-    /// What is in it for the ports of a protocol; nil for protocols that are not balanced.
+    /// The set of restricted ports of a protocol; nil for protocols that are not balanced.
     static func restricted(_ transport: TransportProtocol) -> Self? {
         switch transport {
         case .tcp: .restrictedTCP
@@ -81,7 +82,7 @@ extension IPSet.Use {
         }
     }
 
-    /// The same for marks.
+    /// The set of marks of a protocol's ports; nil for protocols that are not balanced.
     static func marked(_ transport: TransportProtocol) -> Self? {
         switch transport {
         case .tcp: .markedTCP
@@ -119,8 +120,8 @@ extension IPSet.Use {
         case .allowed: .networkPort
         case .allowedAt: .addressPortNetwork
         case .restrictedTCP, .restrictedUDP, .markedTCP, .markedUDP: .port
-        // The kernel's bitmap:port knows TCP and UDP only: a packet of SCTP is in none. So its ports stand beside all
-        // addresses.
+        // The kernel's bitmap:port supports only TCP and UDP, and no SCTP packet ever matches it. For SCTP, the port is
+        // combined with the network of all addresses.
         case .restrictedSCTP, .markedSCTP: .networkPort
         case .answers, .restrictedAt, .markedAt: .addressPort
         }
@@ -135,7 +136,7 @@ extension IPSet.Use {
 }
 
 extension IPSet {
-    /// Room for all ports of hundreds of tasks, each of which is an element.
+    /// Enough for all ports of hundreds of tasks, where each port is an element.
     private static let mostElements = 1 << 24
 
     /// Type and options, for `create`.
@@ -145,9 +146,9 @@ extension IPSet {
         return "\(use.layout.rawValue) \(options)" + (use.hasMarks ? " skbinfo" : "")
     }
 
-    /// Whether a set that is there works like ours. How large it is does not matter; any other option does.
+    /// Whether an existing set works like ours. Its size does not matter; every other option does.
     ///
-    /// - Parameter found: type and options as `ipset save` prints them.
+    /// - Parameter found: the type and options as `ipset save` prints them.
     func works(as found: String) -> Bool {
         var words = found.split(separator: " ")[...]
         guard words.popFirst() ?? "" == use.layout.rawValue else { return false }

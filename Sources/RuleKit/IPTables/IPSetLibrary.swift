@@ -2,22 +2,23 @@ import CIPSet
 import IPVSKit
 import Netlink
 
-/// libipset in a namespace: it talks to the kernel, in this process. One call at a time, since it keeps global state;
-/// and on a thread of its own, since it waits for the kernel and may have to enter the namespace.
+/// Calls libipset, which talks to the kernel from this process, in a network namespace. Calls are serialised, since
+/// libipset keeps global state, and each runs on a thread of its own, since it blocks and may have to enter the
+/// namespace.
 struct IPSetLibrary {
     /// Nil for the namespace of the process.
     let namespace: NamespaceHandle?
 
     static let lock = Locked(())
 
-    /// The names of all sets that are there.
+    /// The names of all sets of the namespace.
     func names() async throws(RuleError) -> Set<String> {
         let (text, failure) = try await call("list the ipset sets") { Self.output(of: "list -name") }
         if let failure { throw Self.refusal(failure, "list the ipset sets") }
         return Set(text.split(separator: "\n").map(String.init))
     }
 
-    /// What is in those of the sets that are there.
+    /// The contents of those of these sets that exist.
     func contents(of sets: [IPSet]) async throws(RuleError) -> [IPSet: IPSetContents] {
         let names = try await names()
         let found = sets.filter { names.contains($0.name) }
@@ -34,13 +35,13 @@ struct IPSetLibrary {
         return Dictionary(uniqueKeysWithValues: texts.map { ($0, IPSetContents($0, saved: $1)) })
     }
 
-    /// What those of the sets that are there are, and whether anything uses them.
+    /// The definitions of those of these sets that exist, and how many users each has.
     func headers(of sets: [IPSet]) async throws(RuleError) -> [IPSet: IPSetHeader] {
         let found = try await headers(of: sets.map(\.name))
         return Dictionary(uniqueKeysWithValues: sets.compactMap { set in found[set.name].map { (set, $0) } })
     }
 
-    /// The members of each set of sets, whoever's it is.
+    /// The members of each set of sets (`list:set`), of any owner.
     func lists() async throws(RuleError) -> [String: Set<String>] {
         let lists = try await headers(of: nil).filter { $0.value.definition.hasPrefix("list:set ") }.keys.sorted()
         let (members, failure) = try await call("read the ipset sets") {
@@ -57,7 +58,7 @@ struct IPSetLibrary {
         return members
     }
 
-    /// - Parameter wanted: nil for all that there are.
+    /// - Parameter wanted: the names of the sets; nil for all sets.
     private func headers(of wanted: [String]?) async throws(RuleError) -> [String: IPSetHeader] {
         let names = try await names()
         let found = wanted?.filter(names.contains) ?? names.sorted()
@@ -74,27 +75,27 @@ struct IPSetLibrary {
         return headers
     }
 
-    /// Makes the sets that are not there, or none of them, and gives those it made.
+    /// Creates those of the sets that do not exist, and returns them. If one cannot be created, none is.
     func create(_ sets: [IPSet]) async throws(RuleError) -> [IPSet] {
         let names = try await names()
         let missing = sets.filter { !names.contains($0.name) }
         do {
-            // Without -exist: one that has come up meanwhile is another's.
+            // Without -exist the command fails if a set has appeared meanwhile: that set belongs to somebody else.
             try await restore(missing.map { "create \($0.name) \($0.definition)" })
         } catch {
-            // Those that were not made yet are none of the names.
+            // Sets whose creation was not reached do not exist, so only existing ones are destroyed.
             if let now = try? await self.names() { await destroy(missing.filter { now.contains($0.name) }) }
             throw error
         }
         return missing
     }
 
-    /// Takes sets away, as far as they can be: what is left is seen with the next pass.
+    /// Destroys sets, as far as the kernel allows: the next pass sees those that are left.
     func destroy(_ sets: [IPSet]) async {
         for set in sets { try? await restore(["destroy \(set.name)"]) }
     }
 
-    /// The lines of an `ipset restore` file, in as few messages to the kernel as they fit in.
+    /// Runs the lines of an `ipset restore` file, in as few messages to the kernel as they fit in.
     func restore(_ lines: [String]) async throws(RuleError) {
         guard !lines.isEmpty else { return }
         let script = lines.joined(separator: "\n") + "\n"
@@ -102,7 +103,7 @@ struct IPSetLibrary {
             Self.result(of: CIPSet_restore(script, script.utf8.count))
         }
         guard let failure else { return }
-        // It names the line, which nobody else can look up.
+        // libipset's message names the number of a line; the user needs the line itself.
         let (number, reason) = Self.line(in: failure)
         let operation = number.flatMap { $0 <= lines.count ? "run ipset \(lines[$0 - 1])" : nil }
         throw Self.refusal(reason, operation ?? "write the ipset sets")
@@ -128,7 +129,7 @@ struct IPSetLibrary {
         return (output, error.split(separator: "\n").first.map(String.init) ?? "libipset gave no reason")
     }
 
-    /// `Error in line 3: Kernel error received: …`, as libipset begins it.
+    /// Splits libipset's message `Error in line 3: Kernel error received: …` into the number and the reason.
     static func line(in failure: String) -> (Int?, String) {
         let introduction = "Error in line "
         guard failure.hasPrefix(introduction) else { return (nil, failure) }
@@ -141,7 +142,7 @@ struct IPSetLibrary {
         let code = ToolMessages.code(of: reason, from: .libipset)
         let hint: String? =
             switch code {
-            case .notPermitted: "it takes CAP_NET_ADMIN: run it as root"
+            case .notPermitted: "this needs CAP_NET_ADMIN: run the program as root"
             case .kernelLacksSupport:
                 "the kernel needs ipset (modules ip_set, ip_set_bitmap_port, ip_set_hash_ip, "
                     + "ip_set_hash_ipmark, ip_set_hash_ipport, ip_set_hash_ipportnet, ip_set_hash_netnet, "

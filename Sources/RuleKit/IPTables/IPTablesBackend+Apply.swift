@@ -2,7 +2,8 @@ import IPVSKit
 import Netlink
 
 extension IPTablesBackend {
-    /// Makes changes: sets and their elements first where rules are installed, rules first where they go.
+    /// Makes the changes. On install, sets and their elements come before the rules that use them; on uninstall, the
+    /// rules go first.
     @discardableResult
     public func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant] {
         guard !changes.isEmpty else { return [] }
@@ -11,11 +12,11 @@ extension IPTablesBackend {
         let edit = SetEdit(changes, sets: Dictionary(uniqueKeysWithValues: sets.map { ($0.name, $0) }))
         switch edit.role {
         case .uninstall:
-            try await takeDownRules(handle)
-            return try await discard(sets, library)
-        case .install(let role): try await install(role, edit, library)
+            return try await takeDownRules(handle) + discard(sets, library)
+        case .install(let role): return try await install(role, edit, library)
         case .unchanged:
-            // A translation without a mark does nothing, a mark without its translation leads astray.
+            // A rule that translates ports is added before the mark of the port and removed after it: a translation
+            // without a mark has no effect, but a mark without its translation leads to a wrong port.
             if !edit.targets.put.isEmpty { try await write(edit.targets, in: handle) }
             try await library.restore(edit.additions + edit.removals)
             if edit.targets.put.isEmpty, !edit.targets.isEmpty { try await write(edit.targets, in: handle) }
@@ -23,12 +24,17 @@ extension IPTablesBackend {
         return []
     }
 
-    func takeDownRules(_ handle: NamespaceHandle?) async throws(RuleError) {
-        try await write(families, in: handle) { saved, _ in saved.removing() }
+    /// Takes all rules away. A chain that a rule of somebody else's leads to is emptied, and stays.
+    @discardableResult
+    func takeDownRules(_ handle: NamespaceHandle?) async throws(RuleError) -> [RuleRemnant] {
+        let found = try await write(families, in: handle) { saved, _ in saved.removing() }
         lastLook.withLock { $0 = nil }
+        return found.remnants { _ in nil }
     }
 
-    private func install(_ role: RuleRole, _ edit: SetEdit, _ library: IPSetLibrary) async throws(RuleError) {
+    private func install(
+        _ role: RuleRole, _ edit: SetEdit, _ library: IPSetLibrary
+    ) async throws(RuleError) -> [RuleRemnant] {
         var needed: [IPSet] = []
         if case .balancer = role { needed = sets }
         let strays = lastLook.withLock { $0?.strays ?? [] }
@@ -39,14 +45,16 @@ extension IPTablesBackend {
         let created = try await library.create(needed)
         do throws(RuleError) {
             try await library.restore(strays + edit.additions + edit.removals)
-            try await write(families(of: role), in: library.namespace, takingDownOnFailure: true) { saved, family in
+            let found = try await write(families(of: role), in: library.namespace, takingDownOnFailure: true) {
+                saved, family in
                 saved.restoring(Skeleton(role: role, family: family), targets: wanted, family: family)
             }
+            lastLook.withLock { $0 = nil }
+            return found.remnants { Skeleton(role: role, family: $0) }
         } catch {
             await library.destroy(created)
             throw error
         }
-        lastLook.withLock { $0 = nil }
     }
 
     private func write(_ targets: TargetEdit, in handle: NamespaceHandle?) async throws(RuleError) {
@@ -58,17 +66,19 @@ extension IPTablesBackend {
 }
 
 extension IPTablesBackend {
-    /// One iptables-restore for each family that there is something to write for.
+    /// Runs one iptables-restore for each family that has something to write.
     ///
-    /// What was found by the last look is taken for what is there. Where that is refused, it may be because others
-    /// have changed something since: then another look is taken, and it is tried once more.
+    /// The document is made from the last look at the tables. If iptables refuses it, another program may have changed
+    /// the tables since: then the tables are read again, and the document is written once more.
     ///
     /// - Parameter takingDownOnFailure: whether what was written of it is taken away again, where nothing was before: a
     ///   table is written as one, but not all tables.
+    /// - Returns: what was there before.
+    @discardableResult
     private func write(
         _ families: [AddressFamily], in handle: NamespaceHandle?, takingDownOnFailure: Bool = false,
         _ document: (SavedTables, AddressFamily) -> String
-    ) async throws(RuleError) {
+    ) async throws(RuleError) -> Located {
         let last = lastLook.withLock { $0 }.flatMap { $0.holds(families) ? $0 : nil }
         var located: Located
         if let last { located = last } else { located = try await locate(families, in: handle) }
@@ -92,6 +102,7 @@ extension IPTablesBackend {
             if wasEmpty, takingDownOnFailure { try? await takeDown(located.variant, families, in: handle) }
             throw error
         }
+        return located
     }
 
     private func takeDown(

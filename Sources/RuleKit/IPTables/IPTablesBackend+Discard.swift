@@ -1,16 +1,16 @@
 import IPVSKit
 import Netlink
 
-/// Sets that others may use: no set of the kernel's can go, or become another, while a rule looks into it.
+/// Removes sets that other rules may use: the kernel does not destroy or replace a set that a rule uses.
 extension IPTablesBackend {
-    /// Takes sets away. One that somebody else uses is emptied, and stays.
+    /// Destroys sets. A set that somebody else uses is emptied instead, and reported.
     func discard(_ sets: [IPSet], _ library: IPSetLibrary) async throws(RuleError) -> [RuleRemnant] {
         let names = try await library.names()
         do {
             try await library.restore(sets.filter { names.contains($0.name) }.map { "destroy \($0.name)" })
             return []
         } catch {
-            // Which of them it was is found out one by one.
+            // One set could not be destroyed. Destroying them one by one shows which.
         }
         let left = try await library.names()
         var kept: [String] = []
@@ -27,15 +27,16 @@ extension IPTablesBackend {
         return kept.map { RuleRemnant(subject: "ipset set \($0)", users: users[$0] ?? []) }
     }
 
-    /// Makes room for sets that are there as another type, or with other options. Ours look into them, so that all rules
-    /// go first: until they are up again, no new connection is balanced.
+    /// Removes sets that exist with another type or other options than ours. Our rules use these sets, so that all our
+    /// rules are removed first; until they are installed again, no new connection is balanced.
     ///
-    /// - Returns: the translated ports that went with the rules, which are rules themselves.
+    /// - Returns: the translated ports that were removed with the rules: each is a rule itself.
     func replace(
         _ sets: [IPSet: IPSetHeader], _ library: IPSetLibrary
     ) async throws(RuleError) -> Set<SetElement> {
         guard !sets.isEmpty else { return [] }
-        // Looked for first: while the rules of ours are there, the kernel does not tell whose it is that look into them.
+        // Users are looked for before anything is removed, so that a set that somebody else uses is refused while our
+        // rules still work. The kernel's count of users does not say whose rules they are.
         let users = await users(of: Set(sets.keys.map(\.name)), library)
         for set in sets.keys { if let users = users[set.name] { throw held(set, sets[set], users) } }
         let there = try await locate(families, in: library.namespace)
@@ -54,7 +55,7 @@ extension IPTablesBackend {
             hint: "remove that, and try again")
     }
 
-    /// The rules of others that look into sets, and the sets that these are in, by set.
+    /// The rules of others that use sets of ours, and the sets of sets that contain them, by set.
     private func users(of sets: Set<String>, _ library: IPSetLibrary) async -> [String: [String]] {
         var users: [String: [String]] = [:]
         let host = await IPTablesVariant.ofHost { program in

@@ -1,21 +1,33 @@
 import IPVSKit
 import Netlink
 
-/// What was found of ours in the tables, and by which variant of iptables.
+/// Our chains and jumps in the tables, and the iptables variant that holds them.
 ///
-/// The variant is the one that already holds chains of ours; else the host's own, if it works; else the other. Never
-/// both: a packet would meet all rules twice, and what one takes away the other would leave. In the usual case the
-/// host's own holds them, and it is asked anyway.
+/// The variant is the one that already holds chains of ours; else the host's own, if it works; else the other. Rules
+/// are never installed in both variants: a packet would meet all rules twice, and removing the rules of one variant
+/// would leave those of the other. Usually the host's own variant holds them, and it is read first.
 struct Located: Equatable, Sendable {
     var variant: IPTablesVariant
     var tables: [AddressFamily: SavedTables]
-    /// Lines that take elements out of sets which would never be written.
+    /// Lines for libipset that remove elements that are not ours from our sets.
     var strays: [String] = []
 
-    /// Whether these families were looked at.
+    /// Whether the tables of these families were read.
     func holds(_ families: [AddressFamily]) -> Bool { families.allSatisfy { tables[$0] != nil } }
 
     var isEmpty: Bool { tables.values.allSatisfy(\.isEmpty) }
+
+    /// The chains that stay when all goes but a skeleton, since rules of others lead there.
+    func remnants(beside skeleton: (AddressFamily) -> Skeleton?) -> [RuleRemnant] {
+        tables.sorted { $0.key < $1.key }.flatMap { family, saved in
+            let tool = IPTablesTool.name(family)
+            return saved.held(beside: skeleton(family)).map { table, chain, rules in
+                RuleRemnant(
+                    subject: "\(tool) \(table) chain \(chain)",
+                    users: rules.map { "\(tool)\(variant.infix) \(table): \($0)" })
+            }
+        }
+    }
 }
 
 extension IPTablesBackend {
@@ -35,7 +47,8 @@ extension IPTablesBackend {
         }
         for other in IPTablesVariant.others(than: host) {
             if found != nil, try await !mayHaveTables(other, in: handle) { continue }
-            // Where the host's own works, what the other says matters only if it says something.
+            // If the host's own variant works, the other one matters only if it has rules of ours; a failure to read it
+            // does not.
             guard let saved = try? await save(other, families, in: handle) else { continue }
             if found == nil || !saved.isEmpty { return saved }
         }
@@ -46,7 +59,7 @@ extension IPTablesBackend {
                 hint: "install the package iptables, and see that PATH holds /usr/sbin")
     }
 
-    /// One process for each family.
+    /// Reads the tables, with one process for each family.
     func save(
         _ variant: IPTablesVariant, _ families: [AddressFamily], in handle: NamespaceHandle?
     ) async throws(RuleError) -> Located {

@@ -1,7 +1,7 @@
 public import IPVSKit
 
 extension IPTablesBackend {
-    /// With more ports than that whose ``PortRule/twin`` is another, none is translated to it.
+    /// If more ports than this have a ``PortRule/twin``, none of them is translated to its twin.
     static let mostTwins = 16
 
     /// What the kernel should hold for rules. Pure.
@@ -26,7 +26,7 @@ extension IPTablesBackend {
         let hasTwins = rules.ports.values.count { $0.twin != nil } <= mostTwins
         for family in families {
             var elements = ElementList(family: family)
-            // What is balanced elsewhere is translated there.
+            // If the IPVS services are in another namespace, ports are translated there.
             for (binding, rule) in rules.ports {
                 let target = rule.target ?? (hasTwins ? rule.twin : nil)
                 let isTranslated = detour?.scope != .everything && rule.families.contains(family)
@@ -52,7 +52,7 @@ extension IPTablesBackend {
     }
 }
 
-/// The elements for one family; those that have none come out the same for both.
+/// The elements for one family. Elements of sets without a family are the same for both.
 private struct ElementList {
     let family: AddressFamily
     private(set) var all: Set<SetElement> = []
@@ -109,7 +109,7 @@ private struct ElementList {
 }
 
 extension IPSet.Use {
-    /// Whether ports are part of the key: the kernel keeps each for itself.
+    /// Whether ports are part of the key: the kernel keeps each port as an element of its own.
     fileprivate var hasPorts: Bool {
         switch layout {
         case .port, .networkPort, .addressPort, .addressPortNetwork: true
@@ -119,7 +119,7 @@ extension IPSet.Use {
 }
 
 extension IPSet.Use {
-    /// Whether a packet meets it only after IPVS has sent it on.
+    /// Whether a packet meets the set only after IPVS has forwarded it.
     fileprivate var isBehind: Bool {
         switch self {
         case .answers, .tasks, .hairpins, .sourceNAT: true
@@ -133,7 +133,8 @@ extension IPPrefix {
         IPPrefix(family == .ipv4 ? IPAddress(ipv4: 0) : IPAddress(ipv6: 0), length: 0)
     }
 
-    /// As hash types of ipset take it: a network of all addresses they do not, but its halves.
+    /// The network in the form that ipset's hash types take: they refuse the network of all addresses, which is
+    /// therefore split into two halves.
     fileprivate var ofHash: [IPPrefix] {
         guard length == 0 else { return [self] }
         let upper = family == .ipv4 ? IPAddress(ipv4: 1 << 31) : IPAddress(ipv6: 1 << 127)

@@ -6,20 +6,21 @@ import SystemPackage
     import Glibc
 #endif
 
-/// Rules by iptables, ports and addresses in ipset sets.
+/// Writes rules by iptables, and ports and addresses into ipset sets.
 ///
-/// Which of the two programs called iptables, the legacy or the nft variant, is found out: see ``Located``.
+/// Two variants of iptables exist, legacy and nft; ``Located`` describes how one is chosen.
 public struct IPTablesBackend: RuleBackend {
     /// `iptables`.
     public var name: String { "iptables" }
 
     let namespace: NetworkNamespace
-    /// A kernel without IPv6 has no ip6tables, and needs none.
+    /// IPv4, and IPv6 if the kernel has it: a kernel without IPv6 has no ip6tables.
     let families: [AddressFamily]
-    /// What the last look at the tables found: what is made of it in the same pass needs no other.
+    /// The result of the last look at the tables. Changes that are made in the same pass are based on it, without
+    /// another look.
     let lastLook = Locked<Located?>(nil)
 
-    /// For the namespace of the process, unless said otherwise.
+    /// By default for the namespace of the process.
     public init(in namespace: NetworkNamespace = .current) {
         self.init(in: namespace, families: access("/proc/net/if_inet6", F_OK) == 0 ? [.ipv4, .ipv6] : [.ipv4])
     }
@@ -29,7 +30,7 @@ public struct IPTablesBackend: RuleBackend {
         self.families = families
     }
 
-    /// Those that a role has chains in: each costs a program at every look.
+    /// The families in which a role has chains. Each family costs a process for every look.
     func families(of role: RuleRole) -> [AddressFamily] {
         switch role {
         case .balancer: families
@@ -37,10 +38,10 @@ public struct IPTablesBackend: RuleBackend {
         }
     }
 
-    /// The sets there are, in the order of ``RenderedRules/order``.
+    /// All our sets, in the order of ``RenderedRules/order``.
     var sets: [IPSet] { IPSet.all(families) }
 
-    /// The namespace, open while it is worked in; nil for that of the process.
+    /// Opens the namespace, for the time of one operation; nil for the namespace of the process.
     func open() throws(RuleError) -> NamespaceHandle? {
         guard !namespace.isCurrent else { return nil }
         do {
@@ -53,7 +54,7 @@ public struct IPTablesBackend: RuleBackend {
         }
     }
 
-    /// What is in the kernel of what is ours. One iptables-save for each family of the role.
+    /// Reads our rules and elements from the kernel, with one iptables-save for each family of the role.
     public func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules {
         let handle = try open()
         let families = families(of: role)
@@ -71,7 +72,7 @@ public struct IPTablesBackend: RuleBackend {
 
         let library = IPSetLibrary(namespace: handle)
         let contents = try await library.contents(of: sets)
-        // What somebody else uses had to stay when the rest went.
+        // Empty sets that somebody else uses stay behind when everything else is removed, and count as absent.
         if located.isEmpty, contents.values.allSatisfy(\.isEmpty),
             try await library.headers(of: sets).values.allSatisfy({ $0.references > 0 })
         {

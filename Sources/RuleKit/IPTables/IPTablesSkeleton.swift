@@ -1,16 +1,16 @@
 import IPVSKit
 
-/// The rules of one family that never change: they look ports up in sets, so that a published port costs none.
+/// The constant rules of one family. They look up ports in sets, so that a published port needs no rule of its own.
 ///
-/// Every line is written as iptables-save prints it, so that what is read back can be compared word for word.
+/// Every line is written as iptables-save prints it, so that the saved tables can be compared with it word for word.
 struct Skeleton: Equatable {
     struct Chain: Equatable {
         var table: String
         var name: String
-        /// The built-in chains it is called from, and under which condition.
+        /// The built-in chains that jump to the chain, and under which condition.
         var jumps: [Jump]
         var rules: [String]
-        /// Whether what is in it varies: then its rules are elements (``TargetRule``).
+        /// Whether the rules of the chain vary: then they are elements (``TargetRule``).
         var isVariable = false
     }
 
@@ -19,7 +19,8 @@ struct Skeleton: Equatable {
         var condition: String
     }
 
-    /// In the order in which a packet meets the tables, the last first; nor is anything balanced until the last is up.
+    /// In the reverse of the order in which a packet meets the tables. No packet is balanced until the last chain is
+    /// installed.
     var chains: [Chain]
 
     init(role: RuleRole, family: AddressFamily) {
@@ -31,6 +32,18 @@ struct Skeleton: Equatable {
     }
 
     static let tables = ["nat", "filter", "mangle"]
+
+    /// The rules by which a packet comes to a chain of any skeleton, word for word. Whatever else leads there is
+    /// somebody else's. A version that writes other words has to keep these, or it will leave them where they are.
+    static let allJumpLines = Set(
+        [IPAddress(ipv4: 0), IPAddress(ipv6: 0)].flatMap { end in
+            [
+                .balancer(detour: Detour(.loopback, to: end, by: "")),
+                .balancer(detour: Detour(.everything, to: end, by: "")), .turnaround(node: end),
+            ].flatMap { role in
+                Skeleton(role: role, family: end.family).chains.flatMap { $0.jumpLines() }
+            }
+        })
 
     /// Whatever comes from the node goes back to it, from an address of this namespace.
     private static func turnaround(_ node: IPAddress) -> [Chain] {
@@ -61,7 +74,7 @@ private struct Vocabulary {
 
     private static let local = "-m addrtype --dst-type LOCAL "
     private var loopback: String { family == .ipv4 ? "127.0.0.0/8" : "::1/128" }
-    /// The detour as far as this family is concerned.
+    /// The detour, if its address is of this family.
     private var ownDetour: Detour? { detour?.address.family == family ? detour : nil }
 
     fileprivate func match(_ use: IPSet.Use, _ directions: String? = nil) -> String {
@@ -69,17 +82,18 @@ private struct Vocabulary {
         return "-m set --match-set \(set.name) \(directions ?? set.destination)"
     }
 
-    /// Nobody forwards what is from or to a link-local address of IPv6, so that a task's answer would not arrive. Without
-    /// a mark, it is refused.
+    /// No router forwards a packet from or to an IPv6 link-local address, so that a task's answer would be lost.
+    /// Without a mark, the node refuses the connection at once.
     private var linkLocalReturns: [String] {
         family == .ipv4 ? [] : ["-s fe80::/10 -j RETURN", "-d fe80::/10 -j RETURN"]
     }
 
     private static let protocols: [TransportProtocol] = [.tcp, .udp, .sctp]
 
-    /// Drops what may not come. The original direction only: it is not an answer's place of origin that counts.
+    /// Drops connections from networks that are not allowed. Only packets of the original direction are checked: the
+    /// source address of a reply is not the client's.
     var allow: Skeleton.Chain {
-        // The node itself always may, also when it comes round by the detour.
+        // The node itself is always allowed, also when its packets come through the detour.
         let own = ["-i lo -j RETURN"] + (ownDetour.map { ["-i \($0.interface) -j RETURN"] } ?? [])
         return Skeleton.Chain(
             table: "mangle", name: "MESH-ALLOW",
@@ -91,10 +105,11 @@ private struct Vocabulary {
                 + [match(.restrictedAt) + " -j DROP"])
     }
 
-    /// The original direction only: an answer to a connection of the node's own, whose source port happens to be
-    /// published, must not be balanced. Nor loopback: IPVS drops what comes from there.
+    /// Marks packets to published ports. Only packets of the original direction are marked: a reply to a connection of
+    /// the node itself whose source port happens to be published must not be balanced. Packets to loopback addresses
+    /// are not marked, because IPVS drops packets from loopback addresses.
     ///
-    /// Where several give a mark the last one counts, which is the one that says most.
+    /// If several sets give a mark, the last one wins, which is the most specific.
     var mark: Skeleton.Chain {
         let condition = Self.local + "-m conntrack --ctdir ORIGINAL "
         func map(_ use: IPSet.Use) -> String {
@@ -108,8 +123,8 @@ private struct Vocabulary {
                 + Self.protocols.map { "-p \($0) \(map(.marked($0)!))" } + [map(.markedAt)])
     }
 
-    /// Translates the port of what is marked, where IPVS cannot: a service that is persistent sends every port of its
-    /// mark to the same port of the task.
+    /// Translates the port of marked packets where IPVS cannot: a persistent service sends all ports of its mark to the
+    /// same port of the task.
     var target: Skeleton.Chain {
         Skeleton.Chain(
             table: "nat", name: TargetRule.chain,
@@ -132,20 +147,20 @@ private struct Vocabulary {
             rules: (published + [match(.virtualAddresses)]).map { "\($0) -j DNAT --to-destination \(detour.address)" })
     }
 
-    /// What a published port is told by; the sets of marks know them all.
+    /// The matches that recognise a published port. The sets of marks contain all published ports.
     private var published: [String] {
         Self.protocols.map { "-p \($0) \(match(.marked($0)!))" } + [match(.markedAt)]
     }
 
-    /// A chain at nat POSTROUTING also makes conntrack find another source port where two published ports with one
-    /// target would give a task the same connection twice.
+    /// A chain at nat POSTROUTING also makes conntrack choose another source port where two published ports with one
+    /// target would send a task the same connection twice.
     var sourceNAT: Skeleton.Chain {
         var rules: [String] = []
-        // Whichever address the client has bound to: the other namespace can answer none but the interface's.
+        // The other namespace can answer only the interface's address, whatever address the client has bound.
         if let detour = ownDetour { rules.append("-o \(detour.interface) -j MASQUERADE") }
         if detour?.scope != .everything {
             rules.append("\(match(.sourceNAT)) -j MASQUERADE")
-            // The detour's end is a client like others to IPVS, but tasks do not know where it is.
+            // For IPVS the end of the detour is a client like any other, but tasks have no route to its address.
             if let detour = ownDetour { rules.append("-s \(IPPrefix(detour.address)) -m ipvs --ipvs -j MASQUERADE") }
             rules.append("\(match(.hairpins, "src,dst")) -m ipvs --ipvs -j MASQUERADE")
         }
@@ -153,8 +168,8 @@ private struct Vocabulary {
             table: "nat", name: "MESH-SNAT", jumps: [.init(from: "POSTROUTING", condition: "")], rules: rules)
     }
 
-    /// Balanced packets never cross FORWARD, but the tasks' replies do. They are told by the set: IPVS has not seen
-    /// them at this point, so that `-m ipvs` does not match.
+    /// Accepts the tasks' replies: they pass FORWARD, while balanced packets do not. The replies are recognised by the
+    /// set of tasks, because `-m ipvs` does not match before IPVS has seen them.
     var forward: Skeleton.Chain {
         var rules = ["-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY \(match(.tasks, "src")) -j ACCEPT"]
         if let detour = ownDetour, detour.scope == .everything {
@@ -170,9 +185,10 @@ private struct Vocabulary {
 }
 
 extension Vocabulary {
-    /// An answer that conntrack cannot place is not translated back, and is for the node itself: there it would find
-    /// nobody, and the node reset the task's connection. No chain of iptables is behind IPVS at this hook, so that this
-    /// also concerns the answers to clients on the node, which IPVS would still turn back.
+    /// Drops a reply that conntrack cannot assign to a connection. It is not translated back and is addressed to the
+    /// node itself, where no program expects it, so that the node would reset the task's connection. At this hook,
+    /// iptables has no chain behind IPVS: the rule therefore also drops such replies to clients on the node, which IPVS
+    /// would have translated back.
     var stray: Skeleton.Chain {
         Skeleton.Chain(
             table: "filter", name: "MESH-INPUT",

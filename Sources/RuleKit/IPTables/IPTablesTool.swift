@@ -14,7 +14,7 @@ struct IPTablesTool {
     /// Nil for the namespace of the process.
     let namespace: NamespaceHandle?
 
-    /// What it is called in messages, whichever variant it is.
+    /// The name for messages, which is the same for both variants.
     var name: String { Self.name(family) }
 
     static func name(_ family: AddressFamily) -> String { family == .ipv4 ? "iptables" : "ip6tables" }
@@ -29,44 +29,37 @@ struct IPTablesTool {
 
     func restore(_ document: String) async throws(RuleError) {
         guard !document.isEmpty else { return }
-        // Another program may hold the lock of legacy iptables: wait, but not for ever.
+        // Another program may hold the lock of legacy iptables. We wait for it, but for 10 seconds at most.
         _ = try await Self.run(
             "\(name)\(variant.infix)-restore", ["--noflush", "--wait", "10"], input: document, in: namespace,
             messages: variant.messages, operation: "write the rules of \(name)")
     }
 
-    /// - Parameter messages: whose messages the program prints.
+    /// - Parameter messages: the tool whose messages the program prints.
     static func run(
         _ program: String, _ arguments: [String], input: String = "", in namespace: NamespaceHandle?,
         messages: ToolMessages.Tool = .iptablesNFT, operation: String
     ) async throws(RuleError) -> String {
         var command = [program] + arguments
         if let namespace {
-            // By our descriptor: a namespace need not have a name, nor keep it.
+            // nsenter gets the namespace by our open descriptor, because a namespace may have no name, or lose it
+            // meanwhile.
             command = ["nsenter", "--net=/proc/\(getpid())/fd/\(namespace.descriptor.rawValue)", "--"] + command
         }
-        let status: TerminationStatus
-        let output: String
-        let error: String
+        let ended: HostProgram.Ended
         do {
-            let result = try await Subprocess.run(
-                .name(command[0]), arguments: Arguments(Array(command.dropFirst())),
-                environment: .inherit.updating(["LC_ALL": "C"]), input: .string(input),
-                output: .string(limit: 64 << 20), error: .string(limit: 1 << 20))
-            status = result.terminationStatus
-            output = result.standardOutput
-            error = result.standardError
+            ended = try await HostProgram.run(command[0], Array(command.dropFirst()), input: input)
         } catch let failure as SubprocessError where failure.code == .executableNotFound {
             throw missing(command[0], operation)
         } catch let failure {
             throw RuleError(code: .refused, operation: operation, reason: "\(program): \(failure)")
         }
         withExtendedLifetime(namespace) {}
-        guard status.isSuccess else {
-            if ToolMessages.code(of: error, from: .nsenter) == .toolMissing { throw missing(program, operation) }
-            throw refusal(program, error, messages, input: input, operation: operation)
+        guard ended.isSuccess else {
+            if ToolMessages.code(of: ended.error, from: .nsenter) == .toolMissing { throw missing(program, operation) }
+            throw refusal(program, ended.error, messages, input: input, operation: operation)
         }
-        return output
+        return ended.output
     }
 
     private static func missing(_ program: String, _ operation: String) -> RuleError {
@@ -79,16 +72,16 @@ struct IPTablesTool {
     static func refusal(
         _ program: String, _ error: String, _ messages: ToolMessages.Tool, input: String, operation: String
     ) -> RuleError {
-        // The nft variant warns before it fails; what counts comes last.
+        // These lines of advice do not belong to the reason.
         let lines = error.split(separator: "\n").map(String.init)
             .filter { !$0.hasPrefix("Try `") && !$0.hasPrefix("Error occurred") && !$0.hasPrefix("Perhaps") }
         let reason =
-            (lines.isEmpty ? "\(program) failed without a word" : lines.joined(separator: " "))
+            (lines.isEmpty ? "\(program) failed without a message" : lines.joined(separator: " "))
             + (place(error, in: input).map { " (\($0))" } ?? "")
         let code = ToolMessages.code(of: error, from: messages)
         let hint: String? =
             switch code {
-            case .notPermitted: "it takes CAP_NET_ADMIN and CAP_NET_RAW: run it as root"
+            case .notPermitted: "this needs CAP_NET_ADMIN and CAP_NET_RAW: run the program as root"
             case .kernelLacksSupport:
                 "the kernel needs iptables with conntrack, nat and the matches addrtype, set and ipvs "
                     + "(modules xt_addrtype, xt_set, xt_ipvs, xt_conntrack, xt_MASQUERADE)"
@@ -97,7 +90,7 @@ struct IPTablesTool {
         return RuleError(code: code, operation: operation, reason: reason, hint: hint)
     }
 
-    /// What stands in the line that a program says it stumbled at: `line 7 failed`, `line: 7`.
+    /// The table and the text of the input line that a message names: `line 7 failed`, `line: 7`.
     private static func place(_ error: String, in input: String) -> String? {
         guard let number = error.matches(of: /line:? ?([0-9]+)/).last.flatMap({ Int($0.1) }) else { return nil }
         let lines = input.split(separator: "\n", omittingEmptySubsequences: false)
@@ -106,7 +99,8 @@ struct IPTablesTool {
         return lines[number - 1] == "COMMIT" ? table : "\(table): \(lines[number - 1])"
     }
 
-    /// Whether the kernel lacks the tables themselves, not just what a rule takes: then the other variant may work.
+    /// Whether the kernel lacks the tables themselves, rather than a feature that a rule uses: then the other variant
+    /// may work.
     static func lacksTables(_ error: RuleError) -> Bool {
         error.code == .kernelLacksSupport
             && [.iptablesLegacy, .iptablesNFT].contains {

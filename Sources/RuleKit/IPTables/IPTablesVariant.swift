@@ -4,19 +4,19 @@ import SystemPackage
     import Glibc
 #endif
 
-/// The two programs that are called iptables: one that writes the kernel's old tables, and one that writes nftables.
-/// Their rules live side by side, unseen by each other.
+/// One of the two programs that are called iptables: legacy, which writes the kernel's old tables, and nft, which
+/// writes nftables. Their rules exist side by side, and neither program shows those of the other.
 struct IPTablesVariant: Hashable, Sendable {
     enum Kind: Hashable { case legacy, nft }
 
     let kind: Kind
-    /// What stands between `iptables` and `-save` in the programs' names.
+    /// The part of a program's name between `iptables` and `-save`: `-nft`, `-legacy` or nothing.
     let infix: String
 
-    /// What the host's own `iptables` is, told by the program that it leads to, so that none has to be run. Nil where
-    /// there is none.
+    /// The variant of the host's own `iptables`, recognised by the program to which the name leads, so that usually no
+    /// program has to be run. Nil without iptables.
     ///
-    /// - Parameter version: runs `iptables --version`, for names that say nothing.
+    /// - Parameter version: runs `iptables --version`, if the program's name does not show the variant.
     static func ofHost(version: (_ program: String) async -> String) async -> IPTablesVariant? {
         guard let program = path(of: "iptables-restore"), let real = resolved(program) else { return nil }
         let name = real.lastComponent?.string ?? ""
@@ -31,7 +31,7 @@ struct IPTablesVariant: Hashable, Sendable {
         return IPTablesVariant(kind: isNFT ? .nft : .legacy, infix: "")
     }
 
-    /// The others that are installed, by the names that say which they are.
+    /// The other variants that are installed, by the names that contain the variant.
     static func others(than host: IPTablesVariant?) -> [IPTablesVariant] {
         [IPTablesVariant(kind: .nft, infix: "-nft"), IPTablesVariant(kind: .legacy, infix: "-legacy")]
             .filter { $0.kind != host?.kind && path(of: "iptables\($0.infix)-restore") != nil }
@@ -49,8 +49,8 @@ struct IPTablesVariant: Hashable, Sendable {
         return FilePath(String(cString: text))
     }
 
-    /// Whether there can be tables of this kind. To be called in the namespace. Looks at files only: asking the tool
-    /// would load the kernel's modules.
+    /// Whether tables of this variant can exist. Call this in the namespace. It only reads files, because running the
+    /// tool would load the kernel's modules.
     var mayHaveTables: Bool {
         switch kind {
         case .legacy:
@@ -58,7 +58,8 @@ struct IPTablesVariant: Hashable, Sendable {
                 Self.text(of: "/proc/thread-self/net/\($0)") != ""
             }
         case .nft:
-            // Not a module: built in, or missing, and asking loads nothing.
+            // nf_tables is not loaded. If it is not a module either, it is built in or missing, and running the tool
+            // loads nothing.
             let loaded = Self.text(of: "/proc/modules")
             if loaded.hasPrefix("nf_tables ") || loaded.contains("\nnf_tables ") { return true }
             var system = utsname()
@@ -70,7 +71,7 @@ struct IPTablesVariant: Hashable, Sendable {
         }
     }
 
-    /// The text of a file; empty where there is none.
+    /// The text of a file; empty if it cannot be read.
     private static func text(of path: String) -> String {
         guard let file = try? FileDescriptor.open(FilePath(path), .readOnly) else { return "" }
         defer { try? file.close() }

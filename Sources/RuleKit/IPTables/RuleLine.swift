@@ -1,22 +1,22 @@
-/// A rule as iptables-save prints it: `-A CHAIN MATCH… -j TARGET…`, in words.
+/// A rule as iptables-save prints it, `-A CHAIN MATCH… -j TARGET…`, split into words.
 ///
-/// What has a character that a shell would mind, as a comment or a prefix for the log may, iptables-save puts between
-/// quotes, with a backslash before what it must not be taken for; and iptables-restore reads it so.
+/// iptables-save puts a word with a special character, such as a comment or a log prefix, in quotes, with a backslash
+/// before quotes and backslashes in it. iptables-restore reads the same form.
 package struct RuleLine: Sendable {
     /// The words, without their quotes.
     package let words: [String]
 
-    /// The words of a line of a rule.
+    /// Splits the line of a rule into words.
     package init(_ line: some StringProtocol) {
         let line = Substring(line)
         let isQuoted = line.utf8.contains(UInt8(ascii: "\""))
         words = isQuoted ? Self.split(line) : line.split(separator: " ").map(String.init)
     }
 
-    /// Where the word stands that leads to the target, `-j` or `-g`; nil where a rule has none.
+    /// The index of the word before the target, `-j` or `-g`; nil if the rule has no target.
     ///
-    /// A comment may be the word itself, which needs no quotes. Behind a match's last word always comes an option, and
-    /// no chain's name begins as one does.
+    /// A comment can be the word `-j`, without quotes. It is told apart by the next word: after a comment comes an
+    /// option, and no name of a chain begins with a dash.
     package var verb: Int? {
         words.indices.dropFirst(2).first { index in
             ["-j", "-g", "--jump", "--goto"].contains(words[index]) && index + 1 < words.count
@@ -24,18 +24,18 @@ package struct RuleLine: Sendable {
         }
     }
 
-    /// The target, or the chain that it leads to.
+    /// The target, or the chain to which the rule jumps.
     package var target: String? { verb.map { words[$0 + 1] } }
 
-    /// The sets of ipset that it looks into or writes.
+    /// The ipset sets that the rule reads or writes.
     var sets: [String] {
         zip(words, words.dropFirst()).filter { option, _ in option.hasPrefix("--") && option.hasSuffix("-set") }
             .map(\.1)
     }
 
-    /// The lines of a document. One whose comment holds the end of a line is one.
+    /// The lines of a document. A rule whose comment contains a line break counts as one line.
     package static func lines(of document: String) -> [Substring] {
-        // By bytes: there may be tens of thousands.
+        // The document is split by bytes, since it may have tens of thousands of lines.
         let pieces = document.utf8.split(separator: UInt8(ascii: "\n")).map(Substring.init)
         var lines: [Substring] = []
         var index = 0
@@ -55,7 +55,7 @@ package struct RuleLine: Sendable {
         return lines
     }
 
-    /// Whether a quote is not closed.
+    /// Whether a quote is still open at the end of the line.
     private static func isOpen(_ line: Substring) -> Bool {
         guard line.utf8.contains(UInt8(ascii: "\"")) else { return false }
         var quotes = Quotes()
@@ -70,7 +70,7 @@ package struct RuleLine: Sendable {
         for byte in line.utf8 {
             switch quotes.take(byte) {
             case .content: word = (word ?? []) + [byte]
-            // Between quotes there may be nothing.
+            // A pair of quotes with nothing between them is an empty word.
             case .mark: word = word ?? []
             case .separator:
                 if let word { words.append(String(decoding: word, as: UTF8.self)) }
@@ -81,7 +81,7 @@ package struct RuleLine: Sendable {
         return words
     }
 
-    /// What each byte of a line is.
+    /// The state that decides the role of each byte of a line.
     private struct Quotes {
         enum Role { case content, mark, separator }
 

@@ -1,18 +1,28 @@
 import IPVSKit
 
-/// What concerns us in the text of iptables-save: our chains, and the rules that lead into them.
+/// The parts of the text of iptables-save that concern us: our chains, and the rules that jump to them.
 struct SavedTables: Equatable, Sendable {
+    /// A rule in a chain that is not ours, which leads to one that is.
+    struct Jump: Hashable, Sendable {
+        var line: String
+        var chain: String
+    }
+
     struct Table: Equatable, Sendable {
-        /// The chains of ours, by name, with their rules.
+        /// Our chains and their rules, by name.
         var chains: [String: [String]] = [:]
-        /// Rules in chains that are not ours that jump to one that is, and to which.
-        var jumps: [(line: String, chain: String)] = []
+        /// The jumps that are ours as well: each is a line that a skeleton has.
+        var jumps: [Jump] = []
+        /// The jumps of others. The kernel keeps a chain for as long as one leads there.
+        var foreignJumps: [Jump] = []
 
-        var isEmpty: Bool { chains.isEmpty && jumps.isEmpty }
+        /// Whether nothing of ours is there but what others keep from going.
+        var isEmpty: Bool { jumps.isEmpty && chains.keys.allSatisfy(isRemnant) }
 
-        static func == (lhs: Self, rhs: Self) -> Bool {
-            lhs.chains == rhs.chains && lhs.jumps.elementsEqual(rhs.jumps, by: ==)
-        }
+        func isHeld(_ chain: String) -> Bool { foreignJumps.contains { $0.chain == chain } }
+
+        /// Whether all has been done to a chain that can be done to take it away.
+        func isRemnant(_ chain: String) -> Bool { isHeld(chain) && chains[chain]?.isEmpty == true }
     }
 
     private(set) var tables: [String: Table] = [:]
@@ -28,12 +38,17 @@ struct SavedTables: Equatable, Sendable {
             } else if line.hasPrefix("-A ") {
                 let chain = String(line.dropFirst(3).prefix { $0 != " " })
                 if chain.hasPrefix(OwnRules.chainPrefix) {
-                    // Chains are declared before their rules.
+                    // iptables-save declares chains before their rules, so the chain is known.
                     tables[table]?.chains[chain]?.append(String(line))
                 } else if line.contains(OwnRules.chainPrefix), let target = RuleLine(line).target,
                     OwnRules.isChain(target)
                 {
-                    tables[table, default: Table()].jumps.append((String(line), target))
+                    let jump = Jump(line: String(line), chain: target)
+                    if Skeleton.allJumpLines.contains(jump.line) {
+                        tables[table, default: Table()].jumps.append(jump)
+                    } else {
+                        tables[table, default: Table()].foreignJumps.append(jump)
+                    }
                 }
             }
         }
@@ -46,7 +61,7 @@ struct SavedTables: Equatable, Sendable {
         (tables[table]?.jumps ?? []).filter { $0.chain == chain }.map(\.line)
     }
 
-    /// Rules that are in no chain of ours and speak of a set of ours, and their tables.
+    /// Rules outside our chains that mention a set of ours, with their tables.
     static func foreignRules(_ text: String) -> [(table: String, line: String)] {
         var table = ""
         var rules: [(table: String, line: String)] = []
@@ -62,7 +77,7 @@ struct SavedTables: Equatable, Sendable {
 }
 
 extension SavedTables {
-    /// How what was found differs from a skeleton.
+    /// The differences between the chains that were found and a skeleton.
     func faults(against skeleton: Skeleton, tool: String, family: AddressFamily) -> [RuleFault] {
         var faults: [String] = []
         for chain in skeleton.chains {
@@ -99,18 +114,19 @@ extension SavedTables {
         return faults.map { RuleFault($0) }
     }
 
-    /// Chains that have a name of ours and are none of a skeleton's, by table.
+    /// Chains with our prefix that are not in the skeleton, by table.
     private func unwanted(by skeleton: Skeleton) -> [String: [String]] {
         var result: [String: [String]] = [:]
         for (name, table) in tables {
             let wanted = Set(skeleton.chains.filter { $0.table == name }.map(\.name))
             let chains = Set(table.chains.keys).union(table.jumps.map(\.chain)).subtracting(wanted)
+                .filter { !table.isRemnant($0) }
             if !chains.isEmpty { result[name] = chains.sorted() }
         }
         return result
     }
 
-    /// The rules of a variable chain that stand for no element, or for one that is there already.
+    /// The rules of a variable chain that stand for no element, or repeat one.
     private func strays(in chain: Skeleton.Chain, _ family: AddressFamily) -> [String] {
         var seen: Set<SetElement> = []
         return rules(of: chain.name, in: chain.table).filter { line in
@@ -118,15 +134,15 @@ extension SavedTables {
         }
     }
 
-    /// The elements that rules stand for.
+    /// The translated ports for which there are rules, as elements.
     func targets(_ family: AddressFamily) -> Set<SetElement> {
         Set(rules(of: TargetRule.chain, in: "nat").compactMap { TargetRule.element($0, family) })
     }
 }
 
 extension SavedTables {
-    /// The input of iptables-restore --noflush that puts a skeleton up, whatever of it was there. Declaring a chain
-    /// empties it, and a table is committed as one: no packet meets half of it.
+    /// The input of `iptables-restore --noflush` that installs a skeleton, whatever parts of it are there. Declaring a
+    /// chain empties it, and each table is committed atomically, so that no packet meets half of a table.
     func restoring(_ skeleton: Skeleton, targets: TargetEdit, family: AddressFamily) -> String {
         let unwanted = unwanted(by: skeleton)
         return document { table in
@@ -135,7 +151,7 @@ extension SavedTables {
             let missing = variable.filter { tables[table]?.chains[$0.name] == nil }
             var lines = (constant + missing).map { ":\($0.name) - [0:0]" }
             lines += (tables[table]?.jumps ?? []).map { Self.deletion(of: $0.line) }
-            lines += Self.removal(of: (unwanted[table] ?? []).filter { tables[table]?.chains[$0] != nil })
+            lines += removal(of: unwanted[table] ?? [], in: table)
             // Each is put first: the last that is written is the first that a packet meets.
             lines += wanted.reversed().flatMap { $0.jumpLines().reversed() }.map { "-I" + $0.dropFirst(2) }
             lines += constant.flatMap { $0.ruleLines() }
@@ -144,27 +160,42 @@ extension SavedTables {
         }
     }
 
-    /// The input of iptables-restore --noflush that changes translated ports alone.
+    /// The input of `iptables-restore --noflush` that changes only translated ports.
     func editing(_ targets: TargetEdit, family: AddressFamily) -> String {
         document { $0 == "nat" ? targets.lines(from: self, family) : [] }
     }
 
-    /// The input of iptables-restore --noflush that takes all that is ours down, marks before what they lead to.
+    /// The input of `iptables-restore --noflush` that removes everything of ours. Marks go before the rules that depend
+    /// on them.
     func removing() -> String {
         document(order: Skeleton.tables.reversed()) { table in
             (tables[table]?.jumps ?? []).map { Self.deletion(of: $0.line) }
-                + Self.removal(of: (tables[table]?.chains.keys.sorted() ?? []))
+                + removal(of: tables[table]?.chains.keys.sorted() ?? [], in: table)
         }
     }
 
-    /// They may refer to each other: all are emptied before one goes.
-    private static func removal(of chains: [String]) -> [String] {
-        chains.map { "-F \($0)" } + chains.map { "-X \($0)" }
+    /// Chains may refer to each other, so that all are emptied before one goes. One that a rule of somebody else's leads
+    /// to stays: the kernel would refuse the whole table.
+    private func removal(of names: [String], in table: String) -> [String] {
+        guard let table = tables[table] else { return [] }
+        let chains = names.filter { table.chains[$0] != nil && !table.isRemnant($0) }
+        return chains.map { "-F \($0)" } + chains.filter { !table.isHeld($0) }.map { "-X \($0)" }
+    }
+
+    /// The chains that stay when all goes but a skeleton, each with the table that it is in and the rules of others that
+    /// lead there.
+    func held(beside skeleton: Skeleton? = nil) -> [(table: String, chain: String, rules: [String])] {
+        tables.sorted { $0.key < $1.key }.flatMap { name, table in
+            let wanted = Set((skeleton?.chains ?? []).filter { $0.table == name }.map(\.name))
+            return table.chains.keys.sorted().filter { table.isHeld($0) && !wanted.contains($0) }.map { chain in
+                (name, chain, table.foreignJumps.filter { $0.chain == chain }.map(\.line))
+            }
+        }
     }
 
     fileprivate static func deletion(of line: String) -> String { "-D" + line.dropFirst(2) }
 
-    /// A table without lines is left out: naming it would create it.
+    /// A table without lines is left out, because iptables-restore creates every table that the input names.
     private func document(order: [String] = Skeleton.tables, lines: (String) -> [String]) -> String {
         let others = tables.keys.filter { !order.contains($0) }.sorted()
         return (order + others).map { ($0, lines($0)) }
@@ -174,14 +205,15 @@ extension SavedTables {
     }
 }
 
-/// Translated ports to put and to remove.
+/// Translated ports to add and to remove.
 struct TargetEdit: Equatable {
     var put: Set<SetElement> = []
     var removed: Set<SetElement> = []
 
     var isEmpty: Bool { put.isEmpty && removed.isEmpty }
 
-    /// What is there already is not put twice, nor is removed what is not there: iptables would refuse all of it.
+    /// The lines of an edit. A rule that exists is not added again, and a rule that is missing is not deleted: iptables
+    /// would refuse the whole document.
     fileprivate func lines(from saved: SavedTables, _ family: AddressFamily) -> [String] {
         let (set, found) = (TargetRule.set(family), saved.targets(family))
         let gone = removed.subtracting(put).filter { $0.set == set && found.contains($0) }
@@ -192,7 +224,7 @@ struct TargetEdit: Equatable {
 }
 
 extension SavedTables {
-    /// What is there once an edit was written.
+    /// Records an edit that was written.
     mutating func note(_ edit: TargetEdit, _ family: AddressFamily) {
         for line in edit.lines(from: self, family) {
             let rule = "-A" + line.dropFirst(2)

@@ -1,8 +1,8 @@
-/// What changes ask for, by what carries it out: lines for libipset, and rules of translated ports.
+/// Changes, sorted by the tool that makes them: lines for libipset, and rules for translated ports.
 struct SetEdit: Equatable {
-    /// Lines that put elements, each in place of what has its key.
+    /// Lines that add elements; each replaces an element with the same key.
     private(set) var additions: [String] = []
-    /// Lines that take elements out.
+    /// Lines that remove elements.
     private(set) var removals: [String] = []
     private(set) var targets = TargetEdit()
     private(set) var role: RuleRoleEdit = .unchanged
@@ -13,7 +13,7 @@ struct SetEdit: Equatable {
         case uninstall
     }
 
-    /// - Parameter sets: the sets that there are, by name.
+    /// - Parameter sets: all our sets, by name.
     init(_ changes: [RuleChange], sets: [String: IPSet]) {
         var kept = Kept()
         var removed: [SetElement] = []
@@ -34,7 +34,7 @@ struct SetEdit: Equatable {
         }
         for element in removed {
             if let set = sets[element.set] {
-                // What was overwritten in place must not go after it.
+                // An addition has already replaced an element with the same key, so the removal must skip that key.
                 removals += kept.rest(of: element).flatMap(set.removals)
             } else {
                 targets.removed.insert(element)
@@ -43,7 +43,7 @@ struct SetEdit: Equatable {
     }
 }
 
-/// The keys that were put.
+/// The keys of the elements that are added.
 private struct Kept {
     private var ports: [SetElement: RangeSet<Int>] = [:]
     private var keys: Set<SetElement> = []
@@ -57,7 +57,7 @@ private struct Kept {
             .insert(contentsOf: Int(range.lowerBound)..<Int(range.upperBound) + 1)
     }
 
-    /// What of an element has not been overwritten.
+    /// The part of an element that no addition has replaced.
     func rest(of element: SetElement) -> [SetElement] {
         let key = element.keyWithoutPorts
         guard let range = element.ports else { return keys.contains(key) ? [] : [element] }

@@ -1,18 +1,18 @@
 import IPVSKit
 
-/// A rule that translates a published port before IPVS sees it: the one case that costs a rule for each port, or range
-/// of ports. They come and go like the elements of a set, which is called as no real one is.
+/// A rule that translates a published port before IPVS sees the packet. This is the only case that needs a rule for
+/// each port or range of ports. The rules are treated as elements of a set whose name no real set has.
 enum TargetRule {
-    /// The chain they are in.
+    /// The chain of these rules.
     static let chain = "MESH-TARGET"
 
-    /// The set that an element is in which stands for a rule.
+    /// The name of the set whose elements stand for rules.
     static func set(_ family: AddressFamily) -> String {
         OwnRules.setPrefix + (family == .ipv4 ? "target4" : "target6")
     }
 
-    /// The rule as iptables-save prints it. The mark is looked at, too: without it IPVS would not take the packet, and
-    /// the port be another than the one that was asked for.
+    /// The rule as iptables-save prints it. The rule matches the mark, too: without a mark, IPVS does not take the
+    /// packet, and the translation would send it to a wrong port of the node.
     static func line(_ element: SetElement) -> String? {
         guard let mark = element.mark, let transport = element.transport, let ports = element.ports,
             case .port(let target) = element.value
@@ -21,13 +21,13 @@ enum TargetRule {
         let range = ports.count > 1
         let dport = range ? "\(ports.lowerBound):\(ports.upperBound)" : "\(ports.lowerBound)"
         let last = min(Int(target) + ports.count - 1, Int(UInt16.max))
-        // The number behind the slash is the port that becomes the first of the targets.
+        // The number after the slash is the port that is translated to the first target port.
         let translated = range ? "\(target)-\(last)/\(ports.lowerBound)" : "\(target)"
         return "-A \(chain) \(destination)-p \(transport) -m mark --mark \(mark) -m \(transport) --dport \(dport) "
             + "-j DNAT --to-destination :\(translated)"
     }
 
-    /// The element that a rule stands for; nil for one that is none of ours.
+    /// The element for which a rule stands; nil for a rule that is not ours.
     static func element(_ line: String, _ family: AddressFamily) -> SetElement? {
         let words = line.split(separator: " ")
         func value(of option: Substring) -> Substring? {
@@ -43,7 +43,7 @@ enum TargetRule {
         let element = SetElement(
             set(family), mark: mark, transport: transport, ports: first...last,
             address: value(of: "-d").flatMap { IPPrefix(String($0)) }?.address, value: .port(target))
-        // What else stands in the rule makes it another.
+        // A rule with any other option is not ours.
         return self.line(element) == line ? element : nil
     }
 }

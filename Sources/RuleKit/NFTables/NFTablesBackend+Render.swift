@@ -72,7 +72,8 @@ extension NFTablesBackend {
             behind: Set(NFTablesSet.behind.map(\.rawValue)))
     }
 
-    /// `tcp-1080`, `udp-1000-1010`, `tcp-1080-at-192.168.5.1`: what `nft` takes for a name.
+    /// The name of the counter of a port: `tcp-1080`, `udp-1000-1010`, `tcp-1080-at-192.168.5.1`. Only characters that
+    /// `nft` accepts in a name occur.
     static func counterName(_ binding: PortBinding) -> String {
         let address = binding.address.map {
             "-at-" + $0.description.split(separator: ":", omittingEmptySubsequences: false).joined(separator: "_")

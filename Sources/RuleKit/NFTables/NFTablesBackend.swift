@@ -3,10 +3,10 @@ public import IPVSKit
 import Netlink
 public import SystemPackage
 
-/// Rules by nftables, in a table of our own, without starting a program.
+/// Writes rules by nftables, into a table of our own, without starting a program.
 ///
-/// The constant part goes by libnftables, in one transaction; elements of sets go as netfilter messages of our own, in
-/// another.
+/// libnftables writes the constant rules, in one transaction; the elements of sets are written as netfilter messages of
+/// our own, in another.
 public struct NFTablesBackend: RuleBackend {
     /// `nftables`.
     public var name: String { "nftables" }
@@ -16,15 +16,16 @@ public struct NFTablesBackend: RuleBackend {
 
     /// For a namespace, by default that of the process.
     ///
-    /// - Parameter cache: a folder for what is found out of this version of nftables, so that it need not be found out
-    ///   again; nil to keep it in memory alone.
+    /// - Parameter cache: a folder that keeps how this version of nftables lists our rules, so that the next process
+    ///   need not find it out again; nil to keep it in memory only.
     public init(in namespace: NetworkNamespace = .current, cache: FilePath? = nil) {
         self.namespace = namespace
         wordings = NFTablesWordings(cache: cache)
     }
 
-    /// Whether the kernel takes the rules: it is asked to check them, and nothing is changed. False only where it lacks
-    /// what they take; where it cannot be asked, whoever uses the rules is told why.
+    /// Whether the kernel supports the rules: it is asked to check them, which changes nothing. False only if the
+    /// kernel lacks a feature; if the check fails for another reason, the result is true, and the operation that uses
+    /// the rules reports the reason.
     public func isSupported(_ role: RuleRole = .balancer(detour: nil)) async -> Bool {
         let text = NFTablesSkeleton(role).text
         do {
@@ -35,7 +36,7 @@ public struct NFTablesBackend: RuleBackend {
         }
     }
 
-    /// What is in the kernel of what is ours.
+    /// Reads our rules and elements from the kernel.
     public func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules {
         let found = try await run("read the nftables rules") { () throws(RuleError) in
             guard let listing = try NFTablesLibrary.listing() else { return nil as (NFTablesListing, Set<SetElement>)? }
@@ -50,8 +51,9 @@ public struct NFTablesBackend: RuleBackend {
         return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements)
     }
 
-    /// Makes changes, the constant part first: with empty sets it does nothing. Each of the two is one transaction. No
-    /// rule but ours can use what is in our table, so that nothing of it has to stay.
+    /// Makes the changes, in one transaction for the constant rules and another for the elements. The constant rules
+    /// come first, because they have no effect while the sets are empty. No other table's rules can use the sets of our
+    /// table, so that nothing is ever left behind.
     @discardableResult
     public func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant] {
         try await run("write the nftables rules") { () throws(RuleError) in
@@ -61,7 +63,7 @@ public struct NFTablesBackend: RuleBackend {
                 switch change {
                 case .install(let role, _): try Self.install(role)
                 case .uninstall:
-                    // Made first where it has gone meanwhile.
+                    // The table is created first, so that deleting it succeeds even if it has gone meanwhile.
                     _ = try NFTablesLibrary.run(
                         "table \(OwnRules.table)\ndelete table \(OwnRules.table)\n",
                         operation: "delete the nftables rules")
@@ -84,7 +86,8 @@ public struct NFTablesBackend: RuleBackend {
         let wanted = skeleton.text
         let found = try NFTablesLibrary.listing()
         if found?.isDormant == true {
-            // Not together with what follows: Linux refuses to wake a table whose chains change (EINVAL).
+            // This is a transaction of its own: Linux refuses to wake a table in a transaction that changes its chains
+            // (EINVAL).
             _ = try NFTablesLibrary.run(
                 "add table \(OwnRules.table)\n", operation: "wake the nftables table")
         }
@@ -101,8 +104,8 @@ public struct NFTablesBackend: RuleBackend {
         }
     }
 
-    /// The first chain or rule that the kernel does not take by itself: of an expression that it lacks libnftables says
-    /// no more than that it is somewhere in the table. Nothing is changed.
+    /// The first chain or rule that the kernel refuses when it is checked alone. For an expression that the kernel
+    /// lacks, libnftables names only the table. Nothing is changed.
     private static func refusedPart(of skeleton: NFTablesSkeleton) -> String? {
         var tried = skeleton
         for index in tried.chains.indices { tried.chains[index].rules = [] }
@@ -118,8 +121,9 @@ public struct NFTablesBackend: RuleBackend {
         return nil
     }
 
-    /// How the table differs from what it should be. Versions of nft may write the same rules otherwise: so where the
-    /// text differs, it is compared with what this one makes of ours in a namespace that nobody sees.
+    /// The differences between the table and the wanted one. Versions of nft list the same rules in different words.
+    /// Where the text differs, it is therefore compared with the listing that this version makes of our rules in a
+    /// scratch namespace.
     private func faults(of listing: NFTablesListing, _ role: RuleRole) async throws(RuleError) -> [RuleFault] {
         let text = NFTablesSkeleton(role).text
         let faults = listing.faults(against: NFTablesListing(text))
@@ -127,12 +131,13 @@ public struct NFTablesBackend: RuleBackend {
         return listing.faults(against: same)
     }
 
-    /// On a thread in the namespace: libnftables and netfilter sockets block, and belong to the one they are made in.
+    /// Runs the body on a thread in the namespace: libnftables and netfilter sockets block, and work in the namespace
+    /// in which they were opened.
     private func run<Value: Sendable>(
         _ operation: String, _ body: @escaping @Sendable () throws(RuleError) -> Value
     ) async throws(RuleError) -> Value {
         do {
-            // A thread that is there already need not enter, which takes CAP_SYS_ADMIN.
+            // A thread that is in the namespace already need not enter it, which would take CAP_SYS_ADMIN.
             return try await DetachedThread.run(in: namespace.isCurrent ? nil : try namespace.open(), body)
         } catch let error as RuleError {
             throw error

@@ -3,8 +3,8 @@ import IPVSKit
 import Netlink
 import SystemPackage
 
-/// What is in our sets, as netfilter messages: 12 µs for one, whatever else the kernel holds, where libnftables first
-/// reads every set with intervals, other tables' too.
+/// Reads and writes the elements of our sets by netfilter messages. Writing one element takes 12 µs, whatever else the
+/// kernel holds; libnftables would first read every set with intervals, including those of other tables.
 ///
 /// Works in the namespace of the calling thread.
 struct NFTablesElements: ~Copyable {
@@ -23,16 +23,18 @@ struct NFTablesElements: ~Copyable {
 
     // MARK: Reading
 
-    /// Everything that is in the sets.
+    /// All elements of the sets.
     mutating func read(_ sets: [NFTablesSet]) throws(RuleError) -> Set<SetElement> {
-        // Gathered first: a set that grows hashes what it has again and again, and there may be tens of thousands.
+        // The elements are gathered in an array first: a growing `Set` hashes its elements again and again, and there
+        // may be tens of thousands.
         var elements: [SetElement] = []
         for set in sets { elements += Self.joined(try read(set), in: set) }
         return Set(elements)
     }
 
     private mutating func read(_ set: NFTablesSet) throws(RuleError) -> [NFTablesWireElement] {
-        // Read again where it changed meanwhile; who holds the mesh's lock is alone with it, so this ends.
+        // A set that changed while it was read is read again. The holder of the mesh's lock is the only one that
+        // writes, so this ends.
         var attempts = 0
         while true {
             var found: [NFTablesWireElement] = []
@@ -54,7 +56,7 @@ struct NFTablesElements: ~Copyable {
         }
     }
 
-    /// Makes ranges of what the kernel holds as a beginning and an end, or port by port.
+    /// Makes ranges of ports from the elements of the kernel: a beginning and an end, or one element for each port.
     private static func joined(_ found: [NFTablesWireElement], in set: NFTablesSet) -> [SetElement] {
         if NFTablesSet.expanded.contains(set) { return Array(found.map(\.element).coalesced()) }
         guard set.isInterval, set.key == [.port] else { return found.map(\.element) }
@@ -72,9 +74,10 @@ struct NFTablesElements: ~Copyable {
 
     // MARK: Writing
 
-    /// Takes elements out and puts others in, all or nothing. Counters come and go with the elements that name them.
+    /// Removes elements and adds others in one transaction. A counter is created and deleted with the element that
+    /// names it.
     mutating func commit(removing removed: [SetElement], putting added: [SetElement]) throws(RuleError) {
-        // What each message of the batch is about, for the message of the one that is refused.
+        // The subject of each message of the batch, for the error if the kernel refuses it.
         var subjects: [String] = []
         do throws(NetfilterSocket.Refusal) {
             try socket.commit(subsystem: Self.subsystem) { batch in
@@ -103,10 +106,11 @@ struct NFTablesElements: ~Copyable {
         }
     }
 
-    /// An attribute has room for 64 KiB, which no so many elements fill.
+    /// The number of elements in one message. An attribute holds 64 KiB, and this many elements always fit.
     private static let batch = 400
 
-    /// By set, each as the kernel holds it, and no more at a time than an attribute has room for.
+    /// Groups elements by set, splits them as the kernel holds them, and cuts them into batches that fit into one
+    /// attribute.
     private static func inBatches(_ elements: [SetElement]) -> [(NFTablesSet, ArraySlice<SetElement>)] {
         let bySet = Dictionary(grouping: elements, by: \.set)
         return NFTablesSet.allCases.flatMap { set in
@@ -148,14 +152,14 @@ struct NFTablesElements: ~Copyable {
         subsystem << 8 | UInt16(truncatingIfNeeded: message.rawValue)
     }
 
-    /// - Parameter message: the kernel's own words, where it has some (`NLMSGERR_ATTR_MSG`).
+    /// - Parameter message: the kernel's own text, if there is one (`NLMSGERR_ATTR_MSG`).
     private static func refusal(_ errno: Errno, message: String? = nil, operation: String) -> RuleError {
         let reason = "\(errno)" + (message.map { " (\($0))" } ?? "")
         return switch errno {
         case .notPermitted, .permissionDenied:
             RuleError(
                 code: .notPermitted, operation: operation, reason: reason,
-                hint: "it takes CAP_NET_ADMIN: run it as root")
+                hint: "this needs CAP_NET_ADMIN: run the program as root")
         case .notSupportedOnSocket, .protocolNotSupported, .addressFamilyNotSupported:
             RuleError(code: .kernelLacksSupport, operation: operation, reason: reason)
         default: RuleError(code: .refused, operation: operation, reason: reason)
@@ -168,7 +172,7 @@ extension NFTablesWireElement {
 }
 
 extension SetElement {
-    /// One element for each of its ports.
+    /// One element for each port.
     fileprivate var byPort: [SetElement] {
         guard let ports, ports.count > 1 else { return [self] }
         return ports.map { with(ports: $0...$0) }

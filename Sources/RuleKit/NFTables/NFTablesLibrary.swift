@@ -7,8 +7,8 @@ import SystemPackage
     import Glibc
 #endif
 
-/// libnftables, for what is written once: tables, chains, rules, sets. It reads much before it writes, other tables' sets
-/// among it, so elements go another way (``NFTablesElements``).
+/// Calls libnftables, for objects that are written once: tables, chains, rules and sets. It reads much before it
+/// writes, including the sets of other tables, so elements are written in another way (``NFTablesElements``).
 ///
 /// Works in the namespace of the calling thread.
 enum NFTablesLibrary {
@@ -18,7 +18,7 @@ enum NFTablesLibrary {
         try run(commands, isCheck: false, asJSON: asJSON, operation: operation)
     }
 
-    /// Has the kernel look at commands, and do none of them.
+    /// Makes the kernel check commands without carrying them out.
     static func check(_ commands: String) throws(RuleError) {
         _ = try run(commands, isCheck: true, operation: "check the nftables rules")
     }
@@ -38,10 +38,11 @@ enum NFTablesLibrary {
         throw refusal(String(cString: result.error), operation: operation)
     }
 
-    /// Our table; nil where there is none.
+    /// Lists our table; nil if there is none.
     ///
-    /// By way of the whole family: listing a table alone, libnftables 1.0.6 reads all elements of its sets, even where it
-    /// is not to print them. So it reads others' rules, too, but of no set more than its name.
+    /// The whole family is listed: when libnftables 1.0.6 lists one table, it reads all elements of the table's sets,
+    /// even if it does not print them. The rules of other tables are therefore read, too, but only the names of their
+    /// sets.
     static func listing() throws(RuleError) -> NFTablesListing? {
         let text = try run("list ruleset inet", operation: "read the nftables rules")
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -52,7 +53,8 @@ enum NFTablesLibrary {
     }
 
     private static func refusal(_ text: String, operation: String) -> RuleError {
-        // `<cmdline>:12:3-20: Error: Could not process rule: …`, the line that it is about, and circumflexes below it.
+        // The text consists of `<cmdline>:12:3-20: Error: Could not process rule: …`, the line that the error is about,
+        // and circumflexes below it.
         let lines = text.split(separator: "\n").map { line in
             String(line.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
         }
@@ -61,7 +63,7 @@ enum NFTablesLibrary {
         let code = isWithoutTables ? .kernelLacksSupport : ToolMessages.code(of: text, from: .libnftables)
         let hint: String? =
             switch code {
-            case .notPermitted: "it takes CAP_NET_ADMIN: run it as root"
+            case .notPermitted: "this needs CAP_NET_ADMIN: run the program as root"
             case .kernelLacksSupport: kernelHint
             case .refused, .toolMissing: nil
             }
@@ -73,8 +75,8 @@ enum NFTablesLibrary {
         "the kernel needs nf_tables with the family inet (modules nf_tables, nft_ct, nft_nat, nft_masq, nft_fib_inet), or "
         + "say --rules iptables"
 
-    /// Whether the kernel has no nf_tables, and cannot load it: it is asked for the number of its ruleset, which it has
-    /// whatever it holds. The library says of that what it happens to stumble at.
+    /// Whether the kernel has no nf_tables and cannot load it. It is asked for the generation of its ruleset, which
+    /// every nf_tables has. libnftables reports a missing nf_tables by whichever error it meets first.
     private static var isWithoutTables: Bool {
         do throws(Errno) {
             var socket = try NetfilterSocket()

@@ -1,4 +1,4 @@
-/// Our table as `nft` lists it, block by block; counters left out, which are elements.
+/// Our table as `nft` lists it, block by block. Counters are left out, because they are elements.
 struct NFTablesListing: Equatable, Codable {
     /// The lines of a chain, a set or a map, by its heading: `chain prerouting`.
     private(set) var blocks: [String: [String]] = [:]
@@ -20,10 +20,10 @@ struct NFTablesListing: Equatable, Codable {
         }
     }
 
-    /// Whether it is switched off: as good as none.
+    /// Whether the table is switched off: its rules have no effect.
     var isDormant: Bool { blocks.keys.contains { $0.hasPrefix("flags ") && $0.contains("dormant") } }
 
-    /// How this differs from what it should be.
+    /// The differences between this table and the wanted one.
     func faults(against wanted: NFTablesListing) -> [RuleFault] {
         var faults: [RuleFault] = []
         for (heading, lines) in wanted.blocks.sorted(by: { $0.key < $1.key }) {
@@ -41,12 +41,12 @@ struct NFTablesListing: Equatable, Codable {
         return faults + blocks.keys.filter { wanted.blocks[$0] == nil }.sorted().map { fault("\($0): not ours") }
     }
 
-    /// What takes everything but the sets that are wanted and as they should be out of the table, in one transaction
-    /// with what puts it up again: rules first, since a chain that is jumped to cannot go.
+    /// The commands that remove everything from the table except unchanged sets, in one transaction with the commands
+    /// that install it again. Rules go first, since a chain that is the target of a jump cannot be deleted.
     func removing(allBut wanted: NFTablesListing) -> [String] {
         let chains = blocks.keys.filter { $0.hasPrefix("chain ") }.sorted()
         let rest = blocks.filter { heading, lines in
-            // Flags are not deleted.
+            // Flags of the table cannot be deleted.
             !heading.hasPrefix("chain ") && !heading.hasPrefix("flags ") && wanted.blocks[heading] != lines
         }.keys.sorted()
         return chains.map { "flush \(located($0))" } + chains.map { "delete \(located($0))" }
@@ -63,13 +63,13 @@ struct NFTablesListing: Equatable, Codable {
 }
 
 extension NFTablesListing {
-    /// The lines of a set as it should be declared.
+    /// The lines of a set's declaration, as a listing has them.
     static func of(_ set: NFTablesSet) -> [String] {
         set.declaration.dropFirst().dropLast().map { String($0.dropFirst(2)) }
     }
 }
 
 extension NFTablesSet {
-    /// As the listing has it.
+    /// The heading of the set in a listing.
     var heading: String { "\(value == nil ? "set" : "map") \(rawValue)" }
 }

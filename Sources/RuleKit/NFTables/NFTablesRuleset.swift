@@ -1,11 +1,11 @@
-/// Everybody's tables of nftables, for who has to know what other rules a packet meets.
+/// The nftables tables of all programs, for the survey of the other rules that a packet meets.
 ///
 /// Works in the namespace of the calling thread.
 package enum NFTablesRuleset {
-    /// What `nft --json --terse --stateless list ruleset FAMILY` prints: no element of a set that has a name.
+    /// The output of `nft --json --terse --stateless list ruleset FAMILY`, which contains no elements of named sets.
     ///
-    /// Only all of a family can be had so: listing one table or one chain, libnftables 1.0.6 reads all elements of the
-    /// sets in it, even where it is not to print them.
+    /// A whole family is listed: when libnftables 1.0.6 lists one table or chain, it reads all elements of its sets,
+    /// even if it does not print them.
     package static func json(_ family: String) throws(RuleError) -> String {
         try NFTablesLibrary.run("list ruleset \(family)", asJSON: true, operation: "read the nftables rules")
     }

@@ -1,22 +1,22 @@
 import IPVSKit
 import Netlink
 
-/// The bytes of keys as the kernel has them: the parts of a concatenation one behind the other, each from a boundary of
-/// four bytes on.
+/// Converts keys to the kernel's bytes and back. The parts of a concatenation follow each other, each aligned to four
+/// bytes.
 extension NFTablesSet {
-    /// How far a key reaches; as far as an interval does, its last one.
+    /// The first or the last key of an interval. Other keys have only a first.
     enum End { case first, last }
 
-    /// Bytes of a key.
+    /// The number of bytes of a key.
     var keySize: Int { key.reduce(0) { $0 + size(of: $1) } }
 
     private func size(of part: KeyPart) -> Int { key.count > 1 ? aligned(part.size) : part.size }
 
-    /// Writes the key of an element that is no stray. An element that lacks a part has 0 there.
+    /// Writes the key of an element that is not a stray. A part that the element lacks is written as 0.
     ///
     /// - Parameters:
-    ///   - end: which of the interval's two keys.
-    ///   - body: is given the bytes, in place.
+    ///   - end: which of the two keys of an interval.
+    ///   - body: receives the bytes, which are valid during the call only.
     func withKey<Result>(
         of element: SetElement, port: UInt16?, _ end: End, _ body: (UnsafeRawBufferPointer) -> Result
     ) -> Result {
@@ -47,9 +47,10 @@ extension NFTablesSet {
         }
     }
 
-    /// The element that a key stands for; a stray for one that no element of ours has. Nil where it is none of the set's.
+    /// The element for a key of the kernel; a stray if no element of ours has such a key. Nil if the size is wrong for
+    /// this set.
     ///
-    /// - Parameter last: the last key of an interval over several parts.
+    /// - Parameter last: the last key of an interval, for keys with several parts.
     func element(first: UnsafeRawBufferPointer, last: UnsafeRawBufferPointer?) -> SetElement? {
         let last = last ?? first
         guard first.count == keySize, last.count == keySize else { return nil }
@@ -71,7 +72,7 @@ extension NFTablesSet {
         return isOurs ? element : SetElement(rawValue, stray: stray(first, last))
     }
 
-    /// Whether an element says all that is in the keys of an interval.
+    /// Whether writing the element would give the same keys of the interval.
     private func isWritten(
         _ element: SetElement, _ first: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer
     ) -> Bool {
@@ -115,12 +116,13 @@ extension NFTablesSet {
         order(key.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 
-    /// libnftables has the rules turn a mark round where intervals are compared, byte by byte.
+    /// In sets of intervals a mark is in network byte order: libnftables makes the rules convert it, because the kernel
+    /// compares intervals byte by byte.
     private func order(_ mark: UInt32) -> UInt32 { isInterval ? mark.bigEndian : mark }
 }
 
 extension StrayKey {
-    /// What stands for all keys that a map does not have otherwise (`*`).
+    /// The catch-all element (`*`), which stands for all keys without an element of their own.
     static let everything = StrayKey(description: "*", bytes: [])
 }
 

@@ -1,6 +1,6 @@
 import IPVSKit
 
-/// The sets and maps of our table, in the order in which a packet meets what is in them, the last first.
+/// The sets and maps of our table, in the reverse of the order in which a packet meets them.
 enum NFTablesSet: String, CaseIterable {
     case answers4, answers6
     case answerRangesTCP4 = "answer_ranges_tcp4"
@@ -65,9 +65,9 @@ enum NFTablesSet: String, CaseIterable {
         }
     }
 
-    /// Keys are intervals. Linux 6.12 compares no protocol as a part of one (EOPNOTSUPP), so that there is a set for each.
-    /// A map whose intervals are over more than one part is refused by Linux 6.12 (EOPNOTSUPP), so
-    /// ranges of ports have a map for each protocol, and at one address stand port by port.
+    /// Whether keys are intervals. Linux 6.12 does not support a protocol as a part of an interval key (EOPNOTSUPP), so
+    /// that each protocol has a set of its own. Linux 6.12 also refuses a map whose interval keys have several parts
+    /// (EOPNOTSUPP), so that ranges of ports at one address are stored port by port.
     var isInterval: Bool {
         switch self {
         case .answerRangesTCP4, .answerRangesTCP6, .answerRangesSCTP4, .answerRangesSCTP6, .hairpin4, .hairpin6,
@@ -77,13 +77,13 @@ enum NFTablesSet: String, CaseIterable {
         }
     }
 
-    /// Those that hold each port of a range for itself.
+    /// The sets that hold each port of a range as an element of its own.
     static let expanded: [NFTablesSet] = [.marksAt4, .marksAt6]
 
-    /// Those whose intervals are networks, none of which may overlap another: the kernel answers EEXIST.
+    /// The sets whose intervals are networks. Networks in one set must not overlap, or the kernel answers EEXIST.
     static let disjoint: [NFTablesSet] = [.hairpin4, .hairpin6, .allowed4, .allowed6]
 
-    /// Those that a packet meets only after IPVS has sent it on.
+    /// The sets that a packet meets only after IPVS has forwarded it.
     static let behind: [NFTablesSet] = [
         .answers4, .answers6, .answerRangesTCP4, .answerRangesTCP6, .answerRangesSCTP4, .answerRangesSCTP6, .hairpin4,
         .hairpin6, .masquerade4, .masquerade6, .published,
@@ -98,7 +98,7 @@ enum NFTablesSet: String, CaseIterable {
         }
     }
 
-    /// For ranges; nil for protocols of which there are none.
+    /// The set for ranges of ports of tasks; nil for protocols without one.
     static func answerRanges(_ transport: TransportProtocol, _ family: AddressFamily) -> NFTablesSet? {
         switch transport {
         case .tcp: of(family, .answerRangesTCP4, .answerRangesTCP6)
@@ -111,7 +111,7 @@ enum NFTablesSet: String, CaseIterable {
         family == .ipv4 ? ipv4 : ipv6
     }
 
-    /// As `nft` lists it.
+    /// The declaration of the set as `nft` lists it.
     var declaration: [String] {
         let values: [ValueType: String] = [.mark: " : mark", .port: " : inet_service", .counter: " : counter"]
         let type = "\t\ttype " + key.map(\.typeName).joined(separator: " . ") + (value.flatMap { values[$0] } ?? "")

@@ -1,8 +1,8 @@
 import IPVSKit
 
-/// The rules that never change: they look everything up, so that a published port costs none.
+/// The constant rules. They look everything up in sets, so that a published port needs no rule of its own.
 ///
-/// Every line is written as `nft` 1.0.6 lists it, so that what is listed can be compared word for word.
+/// Every line is written as `nft` 1.0.6 lists it, so that a listing can be compared with it word for word.
 struct NFTablesSkeleton: Equatable {
     struct Chain: Equatable {
         var name: String
@@ -39,11 +39,11 @@ struct NFTablesSkeleton: Equatable {
 
     private static func balancer(_ detour: Detour?) -> [Chain] {
         let isElsewhere = detour?.scope == .everything
-        // The original direction only: an answer to a connection of the node's own, whose source port happens to be
-        // published, must not be balanced.
+        // Only packets of the original direction are marked: a reply to a connection of the node itself whose source
+        // port happens to be published must not be balanced.
         let enter = "ct direction original fib daddr type local jump "
         var chains = [
-            // The node itself is always allowed: it comes by lo, or from the detour.
+            // The node itself is always allowed; its packets come from lo or from the detour.
             Chain(
                 name: "restrict",
                 rules: [
@@ -69,13 +69,14 @@ struct NFTablesSkeleton: Equatable {
             Chain(
                 name: "prerouting", hook: "type filter hook prerouting priority mangle",
                 rules: isElsewhere ? [] : [enter + "marking", "meta mark @restricted jump restrict"]),
-            // A chain of type route, since the mark decides where the packet goes.
+            // The chain is of type route, since the mark decides the route of the packet.
             Chain(
                 name: "output", hook: "type route hook output priority mangle",
                 rules: isElsewhere ? [] : [enter + "marking"]),
         ]
         if !isElsewhere {
-            // Behind IPVS, which turns back by itself what a task answers to a client on the node; it is at 98 and 99.
+            // This chain is behind IPVS, whose hooks are at priorities 98 and 99: IPVS has already translated back the
+            // replies of tasks to clients on the node.
             chains.append(
                 Chain(
                     name: "input", hook: "type filter hook input priority 200", rules: ["ct state invalid jump stray"]))
@@ -86,20 +87,21 @@ struct NFTablesSkeleton: Equatable {
                 name: "nat-prerouting", hook: natPrerouting,
                 rules: isElsewhere ? [enter + "detour"] : ["jump translate"]),
             Chain(name: "nat-output", hook: natOutput, rules: output(detour)),
-            // A nat chain here also makes conntrack find another source port where two published ports with one target
-            // would give a task the same connection twice.
+            // A nat chain here also makes conntrack choose another source port where two published ports with one
+            // target would send a task the same connection twice.
             Chain(name: "nat-postrouting", hook: natPostrouting, rules: sourceNAT(detour)),
         ]
         return chains
     }
 
-    /// IPVS drops what comes from loopback addresses.
+    /// IPVS drops packets from loopback addresses, so packets to them are not marked.
     private static let loopbackReturns = ["ip daddr 127.0.0.0/8 return", "ip6 daddr ::1 return"]
-    /// Nobody forwards what is from or to a link-local address, so that a task's answer would not arrive.
+    /// No router forwards a packet from or to a link-local address, so that a task's answer would be lost.
     private static let linkLocalReturns = ["ip6 saddr fe80::/10 return", "ip6 daddr fe80::/10 return"]
     private static let countByMark = "counter name meta mark map @counters"
 
-    /// What gives a mark, the more special later: a rule whose lookup finds nothing leaves the mark as it is.
+    /// The rules that set the mark, in the order from general to specific. A rule whose lookup finds nothing leaves the
+    /// mark as it is.
     private static let lookups = [
         "ip daddr map @vips4", "ip6 daddr map @vips6",
         "tcp dport map @ranges_tcp", "udp dport map @ranges_udp", "sctp dport map @ranges_sctp",
@@ -115,8 +117,8 @@ struct NFTablesSkeleton: Equatable {
         }
     }
 
-    /// A map cannot be asked whether it has a key; so the mark is looked up, and taken off again: IPVS must not see it
-    /// here.
+    /// A rule cannot ask whether a map has a key. So the rule sets the mark from the map, which only continues the rule
+    /// if the key exists, and clears it again, since IPVS must not see a mark here.
     private static func leaving(for detour: Detour) -> [String] {
         lookups.filter { !$0.contains("@vips") && !$0.hasPrefix("ip6 ") }.map {
             "meta mark set \($0) meta mark set 0x00000000 dnat ip to \(detour.address)"
@@ -126,8 +128,8 @@ struct NFTablesSkeleton: Equatable {
     private static func sourceNAT(_ detour: Detour?) -> [String] {
         var rules: [String] = []
         if let detour {
-            // Out to the other namespace with an address that it can answer, whichever the client has bound to, and from
-            // there to the tasks with one that they can.
+            // Packets to the other namespace get an address that it can answer, whichever address the client has bound.
+            // Packets from there to the tasks get an address that the tasks can answer.
             rules.append("oifname \"\(detour.interface)\" masquerade")
             if detour.scope == .loopback { rules.append("meta mark @published ip saddr \(detour.address) masquerade") }
         }
@@ -138,7 +140,7 @@ struct NFTablesSkeleton: Equatable {
         ]
     }
 
-    /// As `nft` lists the table.
+    /// The table as `nft` lists it.
     var text: String {
         let blocks = sets.map(\.declaration) + chains.map(\.lines)
         return "table \(OwnRules.table) {\n" + blocks.map { $0.joined(separator: "\n") + "\n" }.joined(separator: "\n")

@@ -6,12 +6,14 @@ import Netlink
     import Glibc
 #endif
 
-/// An element of a set as the kernel holds it: a key, for intervals up to an end, and what it maps to.
+/// Writes an element of a set in the form of the kernel: a key, the end of the interval for sets of intervals, and the
+/// value of the key.
 ///
-/// Intervals over several parts have a second key, the last one that is in it. Intervals over one part are two elements,
-/// the second with a flag and the first key that is no longer in it; none where that would be past the last.
+/// An interval of a key with several parts has a second key, the last one in the interval. An interval of a key with
+/// one part is two elements: the second has a flag, and the first key behind the interval. The second element is
+/// missing if the interval ends with the largest key.
 extension SetElement {
-    /// Appends the element to a list of elements. Where the set has no intervals it is of one port at most.
+    /// Appends the element to a list of elements. In a set without intervals, the element must have one port at most.
     func write(to writer: inout MessageWriter, in set: NFTablesSet, keyOnly: Bool) {
         let isConcatenation = set.key.count > 1
         writer.nest(1) { writer in  // NFTA_LIST_ELEM
@@ -75,10 +77,10 @@ extension SetElement {
 /// One element as the kernel sent it.
 struct NFTablesWireElement {
     var element: SetElement
-    /// The end of the interval that began with another element: its first key is no longer in it.
+    /// Whether this is the end of an interval that another element began: the first key behind the interval.
     var isEnd: Bool
 
-    /// Nil where it has no key that fits the set.
+    /// Nil if the element has no key that fits the set.
     init?(_ attributes: Attributes, in set: NFTablesSet) {
         var key: UnsafeRawBufferPointer?
         var last: UnsafeRawBufferPointer?

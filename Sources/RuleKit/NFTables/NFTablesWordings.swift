@@ -11,23 +11,24 @@ import SystemPackage
     import Glibc
 #endif
 
-/// How this version of nftables lists rules of ours. Versions write the same rules otherwise; so ours are loaded into a
-/// namespace that nobody sees, and listed there.
+/// How this version of nftables lists our rules. Versions list the same rules in different words, so our rules are
+/// loaded into a scratch namespace and listed there.
 ///
-/// To make a namespace and take it down costs more than all else that reading does, and what is listed is the same for as
-/// long as the library and the kernel are. So it is kept: in memory for the process, and in a folder for the next ones.
+/// Creating and deleting a namespace costs more than everything else that reading does, and the listing stays the same
+/// until the library or the kernel changes. So it is kept: in memory for the process, and in a file for later
+/// processes.
 struct NFTablesWordings: Sendable {
-    /// Nil for memory alone.
+    /// Nil to keep listings in memory only.
     private let file: FilePath?
 
-    /// By our text.
+    /// The listings, by the text of our rules.
     private static let known = Locked<[String: NFTablesListing]>([:])
-    /// How many namespaces were made, by our text, for tests.
+    /// How many namespaces were created for each text of our rules; for tests.
     static let made = Locked<[String: Int]>([:])
 
     init(cache: FilePath?) { file = cache?.appending("nft-wordings.json") }
 
-    /// Nil where it cannot be found out.
+    /// Nil if the listing cannot be made.
     func listing(of text: String) async -> NFTablesListing? {
         if let found = Self.known.withLock({ $0[text] }) { return found }
         let listing: NFTablesListing
@@ -52,7 +53,7 @@ struct NFTablesWordings: Sendable {
         return listing ?? nil
     }
 
-    /// As another process would begin.
+    /// Forgets a listing, so that a test starts like a new process.
     static func forget(_ text: String) { known.withLock { $0[text] = nil } }
 
     // MARK: The file
@@ -63,7 +64,7 @@ struct NFTablesWordings: Sendable {
         var listings: [String: NFTablesListing]
     }
 
-    /// What another version wrote, of the kernel or the library, says nothing of this one.
+    /// The listings of the file. A file that was written under another kernel or library is ignored.
     private func kept() -> [String: NFTablesListing] {
         guard let file, let bytes = try? Self.contents(of: file),
             let document = try? JSONDecoder().decode(Document.self, from: Data(bytes)),
@@ -72,7 +73,7 @@ struct NFTablesWordings: Sendable {
         return document.listings
     }
 
-    /// Where it cannot be kept, it is found out again.
+    /// Adds a listing to the file. If that fails, the next process makes the listing again.
     private func keep(_ listing: NFTablesListing, as text: String) {
         guard let file, let library = Self.library else { return }
         var listings = kept()
@@ -83,7 +84,7 @@ struct NFTablesWordings: Sendable {
             let descriptor = try? FileDescriptor.open(
                 new, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite])
         else { return }
-        // Replaced as a whole: others may read it.
+        // The file is replaced atomically, because other processes may be reading it.
         let isWritten = (try? descriptor.closeAfter { try descriptor.writeAll(bytes) }) != nil
         if !isWritten || rename(new.string, file.string) != 0 { unlink(new.string) }
     }
@@ -113,7 +114,7 @@ struct NFTablesWordings: Sendable {
         String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
     }
 
-    /// The library's file and when it was written, since it does not tell its version.
+    /// The path, size and modification time of the library's file: the library does not report its version.
     private static var library: String? {
         guard let path = CNFTables_library_path() else { return nil }
         var status = stat()

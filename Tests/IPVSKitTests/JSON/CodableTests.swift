@@ -5,7 +5,7 @@ import Testing
 
 @testable import IPVSKit
 
-/// The JSON form of the values: what it looks like, that it is read again, and that what is none is refused by its place.
+/// The JSON form of the values: its text, that it is read back, and that errors name their place.
 @Suite struct CodableTests {
     private static let web = VirtualService.ID.address("192.168.5.1", port: 80, protocol: .tcp)
     private static let service = VirtualService(
@@ -70,7 +70,7 @@ import Testing
         #expect(
             try read(#"{"persistence":{},"id":"FWM 1"}"#)
                 == VirtualService(id: .firewallMark(1, .ipv4), persistence: .init()))
-        // What is said in other words is the same.
+        // Values in other forms are equal.
         #expect(
             try read(#"{"persistence":{"netmask":"255.255.255.255"},"id":"FWM 1"}"#, as: VirtualService.self)
                 .persistence?.netmask == nil)
@@ -178,10 +178,10 @@ import Testing
         table(
             #"[{"service":{"id":"FWM 1","persistence":{"netmask":"x"}}}]"#, at: "0.service.persistence.netmask",
             "no netmask")
-        table(#"[{"service":{"id":"FWM 1"}},{"service":{"id":"FWM 1"}}]"#, at: "", "a service is there twice")
+        table(#"[{"service":{"id":"FWM 1"}},{"service":{"id":"FWM 1"}}]"#, at: "", "a service appears twice")
         table(
             #"[{"service":{"id":"FWM 1"},"destinations":[{"id":"10.0.0.1:80"},{"id":"10.0.0.1:80"}]}]"#,
-            at: "0.destinations", "a destination is there twice")
+            at: "0.destinations", "a destination appears twice")
         table(
             #"[{"service":{"id":"FWM 1"},"destinations":[{"id":"10.0.0.1"}]}]"#, at: "0.destinations.0.id",
             "no address with a port")

@@ -1,7 +1,7 @@
 import IPVSKit
 
 extension Table {
-    /// Of few services, each of which may have anything.
+    /// A random table of few services with arbitrary values.
     static func random(using generator: inout some RandomNumberGenerator) -> Table {
         Table(
             (0..<Int.random(in: 0..<5, using: &generator)).map { _ in

@@ -2,7 +2,7 @@ import IPVSKit
 import TestSupport
 import Testing
 
-/// Tables as ipvsadm's lines. What ipvsadm itself makes of them is tested on the kernel.
+/// Tables as the lines of ipvsadm. `KernelTests` checks that ipvsadm itself reads the same.
 @Suite struct TableTextTests {
     private static let web = VirtualService.ID.address("192.168.5.1", port: 80, protocol: .tcp)
 
@@ -42,7 +42,7 @@ import Testing
         #expect(try Table(ipvsadm: "") == Table())
     }
 
-    /// What ipvsadm takes, by whomever it is written.
+    /// All forms that ipvsadm takes are read.
     @Test(arguments: [
         "--add-service --tcp-service 192.168.5.1:80 --scheduler wrr\n"
             + "--add-server --tcp-service 192.168.5.1:80 --real-server 10.0.0.1:80 --masquerading --weight 3",
@@ -75,7 +75,7 @@ import Testing
             try VirtualService(ipvsadm: "-A -t fd00::1 -p 5 -M 48").id == .address("fd00::1", port: 0, protocol: .tcp))
     }
 
-    /// ipvsadm prints a mark as a signed number, and does not read that again.
+    /// ipvsadm prints a mark as a signed number, and does not read a negative number back.
     @Test func aMarkThatIpvsadmPrintsNegativeIsRead() throws {
         #expect(try VirtualService(ipvsadm: "-A -f -1 -s rr").id == .firewallMark(0xFFFF_FFFF, .ipv4))
         #expect(
@@ -83,8 +83,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "line 1: nothing is there"),
-        ("-A", "line 1: it names no service: -t, -u, --sctp-service or -f does: -A"),
+        ("", "line 1: the text is empty"),
+        ("-A", "line 1: the line names no service; use -t, -u, --sctp-service or -f: -A"),
         (
             "-A -t 10.0.0.1:http",
             "line 1: -t takes an address and a port in numbers, as `ipvsadm -Sn` prints them, "
@@ -97,34 +97,34 @@ import Testing
         ),
         ("-A -f 0", "line 1: -f takes a mark from 1 to 4294967295, not \"0\": -A -f 0"),
         ("-A -f 4294967296", "line 1: -f takes a mark from 1 to 4294967295, not \"4294967296\": -A -f 4294967296"),
-        ("-A -f 1 -f 2", "line 1: -f is there twice: -A -f 1 -f 2"),
-        ("-A -f 1 -t 10.0.0.1:80", "line 1: -f and -t are there together: -A -f 1 -t 10.0.0.1:80"),
-        ("-A -t 10.0.0.1:80 -6", "line 1: -6 is for firewall marks alone: -A -t 10.0.0.1:80 -6"),
+        ("-A -f 1 -f 2", "line 1: -f appears twice: -A -f 1 -f 2"),
+        ("-A -f 1 -t 10.0.0.1:80", "line 1: -f and -t exclude each other: -A -f 1 -t 10.0.0.1:80"),
+        ("-A -t 10.0.0.1:80 -6", "line 1: -6 is for firewall marks only: -A -t 10.0.0.1:80 -6"),
         ("-A -f 1 -s", "line 1: -s takes an argument: -A -f 1 -s"),
         ("-A -f 1 -p x", "line 1: -p takes a number from 0 to 4294967295, not \"x\": -A -f 1 -p x"),
-        ("-A -f 1 -M 255.0.0.0", "line 1: -M says nothing without -p: -A -f 1 -M 255.0.0.0"),
+        ("-A -f 1 -M 255.0.0.0", "line 1: -M has no effect without -p: -A -f 1 -M 255.0.0.0"),
         ("-A -f 1 -p -M 24", "line 1: -M takes a mask such as 255.255.255.0, not \"24\": -A -f 1 -p -M 24"),
         ("-A -f 1 -6 -p -M 0", "line 1: -M takes a number from 1 to 128, not \"0\": -A -f 1 -6 -p -M 0"),
         ("-A -f 1 -s rr -b sh-port", "line 1: scheduler rr has no flag \"sh-port\": -A -f 1 -s rr -b sh-port"),
         ("-A -f 1 -s sh -b flag-0", "line 1: scheduler sh has no flag \"flag-0\": -A -f 1 -s sh -b flag-0"),
         ("-A -f 1 -s sh -b flag-30", "line 1: scheduler sh has no flag \"flag-30\": -A -f 1 -s sh -b flag-30"),
-        ("-A -f 1 -w 3", "line 1: -w says nothing of a service: -A -f 1 -w 3"),
+        ("-A -f 1 -w 3", "line 1: -w is not an option of a service: -A -f 1 -w 3"),
         ("-A -f 1 what", "line 1: no option takes \"what\": -A -f 1 what"),
         ("-A -f 1 --ops=1", "line 1: --ops takes no argument: -A -f 1 --ops=1"),
         ("-A -f 1 -q", "line 1: there is no option -q: -A -f 1 -q"),
-        ("-C", "line 1: -C says what to do; what there is, is said by -A and -a: -C"),
-        ("-f 1 -s rr", "line 1: it begins neither with -A nor with -a: -f 1 -s rr"),
-        ("-A -f 1\n\n-A -f 1", "line 3: service FWM 1 is there twice: -A -f 1"),
+        ("-C", "line 1: -C does not describe a table; use -A and -a: -C"),
+        ("-f 1 -s rr", "line 1: the line has neither -A nor -a: -f 1 -s rr"),
+        ("-A -f 1\n\n-A -f 1", "line 3: service FWM 1 appears twice: -A -f 1"),
         ("-a -f 1 -r 10.0.0.1:80", "line 1: no line adds service FWM 1: -a -f 1 -r 10.0.0.1:80"),
-        ("-A -f 1\r\n-a -f 1", "line 2: it names no destination: -r does: -a -f 1"),
-        ("-A -f 1\n-a -f 1 -r 10.0.0.1:80 -m -g", "line 2: -m and -g are there together: -a -f 1 -r 10.0.0.1:80 -m -g"),
+        ("-A -f 1\r\n-a -f 1", "line 2: the line names no destination; use -r: -a -f 1"),
+        ("-A -f 1\n-a -f 1 -r 10.0.0.1:80 -m -g", "line 2: -m and -g exclude each other: -a -f 1 -r 10.0.0.1:80 -m -g"),
         (
             "-A -f 1\n-a -f 1 -r 10.0.0.1:80 -w -1",
             "line 2: -w takes a number from 0 to 4294967295, not \"-1\": -a -f 1 -r 10.0.0.1:80 -w -1"
         ),
         (
             "-A -f 1\n-a -f 1 -r 10.0.0.1:80 -m --tun-csum",
-            "line 2: --tun-csum is for tunnels alone, which -i makes: -a -f 1 -r 10.0.0.1:80 -m --tun-csum"
+            "line 2: --tun-csum is for tunnels only; use -i: -a -f 1 -r 10.0.0.1:80 -m --tun-csum"
         ),
         (
             "-A -f 1\n-a -f 1 -r 10.0.0.1:80 -i --tun-type x",
@@ -132,11 +132,11 @@ import Testing
         ),
         (
             "-A -f 1\n-a -f 1 -r 10.0.0.1:80 -i --tun-csum --tun-nocsum",
-            "line 2: a tunnel is with a checksum or without: -a -f 1 -r 10.0.0.1:80 -i --tun-csum --tun-nocsum"
+            "line 2: --tun-nocsum excludes the other checksum options: -a -f 1 -r 10.0.0.1:80 -i --tun-csum --tun-nocsum"
         ),
         (
             "-A -f 1\n-a -f 1 -r 10.0.0.1:80\n-a -f 1 -r 10.0.0.1:80",
-            "line 3: destination 10.0.0.1:80 of FWM 1 is there twice: -a -f 1 -r 10.0.0.1:80"
+            "line 3: destination 10.0.0.1:80 of FWM 1 appears twice: -a -f 1 -r 10.0.0.1:80"
         ),
         (
             "-A -f 1\n-a -f 1 -r 10.0.0.1:80 (null) -w 1",
@@ -144,7 +144,7 @@ import Testing
         ),
         (
             "-A -f 1\n-a -f 1 -r 10.0.0.1:80 -p 3",
-            "line 2: -p says nothing of a destination: -a -f 1 -r 10.0.0.1:80 -p 3"
+            "line 2: -p is not an option of a destination: -a -f 1 -r 10.0.0.1:80 -p 3"
         ),
     ]) func anErrorNamesTheLineAndWhatIsWrong(text: String, message: String) {
         let error = #expect(throws: TableTextError.self) {
@@ -186,7 +186,7 @@ import Testing
         ] { #expect(!text.contains("\n"), "\(text)") }
     }
 
-    /// Whatever a kernel can hold, and much that it cannot.
+    /// Random tables of values that a kernel can hold, and of many that it cannot.
     @Test func anyTableIsReadAsItWasPrinted() throws {
         var generator = SeededGenerator.announced()
         for _ in 0..<300 {
@@ -202,7 +202,7 @@ import Testing
         }
     }
 
-    /// Anything may be read; nothing may trap.
+    /// Random text may be read or refused, but must not trap.
     @Test func whateverIsReadIsATableOrAnError() throws {
         var generator = SeededGenerator.announced()
         let words = [

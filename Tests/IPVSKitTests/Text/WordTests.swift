@@ -2,7 +2,7 @@ import IPVSKit
 import TestSupport
 import Testing
 
-/// Values that are a word, or a few: each reads what it prints, and nothing else.
+/// Values that print as one or a few words: each type reads the text that it prints, and nothing else.
 @Suite struct WordTests {
     private func roundTrip<Value: LosslessStringConvertible & Equatable>(_ values: [Value]) {
         for value in values { #expect(Value(value.description) == value, "\(value)") }

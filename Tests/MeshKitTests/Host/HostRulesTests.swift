@@ -61,12 +61,21 @@ import Testing
             (true, "CONNMARK", 2, [0, 0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 2, 0, 1], "-j CONNMARK"),
             (true, "MARK", 2, [5, 0, 0, 0, 255, 0, 0, 0], "-j MARK --set-xmark 5/255"),
             (true, "REJECT", 0, [], "-j REJECT"),
+            (false, "set", 1, [7, 0, 1, 2], "-m set --match-set blocked src"),
+            (false, "set", 4, [7, 0, 2, 3], "-m set ! --match-set blocked src,dst"),
+            // A number that no set has; how many packets an element has seen; elements that are marked as exceptions.
+            (false, "set", 4, [8, 0, 1, 0], "-m set --…"),
+            (false, "set", 4, [7, 0, 1, 0, 0, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 4], "-m set --…"),
+            (false, "set", 3, [7, 0, 1, 0, 0, 0, 0, 0, 4], "-m set --…"),
+            (false, "set", 4, [7, 0, 1, 128], "-m set --…"),
         ] as [(Bool, String, UInt32, [UInt8], String)])
     func extensions(isTarget: Bool, name: String, revision: UInt32, info: [UInt8], words: String) {
         let padded = name == "multiport" ? info + [UInt8](repeating: 0, count: 48 - info.count) : info
         #expect(
-            XTWords.words(isTarget: isTarget, name, revision: revision, padded, isIPv6: false).joined(separator: " ")
-                == words)
+            XTWords.words(
+                isTarget: isTarget, name, revision: revision, padded, isIPv6: false,
+                setName: { $0 == 7 ? "blocked" : nil }
+            ).joined(separator: " ") == words)
     }
 
     /// A mark of ours, 0x100, and what becomes of it.

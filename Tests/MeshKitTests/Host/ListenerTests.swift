@@ -117,7 +117,7 @@ import Testing
         ] as [(IPAddress, UInt16, UInt16, Bool)])
     func aTaskOfTheServiceIsNotInItsWay(address: IPAddress, published: UInt16, target: UInt16, isExcused: Bool) {
         let node = [InterfaceAddress(address: "10.0.1.10", prefixLength: 24, interface: "eth0")]
-        let tasks = [MeshTask(address: "10.0.1.10"), MeshTask(address: "10.0.1.99")]
+        let tasks = [SpecTask(address: "10.0.1.10"), SpecTask(address: "10.0.1.99")]
         let own = Listener.ownTasks(tasks, targets: target...target, on: node)
         #expect(own == [Destination.ID("10.0.1.10", port: target)])
         let listener = Listener(transport: .tcp, address: address, port: published)
@@ -128,7 +128,7 @@ import Testing
 
     @Test func aTaskElsewhereExcusesNobodyHere() {
         let node = [InterfaceAddress(address: "10.0.1.10", prefixLength: 24, interface: "eth0")]
-        #expect(Listener.ownTasks([MeshTask(address: "10.0.1.99")], targets: 80...80, on: node).isEmpty)
+        #expect(Listener.ownTasks([SpecTask(address: "10.0.1.99")], targets: 80...80, on: node).isEmpty)
     }
 
     @Test func says() {
@@ -165,8 +165,8 @@ import Testing
         #expect(found.allSatisfy { $0.process?.name.isEmpty == false })
     }
 
-    @Test func loopbackIsAnAddressOfThisNode() {
+    @Test func loopbackIsAnAddressOfThisNode() throws {
         #expect(
-            NodeAddresses.read().contains(InterfaceAddress(address: "127.0.0.1", prefixLength: 8, interface: "lo")))
+            try NodeAddresses.read().contains(InterfaceAddress(address: "127.0.0.1", prefixLength: 8, interface: "lo")))
     }
 }

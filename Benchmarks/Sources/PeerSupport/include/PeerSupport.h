@@ -1,12 +1,12 @@
 #ifndef PEER_SUPPORT_H
 #define PEER_SUPPORT_H
 
-/* What the peers in C share: the values, the clock, and the conversation with the harness. */
+/* The parts that the peers in C share: the values, the clock, and the protocol with the harness. */
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Addresses and ports are numbers in the host's order. IPv4 only, and TCP. */
+/* Addresses and ports are numbers in host byte order. Only IPv4 and TCP are supported. */
 
 struct counters {
     uint64_t connections, incoming_packets, outgoing_packets, incoming_bytes, outgoing_bytes;
@@ -39,34 +39,34 @@ struct table {
     size_t service_count, service_capacity;
 };
 
-/* Appends a zeroed element and returns it; never fails, since die() ends the program first. Growing moves what was
-   there before. */
+/* Appends a zeroed element and returns it. It never fails, since die() ends the program first. Growing may move the
+   existing elements. */
 struct service *table_append(struct table *table);
 struct destination *service_append(struct service *service);
 void table_free(struct table *table);
 
-/* What a peer can do. Each function does a whole work and returns when its results are in hand; what fails ends the
-   program by die(). NULL for what it cannot do. */
+/* The works of a peer. Each function does a whole work and returns when its results are in hand; a failure ends the
+   program by die(). A function is NULL if the peer cannot do the work. */
 struct peer {
-    /* Not measured. The calling thread is in a fresh network namespace. */
+    /* This is not measured. The calling thread is in a fresh network namespace. */
     void (*open)(const struct table *wanted, const struct table *changed);
     void (*close)(void);
     void (*create)(const struct table *wanted);
-    /* Every destination. */
+    /* Updates every destination. */
     void (*update)(const struct table *changed);
-    /* Every service; its destinations go with it. */
+    /* Deletes every service with its destinations. */
     void (*delete)(const struct table *wanted);
     /* Appends to an empty table. */
     void (*dump)(struct table *result);
-    /* How many changes turn one table into another; the changes themselves are made and freed. */
+    /* Computes the changes that turn one table into another, frees them, and returns their number. */
     size_t (*diff)(const struct table *old, const struct table *new);
 };
 
-/* Does what the harness says on standard input, and answers on standard output, until the input ends. See
-   docs/benchmarks.md for the words. */
+/* Carries out the harness's commands from standard input, and answers on standard output, until the input ends.
+   docs/benchmarks.md describes the commands. */
 int peer_main(const struct peer *peer);
 
-/* Ends the program with a message like printf's and, where errno is not 0, what that means. */
+/* Ends the program with a message, formatted as by printf, and the text of errno if it is not 0. */
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -1,0 +1,105 @@
+import CNetlink
+import SystemPackage
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+extension RouteClient {
+    /// All interfaces of the namespace: one dump of `RTM_GETLINK`.
+    package func links() async throws(NetlinkError) -> [NetworkLink] {
+        try await list(Int(RTM_GETLINK), header: ifinfomsg()) { NetworkLink($0) }
+    }
+
+    /// Nil where there is none of that name.
+    package func link(named name: String) async throws(NetlinkError) -> NetworkLink? {
+        do throws(NetlinkError) {
+            return try await ask(Int(RTM_GETLINK), header: ifinfomsg()) {
+                $0.put(Int(IFLA_IFNAME), string: name)
+            } parse: {
+                NetworkLink($0)
+            }
+        } catch {
+            guard error.errno == Errno(rawValue: ENODEV) else { throw error }
+            return nil
+        }
+    }
+
+    /// The interfaces that belong to a bridge.
+    package func ports(of bridge: Int32) async throws(NetlinkError) -> [NetworkLink] {
+        try await list(Int(RTM_GETLINK), header: ifinfomsg()) {
+            $0.put(Int(IFLA_MASTER), UInt32(bridge))
+        } parse: {
+            NetworkLink($0)
+        }
+    }
+
+    /// Whether a bridge is to give packets back to a port that came by it.
+    package func set(hairpin: Bool, of port: Int32) async throws(NetlinkError) {
+        var header = ifinfomsg()
+        header.ifi_index = port
+        try await perform(Int(RTM_NEWLINK), header: header) {
+            $0.nest(Int(IFLA_LINKINFO)) { info in
+                info.put(Int(IFLA_INFO_SLAVE_KIND), string: "bridge")
+                info.nest(Int(IFLA_INFO_SLAVE_DATA)) { $0.put(Int(IFLA_BRPORT_MODE), UInt8(hairpin ? 1 : 0)) }
+            }
+        }
+    }
+
+    /// Makes a veth pair, both ends down, in one message: there is never one end without the other.
+    package func createPair(_ near: VethEnd, _ far: VethEnd) async throws(NetlinkError) {
+        let flags = NetlinkFlags.create | NetlinkFlags.exclusive
+        try await perform(Int(RTM_NEWLINK), flags: flags, header: ifinfomsg()) { message in
+            near.write(to: &message)
+            message.nest(Int(IFLA_LINKINFO)) { info in
+                info.put(Int(IFLA_INFO_KIND), string: "veth")
+                info.nest(Int(IFLA_INFO_DATA)) { data in
+                    data.nest(Int(VETH_INFO_PEER)) { peer in
+                        peer.append(ifinfomsg())
+                        far.write(to: &peer)
+                    }
+                }
+            }
+        }
+    }
+
+    package func set(alias: String, of index: Int32) async throws(NetlinkError) {
+        try await change(index) { $0.put(Int(IFLA_IFALIAS), string: alias) }
+    }
+
+    package func set(hardwareAddress: [UInt8], of index: Int32) async throws(NetlinkError) {
+        try await change(index) { $0.put(Int(IFLA_ADDRESS), bytes: hardwareAddress) }
+    }
+
+    /// Sets or clears flags, and leaves the others as they are.
+    package func set(_ flags: NetworkLink.Flags, _ on: Bool, of index: Int32) async throws(NetlinkError) {
+        try await change(index, flags: on ? flags.rawValue : 0, mask: flags.rawValue) { _ in }
+    }
+
+    /// Deletes an interface, and its other end with it.
+    package func delete(_ index: Int32) async throws(NetlinkError) {
+        var header = ifinfomsg()
+        header.ifi_index = index
+        try await perform(Int(RTM_DELLINK), header: header)
+    }
+
+    /// The number that another namespace has in the client's; negative where it has none.
+    package func number(of namespace: NamespaceHandle) async throws(NetlinkError) -> Int32 {
+        let number = try await ask(Int(RTM_GETNSID), header: rtgenmsg()) {
+            $0.put(Int(NETNSA_FD), UInt32(namespace.descriptor.rawValue))
+        } parse: {
+            $0.attributes.first(Int(NETNSA_NSID))?.int32
+        }
+        return number ?? -1
+    }
+
+    private func change(
+        _ index: Int32, flags: UInt32 = 0, mask: UInt32 = 0, _ attributes: @escaping (inout MessageWriter) -> Void
+    ) async throws(NetlinkError) {
+        var header = ifinfomsg()
+        header.ifi_index = index
+        header.ifi_flags = flags
+        header.ifi_change = mask
+        try await perform(Int(RTM_SETLINK), header: header, attributes)
+    }
+}

@@ -1,0 +1,198 @@
+package import IPVSKit
+package import MeshKit
+import Netlink
+import RuleKit
+import SystemPackage
+
+/// A kernel of several network namespaces in memory, which refuses what the kernel refuses.
+package final class FakeKernel: MeshKernel {
+    package struct State: Sendable {
+        /// By name; the node's own is `node`.
+        package var namespaces: [String: FakeNamespace] = ["node": FakeNamespace()]
+        package var facts = NodeFacts()
+        package var identity = NamespaceIdentity(bootID: "b007", inode: 4711, cookie: 1)
+        package var time: UInt64 = 1_000_000_000
+        package var nextIndex: Int32 = 2
+        /// Whether the host lets nobody make a veth pair.
+        package var refusesLinks = false
+        /// Connections that still move data.
+        package var connections: [RetiringDestination: Int] = [:]
+        package var whereabouts: String?
+    }
+
+    package let gate: Gate
+    let state: Locked<State>
+
+    package init(gate: Gate = Gate()) {
+        self.gate = gate
+        var first = State()
+        first.facts.addresses = [
+            InterfaceAddress(address: "127.0.0.1", prefixLength: 8, interface: "lo"),
+            InterfaceAddress(address: "192.168.5.1", prefixLength: 24, interface: "up0"),
+            InterfaceAddress(address: "10.0.0.1", prefixLength: 24, interface: "br0"),
+            InterfaceAddress(address: "fd05::1", prefixLength: 64, interface: "up0"),
+        ]
+        for name in ["up0", "br0"] {
+            first.namespaces["node"]!.interfaces[name] = FakeNamespace.Interface(
+                index: first.nextIndex, kind: name == "br0" ? "bridge" : nil,
+                hardwareAddress: HardwareAddress([2, 0, 0, 0, 0, UInt8(first.nextIndex)]), isUp: true)
+            first.namespaces["node"]!.add(settingsOf: name)
+            first.nextIndex += 1
+        }
+        state = Locked(first)
+    }
+
+    /// Reads or changes what the kernel holds, as somebody else would: without passing the gate.
+    package func withState<Value>(_ body: (inout State) -> Value) -> Value { state.withLock(body) }
+
+    func operation(_ words: String) throws {
+        if let errno = try gate.refusal(of: words) { throw PlaceError(words, errno) }
+    }
+
+    // MARK: The node
+
+    package func identity() throws -> NamespaceIdentity {
+        try gate.look()
+        return withState(\.identity)
+    }
+
+    package func whereabouts(of namespace: NamespaceIdentity) async -> String? { withState(\.whereabouts) }
+
+    package func now() -> BootTime {
+        withState { state in
+            state.time += 1000
+            return BootTime(nanoseconds: state.time)
+        }
+    }
+
+    package func nodeFacts(readsInterfaces: Bool) async throws -> NodeFacts {
+        try gate.look()
+        return withState { state in
+            var facts = state.facts
+            if readsInterfaces {
+                facts.outwardInterfaces = Set(
+                    state.namespaces["node"]!.interfaces.filter { $0.value.kind == nil }.map(\.key))
+            }
+            return facts
+        }
+    }
+
+    package func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] { [:] }
+    package func bestTool() async -> RuleTool { .nftables }
+
+    package func setHairpin(_ isOn: Bool, of port: String) async throws {
+        try operation("set hairpin of \(port)")
+        withState { state in
+            guard var bridges = state.facts.bridgePorts.value else { return }
+            for bridge in bridges.keys where bridges[bridge]![port] != nil { bridges[bridge]![port] = isOn }
+            state.facts.bridgePorts = .known(bridges)
+        }
+    }
+
+    package func forget(_ flows: [StaleFlows]) async throws { try operation("forget flows") }
+
+    // MARK: Places
+
+    private static func name(_ place: Place) -> String {
+        switch place.existence {
+        case .own(let name): name
+        case .lent(.process): "node"
+        case .lent(.file(let path)): path
+        }
+    }
+
+    package func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
+        if gate.isDead { return .unreadable("the process is dead") }
+        return withState { $0.namespaces[Self.name(place)] == nil ? .absent : .known(.namespace) }
+    }
+
+    package func make(_ place: Place) async throws {
+        let name = Self.name(place)
+        try operation("make the namespace \(name)")
+        guard withState({ $0.namespaces[name] == nil }) else {
+            throw PlaceError("make the namespace \(name)", .fileExists)
+        }
+        withState { $0.namespaces[name] = FakeNamespace() }
+    }
+
+    package func remove(_ place: Place) async throws {
+        let name = Self.name(place)
+        try operation("remove the namespace \(name)")
+        withState { state in
+            for interface in state.namespaces[name]?.interfaces.keys ?? [:].keys { state.delete(interface, in: name) }
+            state.namespaces[name] = nil
+        }
+    }
+
+    package func open(_ place: Place) async throws -> any PlaceKernel {
+        try gate.look()
+        let name = Self.name(place)
+        guard withState({ $0.namespaces[name] != nil }) else {
+            throw PlaceError("enter the namespace \(name)", .noSuchFileOrDirectory)
+        }
+        return FakePlace(kernel: self, name: name)
+    }
+
+    package func make(_ link: Link, in places: [PlaceID: Place]) async throws {
+        let words = "make the pair \(link.ends.map { "\($0.id)" }.joined(separator: " and "))"
+        try operation(words)
+        if withState(\.refusesLinks) { throw PlaceError(words, .notSupportedOnSocket) }
+        let names = link.ends.map { Self.name(places[$0.id.place]!) }
+        let errno: Errno? = withState { state in
+            for (end, name) in zip(link.ends, names) {
+                guard let namespace = state.namespaces[name] else { return .noSuchFileOrDirectory }
+                if namespace.interfaces[end.id.name] != nil { return .fileExists }
+            }
+            for (index, end) in link.ends.enumerated() {
+                let peer = link.ends[1 - index]
+                state.namespaces[names[index]]!.interfaces[end.id.name] = FakeNamespace.Interface(
+                    index: state.nextIndex, kind: link.kind.rawValue, isInOurGroup: true,
+                    hardwareAddress: end.hardwareAddress, peer: (names[1 - index], peer.id.name))
+                state.namespaces[names[index]]!.add(settingsOf: end.id.name)
+                state.nextIndex += 1
+            }
+            return nil
+        }
+        if let errno { throw PlaceError(words, errno) }
+    }
+
+    package func links(
+        _ ends: [LinkEnd], in place: Place, others: [Place]
+    ) async throws -> [String: Reading<ObservedLink>] {
+        try gate.look()
+        let places = Dictionary(uniqueKeysWithValues: others.map { (Self.name($0), $0.id) })
+        return withState { state in
+            Dictionary(
+                uniqueKeysWithValues: ends.map { end in
+                    guard let there = state.namespaces[Self.name(place)]?.interfaces[end.id.name] else {
+                        return (end.id.name, .absent)
+                    }
+                    var found = ObservedLink(index: there.index)
+                    found.kind = there.kind
+                    found.alias = there.alias
+                    found.isInOurGroup = there.isInOurGroup
+                    found.hardwareAddress = there.hardwareAddress
+                    found.isUp = there.isUp
+                    if let peer = there.peer, let place = places[peer.namespace],
+                        let other = state.namespaces[peer.namespace]?.interfaces[peer.name]
+                    {
+                        found.peer = .place(place, index: other.index)
+                    }
+                    found.addresses = there.addresses
+                    found.routes = there.routes
+                    found.neighbours = there.neighbours
+                    found.reached = there.isUp ? end.reaches : []
+                    return (end.id.name, .known(found))
+                })
+        }
+    }
+}
+
+extension FakeKernel.State {
+    /// Takes an interface away, and its other end with it.
+    package mutating func delete(_ interface: String, in namespace: String) {
+        guard let gone = namespaces[namespace]?.interfaces.removeValue(forKey: interface) else { return }
+        namespaces[namespace]!.remove(settingsOf: interface)
+        if let peer = gone.peer { delete(peer.name, in: peer.namespace) }
+    }
+}
