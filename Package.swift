@@ -122,7 +122,7 @@ let package = Package(
             name: "AllocationProbe", dependencies: ["IPVSKit"], path: "Tests/AllocationProbe",
             exclude: ["malloc-counter.c"], swiftSettings: settings),
         .executableTarget(
-            name: "DetourProbe", dependencies: ["MeshKit"], path: "Tests/DetourProbe", swiftSettings: settings),
+            name: "HairpinProbe", dependencies: ["MeshKit"], path: "Tests/HairpinProbe", swiftSettings: settings),
         .executableTarget(
             name: "ChurnProbe",
             dependencies: ["MeshKit", "RuleKit", "IPVSKit", .product(name: "SystemPackage", package: "swift-system")],
@@ -195,7 +195,7 @@ let package = Package(
             name: "KernelTests",
             dependencies: [
                 "IPVSKit", "IPVSKitTesting", "IPVSContract", "MeshKit", "RuleKit", "Conntrack", "CConntrack", "Netlink",
-                "meshctl", "balance-port", "live-table", "watch", "DetourProbe", "ChurnProbe",
+                "meshctl", "balance-port", "live-table", "watch", "HairpinProbe", "ChurnProbe",
                 "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

@@ -89,9 +89,10 @@ public struct Mesh: Sendable {
         let request = MeshRequest(spec: spec, ledger: ledger)
         let found = try await observer.observe(request, tool: tool, .init(withCounters: withCounters))
         try refuseRulesOfOthers(found, ledger)
-        let outcome = Pass.run(
+        var outcome = Pass.run(
             spec: spec, ledger: ledger, observed: found, tool: tool, compiler: compiler, folder: ledgers.folder,
             now: kernel.now())
+        outcome.plan.notes = outcome.claims.refusalNotes + outcome.plan.notes
         return Look(request: request, tool: tool, found: found, outcome: outcome)
     }
 
@@ -102,7 +103,7 @@ public struct Mesh: Sendable {
     /// - Parameter retry: also tries what this host refused before.
     @discardableResult
     public func reconcile(retry: Bool = false) async throws -> MeshChange {
-        try await change(purpose: retry ? .retry : .converge) { _, _ in }
+        try await change(purpose: .converge, retrying: retry) { _, _ in }
     }
 
     /// Changes what is asked for, and the kernel with it. Where either fails, both are as they were.
@@ -121,12 +122,17 @@ public struct Mesh: Sendable {
         }
     }
 
+    /// - Parameter retrying: whether what this host refused before is tried once more.
     private func change(
-        purpose: Pass.Purpose, _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
+        purpose: Pass.Purpose, retrying: Bool = false,
+        _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {
         try await locked(.exclusive) {
             let before = try await store.load()
-            let ledger = try await self.ledger(for: before)
+            var ledger = try await self.ledger(for: before)
+            // Forgotten before anything is looked at: rules are compared with those that a place takes only where it is
+            // not refused.
+            if retrying { try forgetRefusals(&ledger) }
             let tool = await tool(for: ledger)
             let options = Observer.Options(forRestoring: purpose == .reset)
             var found = try await observer.observe(MeshRequest(spec: before, ledger: ledger), tool: tool, options)
@@ -142,6 +148,15 @@ public struct Mesh: Sendable {
             let observed = found
             return try await Task { try await run.carryOut(observed) }.value
         }
+    }
+
+    private func forgetRefusals(_ ledger: inout Ledger) throws {
+        var forgetful = ledger
+        forgetful.forgetRefusals()
+        guard forgetful != ledger else { return }
+        try ledgers.save(forgetful, replacing: ledger.generation)
+        forgetful.generation += 1
+        ledger = forgetful
     }
 
     // MARK: What both take

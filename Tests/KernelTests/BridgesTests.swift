@@ -32,7 +32,7 @@ extension KernelTests {
                 // Not as if 127.0.0.1 could not be answered: that would be switched off for good.
                 let refused = try await host.node.check(
                     "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
-                    try BuiltProducts.path("DetourProbe"), "hairpin", "p1")
+                    try BuiltProducts.path("HairpinProbe"), "p1")
                 #expect(refused.hasPrefix("BridgeError: cannot make the bridge port p1 turn"), "\(refused)")
                 #expect(refused.contains("CAP_NET_ADMIN") && !refused.contains("127.0.0.1"), "\(refused)")
 

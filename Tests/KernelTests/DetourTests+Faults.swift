@@ -1,46 +1,38 @@
 import IPVSKit
 import MeshKit
 import Netlink
+import SystemPackage
 import TestSupport
 import Testing
 
 extension KernelTests.DetourTests {
     @Suite struct FaultTests {
-        @Test func installsOnceAndRemovesAll() async throws {
-            try await Topology.with { topology in
-                let node = try await topology.namespace("node")
-                let before = try await node.linkText()
-                #expect(try await node.detour.observe() == .absent)
-                try await node.detour.remove()
+        @Test(arguments: RuleTool.tested) func isPutUpOnceAndTakenDownWhole(tool: RuleTool) async throws {
+            try await MeshHost.with(rules: tool) { host in
+                try await host.startServers()
+                try await host.addTasks()
+                let before = try await host.node.linkText()
+                #expect(try await host.node.detourParts() == [])
 
-                try await node.detour.install()
-                #expect(try await node.detour.observe() == .intact)
-                let installed = try await node.linkText()
+                try await host.meshctl("publish", "1080:80", "nginx")
+                let installed = try await host.node.linkText()
                 #expect(installed != before)
-                #expect(try await node.reaches(LoopbackDetour.helperAddress))
-                for place in [node, try node.helper()] {
-                    let ipv6 = try await place.check("ip", "-6", "-o", "address", "show", "scope", "link")
+                #expect(try await host.node.detourParts() == [try host.node.helper().name, "meshctl-lo"])
+                try await Self.expectAnswers(host, "once it is put up")
+                for (place, interface) in [(host.node, "meshctl-lo"), (try host.node.helper(), "eth0")] {
+                    let ipv6 = try await place.check("ip", "-6", "-o", "address", "show", "dev", interface)
                     #expect(ipv6 == "", "the pair has IPv6 addresses")
                 }
-                try await node.detour.install()
-                let again = try await node.linkText()
-                #expect(again == installed, "the second time did something")
-
-                // The fastest of many: what else the machine does makes some slow.
-                var fastest = Duration.seconds(1)
-                for _ in 0..<50 {
-                    let took = try await ContinuousClock().measure { _ = try await node.detour.observe() }
-                    fastest = min(fastest, took)
+                for command in [["reconcile"], ["publish", "1081:80", "nginx"]] {
+                    #expect(try await host.meshctl(command).status == 0)
+                    let again = try await host.node.linkText()
+                    #expect(again == installed, "\(command) did something to the links")
                 }
-                print("observing the detour takes \(fastest)")
-                #expect(fastest < .milliseconds(50))
 
-                try await node.detour.remove()
-                let after = try await node.linkText()
+                try await host.meshctl("reset")
+                let after = try await host.node.linkText()
                 #expect(after == before)
-                #expect(try await node.detour.observe() == .absent)
-                // Threads that entered other namespaces have ended in there.
-                #expect(try await soon { Set(try ownThreads().values).count == 1 })
+                #expect(try await host.node.detourParts() == [])
             }
         }
 
@@ -48,121 +40,155 @@ extension KernelTests.DetourTests {
             var name: String
             /// Given the name of the node and that of the helper.
             var command: @Sendable (String, String) -> String
-            /// Given that of the helper.
-            var found: @Sendable (String) -> ObservedDetour
+            /// What `plan` says of it.
+            var said: [String]
         }
 
         static let faults: [Fault] = [
-            Fault(name: "the link is deleted") { node, _ in
-                "ip -n \(node) link del meshctl-lo"
-            } found: {
-                .damaged(["meshctl-lo is missing", "eth0 is missing in \($0)"])
-            },
-            Fault(name: "the link is down") { node, _ in
-                "ip -n \(node) link set meshctl-lo down"
-            } found: { _ in
-                .damaged(["meshctl-lo is down"])
-            },
-            Fault(name: "the other end is down") { _, helper in
-                "ip -n \(helper) link set eth0 down"
-            } found: {
-                .damaged(["eth0 is down, in \($0)"])
-            },
-            Fault(name: "the address is removed") { node, _ in
-                "ip -n \(node) addr del 169.254.113.1/30 dev meshctl-lo"
-            } found: { _ in
-                .damaged(["meshctl-lo lacks the address 169.254.113.1/30"])
-            },
-            Fault(name: "the helper's address is removed") { _, helper in
-                "ip -n \(helper) addr flush dev eth0"
-            } found: {
-                .damaged(["eth0 lacks the address 169.254.113.2/30, in \($0)"])
-            },
-            Fault(name: "the subnet's route is removed") { node, _ in
-                "ip -n \(node) route del 169.254.113.0/30"
-            } found: { _ in
-                .damaged(["169.254.113.2 is not reached by meshctl-lo"])
-            },
-            Fault(name: "settings are reset") { node, helper in
-                """
-                ip netns exec \(node) sysctl -qw net.ipv4.conf.meshctl-lo.route_localnet=0
-                ip netns exec \(helper) sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.all.send_redirects=1
-                """
-            } found: {
-                .damaged([
-                    "net/ipv4/conf/meshctl-lo/route_localnet is 0, not 1",
-                    "net/ipv4/conf/all/send_redirects is 1, not 0, in \($0)",
-                    "net/ipv4/ip_forward is 0, not 1, in \($0)",
-                ])
-            },
-            Fault(name: "the other end is in another place") { node, helper in
-                "ip -n \(helper) link set eth0 netns \(node)"
-            } found: {
-                .damaged(["the other end of meshctl-lo is not in its namespace", "eth0 is missing in \($0)"])
-            },
-            Fault(name: "the namespace is deleted, and the link with it") { node, helper in
-                """
-                ip netns del \(helper)
-                for _ in $(seq 500); do ip -n \(node) link show meshctl-lo >/dev/null 2>&1 || break; sleep 0.01; done
-                """
-            } found: { _ in
-                .absent
-            },
-            Fault(name: "the namespace is another, of before") { node, helper in
-                "ip netns del \(helper); ip netns add \(helper); ip -n \(node) link del meshctl-lo || true"
-            } found: {
-                .damaged(["meshctl-lo is missing", "eth0 is missing in \($0)"])
-            },
-            Fault(name: "the name stands for nothing") { node, helper in
-                "umount /run/netns/\(helper); ip -n \(node) link del meshctl-lo || true"
-            } found: {
-                .damaged(["meshctl-lo is missing", "/run/netns/\($0) is not a network namespace"])
-            },
+            Fault(
+                name: "the link is deleted", command: { node, _ in "ip -n \(node) link del meshctl-lo" },
+                said: [
+                    "make the veth pair meshctl-lo and eth0 in loopback", "raise meshctl-lo with 169.254.113.1/30",
+                    "raise eth0 in loopback with 169.254.113.2/30",
+                    "net/ipv4/conf/meshctl-lo/route_localnet = 1", "net/ipv4/conf/eth0/send_redirects = 0",
+                ]),
+            Fault(
+                name: "the link is down", command: { node, _ in "ip -n \(node) link set meshctl-lo down" },
+                said: ["raise meshctl-lo with 169.254.113.1/30", "meshctl-lo is down"]),
+            Fault(
+                name: "the other end is down", command: { _, helper in "ip -n \(helper) link set eth0 down" },
+                said: ["raise eth0 in loopback with 169.254.113.2/30", "eth0 in loopback is down"]),
+            Fault(
+                name: "the address is removed",
+                command: { node, _ in "ip -n \(node) addr del 169.254.113.1/30 dev meshctl-lo" },
+                said: ["mend meshctl-lo", "meshctl-lo lacks the address 169.254.113.1/30"]),
+            Fault(
+                name: "the helper's address is removed",
+                command: { _, helper in "ip -n \(helper) addr flush dev eth0" },
+                said: ["mend eth0 in loopback", "eth0 in loopback lacks the address 169.254.113.2/30"]),
+            Fault(
+                name: "the interface has another address, too",
+                command: { node, _ in "ip -n \(node) addr add 169.254.113.5/32 dev meshctl-lo" },
+                said: ["mend meshctl-lo", "meshctl-lo has the address 169.254.113.5/32, which is not the mesh's"]),
+            Fault(
+                name: "the subnet's route is removed",
+                command: { node, _ in "ip -n \(node) route del 169.254.113.0/30" },
+                said: ["mend meshctl-lo", "meshctl-lo lacks the route 169.254.113.0/30 src 169.254.113.1"]),
+            Fault(
+                name: "the neighbour is forgotten",
+                command: { node, _ in "ip -n \(node) neigh del 169.254.113.2 dev meshctl-lo" },
+                said: ["mend meshctl-lo", "meshctl-lo does not know its neighbour 169.254.113.2"]),
+            Fault(
+                name: "the hardware address is another",
+                command: { _, helper in "ip -n \(helper) link set eth0 address 02:00:00:00:00:99" },
+                said: ["mend eth0 in loopback", "eth0 in loopback has the hardware address 02:00:00:00:00:99"]),
+            Fault(
+                name: "the alias is another", command: { node, _ in "ip -n \(node) link set meshctl-lo alias mine" },
+                said: ["mend meshctl-lo", "meshctl-lo has the alias mine"]),
+            Fault(
+                name: "settings are reset",
+                command: { node, helper in
+                    """
+                    ip netns exec \(node) sysctl -qw net.ipv4.conf.meshctl-lo.route_localnet=0
+                    ip netns exec \(helper) sysctl -qw net.ipv4.ip_forward=0 net.ipv4.conf.all.send_redirects=1
+                    """
+                },
+                said: [
+                    "net/ipv4/conf/meshctl-lo/route_localnet = 1 (is 0)",
+                    "net/ipv4/conf/all/send_redirects = 0 (is 1), in loopback",
+                    "net/ipv4/ip_forward = 1 (is 0), in loopback",
+                ]),
+            Fault(
+                name: "the other end is in another place",
+                command: { node, helper in "ip -n \(helper) link set eth0 netns \(node)" },
+                said: [
+                    "remove the interface meshctl-lo", "make the veth pair meshctl-lo and eth0 in loopback",
+                    "eth0 in loopback is missing",
+                ]),
+            Fault(
+                name: "the namespace is deleted, and the link with it",
+                command: { node, helper in
+                    """
+                    ip netns del \(helper)
+                    for _ in $(seq 500); do ip -n \(node) link show meshctl-lo >/dev/null 2>&1 || break; sleep 0.01; done
+                    """
+                },
+                said: [
+                    "make the namespace HELPER, for the place loopback",
+                    "make the veth pair meshctl-lo and eth0 in loopback", "install the mesh's rules, in loopback",
+                ]),
+            Fault(
+                name: "the namespace is another, of before",
+                command: { node, helper in
+                    "ip netns del \(helper); ip netns add \(helper); ip -n \(node) link del meshctl-lo || true"
+                },
+                said: [
+                    "make the veth pair meshctl-lo and eth0 in loopback", "install the mesh's rules, in loopback",
+                ]),
+            Fault(
+                name: "the name stands for nothing",
+                command: { node, helper in "umount /run/netns/\(helper); ip -n \(node) link del meshctl-lo || true" },
+                said: [
+                    "remove the namespace HELPER, of the place loopback",
+                    "make the namespace HELPER, for the place loopback",
+                    "make the veth pair meshctl-lo and eth0 in loopback",
+                ]),
         ]
 
         /// One after the other on one node, so that each repair is also the next one's start.
-        @Test func namesAndRepairs() async throws {
-            try await Topology.with { topology in
-                let node = try await topology.namespace("node")
-                let helper = try node.helper()
-                try await node.detour.install()
-                let intact = try await Self.withoutNumbers(node.linkText())
+        @Test(arguments: RuleTool.tested) func isNamedAndRepaired(tool: RuleTool) async throws {
+            try await MeshHost.with(rules: tool) { host in
+                try await host.startServers()
+                try await host.addTasks()
+                try await host.meshctl("publish", "1080:80", "nginx")
+                let helper = try host.node.helper().name
+                let intact = try await Self.withoutNumbers(host.node.linkText())
                 for fault in Self.faults {
-                    try await Shell.check("bash", "-ec", fault.command(node.name, helper.name))
-                    let found = try await node.detour.observe()
-                    #expect(found == fault.found(helper.name), "where \(fault.name)")
-
-                    try await node.detour.install()
-                    let repaired = try await node.detour.observe()
-                    #expect(repaired == .intact, "where \(fault.name)")
-                    #expect(try await node.reaches(LoopbackDetour.helperAddress), "where \(fault.name)")
+                    try await Shell.check("bash", "-ec", fault.command(host.node.name, helper))
+                    let plan = try await host.meshctl(["plan"])
+                    #expect(plan.status == 2, "where \(fault.name): \(plan)")
+                    for words in fault.said {
+                        let words = words.replacing("HELPER", with: helper)
+                        #expect(plan.output.contains(words), "where \(fault.name): \(words): \(plan)")
+                    }
+                    try await host.meshctl("reconcile")
+                    let after = try await host.meshctl(["plan"])
+                    #expect(after.status == 0, "where \(fault.name): \(after)")
+                    try await Self.expectAnswers(host, "where \(fault.name)")
                 }
-                let repaired = try await Self.withoutNumbers(node.linkText())
+                let repaired = try await Self.withoutNumbers(host.node.linkText())
                 #expect(repaired == intact)
             }
         }
 
         /// The name is gone, but a program that is in the namespace keeps it, and so the link.
-        @Test func namesAndRepairsANamespaceWithoutAName() async throws {
-            try await Topology.with { topology in
-                let node = try await topology.namespace("node")
-                try await node.detour.install()
-                let handle = try NamespaceHandle(path: node.detour.namespacePath())
-                try await Shell.check("ip", "netns", "del", node.helper().name)
-                #expect(
-                    try await node.detour.observe()
-                        == .damaged([
-                            "the other end of meshctl-lo is not in its namespace",
-                            "the namespace \(node.helper().name) is missing",
-                        ]))
-                try await node.detour.install()
-                #expect(try await node.detour.observe() == .intact)
+        @Test(arguments: RuleTool.tested) func aNamespaceWithoutANameIsMadeAnew(tool: RuleTool) async throws {
+            try await MeshHost.with(rules: tool) { host in
+                try await host.startServers()
+                try await host.addTasks()
+                try await host.meshctl("publish", "1080:80", "nginx")
+                let helper = try host.node.helper().name
+                let handle = try NamespaceHandle(path: FilePath("/run/netns/\(helper)"))
+                try await Shell.check("ip", "netns", "del", helper)
+                let plan = try await host.meshctl(["plan"])
+                #expect(plan.status == 2, "\(plan)")
+                for words in ["remove the interface meshctl-lo", "make the namespace \(helper)", "make the veth pair"] {
+                    #expect(plan.output.contains(words), "\(words): \(plan)")
+                }
+                try await host.meshctl("reconcile")
+                #expect(try await host.meshctl(["plan"]).status == 0)
+                try await Self.expectAnswers(host, "once it is made anew")
                 let left = try await DetachedThread.run(in: handle) { () -> Bool in
                     var socket = try RouteSocket()
                     return try socket.link(named: "eth0") != nil
                 }
                 #expect(!left, "the pair of before is still there")
             }
+        }
+
+        private static func expectAnswers(_ host: MeshHost, _ when: String) async throws {
+            let answers = try await host.node.get("127.0.0.1", port: 1080, count: 2)
+            #expect(counted(answers) == ["task1 10.11.0.1": 1, "task2 10.12.0.1": 1], "\(when)")
         }
 
         /// Indexes of interfaces, identities of mounts.

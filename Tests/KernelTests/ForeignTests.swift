@@ -46,7 +46,7 @@ extension KernelTests {
                             Damage("ipset flush mesh-mark-tcp", "mesh-mark-tcp 1080"),
                         ]
                     }
-                for damage in damages + [Damage("ip link del meshctl-lo", "meshctl-lo is missing")] {
+                for damage in damages + [Damage("ip link del meshctl-lo", "make the veth pair meshctl-lo")] {
                     try await damage.happen(to: host)
                     let repaired = try await host.meshctl("reconcile")
                     #expect(repaired.contains(damage.name))

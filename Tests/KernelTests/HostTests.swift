@@ -86,7 +86,7 @@ extension KernelTests {
                 #expect(
                     try await host.node.thread { try Listeners.read(transport: .tcp, ports: 8000...8100) }.isEmpty)
 
-                let addresses = try await task.namespace.thread { NodeAddresses.read() }
+                let addresses = try await task.namespace.thread { try NodeAddresses.read() }
                 #expect(
                     Set(addresses).isSuperset(of: [
                         InterfaceAddress(address: task.link.far4, prefixLength: 24, interface: "eth0"),

@@ -52,7 +52,7 @@ extension KernelTests {
                 let file = host.stateDirectory.appending("mesh.json")
                 for damaged in [
                     String(store.prefix(store.count / 2)), "not JSON",
-                    store.replacing("\"schema\" : 2", with: "\"schema\" : 3"),
+                    store.replacing("\"schema\" : 3", with: "\"schema\" : 4"),
                 ] {
                     try #require(damaged != store)
                     try file.write(damaged)
@@ -66,6 +66,24 @@ extension KernelTests {
                     }
                     let storeNow3 = try host.storeText()
                     #expect(storeNow3 == damaged)
+                }
+                try file.write(store)
+                let ledger = try host.ledgerText()
+                let ledgerFile = host.stateDirectory.appending("ledger.json")
+                for damaged in [
+                    String(ledger.prefix(ledger.count / 2)), "not JSON",
+                    ledger.replacing("\"schema\" : 1", with: "\"schema\" : 2"),
+                ] {
+                    try #require(damaged != ledger)
+                    try ledgerFile.write(damaged)
+                    for arguments in [["publish", "2080:80", "nginx"], ["plan"], ["status"], ["reconcile"], ["reset"]] {
+                        let ran = try await host.meshctl(arguments)
+                        #expect(ran.status == 65, "\(ran)")
+                        #expect(ran.error.contains("ledger.json"), "\(ran)")
+                    }
+                    let ledgerNow = try host.ledgerText()
+                    #expect(ledgerNow == damaged)
+                    #expect(try host.storeText() == store)
                 }
                 let kernelNow4 = try await host.kernelText()
                 #expect(kernelNow4 == kernel)

@@ -76,18 +76,16 @@ extension KernelTests {
 extension MeshHost {
     /// Publishes ports in one pass: as many commands would only take longer.
     func publish(_ count: Int, from first: UInt16) async throws {
-        let store = FileStore(directory: stateDirectory)
-        var state = try store.load()
-        let marks = state.ownedMarks
-        // Past the marks that there are, and clear of others' bits.
-        let numbers = (0x100...UInt32(0x3FFF)).compactMap(FirewallMark.init).filter { !marks.contains($0) }
-        for (offset, mark) in zip(0..<UInt16(count), numbers) {
-            state.services["nginx"]?.ports.append(
-                PublishedPort(listening: PortBinding(first + offset, .tcp), target: 80, mark: mark))
+        let marks = try LedgerFile(directory: stateDirectory).load()?[.node].marks ?? [:]
+        try await configure { spec in
+            // Past the marks that there are, and clear of others' bits.
+            let numbers = (0x100...UInt32(0x3FFF)).compactMap(FirewallMark.init)
+                .filter { marks[$0] == nil && !spec.marks.contains($0) }
+            for (offset, mark) in zip(0..<UInt16(count), numbers) {
+                spec.services["nginx"]?.ports.append(
+                    PublishedPort(listening: PortBinding(first + offset, .tcp), target: 80, mark: mark))
+            }
         }
-        state.generation += 1
-        try store.save(state)
-        try await meshctl("reconcile")
     }
 
     fileprivate func ruleCount() async throws -> Int {

@@ -21,7 +21,11 @@ extension Planner {
         guard faults.isEmpty else {
             let isNew = link.ends.allSatisfy { observed($0) == nil }
             return removals(of: link, in: .clearing)
-                + [step(link.ends[0].id.place, .links, .link(.make(link, faults: isNew ? [] : faults)), for: link.purpose)]
+                + [
+                    step(
+                        link.ends[0].id.place, .links, .link(.make(link, faults: isNew ? [] : faults)),
+                        for: link.purpose)
+                ]
                 + link.ends.flatMap { raising($0, of: link, from: nil) }
         }
         return link.ends.flatMap { raising($0, of: link, from: observed($0)) }
@@ -93,7 +97,10 @@ extension LinkMend {
         var mend = LinkMend()
         var faults: [String] = []
         let found = there ?? ObservedLink(index: 0)
-        if found.alias != alias { mend.alias = alias }
+        if found.alias != alias {
+            mend.alias = alias
+            faults.append("\(end.id) has \(found.alias.map { "the alias \($0)" } ?? "no alias")")
+        }
         if there != nil, found.hardwareAddress != end.hardwareAddress {
             mend.hardwareAddress = end.hardwareAddress
             faults.append("\(end.id) has the hardware address \(found.hardwareAddress.map { "\($0)" } ?? "of nobody")")
@@ -143,7 +150,8 @@ extension Link {
                 }
             }
             if let claimant = there.claimants[end.id.name] {
-                return "cannot put up the interface \(end.id): \(end.addresses.sorted().map(\.description).joined(separator: ", ")), "
+                return
+                    "cannot put up the interface \(end.id): \(end.addresses.sorted().map(\.description).joined(separator: ", ")), "
                     + "which it is to have, is in use: \(claimant)"
             }
         }

@@ -70,7 +70,10 @@ package struct Planner {
         if case .own(let name) = place.existence {
             let isThere = !existence.isAbsent
             guard wanted.places[place.id] != nil else {
-                return isThere ? [step(place.id, .leavingNamespaces, .namespace(.remove(name: name)))] : []
+                // A name that stands for no namespace may be anybody's, and of a refused place it is what was in the way.
+                let holdings = ledger[place.id]
+                let isOurs = existence.value == .namespace || (holdings.namespace != nil && holdings.refusal == nil)
+                return isThere && isOurs ? [step(place.id, .leavingNamespaces, .namespace(.remove(name: name)))] : []
             }
             if isRemade(place.id) {
                 if isThere { steps.append(step(place.id, .clearing, .namespace(.remove(name: name)))) }

@@ -45,12 +45,17 @@ extension Sysctl {
         guard let family = forwardingFamily, current[self] != value else { return [:] }
         var changed: [Sysctl: String] = [:]
         if family == .ipv4, current[.acceptRedirects] != nil { changed[.acceptRedirects] = value == "0" ? "1" : "0" }
-        for sysctl in current.keys
-        where sysctl.interface != nil && sysctl.interface != "all"
-            && sysctl == .forwarding(sysctl.interface!, family)
-        {
-            changed[sysctl] = value
-        }
+        for sysctl in switches(in: current) { changed[sysctl] = value }
         return changed.filter { current[$0.key] != $0.value }
+    }
+
+    /// The switches of single interfaces, and of those to come, that the kernel sets when this one is written. None for a
+    /// setting that switches no forwarding.
+    func switches(in current: [Sysctl: String]) -> [Sysctl] {
+        guard let family = forwardingFamily else { return [] }
+        return current.keys.filter { sysctl in
+            guard let interface = sysctl.interface, interface != "all" else { return false }
+            return sysctl == .forwarding(interface, family)
+        }
     }
 }

@@ -78,6 +78,13 @@ extension Ledger {
         return ledger
     }
 
+    /// The places that this host does not carry, and why.
+    var refusalNotes: [String] {
+        places.sorted { $0.key < $1.key }.compactMap { place, holdings in
+            holdings.refusal.map { "this host does not carry the place \(place): \($0)" }
+        }
+    }
+
     /// Lets everything be tried once more that this host refused.
     mutating func forgetRefusals() {
         for place in places.keys { self[place].refusal = nil }
@@ -119,6 +126,9 @@ extension Holdings {
         guard change.sysctl != .reservedPorts, let old = change.old else { return }
         let current = found.sysctls.compactMapValues(\.value)
         var written = change.sysctl.consequences(of: change.new, in: current)
+        // An interface that has the value already is overwritten when the switch is given back, and must be told from one
+        // that comes later.
+        for sysctl in change.sysctl.switches(in: current) { written[sysctl] = change.new }
         written[change.sysctl] = change.new
         for (sysctl, value) in written {
             guard let before = sysctl == change.sysctl ? old : current[sysctl] else { continue }
@@ -127,7 +137,9 @@ extension Holdings {
     }
 
     /// The tool that carried the rules before another does, until its own are gone.
-    func formerRules(besides tool: RuleTool) -> RuleTool? { [rules, formerRules].compactMap(\.self).first { $0 != tool } }
+    func formerRules(besides tool: RuleTool) -> RuleTool? {
+        [rules, formerRules].compactMap(\.self).first { $0 != tool }
+    }
 
     /// What is published of a protocol.
     func bindings(of transport: TransportProtocol) -> [PortBinding] {

@@ -8,8 +8,6 @@ package struct Pass {
     package enum Purpose: Equatable, Sendable {
         /// The kernel is to hold what the spec asks for.
         case converge
-        /// As ``converge``, and what this host refused before is tried once more.
-        case retry
         /// All is taken down, and settings get the values they had.
         case reset
         /// A change failed, and the spec is again what it was: what the change alone claimed is given back.
@@ -45,13 +43,12 @@ package struct Pass {
             request.spec.services = [:]
             request.ledger.forgetRefusals()
             request.ledger[.node].retiring = []
-        case .retry: request.ledger.forgetRefusals()
         case .converge, .undo: break
         }
         request.ledger[.node].retire(for: request.spec, in: observed[.node], now: now)
         request.foreignMarks = request.spec.marks.intersection(observed.marks)
             .subtracting(request.ledger[.node].marks.keys)
-        var notes = request.spec.notes(onForeign: request.foreignMarks)
+        let notes = request.spec.notes(onForeign: request.foreignMarks)
 
         let outline = compiler.outline(request)
         var datapath = compiler.compile(request, on: observed.node)
@@ -59,9 +56,6 @@ package struct Pass {
             guard let conflict = link.conflict(in: observed) else { continue }
             request.ledger[link.purpose].refusal = conflict
             datapath = compiler.compile(request, on: observed.node)
-        }
-        notes += request.ledger.places.sorted { $0.key < $1.key }.compactMap { place, holdings in
-            holdings.refusal.map { "this host does not carry the place \(place): \($0)" }
         }
 
         let former = formerSettings(purpose, request.ledger, datapath, keeping: kept)
@@ -79,7 +73,7 @@ package struct Pass {
         _ purpose: Purpose, _ ledger: Ledger, _ datapath: Datapath, keeping kept: [Sysctl: String]
     ) -> [PlaceID: FormerSettings] {
         switch purpose {
-        case .converge, .retry: return [:]
+        case .converge: return [:]
         case .reset:
             return ledger.places.mapValues { holdings in
                 var former = FormerSettings(holdings)
@@ -117,10 +111,12 @@ extension MeshRequest {
 extension MeshSpec {
     fileprivate func notes(onForeign marks: Set<FirewallMark>) -> [String] {
         guard !marks.isEmpty else { return [] }
-        return services.values.flatMap(\.ports).filter { marks.contains($0.mark) }.sorted { $0.listening < $1.listening }
-            .map {
-                "\($0.listening) is not served: the kernel has an IPVS service with its mark \($0.mark), which this node "
-                    + "did not make; remove that service, or unpublish the port and publish it again"
-            }
+        return services.values.flatMap(\.ports).filter { marks.contains($0.mark) }.sorted {
+            $0.listening < $1.listening
+        }
+        .map {
+            "\($0.listening) is not served: the kernel has an IPVS service with its mark \($0.mark), which this node "
+                + "did not make; remove that service, or unpublish the port and publish it again"
+        }
     }
 }

@@ -26,7 +26,7 @@ struct PassRun: Sendable {
         } catch {
             // Without an edit there is nothing to take back: what was done stays, and the next pass goes on from there.
             guard purpose != .reset else { throw error }
-            guard round.hasSwapped else {
+            guard round.hasSwapped || switchesTool else {
                 // The kernel was not touched. Where the claims cannot be taken back either, a later pass finds that nothing
                 // stands behind them.
                 if round.spec != before { try? save(ledger, as: &round.ledger) }
@@ -35,6 +35,9 @@ struct PassRun: Sendable {
             throw await takeBack(round, because: error)
         }
     }
+
+    /// Whether another tool is to carry the rules than so far.
+    private var switchesTool: Bool { ledger[.node].rules.map { $0 != tool } ?? false }
 
     /// How far a pass has got.
     private struct Round {
@@ -53,9 +56,17 @@ struct PassRun: Sendable {
             let now = mesh.kernel.now()
             let outcome = Pass.run(
                 spec: round.spec, ledger: round.ledger, observed: round.observed, purpose: purpose, tool: tool,
-                compiler: mesh.compiler, folder: mesh.ledgers.folder, keepingForwarding: await forwardingKept(round), now: now)
-            for (place, holdings) in outcome.claims.places where holdings.refusal != ledger[place].refusal {
-                if let refusal = holdings.refusal { refused[place] = refusal }
+                compiler: mesh.compiler, folder: mesh.ledgers.folder,
+                keepingForwarding: await forwardingKept(round), now: now)
+            let conflicts = outcome.claims.places.compactMapValues(\.refusal)
+                .filter { round.ledger[$0.key].refusal == nil }
+            guard conflicts.isEmpty else {
+                // What was observed was observed for a node that has these places: its rules are others without them.
+                refused.merge(conflicts) { $1 }
+                let ledger = conflicts.reduce(round.ledger) { $0.refusing($1.key, because: $1.value) }
+                try save(ledger, as: &round.ledger)
+                round.observed = try await observe(round)
+                continue
             }
             try save(outcome.claims, as: &round.ledger)
             if !round.hasSwapped, round.spec != before {
@@ -70,7 +81,7 @@ struct PassRun: Sendable {
             do {
                 let result = try await applier.apply(outcome.plan)
                 change.plan = change.plan.followed(by: outcome.plan.without(result.failures.map(\.step)))
-                change.plan.notes += result.failures.map { "could not \($0.step.action): \($0.reason)" }
+                change.plan.notes += result.failures.map(\.reason)
                 change.remnants = result.remnants
                 change.datapath = outcome.datapath
                 settle(outcome.settled.keeping(result.failures.map(\.step), of: round.ledger), &round, &change)
@@ -93,7 +104,7 @@ struct PassRun: Sendable {
     private func observe(_ round: Round) async throws -> ObservedDatapath {
         try await mesh.observer.observe(
             MeshRequest(spec: round.spec, ledger: round.ledger), tool: tool,
-            .init(forRestoring: purpose != .converge && purpose != .retry))
+            .init(forRestoring: purpose != .converge))
     }
 
     private func save(_ ledger: Ledger, as current: inout Ledger) throws {
@@ -119,13 +130,7 @@ struct PassRun: Sendable {
     /// - Returns: the reason, and why taking back failed where it did.
     private func takeBack(_ round: Round, because reason: any Error) async -> any Error {
         do {
-            try await mesh.store.swap(before, replacing: round.spec.generation)
-        } catch let error as StoreError where error.code == .conflict {
-            return UndoError(reason: reason, second: error)
-        } catch {
-            return UndoError(reason: reason, second: error)
-        }
-        do {
+            if round.hasSwapped { try await mesh.store.swap(before, replacing: round.spec.generation) }
             // Where another tool was to take the rules over, it is that one's that have to go.
             let tool = ledger[.node].rules ?? tool
             let undo = PassRun(

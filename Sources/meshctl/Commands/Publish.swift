@@ -8,8 +8,8 @@ struct Publish: AsyncParsableCommand {
         abstract: "Publish a port of a service on this node.",
         discussion: """
             The service is created if it does not exist. Publishing the same port twice changes nothing. Options that \
-            are left out keep their values on a port that is published already. A new target replaces the old one, and \
-            connections to the old target end.
+            are left out keep their values on a port that is published already. A new target replaces the old one. TCP \
+            and SCTP connections to the old target go on until they end, and new ones reach the new target.
 
             The node answers the port on all its addresses, including 127.0.0.1, or only on the address that is \
             written before the port. In a range, the ports of a task follow in the same order. If a process of this \

@@ -60,13 +60,13 @@ struct Damage: Sendable, CustomStringConvertible {
         Damage(
             "sysctl -qw net.ipv4.ip_local_reserved_ports=",
             "sysctl  net/ipv4/ip_local_reserved_ports = 40000-40009 (is empty)"),
-        Damage("ip link del meshctl-lo", "meshctl-lo is missing"),
+        Damage("ip link del meshctl-lo", "links   make the veth pair meshctl-lo and eth0 in loopback"),
         Damage("ip link set meshctl-lo down", "meshctl-lo is down"),
         Damage(
             """
             ip netns del $HELPER
             for _ in $(seq 500); do ip -n $NODE link show meshctl-lo >/dev/null 2>&1 || break; sleep 0.01; done
-            """, "links   make the detour for 127.0.0.1", isOutside: true),
+            """, "links   make the namespace meshctl-lo-", isOutside: true),
     ]
 
     private static let iptables = [
@@ -104,7 +104,7 @@ struct Damage: Sendable, CustomStringConvertible {
             """, "ipset: set mesh-mark-udp is hash:net family inet"),
         Damage(
             "ip netns exec $HELPER iptables -t nat -F",
-            "iptables: install the mesh's rules, in the detour's namespace", isOutside: true),
+            "iptables: install the mesh's rules, in loopback", isOutside: true),
     ]
 
     private static let nftables = [
@@ -186,7 +186,7 @@ struct Damage: Sendable, CustomStringConvertible {
         Damage(another("nat-postrouting", ""), "chain nat-postrouting: missing: type nat hook postrouting"),
         Damage(
             "ip netns exec $HELPER nft flush ruleset",
-            "nftables: install the mesh's rules, in the detour's namespace", isOutside: true),
+            "nftables: install the mesh's rules, in loopback", isOutside: true),
     ]
 
     private static func deletion(of rule: String, in chain: String) -> String {

@@ -3,13 +3,26 @@ import MeshKit
 import SystemPackage
 import TestSupport
 
-extension TestNamespace {
-    /// The detour's links on this node.
-    var detour: DetourLinks { DetourLinks(in: .named(name)) }
+#if canImport(Glibc)
+    import Glibc
+#endif
 
-    /// The helper's namespace, by the name that `ip netns` knows it by.
+extension TestNamespace {
+    /// The detour's namespace, by the name that meshctl gives it: after the inode of this one.
     func helper() throws -> TestNamespace {
-        TestNamespace(name: try detour.namespacePath().lastComponent!.string)
+        var status = stat()
+        guard stat("/run/netns/\(name)", &status) == 0 else { throw Errno(rawValue: errno) }
+        return TestNamespace(name: LoopbackDetour.namespaceName(nodeInode: UInt64(status.st_ino)))
+    }
+
+    /// What there is of the detour: its name below `/run/netns`, and its interface on this node.
+    func detourParts() async throws -> [String] {
+        let helper = try helper().name
+        let names = try await Shell.check("ls", "/run/netns").split(separator: "\n").filter { $0 == helper }
+        let interfaces = try await check("ls", "/proc/sys/net/ipv4/conf").split(separator: "\n").filter {
+            $0 == LoopbackDetour.interface
+        }
+        return (names + interfaces).map(String.init)
     }
 
     /// Whether a packet gets to an address and one comes back: nobody listens there.

@@ -37,13 +37,8 @@ extension MeshHost {
     }
 
     /// Changes what is asked for, and has meshctl make it so: one start of the program, however many changes.
-    func configure(_ edit: (inout MeshState) throws -> Void) async throws {
-        mkdir(stateDirectory.string, 0o700)
-        let store = FileStore(directory: stateDirectory)
-        var state = try store.load()
-        try edit(&state)
-        state.generation += 1
-        try store.save(state)
+    func configure(_ edit: (inout MeshSpec) throws -> Void) async throws {
+        try await FileSpecStore(directory: stateDirectory).update { try edit(&$0) }
         try await meshctl("reconcile")
     }
 
@@ -67,16 +62,23 @@ extension MeshHost {
     }
 }
 
-extension MeshState {
+extension SpecTask {
+    /// A task behind the node of a test, which is called after the host as it is by default.
+    static func local(_ address: IPAddress, weight: UInt32 = 1) -> Self {
+        Self(address: address, weight: weight, node: Ledger.hostName())
+    }
+}
+
+extension MeshSpec {
     /// The tasks of a host, by both their addresses.
     mutating func addTasks(
         of host: MeshHost, isLocal: Bool = true, weights: [UInt32] = [], service: String = "nginx"
     ) throws {
         for (index, task) in host.tasks.enumerated() {
             for address in [task.link.far4, task.link.far6] {
+                let weight = index < weights.count ? weights[index] : 1
                 try addTask(
-                    MeshTask(
-                        address: address, weight: index < weights.count ? weights[index] : 1, isLocal: isLocal),
+                    isLocal ? .local(address, weight: weight) : SpecTask(address: address, weight: weight),
                     service: service)
             }
         }

@@ -77,6 +77,14 @@ struct MeshHost {
                 .merging(environment) { $1 })
     }
 
+    /// Runs meshctl on the node, after a script that changes what it sees of the file system, and nobody else.
+    func meshctl(_ arguments: [String], after script: String) async throws -> Ran {
+        try await node.run(
+            ["unshare", "--mount", "sh", "-ec", "\(script)\nexec \"$0\" \"$@\"", try BuiltProducts.path("meshctl")]
+                + arguments,
+            environment: ["MESHCTL_STATE_DIR": stateDirectory.string, "MESHCTL_RULES": tool.rawValue])
+    }
+
     /// Runs meshctl on the node, which must succeed, and gives what it printed.
     @discardableResult
     func meshctl(_ arguments: String...) async throws -> String {
@@ -114,6 +122,7 @@ struct MeshHost {
     }
 
     func storeText() throws -> String { try stateDirectory.appending("mesh.json").text() }
+    func ledgerText() throws -> String { try stateDirectory.appending("ledger.json").text() }
 }
 
 extension TestNamespace {

@@ -90,7 +90,7 @@ final class Topology {
                 (try? await Shell.run(["ip", "netns", "pids", namespace.name]))?.output.split(separator: "\n") ?? []
             if !pids.isEmpty { _ = try? await Shell.run(["kill", "-9"] + pids.map(String.init)) }
             // What the detour left is known by the number of its node's namespace, which the next may be given.
-            try? await namespace.detour.remove()
+            if let helper = try? namespace.helper() { _ = try? await Shell.run(["ip", "netns", "del", helper.name]) }
             _ = try? await Shell.run(["ip", "netns", "del", namespace.name])
         }
     }

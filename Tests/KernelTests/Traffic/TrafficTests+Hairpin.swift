@@ -27,7 +27,7 @@ extension KernelTests.TrafficTests {
                 }
                 for member in bridged.members {
                     for address in member.addresses {
-                        try state.addTask(MeshTask(address: address, isLocal: true), service: "nginx")
+                        try state.addTask(.local(address), service: "nginx")
                     }
                 }
             }
@@ -69,7 +69,7 @@ extension KernelTests.TrafficTests {
             try await host.configure { state in
                 try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
                 for address in bridged.members[0].addresses {
-                    try state.addTask(MeshTask(address: address), service: "nginx")
+                    try state.addTask(SpecTask(address: address), service: "nginx")
                 }
             }
             for (gateway, (near, _)) in zip(BridgedTasks.gateways, host.places) {
@@ -95,7 +95,7 @@ extension KernelTests.TrafficTests {
                     try state.publish(PortBinding(2000...2009, transport), target: 75, service: "nginx")
                 }
                 for address in routed.members.flatMap(\.addresses) {
-                    try state.addTask(MeshTask(address: address, isLocal: true), service: "nginx")
+                    try state.addTask(.local(address), service: "nginx")
                 }
             }
             for member in routed.members {
@@ -142,7 +142,7 @@ extension KernelTests.TrafficTests {
             try await host.configure { state in
                 try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
                 for address in bridged.members.flatMap(\.addresses) {
-                    try state.addTask(MeshTask(address: address, isLocal: true), service: "nginx")
+                    try state.addTask(.local(address), service: "nginx")
                 }
             }
             for member in bridged.members {

@@ -70,10 +70,10 @@ extension KernelTests.TrafficTests {
                     try state.publish(PortBinding(1081, transport), target: 81, service: "other")
                 }
                 for address in [first.link.far4, first.link.far6] {
-                    try state.addTask(MeshTask(address: address), service: "web")
+                    try state.addTask(SpecTask(address: address), service: "web")
                 }
                 for address in [second.link.far4, second.link.far6] {
-                    try state.addTask(MeshTask(address: address, isLocal: true), service: "other")
+                    try state.addTask(.local(address), service: "other")
                 }
             }
             typealias Case = (from: TestNamespace, link: Topology.Link, port: UInt16, isReset: Bool)

@@ -75,7 +75,7 @@ extension KernelTests.TrafficTests {
                 for port: UInt16 in [90, 91] {
                     try state.publish(PortBinding(port, .tcp), target: 80, service: "twins")
                 }
-                try state.addTask(MeshTask(address: task.far4, isLocal: true), service: "some")
+                try state.addTask(.local(task.far4), service: "some")
             }
             let (over4, over6) = (host.places[0], host.places[1])
             func expect(_ answer: String?, _ near: IPAddress, _ ports: [UInt16], from client: TestNamespace)
@@ -95,7 +95,7 @@ extension KernelTests.TrafficTests {
 
             try await host.configure { state in
                 try state.removeTask(task.far4, service: "some")
-                try state.addTask(MeshTask(address: task.far6, isLocal: true), service: "some")
+                try state.addTask(.local(task.far6), service: "some")
             }
             try await expect(nil, over4.near, [1000, 1005], from: host.client)
             try await expect("task1 \(over6.far) 80", over6.near, [1000], from: host.client)
