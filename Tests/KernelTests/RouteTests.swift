@@ -22,19 +22,18 @@ extension KernelTests {
                 let (near, far) = (try await topology.namespace("near"), try await topology.namespace("far"))
                 let (client, other) = (try Self.client(in: near), try Self.client(in: far))
                 try await client.createPair(
-                    VethEnd(name: "p0", hardwareAddress: [2, 0, 0, 0, 0, 1]),
-                    VethEnd(name: "p1", hardwareAddress: [2, 0, 0, 0, 0, 2]))
-                let ends = try await (client.link(named: "p0"), client.link(named: "p1"))
-                let (first, second) = (try #require(ends.0), try #require(ends.1))
-                #expect(first.kind == "veth" && first.peer == second.index && second.peer == first.index)
-                #expect(second.hardwareAddress == [2, 0, 0, 0, 0, 2] && !first.flags.contains(.up))
-
-                try await client.set(alias: "made by a test", of: first.index)
-                try await client.move(second.index, to: try Self.handle(of: far))
+                    VethEnd(name: "p0", hardwareAddress: [2, 0, 0, 0, 0, 1], group: 7),
+                    VethEnd(
+                        name: "p1", hardwareAddress: [2, 0, 0, 0, 0, 2], group: 7,
+                        namespace: try Self.handle(of: far)))
+                let ends = try await (client.link(named: "p0"), other.link(named: "p1"))
+                let (left, moved) = (try #require(ends.0), try #require(ends.1))
                 #expect(try await client.link(named: "p1") == nil)
-                let moved = try #require(try await other.link(named: "p1"))
-                let left = try #require(try await client.link(named: "p0"))
-                #expect(left.alias == "made by a test")
+                #expect(left.kind == "veth" && left.peer == moved.index && moved.peer == left.index)
+                #expect(left.group == 7 && moved.group == 7)
+                #expect(moved.hardwareAddress == [2, 0, 0, 0, 0, 2] && !left.flags.contains(.up))
+                try await client.set(alias: "made by a test", of: left.index)
+                #expect(try await client.link(named: "p0")?.alias == "made by a test")
                 let number = try await client.number(of: try Self.handle(of: far))
                 #expect(number >= 0 && left.peerNamespace == number)
 

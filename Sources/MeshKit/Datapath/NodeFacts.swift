@@ -23,7 +23,15 @@ package struct NodeFacts: Equatable, Sendable {
     /// What the settings of interfaces are that decide whether they mind router advertisements.
     package var settings: [Sysctl: String] = [:]
 
-    package init() {}
+    /// - Parameters:
+    ///   - addresses: the node's own.
+    ///   - bridgePorts: those that lead into containers, by bridge.
+    package init(
+        addresses: [InterfaceAddress] = [], bridgePorts: Reading<[String: [String: Bool]]> = .known([:])
+    ) {
+        self.addresses = addresses
+        self.bridgePorts = bridgePorts
+    }
 
     /// Whether an address is this node's.
     func isOwn(_ address: IPAddress) -> Bool { addresses.contains { $0.address == address } }

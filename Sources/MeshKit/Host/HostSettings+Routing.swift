@@ -76,7 +76,7 @@ extension HostSettings {
         if allowed.isEmpty {
             networks = node.addresses.filter {
                 $0.address.family == family && Self.isReached($0.address) && $0.interface != interface
-                    && $0.interface != LoopbackDetour.interface && node.bridgePorts[$0.interface] == nil
+                    && $0.interface != LoopbackDetour.interface && node.bridgePorts.value?[$0.interface] == nil
             }.map { IPPrefix($0.address, length: $0.prefixLength) }
         }
         var clients = networks.compactMap { network in

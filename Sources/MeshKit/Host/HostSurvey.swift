@@ -138,7 +138,7 @@ struct HostSurvey: Sendable {
             + SurveyText.lines("replies of \(task) do not come through", "replies of \(task)", replied)
             + SurveyText.lines(
                 "packets for \(port.listening)", "replies of \(task)", mismatch,
-                isMasqueraded: datapath.rules.masqueraded.contains { $0.mark == port.mark && $0.task == task })
+                isMasqueraded: datapath[.node].rules.masqueraded.contains { $0.mark == port.mark && $0.task == task })
     }
 
     /// What keeps packets from tasks, whatever the port.

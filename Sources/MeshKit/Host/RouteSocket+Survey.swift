@@ -48,9 +48,8 @@ extension RouteSocket {
                 if let input { message.put(Int(RTA_IIF.rawValue), UInt32(input)) }
                 if packet.mark != 0 { message.put(Int(RTA_MARK.rawValue), packet.mark) }
             } answer: { answer in
-                let attributes = Attributes(
-                    UnsafeRawBufferPointer(rebasing: answer.dropFirst(MemoryLayout<rtmsg>.size)))
-                output = attributes.first { Int($0.type) == Int(RTA_OIF.rawValue) }?.uint32.map(Int32.init(bitPattern:))
+                output = answer.header(rtmsg.self)?.attributes.first(Int(RTA_OIF.rawValue))?.uint32
+                    .map(Int32.init(bitPattern:))
             }
         } catch {
             if [.noRouteToHost, .permissionDenied, .invalidArgument, .improperLink].contains(error) { return .refused }

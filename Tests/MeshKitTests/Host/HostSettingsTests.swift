@@ -12,7 +12,7 @@ import Testing
             InterfaceAddress(address: "127.0.0.1", prefixLength: 8, interface: "lo"),
             InterfaceAddress(address: "192.168.5.1", prefixLength: 24, interface: "up0"),
             InterfaceAddress(address: "10.0.0.1", prefixLength: 24, interface: "br0"),
-        ], bridgePorts: ["br0": ["v1": true]])
+        ], bridgePorts: .known(["br0": ["v1": true]]))
 
     private static func settings(
         _ values: [Sysctl: String] = [:], _ routing: @escaping @Sendable (RoutedPacket) -> Routing? = { _ in nil }
