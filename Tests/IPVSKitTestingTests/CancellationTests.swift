@@ -8,13 +8,17 @@ import Testing
 @Suite(.timeLimit(.minutes(1))) struct CancellationTests {
     private static let web = VirtualService.ID.firewallMark(0x102, .ipv4)
 
-    /// Runs the body in a task that is cancelled before the kernel answers.
-    private func cancelled<Value: Sendable>(_ body: @escaping @Sendable (IPVS) async throws -> Value) async -> Result<
-        Value, any Error
-    > {
-        let ipvs = IPVS(simulating: { _ in [] })
+    /// Runs the body in a task that is cancelled once the kernel has its request, which it never answers.
+    private func cancelled<Value: Sendable>(
+        _ body: @escaping @Sendable (IPVS) async throws -> Value
+    ) async -> Result<Value, any Error> {
+        let (asked, kernel) = AsyncStream.makeStream(of: Void.self)
+        let ipvs = IPVS(simulating: { _ in
+            kernel.yield()
+            return []
+        })
         let task = Task { try await body(ipvs) }
-        try? await Task.sleep(for: .milliseconds(50))
+        for await _ in asked { break }
         task.cancel()
         return await task.result
     }

@@ -37,8 +37,10 @@ extension MeshSpec {
                 "stands for all addresses: leave it out"
             } else if let ipv4 = address.writtenAsIPv6 {
                 "is an IPv4 address written as IPv6: write it as \(ipv4)"
-            } else if address.isMulticast || address.isReserved {
+            } else if address.isMulticast || address.isReserved || address.isOfThisNetwork {
                 "is no address of a node"
+            } else if address.isOfDetour {
+                "is meshctl's own, for connections from 127.0.0.1"
             } else if address.family == .ipv6, address.isLinkLocal {
                 "is of one link only, which a port cannot say"
             } else {
@@ -49,8 +51,10 @@ extension MeshSpec {
 
     static func validate(taskAddress address: IPAddress) throws(InputError) {
         let fault: String? =
-            if address.isUnspecified {
+            if address.isOfThisNetwork || address.isUnspecified {
                 "is no address of a task"
+            } else if address.isOfDetour {
+                "is meshctl's own, for connections from 127.0.0.1: give the task another address"
             } else if address.isLoopback {
                 "is the loopback address: IPVS cannot balance to it. Let the task listen on an address of this node, "
                     + "and add that"

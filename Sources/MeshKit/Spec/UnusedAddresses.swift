@@ -27,11 +27,22 @@ extension IPPrefix {
     private static let formsOfIPv4: [IPPrefix] = ["::ffff:0:0/96", "::ffff:0:0:0/96", "::/96"]
     /// The unspecified address, loopback, and the forms of IPv4 addresses.
     private static let lowest: IPPrefix = "::/16"
-    /// Where no host has an address: "this network", multicast, reserved and broadcast.
-    private static let unused: [IPPrefix] = ["0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", lowest, "ff00::/8"]
+    /// Where no host has an address: "this network", multicast, reserved and broadcast. Nor is a client served that has a
+    /// link-local address of IPv6, since nobody forwards the answer of a task to it.
+    private static let unused: [IPPrefix] = [
+        "0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4", lowest, "fe80::/10", "ff00::/8",
+    ]
 }
 
 extension IPAddress {
+    /// Whether it is of "this network" (0.0.0.0/8), in which no host is.
+    var isOfThisNetwork: Bool { IPPrefix("0.0.0.0/8").contains(self) }
+
+    /// Whether it is of the addresses that the way from 127.0.0.1 takes.
+    var isOfDetour: Bool {
+        IPPrefix(LoopbackDetour.nodeAddress, length: LoopbackDetour.prefixLength).contains(self)
+    }
+
     /// The IPv4 address that one of IPv6 writes: nil where it writes none.
     var writtenAsIPv6: IPAddress? { IPPrefix(self).writtenAsIPv6?.address }
 }

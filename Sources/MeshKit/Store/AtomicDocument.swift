@@ -34,7 +34,7 @@ struct AtomicDocument<Content: DocumentContent>: Sendable {
     func load() throws(StoreError) -> Content? {
         let bytes: [UInt8]
         do {
-            let descriptor = try FileDescriptor.open(file, .readOnly, options: .closeOnExec)
+            let descriptor = try file.openRegularFile()
             bytes = try descriptor.closeAfter { try descriptor.readToEnd() }
         } catch let error {
             if error as? Errno == .noSuchFileOrDirectory { return nil }
@@ -107,7 +107,7 @@ struct AtomicDocument<Content: DocumentContent>: Sendable {
     /// outermost brace begins a line, so that it says that the document is whole.
     func generationOfWholeDocument() -> UInt64? {
         guard
-            let (head, tail) = try? FileDescriptor.open(file, .readOnly, options: .closeOnExec).closeAfterReadingEnds(),
+            let (head, tail) = try? file.openRegularFile().closeAfterReadingEnds(),
             tail.hasSuffix("\n}\n"), let match = head.prefixMatch(of: /\{\s*"generation"\s*:\s*([0-9]+),/),
             let schema = head[match.range.upperBound...].prefixMatch(of: /\s*"schema"\s*:\s*([0-9]+),/)
                 ?? tail.firstMatch(of: /,\s*"schema"\s*:\s*([0-9]+)\s*\}\n$/),

@@ -1,3 +1,4 @@
+import Netlink
 package import SystemPackage
 
 /// Holds off other commands on the same state: an advisory lock (flock) on a file beside it, which the kernel
@@ -30,7 +31,8 @@ package enum FileLock {
         } catch let error as Errno {
             throw StoreError(cannot: "lock", path, error)
         }
-        defer { withExtendedLifetime(lock) {} }
-        return try await body()
+        // What misses its deadline may still write to the kernel: the lock is held until that has ended, too.
+        let hold = Hold { withExtendedLifetime(lock) {} }
+        return try await Hold.$current.withValue(hold) { try await body() }
     }
 }

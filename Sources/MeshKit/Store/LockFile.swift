@@ -6,7 +6,7 @@ import SystemPackage
 
 /// A file that is there to be locked (flock), and that nobody but its owner can open: whoever can open a file, also for
 /// reading alone, can lock it and never let go.
-package final class LockFile {
+package final class LockFile: Sendable {
     package enum Mode {
         /// For those who only read; the file is not made for them.
         case shared
@@ -72,7 +72,7 @@ package final class LockFile {
     }
 
     private static func open(_ path: FilePath, _ mode: Mode) throws(Errno) -> LockFile? {
-        let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | (mode == .exclusive ? O_CREAT : 0)
+        let flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (mode == .exclusive ? O_CREAT : 0)
         let descriptor = path.withPlatformString { Glibc.open($0, flags, 0o600) }
         guard descriptor >= 0 else {
             if mode == .shared, errno == ENOENT { return nil }
