@@ -12,7 +12,7 @@ extension KernelTests {
                     "link add p2 type veth peer name q2", "link set p2 master br7", "link add d7 type dummy",
                     "link set d7 master br7", "link add p3 type veth peer name q3", "link add br8 type bridge",
                 ])
-                let bridges = Bridges(in: .named(host.node.name))
+                let bridges = try Bridges(in: .named(host.node.name))
                 let interfaces: Set = ["br7", "br8", "v11", "p3", "nosuch"]
                 func shown() async throws -> String { try await host.node.check("ip", "-d", "link", "show") }
                 func words(_ line: Substring) -> [Substring] { line.split(separator: " ") }

@@ -30,7 +30,7 @@ extension KernelTests {
                 #expect(second.hardwareAddress == [2, 0, 0, 0, 0, 2] && !first.flags.contains(.up))
 
                 try await client.set(alias: "made by a test", of: first.index)
-                try await client.move(second.index, to: try Self.handle(of: far))
+                try await near.ip(["link set p1 netns \(far.name)"])
                 #expect(try await client.link(named: "p1") == nil)
                 let moved = try #require(try await other.link(named: "p1"))
                 let left = try #require(try await client.link(named: "p0"))
