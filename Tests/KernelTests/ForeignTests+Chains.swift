@@ -50,7 +50,7 @@ extension KernelTests.ForeignTests {
             #expect(ours.replacing(/\[.*\]/, with: "[]") == ":MESH-FORWARD - []\n:MESH-INPUT - []\n")
             #expect(try await host.meshctl(["plan"]).status == 0)
             try await host.meshctl("reset")
-            #expect(try await host.meshctl("reset") == "Nothing was up.\n")
+            #expect(try await host.meshctl("reset") == "Nothing to remove.\n")
 
             // What was left is used again.
             try await host.addTasks("--local")
