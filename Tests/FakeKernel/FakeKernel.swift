@@ -18,6 +18,8 @@ package final class FakeKernel: MeshKernel {
         /// Connections that still move data.
         package var connections: [RetiringDestination: Int] = [:]
         package var whereabouts: String?
+        /// Who else needs forwarding.
+        package var routers: Set<String> = []
     }
 
     package let gate: Gate
@@ -78,6 +80,7 @@ package final class FakeKernel: MeshKernel {
     }
 
     package func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] { [:] }
+    package func routers(_ family: AddressFamily) async -> Set<String> { withState(\.routers) }
     package func bestTool() async -> RuleTool { .nftables }
 
     package func setHairpin(_ isOn: Bool, of port: String) async throws {

@@ -31,7 +31,10 @@ struct Applier: Sendable {
                 if let place = first.purpose, !refused.contains(place) {
                     throw PlaceRefusal(place: place, reason: "\(error)")
                 }
-                guard first.purpose != nil || first.refusal == .note else { throw error }
+                guard first.purpose != nil || first.refusal == .note else {
+                    let done = plan.steps.count - rest.count - count
+                    throw IncompletePass(reason: error, done: done, left: count + rest.count)
+                }
                 result.failures += steps.map { ($0, "\(error)") }
             }
         }

@@ -59,6 +59,15 @@ struct LiveKernel: MeshKernel {
         return facts
     }
 
+    func routers(_ family: AddressFamily) async -> Set<String> {
+        var routers: Set<String> = []
+        if let links = try? await nodeKernel.routes.links() {
+            routers.formUnion(links.filter { $0.kind == "bridge" }.map { "the bridge \($0.name)" })
+        }
+        routers.formUnion(await HostRules.read().routing(family))
+        return routers
+    }
+
     func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] {
         try await nodeKernel.routedNetworks(of: addresses)
     }

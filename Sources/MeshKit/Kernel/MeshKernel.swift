@@ -16,6 +16,9 @@ package protocol MeshKernel: Sendable {
     func nodeFacts(readsInterfaces: Bool) async throws -> NodeFacts
     /// For each address the network of the route to it; none where that is the default route, or there is none.
     func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork]
+    /// Who else on the node may need that a family is forwarded, in words: bridges, and rules that translate or forward.
+    /// Empty where nobody could look.
+    func routers(_ family: AddressFamily) async -> Set<String>
     /// What carries the rules best.
     func bestTool() async -> RuleTool
 

@@ -4,7 +4,7 @@ import RuleKit
 extension Holdings: Codable {
     private enum CodingKeys: String, CodingKey {
         case namespace, links, marks, rules, formerRules, settings, originalTCPTimeoutSeconds, reservedPorts
-        case hairpinPorts, staleFlows, retiring, refusal
+        case hairpinPorts, staleFlows, retiring, refusal, routers
     }
 
     /// Reads an object from which all may be absent that is as it is in empty holdings.
@@ -22,6 +22,7 @@ extension Holdings: Codable {
         staleFlows = Set(try Self.parsed(container, .staleFlows, "a port") { PortBinding(text: $0) })
         retiring = try container.decodeIfPresent([RetiringPath].self, forKey: .retiring) ?? []
         refusal = try container.decodeIfPresent(String.self, forKey: .refusal)
+        routers = try container.decodeIfPresent(Set<String>.self, forKey: .routers) ?? []
     }
 
     /// Leaves out what is as it is in empty holdings. A mark is one line of text, which keeps a document of thousands of
@@ -45,6 +46,7 @@ extension Holdings: Codable {
         if !staleFlows.isEmpty { try container.encode(staleFlows.sorted().map(\.description), forKey: .staleFlows) }
         if !retiring.isEmpty { try container.encode(retiring, forKey: .retiring) }
         try container.encodeIfPresent(refusal, forKey: .refusal)
+        if !routers.isEmpty { try container.encode(routers.sorted(), forKey: .routers) }
     }
 
     private static func marks(

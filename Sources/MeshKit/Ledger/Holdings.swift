@@ -15,6 +15,9 @@ public struct Holdings: Equatable, Sendable {
     public var formerRules: RuleTool?
     /// The settings that were changed.
     public var settings: [Sysctl: OriginalSetting] = [:]
+    /// Who else may have needed forwarding when it was switched on, in words: forwarding that somebody has come to need since
+    /// stays on.
+    public var routers: Set<String> = []
     /// For how many seconds IPVS remembered an idle TCP connection before the first write.
     public var originalTCPTimeoutSeconds: UInt32?
     /// The ports that were put into `ip_local_reserved_ports`, which others write, too.

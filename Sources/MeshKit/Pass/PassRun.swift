@@ -24,15 +24,17 @@ struct PassRun: Sendable {
         do {
             return try await converge(&round)
         } catch {
+            let isEdit = round.spec != before && purpose != .reset
             // Without an edit there is nothing to take back: what was done stays, and the next pass goes on from there.
-            guard purpose != .reset else { throw error }
+            guard isEdit || switchesTool else { throw (error as? IncompletePass)?.whole ?? error }
+            let reason = (error as? IncompletePass)?.reason ?? error
             guard round.hasSwapped || switchesTool else {
                 // The kernel was not touched. Where the claims cannot be taken back either, a later pass finds that nothing
                 // stands behind them.
-                if round.spec != before { try? save(ledger, as: &round.ledger) }
-                throw error
+                try? save(ledger, as: &round.ledger)
+                throw reason
             }
-            throw await takeBack(round, because: error)
+            throw await takeBack(round, because: reason)
         }
     }
 
@@ -68,7 +70,14 @@ struct PassRun: Sendable {
                 round.observed = try await observe(round)
                 continue
             }
-            try save(outcome.claims, as: &round.ledger)
+            var claims = outcome.claims
+            var settled = outcome.settled
+            let routers = await routers(whenSwitchedOnBy: outcome.plan)
+            for router in routers where purpose != .reset {
+                claims[.node].routers.insert(router)
+                settled[.node].routers.insert(router)
+            }
+            try save(claims, as: &round.ledger)
             if !round.hasSwapped, round.spec != before {
                 try await mesh.store.swap(round.spec, replacing: before.generation)
                 round.spec.generation = before.generation + 1
@@ -84,7 +93,7 @@ struct PassRun: Sendable {
                 change.plan.notes += result.failures.map(\.reason)
                 change.remnants = result.remnants
                 change.datapath = outcome.datapath
-                settle(outcome.settled.keeping(result.failures.map(\.step), of: round.ledger), &round, &change)
+                settle(settled.keeping(result.failures.map(\.step), of: round.ledger), &round, &change)
             } catch let refusal as PlaceRefusal {
                 refused[refusal.place] = refusal.reason
                 try save(round.ledger.refusing(refusal.place, because: refusal.reason), as: &round.ledger)
@@ -136,16 +145,44 @@ struct PassRun: Sendable {
             let undo = PassRun(
                 mesh: mesh, before: before, spec: before, ledger: round.ledger, tool: tool, purpose: .undo(of: ledger))
             var back = Round(spec: before, ledger: round.ledger, observed: round.observed)
+            // What was refused on the way may have been refused for the very reason that the change failed for.
+            for place in back.ledger.places.keys { back.ledger[place].refusal = ledger[place].refusal }
             back.observed = try await undo.observe(back)
             _ = try await undo.converge(&back)
         } catch {
-            return UndoError(reason: reason, second: error)
+            return UndoError(reason: reason, second: (error as? IncompletePass)?.reason ?? error)
         }
         return reason
     }
 
-    /// Where forwarding would be switched off again: who else needs it by now.
-    private func forwardingKept(_ round: Round) async -> [Sysctl: String] { [:] }
+    /// Where forwarding would be switched off again: who else needs it by now, and did not when it was switched on.
+    private func forwardingKept(_ round: Round) async -> [Sysctl: String] {
+        guard purpose != .converge else { return [:] }
+        let holdings = round.ledger[.node]
+        var kept: [Sysctl: String] = [:]
+        for family in AddressFamily.allCases where holdings.settings[.forwardingOfAll(family)] != nil {
+            let since = await mesh.kernel.routers(family).subtracting(holdings.routers)
+            guard let first = since.min() else { continue }
+            kept[.forwardingOfAll(family)] = "\(first) has come since meshctl switched forwarding on, and may need it"
+        }
+        return kept
+    }
+
+    /// Who else may need forwarding, at the moment that a plan switches it on.
+    private func routers(whenSwitchedOnBy plan: Plan) async -> Set<String> {
+        var routers: Set<String> = []
+        for family in AddressFamily.allCases
+        where plan.steps.contains(where: { $0.switchesOn(.forwardingOfAll(family)) }) {
+            routers.formUnion(await mesh.kernel.routers(family))
+        }
+        return routers
+    }
+}
+
+extension Plan.Step {
+    fileprivate func switchesOn(_ sysctl: Sysctl) -> Bool {
+        if case .sysctl(let change) = change { place == .node && change.sysctl == sysctl && change.new == "1" } else { false }
+    }
 }
 
 extension Ledger {

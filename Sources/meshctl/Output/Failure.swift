@@ -27,6 +27,7 @@ struct Failure {
         case is NodeAddressError: status = .failed
         case let error as BridgeError: status = error.isPermission ? .notPermitted : .failed
         case let error as SysctlError: status = Self.status(error.errno)
+        case let error as IncompletePassError: status = Failure(error.reason)?.status ?? .failed
         case let error as UndoError:
             status = Failure(error.reason)?.status ?? .failed
         case is NotPermitted: status = .notPermitted

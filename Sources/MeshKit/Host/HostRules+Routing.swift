@@ -1,0 +1,16 @@
+import IPVSKit
+
+extension HostRules {
+    /// The base chains of others with rules that translate or forward packets of a family, in words: their owners may need
+    /// that the node forwards.
+    func routing(_ family: AddressFamily) -> Set<String> {
+        var found: Set<String> = []
+        for table in tables where table.families.contains(family) {
+            for base in table.bases where base.isNAT || base.hook == "forward" {
+                guard table.chains[base.name]?.isEmpty == false else { continue }
+                found.insert("the rules of \(table.name) \(base.name)")
+            }
+        }
+        return found
+    }
+}
