@@ -184,7 +184,9 @@ package final class FakeKernel: MeshKernel {
                     found.addresses = there.addresses
                     found.routes = there.routes
                     found.neighbours = there.neighbours
-                    found.reached = there.isUp ? end.reaches : []
+                    found.reached = end.reaches.filter { address in
+                        there.routes.contains { $0.destination.contains(address) }
+                    }
                     return (end.id.name, .known(found))
                 })
         }
