@@ -90,7 +90,7 @@ import Testing
         try await table.delete(.firewallMark(0x100, .ipv4))
         try await table.delete(.firewallMark(0x101, .ipv4))
         node.kernel.withState { $0.namespaces["node"]!.sysctls[.expireNoDestination] = "0" }
-        node.gate.begin(failing: (2, .noMemory))
+        node.gate.begin(failing: (3, .noMemory))
         let error = await #expect(throws: IncompletePassError.self) { _ = try await node.mesh().reconcile() }
         #expect(error?.done == 1 && error.map { $0.left > 1 } == true, "\(String(describing: error))")
         node.gate.begin()
