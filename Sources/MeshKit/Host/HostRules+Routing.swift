@@ -7,7 +7,7 @@ extension HostRules {
         var found: Set<String> = []
         for table in tables where table.families.contains(family) {
             for base in table.bases where base.isNAT || base.hook == "forward" {
-                guard table.chains[base.name]?.isEmpty == false else { continue }
+                guard table.chains[base.name]?.contains(where: { $0.action != .ours }) == true else { continue }
                 found.insert("the rules of \(table.name) \(base.name)")
             }
         }
