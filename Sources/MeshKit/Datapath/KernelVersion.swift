@@ -10,7 +10,7 @@ package struct KernelVersion: Hashable, Sendable, Comparable {
 }
 
 extension KernelVersion {
-    /// From what `uname -r` prints: `6.12.117+deb12-amd64`.
+    /// Parses the output of `uname -r`: `6.12.117+deb12-amd64`.
     init?(release: some StringProtocol) {
         let parts = release.split(separator: ".", maxSplits: 2)
         guard parts.count >= 2, let major = Int(parts[0]),
