@@ -2,7 +2,7 @@ import IPVSKit
 import RuleKit
 
 extension OwnedMark: LosslessStringConvertible {
-    /// Reads ``description``. Nil for anything else, a destination that is there twice included.
+    /// Parses ``description``. Nil for any other text, also if a destination occurs twice.
     public init?(_ description: String) {
         var words = description.split(separator: " ", omittingEmptySubsequences: false)[...]
         guard let port = words.popFirst() else { return nil }
@@ -20,7 +20,7 @@ extension OwnedMark: LosslessStringConvertible {
         }
     }
 
-    /// The port and its destinations in order, `1080/tcp 10.0.0.2:80 [fd00::2]:80`; a dash for a port that is not known.
+    /// The port and its destinations in order: `1080/tcp 10.0.0.2:80 [fd00::2]:80`. A dash stands for an unknown port.
     public var description: String {
         var text = binding?.description ?? "-"
         for destination in destinations.sorted() { text += " \(destination)" }

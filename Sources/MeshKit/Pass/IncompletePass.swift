@@ -1,6 +1,6 @@
 /// The kernel refused a step, and the pass ended there.
 struct IncompletePass: Error {
-    /// Why.
+    /// The error of the refused step.
     var reason: any Error
     /// The number of steps that were taken before.
     var done: Int
@@ -14,7 +14,7 @@ struct IncompletePass: Error {
 
 /// A pass that should have made the kernel hold what the spec asks for ended early.
 public struct IncompletePassError: Error, CustomStringConvertible {
-    /// Why.
+    /// The error of the refused step.
     public var reason: any Error
     /// The number of changes that were made before.
     public var done: Int
