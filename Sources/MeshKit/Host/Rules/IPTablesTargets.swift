@@ -52,8 +52,8 @@ enum IPTablesTargets {
         }
     }
 
-    /// Parses options such as `--set-xmark 0x1/0xff`. iptables-save writes everything that `-j MARK` can do in this
-    /// form; nft shows other options, too.
+    /// Parses `--set-xmark 0x1/0xff`, the form in which iptables-save writes everything that `-j MARK` can do, and the
+    /// other forms.
     private static func mark(_ words: ArraySlice<String>) -> MarkChange? {
         for (option, text) in zip(words, words.dropFirst()) {
             let parts = text.split(separator: "/").map(String.init)
