@@ -35,9 +35,11 @@ package final class FakeKernel: MeshKernel {
             InterfaceAddress(address: "fd05::1", prefixLength: 64, interface: "up0"),
         ]
         for name in ["up0", "br0"] {
-            first.namespaces["node"]!.interfaces[name] = FakeNamespace.Interface(
+            var there = FakeNamespace.Interface(
                 index: first.nextIndex, kind: name == "br0" ? "bridge" : nil,
-                hardwareAddress: HardwareAddress([2, 0, 0, 0, 0, UInt8(first.nextIndex)]), isUp: true)
+                hardwareAddress: HardwareAddress([2, 0, 0, 0, 0, UInt8(first.nextIndex)]))
+            there.isUp = true
+            first.namespaces["node"]!.interfaces[name] = there
             first.namespaces["node"]!.add(settingsOf: name)
             first.nextIndex += 1
         }
@@ -148,9 +150,11 @@ package final class FakeKernel: MeshKernel {
             }
             for (index, end) in link.ends.enumerated() {
                 let peer = link.ends[1 - index]
-                state.namespaces[names[index]]!.interfaces[end.id.name] = FakeNamespace.Interface(
-                    index: state.nextIndex, kind: link.kind.rawValue, isInOurGroup: true,
-                    hardwareAddress: end.hardwareAddress, peer: (names[1 - index], peer.id.name))
+                var made = FakeNamespace.Interface(
+                    index: state.nextIndex, kind: link.kind.rawValue, hardwareAddress: end.hardwareAddress)
+                made.isInOurGroup = true
+                made.peer = (names[1 - index], peer.id.name)
+                state.namespaces[names[index]]!.interfaces[end.id.name] = made
                 state.namespaces[names[index]]!.add(settingsOf: end.id.name)
                 state.nextIndex += 1
             }
@@ -184,7 +188,9 @@ package final class FakeKernel: MeshKernel {
                     found.addresses = there.addresses
                     found.routes = there.routes
                     found.neighbours = there.neighbours
-                    found.reached = there.isUp ? end.reaches : []
+                    found.reached = end.reaches.filter { address in
+                        there.routes.contains { $0.destination.contains(address) }
+                    }
                     return (end.id.name, .known(found))
                 })
         }

@@ -7,6 +7,12 @@ import RuleKit
 package struct FakeNamespace: Sendable {
     /// An interface.
     package struct Interface: Sendable {
+        package init(index: Int32, kind: String? = nil, hardwareAddress: HardwareAddress) {
+            self.index = index
+            self.kind = kind
+            self.hardwareAddress = hardwareAddress
+        }
+
         package var index: Int32
         package var kind: String?
         package var alias: String?
@@ -41,7 +47,7 @@ package struct FakeNamespace: Sendable {
     }
 
     /// The settings that an interface brings.
-    mutating func add(settingsOf interface: String, forwarding: String? = nil) {
+    package mutating func add(settingsOf interface: String, forwarding: String? = nil) {
         for (family, more) in [
             ("ipv4", ["send_redirects": "1", "route_localnet": "0"]), ("ipv6", ["disable_ipv6": "0", "accept_ra": "1"]),
         ] {
@@ -64,7 +70,7 @@ package struct FakeNamespace: Sendable {
     }
 
     /// What the kernel does on a write: the switch of all interfaces is copied to each.
-    mutating func write(_ value: String, to sysctl: Sysctl) {
+    package mutating func write(_ value: String, to sysctl: Sysctl) {
         let isNew = sysctls[sysctl] != value
         sysctls[sysctl] = value
         guard isNew else { return }

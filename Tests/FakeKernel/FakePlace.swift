@@ -79,18 +79,20 @@ struct FakePlace: PlaceKernel {
     }
 
     func change(_ change: LinkOperation, of interface: String) async throws {
-        let words = "\(change) of \(interface)"
+        let words = change.operation(on: interface)
         try kernel.operation(words)
         if change == .delete {
             kernel.withState { $0.delete(interface, in: name) }
             return
         }
-        let isThere = with { namespace in
-            guard namespace.interfaces[interface] != nil else { return false }
-            namespace.interfaces[interface]!.perform(change)
-            return true
+        let errno: Errno? = with { namespace in
+            guard var there = namespace.interfaces[interface] else { return Errno(rawValue: 19) }
+            if case .addAddress(let address) = change, there.addresses.contains(address) { return .fileExists }
+            there.perform(change)
+            namespace.interfaces[interface] = there
+            return nil
         }
-        guard isThere else { throw PlaceError(words, Errno(rawValue: 19)) }
+        if let errno { throw PlaceError(words, errno) }
     }
 }
 
@@ -114,7 +116,12 @@ extension FakeNamespace.Interface {
         case .addAddress(let address):
             addresses.insert(address)
             if isUp { connect(address) }
-        case .removeAddress(let address): addresses.remove(address)
+        case .removeAddress(let address):
+            addresses.remove(address)
+            let network = IPPrefix(address.address, length: address.length)
+            routes = routes.filter { route in
+                route.source != address.address && !(route.gateway.map(network.contains) ?? false)
+            }
         case .raise:
             isUp = true
             for address in addresses { connect(address) }

@@ -61,6 +61,39 @@ extension KernelTests {
             }
         }
 
+        /// What sudo makes of `MESHCTL_STATE_DIR`: the command works with another folder, and would take the first one's
+        /// ports down.
+        @Test(arguments: RuleTool.tested) func aSecondFolderInOneNamespaceIsRefused(tool: RuleTool) async throws {
+            try await Topology.with { topology in
+                let namespace = try await topology.namespace("node")
+                let first = Node(namespace: namespace, state: topology.directory.appending("first"))
+                let second = Node(namespace: namespace, state: topology.directory.appending("second"))
+                #expect(try await first.meshctl("task", "add", "nginx", "10.0.0.2", tool: tool).status == 0)
+                #expect(try await first.meshctl("publish", "1080:80", "nginx", tool: tool).status == 0)
+                let kernel = try await first.kernelText(tool)
+                for tool in RuleTool.tested {
+                    for command in [["reconcile"], ["reset"], ["plan"], ["status"], ["publish", "1081:80", "nginx"]] {
+                        let ran = try await namespace.run(
+                            [try BuiltProducts.path("meshctl")] + command,
+                            environment: [
+                                "MESHCTL_STATE_DIR": second.state.string, "MESHCTL_RULES": tool.rawValue,
+                            ])
+                        #expect(ran.status == 65, "\(ran)")
+                        #expect(ran.error.contains(first.state.string), "\(ran)")
+                    }
+                }
+                let kernelNow = try await first.kernelText(tool)
+                #expect(kernelNow == kernel)
+                #expect(try await first.meshctl("plan", tool: tool).status == 0)
+
+                // The same folder without its documents takes up what it lost, and takes it down.
+                try await Shell.check("rm", "-r", first.state.string)
+                let reset = try await first.meshctl("reset", tool: tool)
+                #expect(reset.status == 0, "\(reset)")
+                #expect(try await second.meshctl("plan", tool: tool).status == 0)
+            }
+        }
+
         /// As where a container was made anew: nothing of what the ledger says is there, and what settings were before is
         /// read once more.
         @Test(arguments: RuleTool.tested) func thatOfANamespaceThatEndedIsVoid(tool: RuleTool) async throws {

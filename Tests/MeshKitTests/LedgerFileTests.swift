@@ -47,9 +47,9 @@ import Testing
                       "node" : "node1",
                       "places" : {
                         "node" : {
-                          "marks" : {
-                            "256" : "1080/tcp 10.0.0.2:80 [fd00::2]:80"
-                          },
+                          "marks" : [
+                            "256 1080/tcp 10.0.0.2:80 [fd00::2]:80"
+                          ],
                           "rules" : "nftables",
                           "settings" : {
                             "net/ipv4/ip_forward" : {
@@ -144,7 +144,7 @@ import Testing
             (#"{"generation":1,"id":"short","node":"a","places":{},"schema":1}"#, .corrupt),
             (#"{"generation":1,"id":"001122334455667G","node":"a","places":{},"schema":1}"#, .corrupt),
             (
-                #"{"generation":1,"id":"0011223344556677","node":"a","places":{"node":{"marks":{"256":"80"}}},"schema":1}"#,
+                #"{"generation":1,"id":"0011223344556677","node":"a","places":{"node":{"marks":["256 80"]}},"schema":1}"#,
                 .corrupt
             ),
         ])

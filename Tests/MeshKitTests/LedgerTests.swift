@@ -67,9 +67,9 @@ import Testing
     /// The refusal says what is wrong and where.
     @Test(
         arguments: [
-            (#""marks": {"256": "1080/tcp 10.0.0.2"}"#, #"256: "1080/tcp 10.0.0.2""#),
-            (#""marks": {"0": "1080/tcp"}"#, #""0""#), (#""marks": {"0x100": "1080/tcp"}"#, #""0x100""#),
-            (#""marks": {"256": "1080/tcp", "0256": "1081/tcp"}"#, "256 is there twice"),
+            (#""marks": ["256 1080/tcp 10.0.0.2"]"#, #""256 1080/tcp 10.0.0.2""#),
+            (#""marks": ["0 1080/tcp"]"#, #""0 1080/tcp""#), (#""marks": ["0x100 1080/tcp"]"#, #""0x100 1080/tcp""#),
+            (#""marks": ["256"]"#, #""256""#), (#""marks": ["256 1080/tcp", "0256 1081/tcp"]"#, "256 is there twice"),
             (#""staleFlows": ["53"]"#, #""53""#), (#""reservedPorts": ["9-8"]"#, #""9-8""#),
             (
                 #""retiring": [{"mark": 256, "path": "- 10.0.0.2:80", "since": 1}]"#, #""- 10.0.0.2:80""#

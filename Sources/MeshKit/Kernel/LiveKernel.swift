@@ -1,15 +1,15 @@
 import Conntrack
-import IPVSKit
+package import IPVSKit
 import Netlink
 import RuleKit
-import SystemPackage
+package import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
 #endif
 
 /// The kernel that runs the process. The node is the network namespace of the process.
-struct LiveKernel: MeshKernel {
+package struct LiveKernel: MeshKernel {
     private let node: NamespaceHandle
     private let nodeKernel: LivePlace
     private let conntrack: Conntrack
@@ -21,7 +21,7 @@ struct LiveKernel: MeshKernel {
     private let entered = Locked<[PlaceID: LivePlace]>([:])
 
     /// - Throws: an error if the namespace of the process cannot be opened.
-    init(ipvs: IPVS, cache: FilePath) throws {
+    package init(ipvs: IPVS, cache: FilePath) throws {
         self.cache = cache
         node = try NetworkNamespace.current.open()
         conntrack = try Conntrack()
@@ -31,12 +31,12 @@ struct LiveKernel: MeshKernel {
         bridges = Bridges(nodeKernel.routes)
     }
 
-    func identity() throws -> NamespaceIdentity { try NamespaceIdentity.ofProcess(node) }
-    func whereabouts(of namespace: NamespaceIdentity) async -> String? { await namespace.whereabouts() }
-    func now() -> BootTime { .now() }
-    func bestTool() async -> RuleTool { await .best() }
+    package func identity() throws -> NamespaceIdentity { try NamespaceIdentity.ofProcess(node) }
+    package func whereabouts(of namespace: NamespaceIdentity) async -> String? { await namespace.whereabouts() }
+    package func now() -> BootTime { .now() }
+    package func bestTool() async -> RuleTool { await .best() }
 
-    func nodeFacts(readsInterfaces: Bool) async throws -> NodeFacts {
+    package func nodeFacts(readsInterfaces: Bool) async throws -> NodeFacts {
         var facts = NodeFacts()
         facts.addresses = try NodeAddresses.read()
         let sysctls = await nodeKernel.read([
@@ -60,7 +60,7 @@ struct LiveKernel: MeshKernel {
         return facts
     }
 
-    func routers(_ family: AddressFamily) async -> Set<String> {
+    package func routers(_ family: AddressFamily) async -> Set<String> {
         var routers: Set<String> = []
         if let links = try? await nodeKernel.routes.links() {
             routers.formUnion(links.filter { $0.kind == "bridge" }.map { "the bridge \($0.name)" })
@@ -69,11 +69,11 @@ struct LiveKernel: MeshKernel {
         return routers
     }
 
-    func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] {
+    package func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] {
         try await nodeKernel.routedNetworks(of: addresses)
     }
 
-    func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
+    package func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
         switch place.existence {
         case .lent(.process): return .known(.namespace)
         case .lent(.file(let path)):
@@ -99,7 +99,7 @@ struct LiveKernel: MeshKernel {
         }
     }
 
-    func make(_ place: Place) async throws {
+    package func make(_ place: Place) async throws {
         guard case .own(let name) = place.existence else { preconditionFailure("\(place.id) is not ours to make") }
         let handle: NamespaceHandle
         do throws(NetlinkError) {
@@ -111,13 +111,13 @@ struct LiveKernel: MeshKernel {
         enter(place, handle)
     }
 
-    func remove(_ place: Place) async throws {
+    package func remove(_ place: Place) async throws {
         guard case .own(let name) = place.existence else { preconditionFailure("\(place.id) is not ours to remove") }
         entered.withLock { $0[place.id] = nil }
         try await NamespaceMount(name: name).remove(node)
     }
 
-    func open(_ place: Place) async throws -> any PlaceKernel { try live(place) }
+    package func open(_ place: Place) async throws -> any PlaceKernel { try live(place) }
 
     private func live(_ place: Place) throws(PlaceError) -> LivePlace {
         if place.existence == .lent(.process) { return nodeKernel }
@@ -139,12 +139,12 @@ struct LiveKernel: MeshKernel {
         }
     }
 
-    func links(_ ends: [LinkEnd], in place: Place, others: [Place]) async throws -> [String: Reading<ObservedLink>] {
+    package func links(_ ends: [LinkEnd], in place: Place, others: [Place]) async throws -> [String: Reading<ObservedLink>] {
         try await live(place).links(
             ends, others: others.compactMap { place in (try? live(place)).map { (place.id, $0) } })
     }
 
-    func make(_ link: Link, in places: [PlaceID: Place]) async throws {
+    package func make(_ link: Link, in places: [PlaceID: Place]) async throws {
         var handles: [NamespaceHandle] = []
         for end in link.ends { handles.append(try live(places[end.id.place]!).handle) }
         let (near, far) = (link.ends[0], link.ends[1])
@@ -160,9 +160,9 @@ struct LiveKernel: MeshKernel {
         }
     }
 
-    func setHairpin(_ isOn: Bool, of port: String) async throws { try await bridges.setHairpin(isOn, of: port) }
+    package func setHairpin(_ isOn: Bool, of port: String) async throws { try await bridges.setHairpin(isOn, of: port) }
 
-    func forget(_ flows: [StaleFlows]) async throws {
+    package func forget(_ flows: [StaleFlows]) async throws {
         let own = Set(try NodeAddresses.read().map(\.address))
         _ = try await conntrack.delete(matching: flows.flatMap(\.filters)) { flow in
             // Flows that this node merely forwards to such a port elsewhere stay.

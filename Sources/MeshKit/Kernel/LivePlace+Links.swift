@@ -10,18 +10,20 @@ import SystemPackage
 extension LivePlace {
     func links(_ ends: [LinkEnd], others: [(PlaceID, LivePlace)]) async throws -> [String: Reading<ObservedLink>] {
         try await asking("look at the interfaces") { () throws(NetlinkError) in
+            var found: [String: Reading<ObservedLink>] = [:]
+            var links: [(LinkEnd, NetworkLink)] = []
+            for end in ends {
+                found[end.id.name] = .absent
+                if let link = try await routes.link(named: end.id.name) { links.append((end, link)) }
+            }
+            // Another namespace gets its number here when an interface is first looked at that leads there.
             var places: [Int32: PlaceID] = [:]
-            for (place, other) in others {
+            for (place, other) in others where !links.isEmpty {
                 let number = try await routes.number(of: other.handle)
                 if number >= 0 { places[number] = place }
             }
-            var found: [String: Reading<ObservedLink>] = [:]
-            for end in ends {
-                if let link = try await routes.link(named: end.id.name) {
-                    found[end.id.name] = .known(try await observe(link, as: end, places))
-                } else {
-                    found[end.id.name] = .absent
-                }
+            for (end, link) in links {
+                found[end.id.name] = .known(try await observe(link, as: end, places))
             }
             return found
         }

@@ -32,8 +32,9 @@ extension Holdings: Codable {
         try container.encodeIfPresent(namespace, forKey: .namespace)
         if !links.isEmpty { try container.encode(links.sorted(), forKey: .links) }
         if !marks.isEmpty {
+            var texts = DestinationTexts()
             try container.encode(
-                Dictionary(uniqueKeysWithValues: marks.map { (String($0.rawValue), $1.description) }), forKey: .marks)
+                marks.sorted { $0.key < $1.key }.map { "\($0.rawValue) \(texts.text(of: $1))" }, forKey: .marks)
         }
         try container.encodeIfPresent(rules, forKey: .rules)
         try container.encodeIfPresent(formerRules, forKey: .formerRules)
@@ -52,19 +53,18 @@ extension Holdings: Codable {
     private static func marks(
         in container: KeyedDecodingContainer<CodingKeys>
     ) throws -> [FirewallMark: OwnedMark] {
-        let texts = try container.decodeIfPresent([String: String].self, forKey: .marks) ?? [:]
-        var marks = [FirewallMark: OwnedMark](minimumCapacity: texts.count)
-        for (key, text) in texts {
-            guard let mark = UInt32(decimal: key.utf8).flatMap(FirewallMark.init(rawValue:)) else {
+        let lines = try container.decodeIfPresent([String].self, forKey: .marks) ?? []
+        var marks = [FirewallMark: OwnedMark](minimumCapacity: lines.count)
+        var texts = DestinationTexts()
+        for line in lines {
+            let end = line.utf8.firstIndex(of: UInt8(ascii: " ")) ?? line.endIndex
+            guard let mark = UInt32(decimal: line.utf8[..<end]).flatMap(FirewallMark.init(rawValue:)),
+                let owned = texts.owned(line[end...].dropFirst())
+            else {
                 throw DecodingError.dataCorruptedError(
                     forKey: .marks, in: container,
-                    debugDescription: "\(key.debugDescription) is not a firewall mark in decimal digits")
-            }
-            guard let owned = OwnedMark(text) else {
-                throw DecodingError.dataCorruptedError(
-                    forKey: .marks, in: container,
-                    debugDescription: "\(key): \(text.debugDescription) is not a port with its destinations, "
-                        + "as \"1080/tcp 10.0.0.2:80 [fd00::2]:80\" is")
+                    debugDescription: "\(line.debugDescription) is not a firewall mark with a port and its destinations, "
+                        + "as \"256 1080/tcp 10.0.0.2:80 [fd00::2]:80\" is")
             }
             guard marks.updateValue(owned, forKey: mark) == nil else {
                 throw DecodingError.dataCorruptedError(

@@ -1,0 +1,131 @@
+import FakeKernel
+import IPVSKit
+import RuleKit
+import SystemPackage
+import Testing
+
+@testable import MeshKit
+
+/// What is ours, by the ledger alone, and what is not.
+@Suite struct OwnershipTests {
+    private static let web = PortBinding(1080, .tcp)
+
+    private static func standing() async throws -> FakeNode {
+        let node = FakeNode()
+        try await Edit.standing(node.mesh())
+        return node
+    }
+
+    /// What sudo makes of `MESHCTL_STATE_DIR`: the second folder's command would take the first one's ports down.
+    @Test(arguments: RuleTool.allCases, [true, false])
+    func aSecondFolderIsRefused(tool: RuleTool, otherTool: Bool) async throws {
+        let node = FakeNode()
+        try await Edit.standing(node.mesh(tool: tool))
+        let kernel = try await node.kernelText()
+        let second = Mesh(
+            store: FakeSpecStore(gate: node.gate), ledger: FakeLedgerStore(gate: node.gate, folder: "/root/other"),
+            kernel: node.kernel, tool: otherTool ? (tool == .nftables ? .iptables : .nftables) : tool)
+        for command in [
+            { _ = try await second.reconcile() }, { _ = try await second.reset() }, { _ = try await second.plan() },
+        ] as [() async throws -> Void] {
+            let error = await #expect(throws: RuleOwnerError.self) { try await command() }
+            #expect(error?.description.contains("/var/lib/meshctl") == true)
+            #expect(error?.description.contains("/root/other") == true)
+        }
+        #expect(try await node.kernelText() == kernel)
+    }
+
+    /// The documents of a folder were lost: what it put up is known by the folder, and goes with `reset`.
+    @Test func aFolderThatLostItsDocumentsRecovers() async throws {
+        let node = try await Self.standing()
+        let again = Mesh(
+            store: FakeSpecStore(gate: node.gate), ledger: FakeLedgerStore(gate: node.gate), kernel: node.kernel)
+        _ = try await again.reset()
+        let rules = node.kernel.withState { $0.namespaces["node"]!.rules }
+        #expect(rules.isEmpty)
+        // Services are ours by the ledger alone.
+        #expect(try await node.marksInKernel() == [0x100, 0x101])
+    }
+
+    /// Rules that an earlier version put up do not say whose they are.
+    @Test func rulesOfAnEarlierVersionAreTakenOver() async throws {
+        let node = try await Self.standing()
+        node.kernel.withState { $0.namespaces["node"]!.rules[.nftables]!.owner = nil }
+        let plan = try await node.mesh().plan()
+        #expect(plan.steps.map(\.description) == ["rules   nftables: the rules are those of /var/lib/meshctl"])
+        _ = try await node.mesh().reconcile()
+        #expect(try await node.mesh().plan().isEmpty)
+    }
+
+    /// After a restored backup, or another node's edit: the mark is in no document but the ledger.
+    @Test func aMarkThatVanishesFromTheSpecIsStillOurs() async throws {
+        let node = try await Self.standing()
+        try await node.specs.update { try $0.unpublish(Self.web) }
+        let plan = try await node.mesh().plan()
+        #expect(plan.steps.map(\.description).contains("IPVS    delete service FWM 256"))
+        _ = try await node.mesh().reconcile()
+        #expect(try await node.marksInKernel() == [0x101])
+    }
+
+    /// Somebody else made a service with a mark that was allocated on another node.
+    @Test func aPortWhoseMarkIsSomebodyElsesIsNotServed() async throws {
+        let node = FakeNode()
+        try await node.kernel.withState { $0.namespaces["node"]! }.client
+            .create(VirtualService(id: .firewallMark(0x100, .ipv4), scheduler: "wlc"))
+        try await node.specs.update { spec in
+            try spec.addTask(SpecTask(address: "10.0.0.11"), service: "nginx")
+            try spec.publish(Self.web, target: 80, service: "nginx")
+            try spec.publish(PortBinding(1081, .tcp), target: 80, service: "nginx")
+        }
+        let plan = try await node.mesh().plan()
+        #expect(plan.notes.first?.hasPrefix("1080/tcp is not served") == true)
+        _ = try await node.mesh().reconcile()
+        let table = try await node.mesh().observe().view.observed[.node].table
+        #expect(table.entries[.firewallMark(0x100, .ipv4)]?.service.scheduler == "wlc")
+        let model = try await PacketModel(node.kernel)
+        #expect(model.arrivals(at: 1080, .tcp, of: "192.168.5.1", from: "192.168.5.2").isEmpty)
+        #expect(!model.arrivals(at: 1081, .tcp, of: "192.168.5.1", from: "192.168.5.2").isEmpty)
+        #expect(try #require(try node.ledgers.load())[.node].marks.keys.sorted() == [0x101])
+    }
+
+    // MARK: One namespace of one boot
+
+    @Test func theLedgerOfAnotherBootIsVoid() async throws {
+        let node = try await Self.standing()
+        let id = try #require(try node.ledgers.load()).id
+        node.kernel.withState { state in
+            let kernel = FakeKernel()
+            state.namespaces = kernel.withState(\.namespaces)
+            state.identity.bootID = "b008"
+            // By now somebody else switches it on at boot.
+            state.namespaces["node"]!.write("1", to: .ipv4Forwarding)
+        }
+        _ = try await node.mesh().reconcile()
+        let ledger = try #require(try node.ledgers.load())
+        #expect(ledger.home?.bootID == "b008" && ledger.id != id)
+        #expect(ledger[.node].settings[.ipv4Forwarding] == nil)
+        try await node.expectConverged("after a boot")
+        _ = try await node.mesh().reset()
+        #expect(node.kernel.withState { $0.namespaces["node"]!.sysctls[.ipv4Forwarding] } == "1")
+    }
+
+    @Test func theLedgerOfANamespaceThatEndedIsVoid() async throws {
+        let node = try await Self.standing()
+        node.kernel.withState { state in
+            state.namespaces = FakeKernel().withState(\.namespaces)
+            state.identity = NamespaceIdentity(bootID: "b007", inode: 4712, cookie: 2)
+        }
+        _ = try await node.mesh().reconcile()
+        try await node.expectConverged("in another namespace")
+    }
+
+    @Test func theLedgerOfANamespaceThatLivesIsRefused() async throws {
+        let node = try await Self.standing()
+        node.kernel.withState { state in
+            state.identity = NamespaceIdentity(bootID: "b007", inode: 4712, cookie: 2)
+            state.whereabouts = "the namespace of process 4711"
+        }
+        let error = await #expect(throws: LedgerError.self) { _ = try await node.mesh().reconcile() }
+        #expect(error?.description.contains("4711") == true && error?.description.contains("4712") == true)
+    }
+}
