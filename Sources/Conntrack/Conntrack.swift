@@ -6,7 +6,7 @@ import SystemPackage
 ///
 /// ```swift
 /// let conntrack = try Conntrack(in: .named("ingress_sbox"))
-/// // The task is gone: its clients are to be balanced anew with their next datagram.
+/// // The task is gone. Its clients will be balanced anew with their next datagram.
 /// try await conntrack.delete(matching: [
 ///     FlowFilter(protocol: .udp, replySource: "10.11.0.2", replySourcePort: 53)
 /// ])

@@ -3,9 +3,9 @@ public import IPVSKit
 /// Selects flows: those of a protocol that agree with every field that is not nil.
 ///
 /// ```swift
-/// // Who sends to a published port, whatever task has it:
+/// // The flows of all clients of a published port, whichever task they go to:
 /// FlowFilter(protocol: .udp, originalDestinationPorts: 1053...1053)
-/// // Whom a task answers:
+/// // The flows that one task answers:
 /// FlowFilter(protocol: .udp, replySource: "10.11.0.2", replySourcePort: 53)
 /// ```
 public struct FlowFilter: Hashable, Sendable {

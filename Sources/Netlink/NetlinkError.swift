@@ -10,7 +10,7 @@ package enum NetlinkError: Error, Equatable {
     /// The generic netlink family does not exist, and the kernel could not load it.
     case familyNotFound(String)
     case interrupted(Interruption)
-    /// The kernel answered with an errno, and perhaps a message of its own.
+    /// The kernel answered with an errno, and perhaps with a message of its own.
     case refused(Errno, message: String? = nil)
 }
 

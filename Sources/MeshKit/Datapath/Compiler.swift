@@ -6,7 +6,7 @@ package struct Compiler: Sendable {
     /// The parts, in the order in which they compile: a later part sees what the earlier ones want.
     private let parts: [any DatapathPart]
 
-    /// - Parameter parts: the kinds of places there are.
+    /// - Parameter parts: the parts in the order in which they compile.
     package init(_ parts: [any DatapathPart] = [HostBalancer(), LoopbackDetour()]) { self.parts = parts }
 
     /// The places, links and settings that the observer has to read.
@@ -21,7 +21,7 @@ package struct Compiler: Sendable {
         parts.reduce(into: []) { $0.formUnion($1.lookups(request, on: node)) }
     }
 
-    /// What the kernel should hold.
+    /// Computes what the kernel should hold.
     package func compile(_ request: MeshRequest, on node: NodeFacts) -> Datapath {
         var datapath = Datapath()
         for part in parts { part.compile(request, on: node, into: &datapath) }

@@ -3,9 +3,9 @@ public import RuleKit
 
 /// What one node's kernel should hold for the mesh, place by place.
 public struct Datapath: Equatable, Sendable {
-    /// The places that should be there.
+    /// The places that should exist.
     public var places: [PlaceID: Place] = [.node: .node]
-    /// What each of them should hold.
+    /// What each place should hold; a place without an entry should hold nothing.
     public var contents: [PlaceID: PlaceContent] = [:]
     /// The links that should exist, of all places.
     public var links: [Link] = []
@@ -23,7 +23,7 @@ public struct PlaceContent: Equatable, Sendable {
     public var ipvs = Table()
     /// How long IPVS remembers an idle established TCP connection, in seconds. Nil leaves the timeout as it is.
     public var tcpTimeoutSeconds: UInt32?
-    /// The rules.
+    /// The rules as values, which a rule tool writes.
     public var rules = RuleSet()
     /// The kernel settings that services, rules and links depend on, with their values.
     public var sysctls: [Sysctl: String] = [:]

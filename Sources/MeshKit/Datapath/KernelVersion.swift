@@ -1,11 +1,11 @@
 /// The first two parts of a kernel's version.
 package struct KernelVersion: Hashable, Sendable, Comparable {
-    /// 6 of 6.12.
+    /// The first part: 6 of 6.12.
     package var major: Int
-    /// 12 of 6.12.
+    /// The second part: 12 of 6.12.
     package var minor: Int
 
-    /// By number.
+    /// The lower version is less.
     package static func < (lhs: Self, rhs: Self) -> Bool { (lhs.major, lhs.minor) < (rhs.major, rhs.minor) }
 }
 

@@ -13,7 +13,7 @@ package struct NodeFacts: Equatable, Sendable {
     package var filtersBridges = false
     /// The range from which the node chooses source ports (`ip_local_port_range`).
     package var localPorts: ClosedRange<UInt16> = 32768...60999
-    /// The kernel's version: 6 and 12.
+    /// The kernel's version.
     package var kernel = KernelVersion(major: 6, minor: 0)
     /// The interfaces that may hear a router of their network: no bridges, bridge ports or veth interfaces. They are
     /// read only if IPv6 forwarding is to be switched on, or the mesh has switched it on.
@@ -25,7 +25,7 @@ package struct NodeFacts: Equatable, Sendable {
     package var settings: [Sysctl: String] = [:]
 
     /// - Parameters:
-    ///   - addresses: the node's own.
+    ///   - addresses: the node's own addresses.
     ///   - bridgePorts: the bridge ports that lead into containers, by bridge.
     package init(
         addresses: [InterfaceAddress] = [], bridgePorts: Reading<[String: [String: Bool]]> = .known([:])
@@ -54,7 +54,7 @@ package struct NodeFacts: Equatable, Sendable {
 
 /// A network that the node reaches by a route other than its default one.
 package struct RoutedNetwork: Equatable, Sendable {
-    /// Where the route leads.
+    /// The network to which the route leads.
     var prefix: IPPrefix
     /// The interface through which the route leads.
     var interface: String

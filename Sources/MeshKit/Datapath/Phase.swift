@@ -26,7 +26,7 @@ public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
         var phase: Phase
         var direction: Direction
         var refusal: Cost
-        /// Why the phase stands where it stands.
+        /// The reason for the position of the phase.
         var reason: String
     }
 

@@ -103,9 +103,9 @@ public struct LinkMend: Hashable, Sendable {
     public var alias: String?
     /// The hardware address to set; nil if the end has it.
     public var hardwareAddress: HardwareAddress?
-    /// Addresses to add.
+    /// The addresses to add.
     public var addresses: Set<InterfacePrefix> = []
-    /// Routes to add.
+    /// The routes to add.
     public var routes: Set<Route> = []
     /// Permanent neighbour entries to write.
     public var neighbours: [IPAddress: HardwareAddress] = [:]
@@ -124,7 +124,7 @@ public struct SysctlChange: Hashable, Sendable {
     public var sysctl: Sysctl
     /// The value found; nil if the setting did not exist when the place was observed.
     public var old: String?
-    /// The value wanted.
+    /// The value to write.
     public var new: String
 }
 

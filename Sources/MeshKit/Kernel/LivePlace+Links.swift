@@ -16,7 +16,7 @@ extension LivePlace {
                 found[end.id.name] = .absent
                 if let link = try await routes.link(named: end.id.name) { links.append((end, link)) }
             }
-            // Another namespace gets its number here when an interface is first looked at that leads there.
+            // Another namespace gets its number in this one when an interface that leads there is first read.
             var places: [Int32: PlaceID] = [:]
             for (place, other) in others where !links.isEmpty {
                 let number = try await routes.number(of: other.handle)

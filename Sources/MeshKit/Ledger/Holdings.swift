@@ -13,7 +13,7 @@ public struct Holdings: Equatable, Sendable {
     public var rules: RuleTool?
     /// The tool that carried the rules before, until its rules are gone.
     public var formerRules: RuleTool?
-    /// The settings that were changed.
+    /// The settings that the mesh has changed.
     public var settings: [Sysctl: OriginalSetting] = [:]
     /// Who else may have needed forwarding when the mesh switched it on, in words. If somebody has come to need it
     /// since, it stays on.

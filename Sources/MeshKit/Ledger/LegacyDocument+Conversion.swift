@@ -20,7 +20,7 @@ extension LegacyDocument {
         return spec
     }
 
-    /// What the node had put into its kernel.
+    /// The ledger in the document: everything that the node had put into its kernel.
     ///
     /// - Parameter node: the name of the node that wrote the document.
     func ledger(node: String) -> Ledger {

@@ -30,7 +30,7 @@ struct NamespaceMount: Sendable {
     /// What the name stands for. The lookup does not go through `/proc/1/root`: if process 1 is in a chroot, that path
     /// leads to another `/run/netns` than the one in which the name is given.
     ///
-    /// - Parameter anywhere: any namespace, for the thread to be in.
+    /// - Parameter anywhere: any network namespace, in which the thread can work.
     func content(from anywhere: NamespaceHandle) async throws -> Content {
         try await inFirstProcess("look for the namespace \(name)", anywhere) { () throws(Errno) in
             let handle: NamespaceHandle
@@ -66,7 +66,7 @@ struct NamespaceMount: Sendable {
 
     /// Removes the name, whatever it stands for. This ends the namespace unless something else keeps it.
     ///
-    /// - Parameter anywhere: any namespace, for the thread to be in.
+    /// - Parameter anywhere: any network namespace, in which the thread can work.
     func remove(_ anywhere: NamespaceHandle) async throws {
         try await inFirstProcess("remove the namespace \(name)", anywhere) { () throws(Errno) in
             // The errno is EINVAL if nothing is mounted on the file, and ENOENT if there is no file.

@@ -21,7 +21,7 @@ public struct IncompletePassError: Error, CustomStringConvertible {
     /// The number of changes that were not made.
     public var left: Int
 
-    /// The reason, how far the pass got, and what to do.
+    /// The reason, how far the pass got, and the remedy.
     public var description: String {
         "\(reason); \(done) of \(done + left) changes were made, and \(left) are left: run `meshctl reconcile` once the cause "
             + "is gone"

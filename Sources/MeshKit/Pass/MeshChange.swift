@@ -50,7 +50,7 @@ public struct UndoError: Error, CustomStringConvertible {
     /// Why taking it back failed.
     public var second: any Error
 
-    /// Both reasons, and what to do.
+    /// Both reasons, and the remedy.
     public var description: String {
         "\(reason); and taking the change back failed: \(second); run `meshctl reconcile` once the cause is gone"
     }

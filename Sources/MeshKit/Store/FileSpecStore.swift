@@ -94,7 +94,7 @@ public struct FileSpecStore: SpecStore {
 
     /// The spec that a stream of changes has delivered last, and the file from which it was read.
     private struct Seen {
-        /// Nil before the first look.
+        /// The file that was read last; nil before the first look.
         var identity: FileIdentity?
         var spec: MeshSpec?
     }

@@ -2,7 +2,7 @@ import SystemPackage
 
 /// Why a document could not be read or written. The stored document is unchanged.
 public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What went wrong.
+    /// The kind of failure.
     public enum Code: Hashable, Sendable {
         /// The document is truncated, is not JSON, or lacks a part.
         case corrupt
@@ -16,7 +16,7 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case inaccessible
     }
 
-    /// What went wrong.
+    /// The kind of failure.
     public var code: Code
     /// The fault, and the remedy.
     public var description: String

@@ -1,6 +1,6 @@
 import IPVSKit
 
-/// The matches of a rule of iptables.
+/// Translates the matches of an iptables rule into conditions.
 enum IPTablesMatches {
     /// Matches whose options are all handled here, or do not concern TCP, UDP and SCTP.
     private static let knownModules: Set<String> = [
