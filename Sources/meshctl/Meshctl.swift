@@ -43,6 +43,8 @@ struct Meshctl: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+            // A script that reads no warning must be able to rely on there being none.
+            if StandardError.hasFailed { Glibc.exit(ExitStatus.failed.rawValue) }
         } catch {
             Glibc.exit(status(of: error))
         }

@@ -13,10 +13,10 @@ enum SocketOwners {
     static func find(_ inodes: Set<UInt64>) -> [UInt64: Listener.Process] {
         guard !inodes.isEmpty else { return [:] }
         var owners: [UInt64: Int32] = [:]
-        let pids = names(in: "/proc").compactMap { Int32($0) }.sorted()
+        let pids = ((try? names(in: "/proc")) ?? []).compactMap { Int32($0) }.sorted()
         for pid in pids.filter({ $0 != 1 }) + [1] {
             // A process that has ended meanwhile has no files.
-            for file in names(in: "/proc/\(pid)/fd") {
+            for file in (try? names(in: "/proc/\(pid)/fd")) ?? [] {
                 guard let inode = socket(at: "/proc/\(pid)/fd/\(file)"), inodes.contains(inode) else { continue }
                 if owners[inode] == nil { owners[inode] = pid }
             }
@@ -42,16 +42,5 @@ enum SocketOwners {
             let bytes = try? file.closeAfter({ try file.readToEnd() })
         else { return nil }
         return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
-    }
-
-    private static func names(in directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            names.append(
-                withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
-        }
-        return names
     }
 }

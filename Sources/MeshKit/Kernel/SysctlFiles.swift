@@ -34,17 +34,7 @@ struct SysctlFiles: Sendable {
 
     /// The names of the interfaces that have settings of a family, including `all` and `default`.
     func interfaces(_ family: AddressFamily) throws(Errno) -> Set<String> {
-        let path = "/proc/sys/net/\(family == .ipv4 ? "ipv4" : "ipv6")/conf"
-        guard let directory = opendir(path) else { throw Errno(rawValue: errno) }
-        defer { closedir(directory) }
-        var names: Set<String> = []
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != ".", name != ".." { names.insert(name) }
-        }
-        return names
+        Set(try names(in: "/proc/sys/net/\(family == .ipv4 ? "ipv4" : "ipv6")/conf").filter { $0 != "." && $0 != ".." })
     }
 
     private func path(_ sysctl: Sysctl) -> FilePath { FilePath("/proc/sys").appending(sysctl.rawValue) }

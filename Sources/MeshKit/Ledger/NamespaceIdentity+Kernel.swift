@@ -50,23 +50,10 @@ extension NamespaceIdentity {
     }
 
     private static func namedFiles() -> [(path: String, name: String)] {
-        entries(of: "/run/netns").map { ("/run/netns/\($0)", "the namespace \($0)") }
+        ((try? names(in: "/run/netns")) ?? []).map { ("/run/netns/\($0)", "the namespace \($0)") }
     }
 
     private static func processFiles() -> [(path: String, name: String)] {
-        entries(of: "/proc").compactMap(Int.init).sorted().map { ("/proc/\($0)/ns/net", "the namespace of process \($0)") }
-    }
-
-    private static func entries(of directory: String) -> [String] {
-        guard let stream = opendir(directory) else { return [] }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            names.append(
-                withUnsafePointer(to: entry.pointee.d_name) { pointer in
-                    pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                })
-        }
-        return names
+        ((try? names(in: "/proc")) ?? []).compactMap(Int.init).sorted().map { ("/proc/\($0)/ns/net", "the namespace of process \($0)") }
     }
 }

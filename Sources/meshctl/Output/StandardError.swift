@@ -1,10 +1,19 @@
+import Synchronization
 import SystemPackage
 
-/// Standard error, for errors and progress. A failed write is ignored: there is nowhere left to report it.
+/// Standard error, for errors, warnings and progress.
 enum StandardError {
+    /// Whether a line was lost. There is nowhere left to report it but the exit status.
+    static var hasFailed: Bool { failed.load(ordering: .relaxed) }
+    private static let failed = Atomic(false)
+
     /// Writes one line.
     static func write(_ line: String) {
-        try? FileDescriptor.standardError.write(whole: line.printable + "\n")
+        do throws(Errno) {
+            try FileDescriptor.standardError.write(whole: line.printable + "\n")
+        } catch {
+            failed.store(true, ordering: .relaxed)
+        }
     }
 
     /// Writes a text of several lines.
