@@ -1,9 +1,9 @@
 import Netlink
 public import SystemPackage
 
-/// Why something asked of the kernel's connection tracking did not happen.
+/// Why a request to the kernel's connection tracking failed.
 public struct ConntrackError: Error, Hashable, Sendable {
-    /// What went wrong. Open: compare with the constants, and expect others in later versions.
+    /// The kind of failure. Compare it with the constants, and expect further ones in later versions.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String {
             case notPermitted = "not permitted"
@@ -18,17 +18,17 @@ public struct ConntrackError: Error, Hashable, Sendable {
         private let wrapped: Wrapped
         private init(_ wrapped: Wrapped) { self.wrapped = wrapped }
 
-        /// `EPERM`: no CAP_NET_ADMIN in the namespace, or no CAP_SYS_ADMIN to enter it.
+        /// `EPERM`: the process lacks CAP_NET_ADMIN in the namespace, or CAP_SYS_ADMIN to enter it.
         public static let notPermitted = Self(.notPermitted)
-        /// No module `nf_conntrack_netlink`, and it could not be loaded.
+        /// The module `nf_conntrack_netlink` is missing and could not be loaded.
         public static let unavailable = Self(.unavailable)
         /// The namespace is gone or cannot be entered.
         public static let namespace = Self(.namespace)
-        /// No answer in time. How many flows were deleted is unknown.
+        /// The kernel did not answer in time. How many flows were deleted is unknown.
         public static let deadlineExceeded = Self(.deadlineExceeded)
         /// The task was cancelled. How many flows were deleted is unknown.
         public static let cancelled = Self(.cancelled)
-        /// The socket failed, or what came was not netlink. How many flows were deleted is unknown.
+        /// The socket failed, or the answer was not netlink. How many flows were deleted is unknown.
         public static let communication = Self(.communication)
         /// Any other errno of the kernel's.
         public static let other = Self(.other)
@@ -37,18 +37,18 @@ public struct ConntrackError: Error, Hashable, Sendable {
         public var description: String { wrapped.rawValue }
     }
 
-    /// What went wrong.
+    /// The kind of failure.
     public var code: Code
-    /// What the kernel answered, exactly; nil where it was not the kernel that answered.
+    /// The exact errno of the kernel; nil if the failure is not the kernel's answer.
     public var errno: Errno?
-    /// What was asked, in words: `delete tracked flows`.
+    /// The request in words: `delete tracked flows`.
     public var operation: String
-    /// The cause or the cure, where one is known.
+    /// The cause or the remedy, if known.
     public var hint: String?
 }
 
 extension ConntrackError: CustomStringConvertible {
-    /// What was asked, what it means, the errno and the hint in one line.
+    /// The request, the failure, the errno and the hint in one line.
     public var description: String {
         let errno = errno.map { " (errno \($0.rawValue): \($0))" } ?? ""
         return "cannot \(operation): \(code)\(errno)" + (hint.map { "; \($0)" } ?? "")
@@ -65,7 +65,7 @@ extension ConntrackError {
         case .namespace(let errno): self.init(code: .namespace, errno: errno, operation: operation)
         case .interrupted(.deadlineExceeded): self.init(code: .deadlineExceeded, operation: operation)
         case .interrupted(.cancelled): self.init(code: .cancelled, operation: operation)
-        // No nfnetlink to open a socket to.
+        // The kernel has no nfnetlink.
         case .socket(.protocolNotSupported): self.init(.protocolNotSupported, operation: operation)
         case .refused(let errno, let message):
             self.init(errno, operation: operation)
@@ -81,7 +81,7 @@ extension ConntrackError {
         }
     }
 
-    /// What the kernel answers to a socket that is opened or a request.
+    /// An error from the kernel's answer to opening a socket or to a request.
     private init(_ errno: Errno, operation: String) {
         switch errno {
         case .notPermitted:
@@ -89,7 +89,7 @@ extension ConntrackError {
                 code: .notPermitted, errno: errno, operation: operation,
                 hint: "it takes CAP_NET_ADMIN in the user namespace that the network namespace belongs to: run it as "
                     + "root")
-        // The second is what it says where no subsystem of nfnetlink takes the request.
+        // The kernel answers EINVAL if no subsystem of nfnetlink handles the request.
         case .protocolNotSupported, .invalidArgument:
             self.init(
                 code: .unavailable, errno: errno, operation: operation,

@@ -1,10 +1,10 @@
 import CConntrack
 import IPVSKit
 
-/// One dump of the table: what the kernel is asked for.
+/// A request for one dump of the table.
 ///
-/// It leaves out what it can tell that no filter wants, and may give more than is wanted: what it gives is filtered
-/// again.
+/// The kernel leaves out flows that no filter matches, as far as it can. It may return more than is wanted, so its
+/// answer is filtered again.
 struct DumpRequest: Hashable, Sendable {
     var family: AddressFamily
     var `protocol`: UInt8
@@ -13,12 +13,12 @@ struct DumpRequest: Hashable, Sendable {
     var replySource: IPAddress?
     var replySourcePort: UInt16?
 
-    /// The dumps in which everything is that the filters match: one for each family and protocol that they name,
-    /// however many filters there are. The kernel filters by protocol only together with a family.
+    /// The dumps that together contain all flows which the filters match: one for each family and protocol that the
+    /// filters name, however many filters there are. The kernel filters by protocol only together with a family.
     static func covering(_ filters: some Collection<FlowFilter>) -> [DumpRequest] {
         var groups: [Group: [FlowFilter]] = [:]
         for filter in filters {
-            // A number past a byte is no protocol that a packet could have.
+            // A number that does not fit into a byte is no protocol that a packet could have.
             guard let number = UInt8(exactly: filter.protocol.rawValue) else { continue }
             for family in filter.families {
                 groups[Group(family: family, protocol: number), default: []].append(filter)
@@ -38,12 +38,13 @@ struct DumpRequest: Hashable, Sendable {
         var family: AddressFamily
         var `protocol`: UInt8
 
-        /// IPv4 only. Linux compares IPv6 addresses the wrong way round here (`ctnetlink_filter_match_tuple`), from
-        /// 5.8 to 6.1 at least: it gives all but those that are equal. Some 6.12 is mended.
+        /// The address to filter by, for IPv4 only. Linux compares IPv6 addresses the wrong way round here
+        /// (`ctnetlink_filter_match_tuple`), from 5.8 to 6.1 at least: it returns all flows except those with the
+        /// address. Some 6.12 kernels are repaired.
         func address(_ address: IPAddress?) -> IPAddress? { family == .ipv4 ? address : nil }
     }
 
-    /// What all of the filters ask for; nil where they differ.
+    /// The value that all filters ask for; nil if they differ.
     private static func common<Value: Equatable>(_ filters: [FlowFilter], _ field: (FlowFilter) -> Value?) -> Value? {
         guard let first = filters.first.flatMap(field), filters.allSatisfy({ field($0) == first }) else { return nil }
         return first
@@ -51,16 +52,16 @@ struct DumpRequest: Hashable, Sendable {
 }
 
 extension FlowFilter {
-    /// The kernel compares with one port; a range is left to us.
+    /// The single port to filter by. The kernel cannot compare with a range, so ranges are filtered here.
     fileprivate var originalDestinationPort: UInt16? {
         originalDestinationPorts.flatMap { $0.count == 1 ? $0.lowerBound : nil }
     }
 }
 
 extension DumpRequest {
-    /// Writes the message, `IPCTNL_MSG_CT_GET` with `CTA_FILTER`, and gives its length.
+    /// Writes the message, `IPCTNL_MSG_CT_GET` with `CTA_FILTER`, and returns its length.
     ///
-    /// - Parameter filters: false asks for all of the family, which is what a kernel before 5.8 gives.
+    /// - Parameter filters: false asks for all flows of the family, as a kernel before 5.8 returns them in any case.
     func build(into buffer: UnsafeMutableRawPointer, sequence: UInt32, filters: Bool = true) -> Int {
         var pattern = CConntrackEntry()
         pattern.family = UInt8(family.rawValue)
@@ -83,7 +84,7 @@ extension DumpRequest {
         }
         if let replySourcePort {
             pattern.reply.source_port = replySourcePort
-            // The kernel takes a port only beside a protocol.
+            // The kernel accepts a port only together with a protocol.
             reply |= CConntrack_FILTER_SOURCE_PORT | CConntrack_FILTER_PROTOCOL
         }
         return CConntrack_build_dump(buffer, sequence, &pattern, UInt32(original), UInt32(reply))

@@ -6,21 +6,21 @@ import IPVSKit
 #endif
 
 extension Flow.Status {
-    /// `IPS_EXPECTED`: another flow announced it.
+    /// `IPS_EXPECTED`: another flow announced this one.
     public static let expected = Self(CConntrack_IPS_EXPECTED)
     /// `IPS_SEEN_REPLY`: packets have gone both ways.
     public static let seenReply = Self(CConntrack_IPS_SEEN_REPLY)
-    /// `IPS_ASSURED`: is not forgotten early, when the table is full.
+    /// `IPS_ASSURED`: the flow is not forgotten early when the table is full.
     public static let assured = Self(CConntrack_IPS_ASSURED)
-    /// `IPS_CONFIRMED`: its first packet was let through.
+    /// `IPS_CONFIRMED`: the first packet was let through.
     public static let confirmed = Self(CConntrack_IPS_CONFIRMED)
     /// `IPS_SRC_NAT`: the source is translated.
     public static let sourceNAT = Self(CConntrack_IPS_SRC_NAT)
     /// `IPS_DST_NAT`: the destination is translated.
     public static let destinationNAT = Self(CConntrack_IPS_DST_NAT)
-    /// `IPS_DYING`: is being removed.
+    /// `IPS_DYING`: the flow is being removed.
     public static let dying = Self(CConntrack_IPS_DYING)
-    /// `IPS_OFFLOAD`: a flow table carries its packets past the rules.
+    /// `IPS_OFFLOAD`: a flowtable carries the packets past the rules.
     public static let offloaded = Self(CConntrack_IPS_OFFLOAD)
 
     private init(_ bits: Int) { self.init(rawValue: UInt32(bits)) }

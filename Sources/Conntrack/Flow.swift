@@ -1,31 +1,31 @@
 public import IPVSKit
 
-/// A flow that the kernel tracks, one entry of its table: `struct nf_conn`, as `conntrack -L` lists it.
+/// A flow that the kernel tracks: one entry of its table (`struct nf_conn`), as `conntrack -L` lists it.
 ///
-/// A tuple for each direction, as packets of that direction look before anything is translated: where an address or a
-/// port is, the reply's are not the original's turned round. `DNAT` of a published port to a task shows as an original
-/// destination that is the node, and a reply source that is the task.
+/// A flow has a tuple for each direction, which shows its packets before any translation. If an address or a port is
+/// translated, the reply's tuple is not the reverse of the original's. For example, `DNAT` of a published port to a
+/// task shows the node as the original destination, and the task as the reply source.
 public struct Flow: Hashable, Sendable {
-    /// An address and a port; port 0 where the protocol has none.
+    /// An address and a port. Port 0 means that the protocol has no ports.
     public typealias Endpoint = Connection.Endpoint
 
-    /// Where packets of one direction come from and go to.
+    /// The endpoints of the packets of one direction.
     public struct Tuple: Hashable, Sendable {
-        /// Whom they come from.
+        /// The sender.
         public var source: Endpoint
-        /// Whom they go to.
+        /// The receiver.
         public var destination: Endpoint
 
         /// - Parameters:
-        ///   - source: whom packets come from.
-        ///   - destination: whom they go to.
+        ///   - source: the sender of the packets.
+        ///   - destination: the receiver of the packets.
         public init(source: Endpoint, destination: Endpoint) {
             self.source = source
             self.destination = destination
         }
     }
 
-    /// What the kernel knows of a flow besides: bits of `enum ip_conntrack_status`. Bits without a name here are kept.
+    /// The kernel's state of a flow: bits of `enum ip_conntrack_status`. Bits without a name here are kept.
     public struct Status: OptionSet, Hashable, Sendable {
         /// The kernel's bits.
         public let rawValue: UInt32
@@ -40,11 +40,11 @@ public struct Flow: Hashable, Sendable {
     public var original: Tuple
     /// The other direction.
     public var reply: Tuple
-    /// The connection's mark (`CONNMARK`), which is not the packets'.
+    /// The connection's mark (`CONNMARK`), which differs from the packets' marks.
     public var mark: UInt32
-    /// What the kernel knows of it besides.
+    /// The kernel's state of the flow.
     public var status: Status
-    /// Until the kernel forgets it, in whole seconds, unless a packet comes.
+    /// The time until the kernel forgets the flow unless another packet comes, in whole seconds.
     public var expiresInSeconds: UInt32
 
     /// A flow as a kernel could have it.

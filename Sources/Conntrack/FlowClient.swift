@@ -2,18 +2,19 @@ import CConntrack
 import Netlink
 import SystemPackage
 
-/// The kernel's table of flows in one namespace: its entries as libnetfilter_conntrack builds and reads them, over the
-/// engine's client.
+/// Access to the kernel's table of flows in one namespace. libnetfilter_conntrack builds and reads the entries, and the
+/// client of module Netlink carries them.
 struct FlowClient: Sendable {
     let client: NetlinkClient
-    /// When the call that this is for ends.
+    /// The deadline of the call that uses this client.
     let end: ContinuousClock.Instant
 
     private var rest: Duration { end - ContinuousClock.now }
 
-    /// What matches any of the filters, as it came and as a value, and how many entries the kernel gave.
+    /// The entries that match any of the filters, as received and as values, and the costs of finding them.
     ///
-    /// What the kernel filtered is filtered again: it may be an old one, and it cannot tell ports in a range.
+    /// The kernel's answer is filtered again: an old kernel does not filter, and no kernel can compare with a range of
+    /// ports.
     func entries(
         matching filters: [FlowFilter], filtersInKernel: Bool
     ) async throws(NetlinkError) -> (found: [(entry: CConntrackEntry, flow: Flow)], figures: ConntrackFigures) {
@@ -32,7 +33,7 @@ struct FlowClient: Sendable {
         return (lists.joined().compactMap(\.self), figures)
     }
 
-    /// Nil where the message is no entry that can be read; nil within where the entry is none that is wanted.
+    /// The entry in a message, or nil inside if no filter matches it. Nil outside if the message is no readable entry.
     private static func entry(
         _ message: NetlinkMessage, of request: DumpRequest, _ filters: [FlowFilter]
     ) -> (entry: CConntrackEntry, flow: Flow)?? {
@@ -42,16 +43,17 @@ struct FlowClient: Sendable {
             return nil
         }
         let flow = Flow(reply.entry)
-        // Not filtered, a dump of the family has flows of other protocols, which another dump is for.
+        // Without filters in the kernel, a dump of the family also contains flows of other protocols, which belong to
+        // other dumps.
         guard reply.entry.protocol == request.protocol, filters.contains(where: { $0.matches(flow) }) else {
             return .some(nil)
         }
         return (reply.entry, flow)
     }
 
-    /// Deletes the entries, many in one message to the kernel, and gives how many it deleted. One that went by itself
-    /// meanwhile is no failure, and not counted. What is refused stops nothing: the first refusal is thrown after the
-    /// last entry.
+    /// Deletes the entries, many in one call of the kernel, and returns the number of deleted ones. An entry that has
+    /// ended by itself meanwhile is no failure, and is not counted. A refusal stops nothing: the first one is thrown
+    /// after the last entry.
     func delete(_ entries: [CConntrackEntry]) async throws(NetlinkError) -> Int {
         guard !entries.isEmpty else { return 0 }
         let messages = Messages(entries.count) { range, writer in
@@ -70,9 +72,9 @@ struct FlowClient: Sendable {
     }
 }
 
-/// What a call took of the kernel.
+/// The costs of a call in the kernel.
 package struct ConntrackFigures: Hashable, Sendable {
     package var dumps = 0
-    /// Entries that the kernel gave in the dumps.
+    /// The number of entries that the kernel returned in the dumps.
     package var received = 0
 }

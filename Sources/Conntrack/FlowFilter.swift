@@ -1,31 +1,31 @@
 public import IPVSKit
 
-/// Which flows are meant: those of a protocol that agree with every field that is not nil.
+/// Selects flows: those of a protocol that agree with every field that is not nil.
 ///
 /// ```swift
-/// // Who sends to a published port, whatever task has it:
+/// // The flows of all clients of a published port, whichever task they go to:
 /// FlowFilter(protocol: .udp, originalDestinationPorts: 1053...1053)
-/// // Whom a task answers:
+/// // The flows that one task answers:
 /// FlowFilter(protocol: .udp, replySource: "10.11.0.2", replySourcePort: 53)
 /// ```
 public struct FlowFilter: Hashable, Sendable {
     /// The protocol.
     public var `protocol`: TransportProtocol
-    /// Whom the first packet was sent to, before it was translated.
+    /// The destination address of the first packet, before it was translated.
     public var originalDestination: IPAddress?
-    /// The port that the first packet was sent to, before it was translated.
+    /// The possible destination ports of the first packet, before it was translated.
     public var originalDestinationPorts: ClosedRange<UInt16>?
-    /// Who answers: behind a translation of the destination the task, and not the node.
+    /// The address that answers. If the destination was translated, that is the task, and not the node.
     public var replySource: IPAddress?
-    /// The port of the one who answers.
+    /// The port that answers.
     public var replySourcePort: UInt16?
 
     /// - Parameters:
     ///   - protocol: the protocol.
-    ///   - originalDestination: whom the first packet was sent to; nil for any.
-    ///   - originalDestinationPorts: the port that it was sent to; nil for any.
-    ///   - replySource: who answers; nil for any.
-    ///   - replySourcePort: the port of the one who answers; nil for any.
+    ///   - originalDestination: the destination address of the first packet; nil for any.
+    ///   - originalDestinationPorts: the possible destination ports of the first packet; nil for any.
+    ///   - replySource: the address that answers; nil for any.
+    ///   - replySourcePort: the port that answers; nil for any.
     public init(
         protocol: TransportProtocol, originalDestination: IPAddress? = nil,
         originalDestinationPorts: ClosedRange<UInt16>? = nil, replySource: IPAddress? = nil,
@@ -38,7 +38,7 @@ public struct FlowFilter: Hashable, Sendable {
         self.replySourcePort = replySourcePort
     }
 
-    /// Whether the flow is one of those that are meant.
+    /// Whether the filter selects the flow.
     public func matches(_ flow: Flow) -> Bool {
         guard flow.protocol == `protocol` else { return false }
         if let originalDestination, flow.original.destination.address != originalDestination { return false }
@@ -48,7 +48,7 @@ public struct FlowFilter: Hashable, Sendable {
         return true
     }
 
-    /// The families that it can match flows of: none where its addresses are of two.
+    /// The families whose flows the filter can match; empty if its addresses are of two families.
     var families: Set<AddressFamily> {
         let named = Set([originalDestination, replySource].compactMap { $0?.family })
         return switch named.count {

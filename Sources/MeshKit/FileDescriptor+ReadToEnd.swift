@@ -1,7 +1,7 @@
 import SystemPackage
 
 extension FileDescriptor {
-    /// Everything from the current offset on; for files of `/proc`, whose size is not known before.
+    /// Reads everything from the current offset on. It serves files of `/proc`, whose size is not known in advance.
     func readToEnd() throws -> [UInt8] {
         var bytes: [UInt8] = []
         while true {

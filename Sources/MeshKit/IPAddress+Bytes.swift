@@ -5,7 +5,7 @@ import IPVSKit
 #endif
 
 extension IPAddress {
-    /// Most significant first, as packets hold it.
+    /// The four or sixteen bytes of the address, most significant first, as in packets.
     var bytes: [UInt8] {
         switch storage {
         case .ipv4(let number): withUnsafeBytes(of: number.bigEndian) { Array($0) }
@@ -13,7 +13,7 @@ extension IPAddress {
         }
     }
 
-    /// From four or sixteen bytes, most significant first; nil for another number of them.
+    /// An address from four or sixteen bytes, most significant first. Nil for any other number of bytes.
     init?(bytes: [UInt8]) {
         switch bytes.count {
         case 4: self.init(ipv4: bytes.reduce(0) { $0 << 8 | UInt32($1) })
@@ -23,7 +23,7 @@ extension IPAddress {
     }
 }
 
-/// In the namespace of the thread.
+/// The name of the interface with an index, in the namespace of the calling thread.
 func interfaceName(_ index: Int32) -> String? {
     var name = [CChar](repeating: 0, count: Int(IF_NAMESIZE))
     guard if_indextoname(UInt32(index), &name) != nil else { return nil }

@@ -2,19 +2,20 @@ public import IPVSKit
 import Netlink
 public import RuleKit
 
-/// What a change came to that lets clients reach a service.
+/// The result of a change that lets clients reach a service.
 public struct Publication: Sendable {
-    /// What is asked for now, and what was done.
+    /// The new spec, and the changes made to the kernel.
     public var change: MeshChange
-    /// What keeps clients from reaching it all the same, and what to type.
+    /// The obstacles that still keep clients from the service, each with the command that removes it where there is
+    /// one.
     public var warnings: [String]
 }
 
 extension Mesh {
-    /// Publishes a port, as ``MeshSpec/publish(_:target:service:options:avoiding:)`` says it.
+    /// Publishes a port, as ``MeshSpec/publish(_:target:service:options:avoiding:)`` describes.
     ///
-    /// - Parameter force: also where somebody on this node has the port already.
-    /// - Throws: ``InputError`` where somebody has.
+    /// - Parameter force: publishes the port even if a program on this node uses it already.
+    /// - Throws: ``InputError`` if a program on this node uses the port already, or the input is invalid.
     public func publish(
         _ listening: PortBinding, target: UInt16, service: String, options: PublishOptions = PublishOptions(),
         force: Bool = false
@@ -31,12 +32,12 @@ extension Mesh {
         }
     }
 
-    /// Adds a task to a service, or changes one, as ``MeshSpec/addTask(_:service:)`` says it.
+    /// Adds a task to a service or changes a task, as ``MeshSpec/addTask(_:service:)`` describes.
     ///
     /// - Parameters:
-    ///   - address: where the task is reached.
-    ///   - weight: its share of new connections.
-    ///   - isLocal: whether the task is behind this node, so that its replies come back by it.
+    ///   - address: the address at which the task is reached.
+    ///   - weight: the task's share of new connections.
+    ///   - isLocal: whether the task is behind this node, so that its replies come back through the node.
     public func addTask(
         _ address: IPAddress, weight: UInt32 = 1, isLocal: Bool = false, service: String
     ) async throws -> Publication {
@@ -44,7 +45,7 @@ extension Mesh {
             let task = SpecTask(address: address, weight: weight, node: isLocal ? view.ledger.node : nil)
             let tasks = spec.services[service]?.tasks ?? []
             try spec.addTask(task, service: service)
-            // The first of a family is what brings a port to life there.
+            // A published port comes to life in an address family with the first task of that family.
             guard !tasks.contains(where: { $0.address.family == task.address.family }),
                 let ports = spec.services[service]?.ports.filter({ $0.isFor(task) }), !ports.isEmpty
             else { return nil }
@@ -52,7 +53,7 @@ extension Mesh {
         }
     }
 
-    /// What is to be looked at, once a change is made.
+    /// The ports and tasks that a change concerns, and the survey that is asked about them after the change.
     private struct Surveyed {
         var survey: HostSurvey
         var ports: [PublishedPort]

@@ -1,16 +1,16 @@
 public import IPVSKit
 import RuleKit
 
-/// The mesh on one node: what is asked for, the kernel, and the passes that make the second follow the first.
+/// The mesh on one node: the spec, the kernel, and the passes that make the kernel follow the spec.
 ///
-/// Level-triggered: each pass reads the kernel and compares. Nothing depends on what an earlier pass did or left undone,
-/// so a pass that was killed is finished by the next, whichever that is.
+/// The passes are level-triggered: each reads the kernel and compares. Nothing depends on what an earlier pass did or
+/// left undone, so any later pass finishes the work of a pass that was killed.
 public struct Mesh: Sendable {
     let store: any SpecStore
     let ledgers: any LedgerStore
     let kernel: any MeshKernel
     let compiler: Compiler
-    /// What is to carry the rules; nil for what carries them already, else what the kernel is best served by.
+    /// The tool that writes the rules. Nil keeps the tool in use, or chooses the one that suits the kernel best.
     private let tool: RuleTool?
     private let onWait: @Sendable () -> Void
 
@@ -19,11 +19,13 @@ public struct Mesh: Sendable {
     /// The mesh on the node whose network namespace the process is in.
     ///
     /// - Parameters:
-    ///   - store: what is asked for.
-    ///   - ledger: what this node has put into its kernel; writers lock its folder for as long as a pass takes.
-    ///   - tool: what carries the rules; nil for what carries them already, else what the kernel is best served by.
-    ///   - onWait: called where another process holds that lock for longer than a second.
-    /// - Throws: where the namespace of the process cannot be opened.
+    ///   - store: keeps the spec.
+    ///   - ledger: keeps the record of what this node has put into its kernel. A pass that writes locks the ledger's
+    ///     folder until it ends.
+    ///   - tool: the tool that writes the rules. Nil keeps the tool in use, or chooses the one that suits the kernel
+    ///     best.
+    ///   - onWait: called once if another process holds the lock for longer than a second.
+    /// - Throws: an error if the namespace of the process cannot be opened.
     public init(
         store: any SpecStore, ledger: LedgerFile, ipvs: IPVS, tool: RuleTool? = nil,
         onWait: @escaping @Sendable () -> Void = {}
@@ -47,13 +49,13 @@ public struct Mesh: Sendable {
 
     // MARK: Looking
 
-    /// What would change in the kernel, and nothing is.
+    /// The changes that a pass would make to the kernel. Changes nothing.
     public func plan() async throws -> Plan {
         try await locked(.shared) { try await look().plan }
     }
 
-    /// What would change in the kernel, and what else on this node keeps clients from what is published. Nothing is
-    /// changed.
+    /// The changes that a pass would make to the kernel, and warnings of everything else on this node that keeps
+    /// clients from published ports. Changes nothing.
     public func planAndWarnings() async throws -> (plan: Plan, warnings: [String]) {
         try await locked(.shared) {
             let look = try await look()
@@ -63,7 +65,7 @@ public struct Mesh: Sendable {
         }
     }
 
-    /// What is asked for on this node, and what the kernel holds of it, with counters.
+    /// The spec, this node's ledger, and what the kernel holds, with counters; also the changes that a pass would make.
     public func observe() async throws -> (view: MeshView, plan: Plan) {
         try await locked(.shared) {
             let look = try await look(withCounters: true)
@@ -71,7 +73,7 @@ public struct Mesh: Sendable {
         }
     }
 
-    /// What there is, what there should be, and what leads from the one to the other.
+    /// What was observed, and the outcome of a pass over it that is not carried out.
     private struct Look {
         var request: MeshRequest
         var tool: RuleTool
@@ -81,7 +83,7 @@ public struct Mesh: Sendable {
         var plan: Plan { outcome.plan }
     }
 
-    /// With the lock held.
+    /// The caller holds the lock.
     private func look(withCounters: Bool = false) async throws -> Look {
         let spec = try await store.load()
         let ledger = try await ledger(for: spec)
@@ -98,31 +100,32 @@ public struct Mesh: Sendable {
 
     // MARK: Changing
 
-    /// One pass: makes the kernel hold what is asked for.
+    /// Runs one pass, which makes the kernel hold what the spec asks for.
     ///
-    /// - Parameter retry: also tries what this host refused before.
+    /// - Parameter retry: also tries the places again that this host refused before.
     @discardableResult
     public func reconcile(retry: Bool = false) async throws -> MeshChange {
         try await change(purpose: .converge, retrying: retry) { _, _ in }
     }
 
-    /// Changes what is asked for, and the kernel with it. Where either fails, both are as they were.
+    /// Edits the spec and changes the kernel accordingly. If either fails, both are put back as they were.
     ///
-    /// - Parameter edit: given the spec, and what there is.
+    /// - Parameter edit: changes the spec, knowing what was observed.
     public func change(
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {
         try await change(purpose: .converge, edit)
     }
 
-    /// Takes down everything that was ever put up, puts settings back, and forgets what was asked for.
+    /// Removes everything that the mesh has put into the kernel, restores settings, and removes all services from the
+    /// spec.
     public func reset() async throws -> MeshChange {
         try await change(purpose: .reset) { spec, _ in
             for name in spec.services.keys { try spec.removeService(name) }
         }
     }
 
-    /// - Parameter retrying: whether what this host refused before is tried once more.
+    /// - Parameter retrying: whether the places are tried again that this host refused before.
     private func change(
         purpose: Pass.Purpose, retrying: Bool = false,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
@@ -130,8 +133,8 @@ public struct Mesh: Sendable {
         try await locked(.exclusive) {
             let before = try await store.load()
             var ledger = try await self.ledger(for: before)
-            // Forgotten before anything is looked at: rules are compared with those that a place takes only where it is
-            // not refused.
+            // Refusals are forgotten before anything is observed: the observer compares the rules with those of a node
+            // that has all places which are not refused.
             if retrying { try forgetRefusals(&ledger) }
             let tool = await tool(for: ledger)
             let options = Observer.Options(forRestoring: purpose == .reset)
@@ -144,7 +147,7 @@ public struct Mesh: Sendable {
                 try await observer.complete(&found, for: MeshRequest(spec: spec, ledger: ledger), tool: tool, options)
             }
             let run = PassRun(mesh: self, before: before, spec: spec, ledger: ledger, tool: tool, purpose: purpose)
-            // A pass that has begun is finished, or taken back, whatever becomes of the task that asked for it.
+            // A pass that has begun is finished or taken back even if the task that asked for it is cancelled.
             let observed = found
             return try await Task { try await run.carryOut(observed) }.value
         }
@@ -167,7 +170,8 @@ public struct Mesh: Sendable {
         try await ledgers.locked(mode, onWait: onWait, body)
     }
 
-    /// This node's ledger, which is for the namespace that this is, and this boot.
+    /// This node's ledger, if it belongs to the present namespace and boot. A new one, if it belongs to another boot or
+    /// to a namespace that has ended.
     private func ledger(for spec: MeshSpec) async throws -> Ledger {
         let here = try kernel.identity()
         guard var ledger = try ledgers.load() else { return Ledger(node: Ledger.hostName(), home: here) }
@@ -178,17 +182,19 @@ public struct Mesh: Sendable {
         if let place = await kernel.whereabouts(of: home) {
             throw LedgerError(file: ledgers.file, home: home, whereabouts: place, here: here)
         }
-        // Of another boot, or of a namespace that has ended: the kernel holds nothing of what it says.
+        // The ledger is of another boot, or of a namespace that has ended, so nothing that it records is in this
+        // kernel.
         var fresh = Ledger(node: ledger.node, home: here)
         fresh.generation = ledger.generation
         return fresh
     }
 
-    /// Two folders that took the same rules for theirs would take each other's ports down.
+    /// Refuses to work with rules of another state folder: two folders that both took the same rules for their own
+    /// would take down each other's ports.
     private func refuseRulesOfOthers(_ found: ObservedDatapath, _ ledger: Ledger) throws(RuleOwnerError) {
         guard let owner = found[.node].owner, owner.id != ledger.id else { return }
         let ours = RuleOwner(id: ledger.id, folder: ledgers.folder)
-        // The folder's documents were lost, or put back from before.
+        // The rules name this folder but another ledger: the folder's documents were lost, or restored from a backup.
         guard owner.folder != ours.folder else { return }
         throw RuleOwnerError(owner: owner, folder: ledgers.folder)
     }

@@ -2,13 +2,14 @@ import CNetlink
 
 /// The attributes of a message or of a nest, read in place.
 ///
-/// Nothing is copied and nothing allocated; every length the kernel states is checked against what was
-/// received. Attributes of an unknown type are yielded like any other: skipping them is the caller's choice.
+/// Nothing is copied or allocated. Every length that the kernel states is checked against the received bytes.
+/// Attributes of unknown types are returned like any other; skipping them is the caller's choice.
 ///
-/// Valid only while the buffer that the bytes point into is: for the duration of the receive handler.
+/// The value is valid only as long as the buffer that contains the bytes, which is for the duration of the receive
+/// handler.
 package struct Attributes: Sequence, IteratorProtocol {
     @usableFromInline var rest: UnsafeRawBufferPointer
-    /// An attribute claimed more bytes than there are. Iteration ends there.
+    /// Whether an attribute claimed more bytes than there are. Iteration ends there.
     package private(set) var isTruncated = false
 
     @inlinable package init(_ bytes: UnsafeRawBufferPointer) {
@@ -18,7 +19,7 @@ package struct Attributes: Sequence, IteratorProtocol {
     package mutating func next() -> Attribute? {
         let headerSize = 4
         guard rest.count >= headerSize, let base = rest.baseAddress else {
-            // Up to three bytes of padding may trail; anything else was a header cut short.
+            // Up to three bytes of padding may follow the last attribute. Anything else is a truncated header.
             isTruncated = isTruncated || rest.contains { $0 != 0 }
             return nil
         }
@@ -37,7 +38,7 @@ package struct Attributes: Sequence, IteratorProtocol {
 }
 
 extension Attributes {
-    /// The first attribute of a type, among those that are left.
+    /// The first attribute of a type among the remaining ones.
     package func first(_ type: Int) -> Attribute? {
         var attributes = self
         while let attribute = attributes.next() {
@@ -59,13 +60,13 @@ package struct Attribute {
     package var uint16: UInt16? { load() }
     package var uint32: UInt32? { load() }
     package var uint64: UInt64? { load() }
-    /// A number in network byte order, in the host's.
+    /// A number in network byte order, converted to the host's.
     package var bigEndianUInt16: UInt16? { load().map(UInt16.init(bigEndian:)) }
     package var bigEndianUInt32: UInt32? { load().map(UInt32.init(bigEndian:)) }
 
-    /// The text up to the first NUL, or to the end where there is none.
+    /// The text up to the first NUL, or to the end if there is none.
     package var string: String {
-        // A loop and not prefix(while:), which allocates for each byte where it is not optimised.
+        // This is a loop because prefix(while:) allocates memory for each byte in builds that are not optimised.
         var end = 0
         while end < bytes.count, bytes[end] != 0 { end += 1 }
         return String(decoding: UnsafeRawBufferPointer(rebasing: bytes[..<end]), as: UTF8.self)
@@ -76,7 +77,8 @@ package struct Attribute {
 
     package var nested: Attributes { Attributes(bytes) }
 
-    /// Payloads are aligned to four bytes only, whatever their type; one that is too short reads as nil.
+    /// Reads a number, or nil if the payload is too short. Payloads are aligned to four bytes only, whatever their
+    /// type.
     private func load<T: FixedWidthInteger & BitwiseCopyable>() -> T? {
         guard bytes.count >= MemoryLayout<T>.size else { return nil }
         return bytes.loadUnaligned(as: T.self)

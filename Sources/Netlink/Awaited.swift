@@ -1,7 +1,7 @@
 package import SystemPackage
 
-/// Something that goes on by itself, and a caller who waits for it until a deadline, or until its task is cancelled. The
-/// first of the three to finish resumes the caller, once.
+/// A result that some other thread delivers, and a caller that waits for it. The result, the deadline or the
+/// cancellation of the caller's task resumes the caller, whichever comes first, once.
 package final class Awaited<Value: Sendable>: Sendable {
     private typealias Caller = CheckedContinuation<Result<Value, NetlinkError>, Never>
 
@@ -14,10 +14,10 @@ package final class Awaited<Value: Sendable>: Sendable {
 
     private init() {}
 
-    /// Starts something and awaits what it gives to ``finish(_:)``.
+    /// Starts an operation and awaits the result that it passes to ``finish(_:)``.
     ///
-    /// - Parameter start: begins what is awaited, and returns at once: nil, or why it could not begin. Not called where the task
-    ///   is cancelled already.
+    /// - Parameter start: begins the operation and returns at once: nil, or the reason why the operation could not
+    ///   begin. It is not called if the task is already cancelled.
     package static func value(
         deadline: Duration, _ start: (Awaited) -> Errno?
     ) async throws(NetlinkError) -> Value {
@@ -47,7 +47,7 @@ package final class Awaited<Value: Sendable>: Sendable {
         }
     }
 
-    /// False where it is finished before it began; the caller has been resumed then.
+    /// Registers the caller. False if a result exists already; the caller has been resumed then.
     private func begin(_ caller: Caller) -> Bool {
         let early = state.withLock { state -> Result<Value, NetlinkError>? in
             if case .finished(let result) = state { return result }
@@ -58,7 +58,7 @@ package final class Awaited<Value: Sendable>: Sendable {
         return early == nil
     }
 
-    /// Resumes the caller, unless it has gone.
+    /// Resumes the caller, unless it was resumed before.
     package func finish(_ result: Result<Value, NetlinkError>) {
         let caller = state.withLock { state -> Caller? in
             guard case .waiting(let caller) = state else { return nil }

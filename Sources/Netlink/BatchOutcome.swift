@@ -1,24 +1,24 @@
 package import SystemPackage
 
-/// What became of each message of a batch.
+/// The outcome of each message of a batch.
 package struct BatchOutcome: Equatable, Sendable {
     package struct Failure: Equatable, Sendable {
         package var index: Int
         package var errno: Errno
-        /// The kernel's own words (`NLMSGERR_ATTR_MSG`), where it has some.
+        /// The kernel's own message (`NLMSGERR_ATTR_MSG`), if it sent one.
         package var message: String?
     }
 
-    /// How many messages there were.
+    /// The number of messages in the batch.
     package var count: Int
-    /// Messages up to here have a known outcome: a failure below, or success.
+    /// The outcome of the messages before this index is known: success, unless ``failures`` lists them.
     package var confirmed = 0
-    /// Messages from `confirmed` up to here were handed to the kernel without an answer seen: unknown.
-    /// From here on nothing was sent.
+    /// The messages from ``confirmed`` up to this index were given to the kernel, but their answers have not been seen,
+    /// so their outcome is unknown. Later messages were not sent.
     package var sent = 0
-    /// In order of their index. May name messages beyond `confirmed`.
+    /// The failures in the order of their indices. They may include messages beyond ``confirmed``.
     package var failures: [Failure] = []
-    /// Nil where the batch ran to its end.
+    /// The cause that cut the batch short; nil if the batch ran to its end.
     package var interruption: Interruption?
 
     package init(count: Int) {
@@ -27,7 +27,7 @@ package struct BatchOutcome: Equatable, Sendable {
 }
 
 extension BatchOutcome {
-    /// Throws what cut the batch short, or else the first refusal.
+    /// Throws the interruption of the batch, or else the first refusal.
     package func check() throws(NetlinkError) {
         if let interruption { throw .interrupted(interruption) }
         if let failure = failures.first { throw .refused(failure.errno, message: failure.message) }

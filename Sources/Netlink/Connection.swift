@@ -4,39 +4,41 @@ import SystemPackage
     import Glibc
 #endif
 
-/// A socket and the thread that owns it. Exchanges are served in the order they were posted.
+/// A socket and the thread that owns it. Exchanges are served in the order in which they were posted.
 ///
-/// The thread blocks in poll and recvmsg, so that no thread of Swift's pool ever does. An exchange whose caller
-/// has gone takes the whole connection with it: the thread may be stuck in the kernel, and late replies must
-/// not meet the next exchange.
+/// The thread blocks in poll and recvmsg, so that no thread of Swift's pool ever does. If the caller of a running
+/// exchange stops waiting, the whole connection is given up: its thread may be stuck in the kernel, and late replies
+/// must not meet the next exchange.
 final class Connection: Sendable {
     private struct State {
         var queue: [Exchange]
-        /// What the thread is at.
+        /// The exchange that the thread is serving.
         var running: Exchange?
         var isRetired = false
     }
 
     private enum Verdict {
         case served
-        /// The replies can no longer be told apart: close the socket, open another.
+        /// The replies can no longer be assigned to their requests, so the socket has to be closed and another opened.
         case reopen
         case abandoned
     }
 
-    /// The kernel builds dumps of up to 32 KiB when the reader's buffer is that large.
+    /// The size of the receive buffer in bytes. The kernel builds dumps of up to 32 KiB if the reader's buffer is that
+    /// large.
     private static let bufferSize = 64 * 1024
 
-    /// How often a dump is read before it counts as one that cannot be read. A change during a dump costs a reading; one
-    /// during each of so many is what a table looks like that somebody fills as fast as they can.
+    /// The number of attempts at reading a dump. A change during a dump costs one attempt. If a change happens during
+    /// each of so many, somebody is changing the table as fast as they can.
     static let dumpAttempts = 10
 
     private let state: Locked<State>
     private let wakeUp: WakeUp
 
-    /// Starts the thread, which opens the transport there: in its namespace, and without blocking the caller.
+    /// Starts the thread, which opens the transport itself, so that the caller does not block.
     ///
-    /// - Parameter first: posted before the thread can fail to open, and with it all that waits.
+    /// - Parameter first: the first exchange, posted at once. If the transport cannot be opened, it fails together with
+    ///   all waiting exchanges.
     init(
         serving first: Exchange, open: @escaping @Sendable () -> Result<TransportBox, NetlinkError>
     ) throws(NetlinkError) {
@@ -49,7 +51,7 @@ final class Connection: Sendable {
         }
     }
 
-    /// False where the connection takes no more.
+    /// Queues an exchange. False if the connection accepts no more.
     func post(_ exchange: Exchange) -> Bool {
         let posted = state.withLock { state in
             if !state.isRetired { state.queue.append(exchange) }
@@ -59,10 +61,10 @@ final class Connection: Sendable {
         return posted
     }
 
-    /// Ends the thread as soon as it looks, and hands back what it had not begun.
+    /// Tells the thread to end, and returns the exchanges that it had not begun.
     func retire() -> [Exchange] { close().waiting }
 
-    /// Ends the thread as soon as it looks, and hands back what it had not begun, and what it is at.
+    /// Tells the thread to end, and returns the running exchange and those that it had not begun.
     func close() -> (running: Exchange?, waiting: [Exchange]) {
         let rest = state.withLock { state in
             state.isRetired = true
@@ -131,7 +133,8 @@ final class Connection: Sendable {
             writer.empty(family: transport.family, sequence: window.firstSequence)
             exchange.messages.write(window.range, &writer)
             if exchange.isAcknowledged { writer.acknowledgeLast() }
-            // Noted first: a call that ends while the kernel is at it must not say that nothing was sent.
+            // Progress is noted before sending: a call that ends while the kernel is busy must not claim that nothing
+            // was sent.
             guard exchange.progress({ $0.sent = window.range.upperBound }) else { return .abandoned }
             if let error = transport.send(writer.bytes) {
                 _ = exchange.progress { $0.sent = window.range.lowerBound }
@@ -151,7 +154,7 @@ final class Connection: Sendable {
                 case .unchanged: break
                 case .changed: continue
                 case .gone:
-                    // Of this window nothing was done.
+                    // The kernel carried out nothing of this window.
                     _ = exchange.progress { $0.sent = index }
                     index == 0 ? exchange.fail(.interrupted(.familyNotFound)) : exchange.finish(.familyNotFound)
                     return .reopen
@@ -191,7 +194,7 @@ final class Connection: Sendable {
         case abandoned
     }
 
-    /// Receives until the window's last message is answered.
+    /// Receives until the last message of the window is answered.
     private func receive(
         _ window: inout ReplyWindow, of exchange: Exchange, over transport: inout Transport,
         buffer: UnsafeMutableRawBufferPointer
@@ -211,7 +214,8 @@ final class Connection: Sendable {
                 wakeUp.wait(orReadable: transport.descriptor)
                 if exchange.isFinished { return .abandoned }
             case .failure(.noBufferSpace):
-                // The kernel says so before it hands over what did arrive, which is known.
+                // The kernel reports lost replies before it delivers the datagrams that did arrive, which are still
+                // evaluated.
                 hasLost = true
             case .failure(let error): return .interrupted(.socket(error))
             }

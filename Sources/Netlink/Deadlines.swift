@@ -1,15 +1,16 @@
 import SystemPackage
 
-/// Calls closures when their time has come, on a thread of its own.
+/// Calls closures at given times, on a thread of its own.
 ///
-/// Not by a task that sleeps for each: to start it, arm its timer and end it again is much of what a call of one message
-/// costs. Here a call that ends in time costs an entry in a table, and the thread is not told of it. It wakes at the
-/// earliest time it has heard of, looks which entries are due, and ends where none is left.
+/// A sleeping task for each call would be expensive: starting the task, arming its timer and ending it would be a large
+/// part of the cost of a call with one message. Here, a call that ends in time costs an entry in a table, of which the
+/// thread need not be told. The thread wakes at the earliest time that it knows, calls the entries that are due, and
+/// ends when none is left.
 ///
-/// And a thread because it must go on whatever happens to others: that of a connection may be stuck in the kernel, those
-/// of Swift's pool may all be busy.
+/// It is a thread of its own because it must run whatever happens to others: the thread of a connection may be stuck in
+/// the kernel, and all threads of Swift's pool may be busy.
 final class Deadlines: Sendable {
-    /// One for all: its thread sleeps nearly always.
+    /// The instance for all users. Its thread sleeps nearly always.
     static let shared = Deadlines()
 
     struct Entry: Hashable {
@@ -19,14 +20,14 @@ final class Deadlines: Sendable {
     private struct State {
         var entries: [Entry: (time: ContinuousClock.Instant, body: @Sendable () -> Void)] = [:]
         var lastNumber: UInt64 = 0
-        /// Nil where there is no thread.
+        /// The thread; nil if there is none.
         var sleeper: Sleeper?
     }
 
-    /// The thread, as others see it.
+    /// The thread's state, as others see it.
     private struct Sleeper {
         let alarm: Alarm
-        /// No entry is due before.
+        /// No entry is due before this time.
         var until: ContinuousClock.Instant
     }
 
@@ -37,7 +38,7 @@ final class Deadlines: Sendable {
 
     private let state = Locked(State())
 
-    /// Calls the body after so long, unless the entry is removed before.
+    /// Calls the body after the delay, unless the entry is removed before.
     func add(after delay: Duration, _ body: @escaping @Sendable () -> Void) throws(Errno) -> Entry {
         let time = ContinuousClock.now.advanced(by: delay)
         return try state.withLock { state throws(Errno) in
@@ -58,9 +59,10 @@ final class Deadlines: Sendable {
         }
     }
 
-    /// Its body will not be called any more, unless it is being called now.
+    /// Removes an entry. Its body is not called any more, unless it is being called at this moment.
     func remove(_ entry: Entry) {
-        // What the body holds is let go behind the lock, not under it.
+        // The removed body is released after the lock has been released, since its references may do anything when they
+        // end.
         _ = state.withLock { $0.entries.removeValue(forKey: entry) }
     }
 
@@ -68,7 +70,7 @@ final class Deadlines: Sendable {
         while let delay = callWhatIsDue() { alarm.wakeUp.wait(for: delay) }
     }
 
-    /// How long the thread may sleep then. Nil where it is to end.
+    /// Calls the bodies that are due, and returns how long the thread may sleep. Nil if the thread is to end.
     private func callWhatIsDue() -> Duration? {
         let now = ContinuousClock.now
         let (due, next) = state.withLock { state in

@@ -1,12 +1,12 @@
 import SystemPackage
 
 extension DetachedThread {
-    /// Runs the body on a thread of its own, in a namespace of its own where one is named, and awaits it, but not
-    /// for longer than the deadline or past the task's cancellation. The thread then ends by itself, once the
-    /// kernel lets it, and nobody looks at what it found. Until it has ended it keeps the ``Hold`` of the task.
+    /// Runs the body on a thread of its own, inside a namespace if one is given, and awaits the result until the
+    /// deadline or the cancellation of the task. After that, the thread continues until the kernel lets it end, and its
+    /// result is ignored. The thread keeps the ``Hold`` of the task until it has ended.
     ///
-    /// - Parameter lock: held while the body runs, however long that is. Where nobody waits any more by the time that the
-    ///   lock is free, the body does not run at all.
+    /// - Parameter lock: held for as long as the body runs. If the caller has stopped waiting before the lock is free,
+    ///   the body does not run at all.
     package static func run<Value: Sendable>(
         in namespace: NamespaceHandle?, deadline: Duration, holding lock: Locked<Void>? = nil,
         _ body: @escaping @Sendable () -> Value

@@ -4,19 +4,19 @@ import SystemPackage
     import Glibc
 #endif
 
-/// A thread of its own for what blocks in the kernel or enters another network namespace: neither may happen
+/// Runs work that blocks in the kernel or enters another network namespace on a thread of its own. Neither may happen
 /// on a thread of Swift's pool, which other tasks use next.
 ///
-/// A thread in another namespace must not even resume a caller: that can make the pool start a thread, and a new
-/// thread begins in the namespace of the one that starts it. So what enters a namespace is a thread that does its
-/// work there and ends, and another, which has stayed where it was, waits for it and resumes the caller.
+/// A thread in another namespace must not even resume a caller: resuming can make the pool start a thread, and a new
+/// thread begins in the namespace of the thread that starts it. So one thread enters the namespace, does its work and
+/// ends, and another, which has stayed in its namespace, waits for it and resumes the caller.
 package enum DetachedThread {
     private final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
     }
 
-    /// Runs the body on a thread of its own, in a namespace of its own where one is named, and awaits it.
+    /// Runs the body on a thread of its own, inside a namespace if one is given, and awaits its result.
     package static func run<Value: Sendable, Failure: Error>(
         in namespace: NamespaceHandle? = nil, _ body: @escaping @Sendable () throws(Failure) -> Value
     ) async throws -> Value {
@@ -40,7 +40,7 @@ package enum DetachedThread {
         }
     }
 
-    /// Runs the body on a thread that may enter any namespace, since it ends with the body, and blocks the calling
+    /// Runs the body on a new thread, which may enter any namespace because it ends with the body. Blocks the calling
     /// thread until then.
     static func inside<Value>(_ body: @escaping () -> Value) throws(Errno) -> Value {
         let job = Job(body)
@@ -69,7 +69,8 @@ package enum DetachedThread {
     }
 }
 
-/// Not Sendable, but never shared: the thread that waits for it sleeps while the other works.
+/// A job is unchecked Sendable because it is never used by two threads at a time: one thread sleeps while the other
+/// works.
 private final class Job<Value>: @unchecked Sendable {
     let body: () -> Value
     var value: Value?

@@ -1,18 +1,19 @@
-/// One call: the messages to send, what to do with what comes back, and who waits for it.
+/// One call: the messages to send, the handler of the answers, and the caller that waits.
 ///
-/// The caller, its deadline, its cancellation and the connection's thread meet here, and whichever finishes the
-/// exchange first resumes the caller, once.
+/// The caller, its deadline, its cancellation and the connection's thread meet here. Whichever finishes the exchange
+/// first resumes the caller, once.
 final class Exchange: @unchecked Sendable {
-    // Sendable, though what writes the messages and handles the answers is not: both are called by the connection's
-    // thread alone, and the caller reads what the handler gathered only after that thread has finished the exchange
-    // without an interruption.
+    // The exchange is Sendable although its closures, which write messages and handle answers, are not: only the
+    // connection's thread calls them, and the caller reads their results only after that thread has finished the
+    // exchange without an interruption.
 
     enum Mode {
-        /// Windows of so many messages, the last of each acknowledged.
+        /// Windows of this many messages. The last message of each window is acknowledged.
         case acknowledged(window: Int)
-        /// One message at a time, each answered by a dump.
+        /// One message at a time. Each is answered by a dump.
         case dump
-        /// All messages at once, between a beginning and an end; the last but the end is acknowledged.
+        /// All messages at once, between a message that begins the transaction and one that ends it. The last message
+        /// before the end is acknowledged.
         case transaction
     }
 
@@ -22,17 +23,18 @@ final class Exchange: @unchecked Sendable {
         var isRunning = false
         var outcome: BatchOutcome
         var caller: Caller?
-        /// Nil while it lasts.
+        /// The result; nil until the exchange is over.
         var result: Result<BatchOutcome, NetlinkError>?
     }
 
     let messages: Messages
     let mode: Mode
     let handler: (_ index: Int, _ message: NetlinkMessage) -> Void
-    /// Told that the messages that answered so far are void: what they are part of is asked for once more.
+    /// Called when the answers to a message so far are void, because the message is sent once more.
     let restart: (_ index: Int) -> Void
     private let state: Locked<State>
-    /// Held until the connection has let go of the exchange: it may be stuck in the kernel with it.
+    /// The hold of the caller's task. It is kept until the connection releases the exchange, because the connection's
+    /// thread may be stuck in the kernel with it.
     private let hold = Hold.current
 
     init(
@@ -55,7 +57,7 @@ final class Exchange: @unchecked Sendable {
         }
     }
 
-    /// How many messages of a window stand behind the one whose answer closes it.
+    /// The number of messages in a window behind the one whose answer completes the window.
     var trailing: Int {
         if case .transaction = mode { 1 } else { 0 }
     }
@@ -66,8 +68,8 @@ final class Exchange: @unchecked Sendable {
 
     var isFinished: Bool { state.withLock { $0.result != nil } }
 
-    /// Called once, before the exchange is posted. False where it is over already, cancelled before it began: then
-    /// the caller is resumed at once.
+    /// Registers the caller, once, before the exchange is posted. False if the exchange was cancelled before; the
+    /// caller is then resumed at once.
     func setCaller(_ caller: Caller) -> Bool {
         let isOver = state.withLock { state in
             if state.result == nil { state.caller = caller }
@@ -77,7 +79,7 @@ final class Exchange: @unchecked Sendable {
         return !isOver
     }
 
-    /// False where nobody waits any more.
+    /// Marks the exchange as running. False if its caller no longer waits.
     func begin() -> Bool {
         state.withLock { state in
             state.isRunning = state.result == nil
@@ -85,7 +87,7 @@ final class Exchange: @unchecked Sendable {
         }
     }
 
-    /// Notes what has become of the messages so far. False where nobody waits any more.
+    /// Updates the outcome. False if the caller no longer waits.
     func progress(_ change: (inout BatchOutcome) -> Void) -> Bool {
         state.withLock { state in
             if state.result == nil { change(&state.outcome) }
@@ -97,19 +99,20 @@ final class Exchange: @unchecked Sendable {
         complete { _ in .failure(error) }
     }
 
-    /// The connection is done with it.
+    /// Finishes the exchange with its outcome so far.
     func finish(_ interruption: Interruption? = nil) {
         complete { $0.ended(by: interruption) }
     }
 
-    /// The caller goes away. True where a connection is at work on the exchange, and must be given up with its
-    /// late replies.
+    /// Ends the exchange because its caller stops waiting. True if a connection is serving it; the connection has to be
+    /// given up, since its replies may come late.
     func abandon(_ reason: Interruption) -> Bool {
         complete { $0.ended(by: reason) }
     }
 
-    /// True where this ended it, and a connection had begun it. Both are found out at once: a connection that begins
-    /// in between would end its thread, as for every exchange that was abandoned, and nobody would give it up.
+    /// Ends the exchange, if it has not ended. True if this call ended it and a connection had begun it. Both are found
+    /// under one lock: a connection that began in between would end its thread, as for every abandoned exchange, and
+    /// nobody would replace it.
     @discardableResult
     private func complete(_ result: (inout BatchOutcome) -> Result<BatchOutcome, NetlinkError>) -> Bool {
         let (caller, wasRunning) = state.withLock { state -> (Caller?, Bool) in
@@ -122,8 +125,8 @@ final class Exchange: @unchecked Sendable {
         return wasRunning
     }
 
-    /// What came of it, once the caller was resumed. Under the lock, which is also what makes visible to the caller
-    /// all that the handler wrote.
+    /// The result, after the caller was resumed. It is read under the lock, which also makes everything that the
+    /// handler wrote visible to the caller.
     func get() throws(NetlinkError) -> BatchOutcome {
         guard let result = state.withLock({ $0.result }) else { preconditionFailure("the exchange is not over") }
         return try result.get()

@@ -5,16 +5,17 @@ import SystemPackage
     import Glibc
 #endif
 
-/// Asks generic netlink's controller (`nlctrl`) for the id of a family, which makes the kernel load the module.
+/// Asks the controller of generic netlink (`nlctrl`) for the id of a family, which makes the kernel load the family's
+/// module.
 ///
-/// Not by libnl's `genl_ctrl_resolve`: whatever went wrong, that says that there is no such family.
+/// libnl's `genl_ctrl_resolve` is not used: after any failure, it says that the family does not exist.
 enum FamilyLookup {
-    /// No exchange has this number: they count from 1.
+    /// The sequence number of the request. Exchanges count from 1, so none has this number.
     private static let sequence = UInt32.max
 
     /// - Parameters:
-    ///   - send: hands a message to the kernel; nil, or why it was not taken.
-    ///   - receive: gives one datagram. The kernel answers before `send` returns, so there is nothing to wait for.
+    ///   - send: gives a message to the kernel. Returns nil, or the reason why the message was not accepted.
+    ///   - receive: returns one datagram. The kernel answers before `send` returns, so there is nothing to wait for.
     static func id(
         of name: String, send: (UnsafeRawBufferPointer) -> Errno?,
         receive: (UnsafeMutableRawBufferPointer) -> Result<Int, Errno>
@@ -27,7 +28,7 @@ enum FamilyLookup {
         writer.acknowledgeLast()
         if let error = send(writer.bytes) { return .failure(.socket(error)) }
 
-        // A family says all its commands.
+        // The buffer is large because the answer lists all commands of the family.
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 32 * 1024, alignment: 8)
         defer { buffer.deallocate() }
         var id: UInt16?

@@ -1,6 +1,6 @@
 import CNetlink
 
-/// `struct nlmsghdr`, loaded from a buffer that need not be aligned.
+/// `struct nlmsghdr`, read from a buffer that need not be aligned.
 @usableFromInline struct NetlinkHeader {
     @inlinable static var size: Int { 16 }
 
@@ -10,7 +10,7 @@ import CNetlink
     var sequence: UInt32
     var port: UInt32
 
-    /// Nil where the bytes are too few for the header, or for what the header states.
+    /// Nil if there are fewer bytes than the header has, or than it states.
     init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= Self.size else { return nil }
         length = Int(bytes.loadUnaligned(as: UInt32.self))
@@ -33,11 +33,11 @@ package enum NetlinkFlags {
     package static let create = UInt16(NLM_F_CREATE)
     package static let exclusive = UInt16(NLM_F_EXCL)
     package static let replace = UInt16(NLM_F_REPLACE)
-    /// What is dumped changed meanwhile: the answer is no picture of any moment.
+    /// The list changed while it was dumped, so that the answer shows the state of no single moment.
     static let dumpInterrupted = UInt16(NLM_F_DUMP_INTR)
 }
 
-/// The types below `NLMSG_MIN_TYPE`, which mean the same in every family.
+/// The message types below `NLMSG_MIN_TYPE`, which mean the same in every family.
 enum ControlMessage {
     static let error = UInt16(NLMSG_ERROR)
     static let done = UInt16(NLMSG_DONE)

@@ -1,17 +1,18 @@
-/// What must stay held for as long as something may still change the kernel.
+/// Keeps a resource, such as a lock, for as long as something may still change the kernel.
 ///
-/// A call that misses its deadline returns, and the thread or the program that it waited for may yet carry out what it was
-/// told to. Whoever holds a lock against other writers puts it into a `Hold` and makes that the current one:
+/// A call that misses its deadline returns, but the thread or program that it waited for may still carry out its task.
+/// A holder of a lock against other writers puts the lock into a `Hold` and makes that the current one:
 ///
 /// ```swift
 /// let hold = Hold { lock.release() }
 /// try await Hold.$current.withValue(hold) { try await pass() }
 /// ```
 ///
-/// All that is begun meanwhile keeps the hold until it has ended. The lock is released with the last reference: at once
-/// where nothing is left running, and else when that returns, which the end of the process does, too.
+/// Every thread and program that is started meanwhile keeps the hold until it has ended. The lock is released with the
+/// last reference: at once if nothing is left running, otherwise when the last of them ends. The end of the process
+/// releases it, too.
 package final class Hold: Sendable {
-    /// The hold of the running task; nil where nothing must be held.
+    /// The hold of the running task; nil if nothing must be held.
     @TaskLocal package static var current: Hold?
 
     private let release: @Sendable () -> Void

@@ -1,4 +1,4 @@
-// Brings in pthread_mutex_t, which its headers were the first to import.
+// CNetlink is imported for pthread_mutex_t: its headers were the first to import that type.
 import CNetlink
 
 #if canImport(Glibc)
@@ -7,10 +7,10 @@ import CNetlink
 
 /// A value and the lock that guards it.
 ///
-/// Not `Synchronization.Mutex`: on Linux that one is a futex in code that Thread Sanitizer does not see, which then
-/// reports a race at every use. A pthread mutex it knows.
+/// `Synchronization.Mutex` is not used: on Linux it is a futex in code that Thread Sanitizer does not see, which then
+/// reports a race at every use. Thread Sanitizer knows pthread mutexes.
 package final class Locked<Value>: @unchecked Sendable {
-    // Sendable, since the value is reached through `withLock` alone.
+    // The class is Sendable because the value is accessible only through `withLock`.
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private var value: Value
 

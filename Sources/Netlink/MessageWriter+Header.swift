@@ -1,21 +1,21 @@
 extension MessageWriter {
-    /// Appends one message that a library builds, header and all.
+    /// Appends one message that a library builds, including its header.
     ///
     /// - Parameters:
-    ///   - size: how many bytes the library may write.
-    ///   - build: gets where to write, aligned to four, and the sequence number that the message must have, and gives the
-    ///     message's length.
+    ///   - size: the number of bytes that the library may write.
+    ///   - build: receives the address to write to, aligned to four bytes, and the sequence number for the message.
+    ///     Returns the message's length.
     package mutating func message(upTo size: Int, _ build: (UnsafeMutableRawPointer, UInt32) -> Int) {
         ensure(aligned(size))
         let length = build(base + count, sequence)
-        // As any allocation that fails ends the process in Swift.
+        // In Swift, any failed allocation ends the process, so this one does, too.
         precondition(length >= NetlinkHeader.size && length <= size, "no memory to build a message")
         last = count
         count += aligned(length)
         sequence &+= 1
     }
 
-    /// Appends one message with a header as a C struct, as all families but generic netlink have; `body` writes its
+    /// Appends one message whose family header is a C struct, as in all families but generic netlink; `body` writes its
     /// attributes.
     mutating func message(
         _ type: UInt16, header: some BitwiseCopyable, flags: UInt16 = 0,

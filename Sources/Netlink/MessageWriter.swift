@@ -1,25 +1,25 @@
 import CNetlink
 
-/// Writes netlink messages one behind the other into one growing buffer, ready to be sent as they lie.
+/// Writes netlink messages one after the other into one growing buffer, ready to be sent.
 ///
-/// A connection has one and fills it anew for every window: a few kilobytes that stay in the processor's cache,
-/// however many messages a call has.
+/// A connection has one writer and reuses it for every window. The buffer is a few kilobytes that stay in the
+/// processor's cache, however many messages a call has.
 ///
-/// What writes is inlinable: a message is a dozen attributes of a few bytes each, and a call of unspecialised code
-/// for each of them costs more than the kernel takes to carry the message out. For that it is public, though nobody
-/// outside this package has use for it and the module is no product: the compiler (6.3) takes nothing into another
-/// module that is marked `@inlinable package`.
+/// The writing functions are inlinable: a message has a dozen attributes of a few bytes each, and a call of
+/// unspecialised code for each of them would cost more than the kernel takes to carry the message out. For this the
+/// type is public, although nothing outside this package needs it and the module is no product: the compiler (6.3) does
+/// not inline functions marked `@inlinable package` into another module.
 public struct MessageWriter: ~Copyable {
     @usableFromInline var base: UnsafeMutableRawPointer
     @usableFromInline var capacity: Int
     @usableFromInline var count = 0
-    /// Where the last message begins.
+    /// The offset of the last message.
     @usableFromInline var last = 0
     @usableFromInline var family: UInt16 = 0
     /// The sequence number of the next message.
     @usableFromInline var sequence: UInt32 = 0
 
-    /// - Parameter capacity: bytes; the buffer grows beyond that as it must.
+    /// - Parameter capacity: the initial size of the buffer in bytes. The buffer grows as needed.
     public init(capacity: Int = 16 * 1024) {
         self.capacity = Swift.max(capacity, 64)
         base = .allocate(byteCount: self.capacity, alignment: 8)
@@ -27,14 +27,14 @@ public struct MessageWriter: ~Copyable {
 
     deinit { base.deallocate() }
 
-    /// What was written since the writer was emptied.
+    /// The bytes that were written since the writer was emptied.
     var bytes: UnsafeRawBufferPointer { .init(start: base, count: count) }
 
-    /// Forgets what was written.
+    /// Empties the writer.
     ///
     /// - Parameters:
-    ///   - family: the type of the messages to come.
-    ///   - sequence: the number of the next one; each has the next number.
+    ///   - family: the type of the following messages.
+    ///   - sequence: the sequence number of the next message. Each message has the next number.
     mutating func empty(family: UInt16, sequence: UInt32) {
         count = 0
         last = 0
@@ -42,7 +42,7 @@ public struct MessageWriter: ~Copyable {
         self.sequence = sequence
     }
 
-    /// Has the kernel answer the last message even where it succeeds.
+    /// Asks the kernel to answer the last message even if it succeeds.
     mutating func acknowledgeLast() {
         let flags = base.load(fromByteOffset: last + 6, as: UInt16.self)
         base.storeBytes(of: flags | NetlinkFlags.acknowledge, toByteOffset: last + 6, as: UInt16.self)
@@ -55,7 +55,7 @@ public struct MessageWriter: ~Copyable {
         ensure(NetlinkHeader.size + GenericNetlinkHeader.size)
         let start = count
         let header = base + start
-        // The length comes once it is known.
+        // The length is written when it is known.
         header.storeBytes(of: family, toByteOffset: 4, as: UInt16.self)
         header.storeBytes(of: flags | 1, toByteOffset: 6, as: UInt16.self)  // NLM_F_REQUEST
         header.storeBytes(of: sequence, toByteOffset: 8, as: UInt32.self)
@@ -70,12 +70,12 @@ public struct MessageWriter: ~Copyable {
         base.storeBytes(of: UInt32(truncatingIfNeeded: count &- start), toByteOffset: start, as: UInt32.self)
     }
 
-    /// Appends an attribute that holds what `body` writes: less than 64 KiB.
+    /// Appends an attribute that contains what `body` writes, which must be less than 64 KiB.
     @inlinable @inline(__always) public mutating func nest(_ type: Int, _ body: (inout MessageWriter) -> Void) {
         let start = count
         header(type | 0x8000, payload: 0)  // NLA_F_NESTED
         body(&self)
-        // Traps where it is longer: the kernel would take its rest for other attributes.
+        // The conversion traps if the attribute is longer, because the kernel would take the rest for other attributes.
         base.storeBytes(of: UInt16(count &- start), toByteOffset: start, as: UInt16.self)
     }
 
@@ -85,7 +85,7 @@ public struct MessageWriter: ~Copyable {
     ) {
         let size = MemoryLayout<Number>.size
         header(type, payload: size)
-        // The padding of what is shorter than the four bytes that attributes are aligned to.
+        // This writes the padding of numbers that are shorter than four bytes, to which attributes are aligned.
         if size < 4 { base.storeBytes(of: 0, toByteOffset: count, as: UInt32.self) }
         base.storeBytes(of: value, toByteOffset: count, as: Number.self)
         count &+= aligned(size)
@@ -98,7 +98,7 @@ public struct MessageWriter: ~Copyable {
         put(type, value.bigEndian)
     }
 
-    /// A string attribute; the kernel's policies want the NUL.
+    /// Appends a string with a terminating NUL, which the kernel's policies require.
     package mutating func put(_ type: Int, string: String) {
         var string = string
         string.withUTF8 { text in
@@ -127,7 +127,7 @@ public struct MessageWriter: ~Copyable {
         count &+= 4
     }
 
-    // Sums of what lies in memory do not overflow: the checks would cost as much as the writing.
+    // Sums of sizes in memory cannot overflow, and the checks would cost as much as the writing.
     @inlinable @inline(__always) mutating func ensure(_ more: Int) {
         if count &+ more > capacity { grow(more) }
     }

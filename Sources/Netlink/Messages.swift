@@ -1,12 +1,12 @@
-/// The messages of one call: how many there are, and how they are written.
+/// The messages of one call: their number, and how they are written.
 ///
-/// They are written when they are about to be sent, a window at a time and into one small buffer, instead of all
-/// before the first is sent: a large call would fill memory that no cache holds. It also is when the family and the
-/// sequence numbers are known.
+/// The messages are written just before they are sent, a window at a time into one small buffer. Writing all of them
+/// before the first is sent would fill memory that no cache holds. Also, the family and the sequence numbers are known
+/// only then.
 package struct Messages {
     package let count: Int
-    /// Writes the messages of a range, one behind the other. Called on the connection's thread, and once more for the
-    /// same range where the kernel did not know the family any more.
+    /// Writes the messages of a range one after the other. It is called on the connection's thread, and once more for
+    /// the same range if the kernel no longer knew the family's id.
     let write: (_ range: Range<Int>, _ writer: inout MessageWriter) -> Void
 
     package init(_ count: Int, write: @escaping (_ range: Range<Int>, _ writer: inout MessageWriter) -> Void) {

@@ -6,13 +6,13 @@ import SystemPackage
 #endif
 
 extension NamespaceHandle {
-    /// A new network namespace that nothing but the handle keeps: whatever is tried out in it is gone with the
-    /// handle, and nobody has seen it.
+    /// A new network namespace that only the handle keeps alive. Everything that is tried in it disappears with the
+    /// handle, and no other program sees it.
     ///
-    /// Its loopback is up. Until a namespace has an address its kernel has no table to look addresses up in, takes
-    /// every one for a broadcast address, and IPVS refuses all destinations.
+    /// The namespace's loopback interface is up. Until a namespace has an address, its kernel has no table for looking
+    /// addresses up, takes every address for a broadcast address, and IPVS refuses all destinations.
     ///
-    /// - Throws: ``NetlinkError/namespace(_:)`` where the kernel makes none.
+    /// - Throws: ``NetlinkError/namespace(_:)`` if the kernel refuses to make a namespace.
     package static func scratch(deadline: Duration = .seconds(30)) async throws(NetlinkError) -> NamespaceHandle {
         try await DetachedThread.run(in: nil, deadline: deadline) {
             Result { () throws(Errno) in

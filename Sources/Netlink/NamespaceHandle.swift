@@ -5,7 +5,7 @@ package import SystemPackage
     import Glibc
 #endif
 
-/// An open network namespace: it lives as long as the handle does, even when its name and its processes are gone.
+/// An open network namespace. It exists as long as the handle does, even after its name and its processes are gone.
 package final class NamespaceHandle: Sendable {
     package let descriptor: FileDescriptor
 
@@ -19,7 +19,7 @@ package final class NamespaceHandle: Sendable {
         }
     }
 
-    /// Duplicates a descriptor, which stays the caller's.
+    /// Duplicates a descriptor, which remains the caller's.
     package init(duplicating other: FileDescriptor) throws(Errno) {
         let copy = fcntl(other.rawValue, F_DUPFD_CLOEXEC, 0)
         guard copy >= 0 else { throw Errno(rawValue: errno) }
@@ -28,23 +28,23 @@ package final class NamespaceHandle: Sendable {
 
     deinit { _ = Glibc.close(descriptor.rawValue) }
 
-    /// Moves the calling thread, which must not be one of Swift's pool, into the namespace for good.
+    /// Moves the calling thread into the namespace for good. The thread must not be one of Swift's pool.
     ///
-    /// Nothing is done where it is there already: the kernel wants CAP_SYS_ADMIN even for that, which a service that
-    /// works in its own namespace need not have.
+    /// If the thread is in the namespace already, nothing is done: the kernel requires CAP_SYS_ADMIN even then, and a
+    /// service that works in its own namespace need not have it.
     func enter() throws(Errno) {
         if isCurrent { return }
         guard CNetlink_enter_network_namespace(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
     }
 
-    /// Whether two handles are of one namespace.
+    /// Whether two handles refer to the same namespace.
     package func isSame(as other: NamespaceHandle) -> Bool {
         var (own, others) = (stat(), stat())
         guard fstat(descriptor.rawValue, &own) == 0, fstat(other.descriptor.rawValue, &others) == 0 else { return false }
         return own.st_dev == others.st_dev && own.st_ino == others.st_ino
     }
 
-    /// Whether the calling thread is in the namespace. False, too, where /proc does not tell.
+    /// Whether the calling thread is in the namespace. Also false if /proc does not tell.
     private var isCurrent: Bool {
         var (own, other) = (stat(), stat())
         guard fstat(descriptor.rawValue, &own) == 0, stat("/proc/thread-self/ns/net", &other) == 0 else { return false }

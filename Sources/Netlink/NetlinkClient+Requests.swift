@@ -1,15 +1,15 @@
 import SystemPackage
 
-/// One question and its answer, for families whose users need no more.
+/// Simple requests, for families that need no more.
 extension NetlinkClient {
     /// Sends requests and waits until the kernel has carried them out. Throws the first refusal.
     package func perform(_ requests: Messages, deadline: Duration) async throws(NetlinkError) {
         try await send(requests, deadline: deadline).check()
     }
 
-    /// Asks one question that is answered by one message; nil where the kernel says yes and nothing more.
+    /// Asks a question that is answered by one message. Nil if the kernel sends only a success.
     ///
-    /// - Parameter parse: nil where the message is cut short.
+    /// - Parameter parse: converts a message; nil if the message is truncated.
     package func ask<Value>(
         _ request: Messages, deadline: Duration, parse: @escaping (NetlinkMessage) -> Value?
     ) async throws(NetlinkError) -> Value? {
@@ -18,10 +18,10 @@ extension NetlinkClient {
         return try answer.whole().first
     }
 
-    /// Asks for lists, each of which is of one moment or is asked for again
-    /// (``dump(_:deadline:restart:handler:)``), and gives what they hold, by request.
+    /// Asks for lists, and returns the contents of each by request. A list that changed while it was read is asked for
+    /// again (``dump(_:deadline:restart:handler:)``).
     ///
-    /// - Parameter parse: nil where the message is cut short.
+    /// - Parameter parse: converts a message; nil if the message is truncated.
     package func lists<Value>(
         _ requests: Messages, deadline: Duration, parse: @escaping (_ index: Int, NetlinkMessage) -> Value?
     ) async throws(NetlinkError) -> [[Value]] {
@@ -37,9 +37,9 @@ extension NetlinkClient {
     }
 }
 
-/// What the connection's thread gathers for a caller, who looks only once that thread is done.
+/// The values that the connection's thread gathers for a caller, who reads them only when that thread is done.
 private final class Answer<Value> {
-    /// Nil once a message was cut short.
+    /// The values; nil after a truncated message.
     private var values: [Value]? = []
 
     func take(_ value: Value?) {

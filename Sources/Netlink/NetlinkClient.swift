@@ -2,9 +2,8 @@ import SystemPackage
 
 /// A client of one netlink protocol in one network namespace. Safe to share between tasks.
 ///
-/// Calls are posted to a connection that runs on a thread of its own. A call that passes its deadline or is
-/// cancelled returns at once, wherever that thread is stuck; the connection is given up, and the next call gets
-/// a new one.
+/// Calls are posted to a connection, which runs on a thread of its own. A call that passes its deadline or is cancelled
+/// returns at once, even if that thread is stuck. The connection is then given up, and the next call gets a new one.
 package final class NetlinkClient: Sendable {
     private enum Peer: Sendable {
         case kernel(NetlinkProtocol, namespace: NamespaceHandle)
@@ -12,7 +11,7 @@ package final class NetlinkClient: Sendable {
     }
 
     private struct State {
-        /// Nil once the client is closed: what holds a namespace is let go of.
+        /// The other side; nil after the client was closed, so that the namespace is released.
         var peer: Peer?
         var connection: Connection?
     }
@@ -35,8 +34,8 @@ package final class NetlinkClient: Sendable {
 
     deinit { _ = state.withLock { $0.connection?.retire() } }
 
-    /// Ends the thread, and with it the socket and the hold on the namespace; calls that are waiting, and those that come
-    /// later, end with ``Interruption/closed``. To close what is closed does nothing.
+    /// Ends the thread and closes the socket, and releases the namespace. Waiting and later calls end with
+    /// ``Interruption/closed``. Closing a closed client does nothing.
     package func close() {
         let given = state.withLock { state in
             defer { state = State() }
@@ -44,12 +43,12 @@ package final class NetlinkClient: Sendable {
         }
         guard let given else { return }
         let (running, waiting) = given.close()
-        // It may be stuck in the kernel: its caller does not wait for that.
+        // The thread may be stuck in the kernel with the running call, whose caller must not wait for that.
         _ = running?.abandon(.closed)
         for exchange in waiting { exchange.fail(.interrupted(.closed)) }
     }
 
-    /// The namespace that the client works in; nil where the kernel is simulated.
+    /// The namespace in which the client works; nil if the kernel is simulated.
     package func namespace() throws(NetlinkError) -> NamespaceHandle? {
         switch state.withLock({ $0.peer }) {
         case nil: throw .interrupted(.closed)
@@ -58,13 +57,13 @@ package final class NetlinkClient: Sendable {
         }
     }
 
-    /// How many messages go to the kernel in one sendmsg: past 32 nothing is gained, past 277 the
-    /// acknowledgements of failures no longer fit the default receive buffer.
+    /// The number of messages that are given to the kernel in one sendmsg. More than 32 gain nothing; with more than
+    /// 277, the acknowledgements of failures no longer fit into the default receive buffer.
     package static let window = 64
 
-    /// Sends every message, the last of each window acknowledged, and tells what became of each.
+    /// Sends all messages and returns the outcome of each. The last message of each window is acknowledged.
     ///
-    /// - Parameter handler: is given data messages on the connection's thread, in place.
+    /// - Parameter handler: receives data messages in place, on the connection's thread.
     package func send(
         _ messages: Messages, deadline: Duration,
         handler: @escaping (_ index: Int, _ message: NetlinkMessage) -> Void = { _, _ in }
@@ -74,13 +73,13 @@ package final class NetlinkClient: Sendable {
         )
     }
 
-    /// Runs the dumps one behind the other: the kernel allows one at a time for each socket. One that was of no moment,
-    /// since what it reads changed meanwhile (`NLM_F_DUMP_INTR`), is run again, and after some attempts interrupts the
-    /// call (``Interruption/inconsistent``).
+    /// Runs the dumps one after the other, since the kernel allows one at a time for each socket. A dump whose contents
+    /// changed while it was read (`NLM_F_DUMP_INTR`) is run again; after some attempts, it interrupts the call
+    /// (``Interruption/inconsistent``).
     ///
     /// - Parameters:
-    ///   - restart: is told, on the connection's thread, that the answers so far to a message are void.
-    ///   - handler: is given data messages on the connection's thread, in place.
+    ///   - restart: called on the connection's thread when the answers to a message so far are void.
+    ///   - handler: receives data messages in place, on the connection's thread.
     package func dump(
         _ messages: Messages, deadline: Duration, restart: @escaping (_ index: Int) -> Void,
         handler: @escaping (_ index: Int, _ message: NetlinkMessage) -> Void
@@ -134,14 +133,15 @@ package final class NetlinkClient: Sendable {
         for (exchange, error) in failed { exchange.fail(error) }
     }
 
-    /// Runs on the connection's thread, which must not hold the client: the client's end is what ends the thread.
+    /// Opens a transport. It runs on the connection's thread, which must not keep the client alive: the end of the
+    /// client ends the thread.
     private static func open(_ peer: Peer) -> Result<TransportBox, NetlinkError> {
         switch peer {
         case .simulated(let socket):
             return .success(TransportBox(.simulated(socket, pending: [])))
         case .kernel(let netlinkProtocol, let namespace):
-            // The socket stays in the namespace that it was made in. The connection's thread never goes there, since
-            // it resumes callers: see DetachedThread.
+            // A socket stays in the namespace in which it was made. The connection's thread never enters that
+            // namespace, since it resumes callers (see DetachedThread).
             do throws(Errno) {
                 return try DetachedThread.inside {
                     do throws(Errno) {

@@ -1,13 +1,14 @@
-/// One data message of an answer, read in place: what stands behind its netlink header.
+/// One data message of an answer, without its netlink header, read in place.
 ///
-/// Valid only for the duration of the receive handler, as the buffer is that it points into.
+/// The value is valid only as long as the buffer that contains it, which is for the duration of the receive handler.
 package struct NetlinkMessage {
-    /// What the family calls this kind of message, `RTM_NEWLINK` for instance; for generic netlink the family's id.
+    /// The type that the family gives to such messages, for instance `RTM_NEWLINK`; for generic netlink, the family's
+    /// id.
     package let type: UInt16
-    /// The family's own header, and the attributes behind it. Four bytes or more.
+    /// The family's own header and the attributes behind it: at least four bytes.
     package let payload: UnsafeRawBufferPointer
 
-    /// Nil where the payload is too short for the smallest header that a family has, which is four bytes.
+    /// Nil if the payload is shorter than the smallest header of a family, which has four bytes.
     init?(type: UInt16, payload: UnsafeRawBufferPointer) {
         guard payload.count >= GenericNetlinkHeader.size else { return nil }
         self.type = type
@@ -25,13 +26,13 @@ extension NetlinkMessage {
     /// The command of a generic netlink message (`struct genlmsghdr`).
     package var command: UInt8 { payload[0] }
 
-    /// The attributes of a generic netlink or a netfilter message, whose headers have four bytes alike.
+    /// The attributes of a generic netlink or netfilter message. Both families have headers of four bytes.
     package var attributes: Attributes {
         Attributes(UnsafeRawBufferPointer(rebasing: payload[GenericNetlinkHeader.size...]))
     }
 
-    /// The C struct that a message of another family begins with, and the attributes behind it. Nil where the message is
-    /// too short for the struct.
+    /// The C struct at the beginning of a message of another family, and the attributes behind it. Nil if the message
+    /// is shorter than the struct.
     package func header<Header: BitwiseCopyable>(_ type: Header.Type) -> (header: Header, attributes: Attributes)? {
         let size = MemoryLayout<Header>.size
         guard payload.count >= size else { return nil }

@@ -5,20 +5,20 @@ import SystemPackage
     import Glibc
 #endif
 
-/// A netlink socket, and for generic netlink the id of the family it talks to.
+/// A netlink socket, and for generic netlink the id of its family.
 ///
-/// libnl opens the socket. Its send, receive and error paths are not used: they fold errno values together (ENOENT and
-/// ESRCH become one), have no deadline, and receive every datagram twice.
+/// libnl opens the socket. Its functions for sending, receiving and errors are not used: they merge errno values
+/// (ENOENT and ESRCH become one), have no deadline, and receive every datagram twice.
 struct NetlinkSocket: ~Copyable {
     private let handle: OpaquePointer
     private let netlinkProtocol: NetlinkProtocol
-    /// The type of the messages that are sent; 0 where each message says its own.
+    /// The type of all messages that are sent; 0 if each message has a type of its own.
     private(set) var family: UInt16 = 0
     let descriptor: CInt
-    /// The port the kernel knows this socket by; replies carry it.
+    /// The port id by which the kernel knows this socket. Replies carry it.
     let port: UInt32
 
-    /// Opens in the network namespace of the calling thread.
+    /// Opens a socket in the network namespace of the calling thread.
     init(_ netlinkProtocol: NetlinkProtocol) throws(NetlinkError) {
         guard let handle = nl_socket_alloc() else { throw .socket(.noMemory) }
         let connected = nl_connect(handle, netlinkProtocol.number)
@@ -41,8 +41,8 @@ struct NetlinkSocket: ~Copyable {
         self.descriptor = descriptor
         port = nl_socket_get_local_port(handle)
 
-        // Room for the answers of a whole window. Without CAP_NET_ADMIN the limits are net.core.rmem_max and wmem_max.
-        // Failing is harmless: it costs an ENOBUFS at worst, which is recovered from.
+        // The buffers have room for the answers to a whole window. Without CAP_NET_ADMIN the limits are
+        // net.core.rmem_max and wmem_max. A failure here is harmless: at worst it costs an ENOBUFS, which is handled.
         _ = nl_socket_set_buffer_size(handle, 1 << 20, 1 << 20)
         setBuffer(SO_RCVBUFFORCE, to: 1 << 20)
         Acknowledgement.request(on: descriptor)
@@ -69,11 +69,11 @@ struct NetlinkSocket: ~Copyable {
         }
     }
 
-    /// Hands a run of messages to the kernel. Nil, or why nothing of it was taken.
+    /// Gives a sequence of messages to the kernel. Returns nil, or the reason why none of them was accepted.
     func send(_ bytes: UnsafeRawBufferPointer) -> Errno? {
         let error = Self.send(bytes, descriptor)
         guard error == Errno(rawValue: EMSGSIZE) else { return error }
-        // A transaction is one datagram: the kernel would take a part of it for the whole.
+        // A transaction has to be one datagram: the kernel would take a part of it for the whole.
         setBuffer(SO_SNDBUFFORCE, to: CInt(clamping: bytes.count * 2))
         return Self.send(bytes, descriptor)
     }
@@ -90,13 +90,13 @@ struct NetlinkSocket: ~Copyable {
         }
     }
 
-    /// One datagram, or the errno; `EAGAIN` where there is none yet.
+    /// Receives one datagram, or returns the errno: `EAGAIN` if there is none yet.
     func receive(into buffer: UnsafeMutableRawBufferPointer) -> Result<Int, Errno> {
         receiveFromKernel(descriptor, into: buffer, flags: CInt(MSG_DONTWAIT))
     }
 }
 
-/// What has become of a family's id.
+/// The result of asking for a family's id again.
 enum FamilyChange {
     case unchanged
     case changed

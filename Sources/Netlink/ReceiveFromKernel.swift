@@ -5,12 +5,11 @@ package import SystemPackage
     import Glibc
 #endif
 
-/// Receives one datagram that the kernel sent; `EAGAIN` where there is none yet and the flags say not to wait. One that
-/// is larger than the buffer is `EMSGSIZE`: its end would be missing.
+/// Receives one datagram from the kernel. The error is `EAGAIN` if there is none yet and the flags say not to wait, and
+/// `EMSGSIZE` if the datagram is larger than the buffer, since its end would be missing.
 ///
-/// Datagrams of others are dropped. Whoever has CAP_NET_ADMIN in the user namespace of a network namespace, as root of
-/// a rootless container has, may send to any netlink socket in there, and could tell a program of the host's what the
-/// kernel never said.
+/// Datagrams of other senders are dropped. Whoever has CAP_NET_ADMIN in the user namespace of a network namespace, such
+/// as root in a rootless container, may send to any netlink socket there, and could pretend to be the kernel.
 package func receiveFromKernel(
     _ descriptor: CInt, into buffer: UnsafeMutableRawBufferPointer, flags: CInt = 0
 ) -> Result<Int, Errno> {
@@ -26,7 +25,7 @@ package func receiveFromKernel(
             if errno == EINTR { continue }
             return .failure(Errno(rawValue: errno))
         }
-        // 0 is the kernel.
+        // The kernel has the port id 0.
         guard sender.nl_pid == 0 else { continue }
         return count > buffer.count ? .failure(Errno(rawValue: EMSGSIZE)) : .success(count)
     }

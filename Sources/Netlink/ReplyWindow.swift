@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// Sorts what comes back to the messages of one window. Pure: bytes in, outcomes out.
+/// Assigns the replies to the messages of one window. Pure: bytes in, outcomes out.
 package struct ReplyWindow {
     package enum Verdict {
         case more
@@ -8,14 +8,15 @@ package struct ReplyWindow {
         case malformed
     }
 
-    /// The messages, counted from the beginning of their exchange.
+    /// The indices of the messages within their exchange.
     let range: Range<Int>
-    /// The sequence number of the first of them.
+    /// The sequence number of the first message.
     let firstSequence: UInt32
-    /// The message whose answer says that the others are answered, too: the kernel answers in their order.
+    /// The index of the message whose answer completes the window: the kernel answers in order, so the others are
+    /// answered by then.
     private let closing: Int
     package private(set) var failures: [BatchOutcome.Failure] = []
-    /// What a dump reads changed while it was read (`NLM_F_DUMP_INTR`).
+    /// Whether the contents of a dump changed while it was read (`NLM_F_DUMP_INTR`).
     private(set) var isInconsistent = false
 
     package init(range: Range<Int>, firstSequence: UInt32) {
@@ -28,13 +29,13 @@ package struct ReplyWindow {
         self.closing = closing
     }
 
-    /// Every message unknown: that is also what the kernel says to a family id that is no longer valid, because the
-    /// module was loaded anew or unloaded.
+    /// Whether the kernel refused every message with ENOENT. That is also its answer to a family id that is no longer
+    /// valid because the module was loaded anew or unloaded.
     var saysUnknownFamily: Bool {
         failures.count == range.count && failures.allSatisfy { $0.errno == .noSuchFileOrDirectory }
     }
 
-    /// Whether the kernel refused the beginning of a transaction: then it may answer none of the messages.
+    /// Whether the kernel refused the beginning of a transaction. It may then answer none of the messages.
     private var isRefusedAsAWhole: Bool {
         closing < range.upperBound - 1 && failures.last?.index == range.lowerBound
     }
@@ -49,7 +50,7 @@ package struct ReplyWindow {
             let payload = UnsafeRawBufferPointer(rebasing: rest[NetlinkHeader.size..<header.length])
             rest = UnsafeRawBufferPointer(rebasing: rest[min(aligned(header.length), rest.count)...])
 
-            // What does not answer this window belongs to nobody any more.
+            // A reply that does not belong to this window is late, and nobody waits for it.
             let offset = Int(header.sequence &- firstSequence)
             guard offset < range.count, header.port == port else { continue }
             let index = range.lowerBound + offset

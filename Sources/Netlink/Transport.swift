@@ -4,14 +4,14 @@ package import SystemPackage
     import Glibc
 #endif
 
-/// Plays the kernel in tests: the bytes of one request in, the datagrams that answer it out.
+/// Simulates the kernel in tests: takes the bytes of one request and returns the datagrams that answer it.
 package typealias SimulatedKernel = @Sendable (_ request: [UInt8]) -> [[UInt8]]
 
-/// Plays a socket in tests: the bytes of one request in, and out what the socket then gives, one after the other: a
-/// datagram, or the errno of a receive that fails.
+/// Simulates a socket in tests: takes the bytes of one request and returns the results of the following receives in
+/// order, each a datagram or an errno.
 package typealias SimulatedSocket = @Sendable (_ request: [UInt8]) -> [Result<[UInt8], Errno>]
 
-/// What a connection talks to. An enum and not a protocol: the choice costs a branch, not a witness call.
+/// The other side of a connection. It is an enum and not a protocol because a branch costs less than a witness call.
 enum Transport: ~Copyable {
     case socket(NetlinkSocket)
     case simulated(SimulatedSocket, pending: [Result<[UInt8], Errno>])
@@ -25,7 +25,7 @@ enum Transport: ~Copyable {
         }
     }
 
-    /// The port that replies must carry; the simulated kernel echoes the request's.
+    /// The port id that replies must carry. The simulated kernel returns the request's.
     var port: UInt32 {
         switch self {
         case .socket(let socket): socket.port
@@ -33,7 +33,7 @@ enum Transport: ~Copyable {
         }
     }
 
-    /// What to poll for replies; none where they are there at once or never.
+    /// The descriptor to poll for replies; nil if replies are there at once or never.
     var descriptor: CInt? {
         switch self {
         case .socket(let socket): socket.descriptor
@@ -53,7 +53,7 @@ enum Transport: ~Copyable {
         }
     }
 
-    /// Hands a run of messages to the kernel. Nil, or why nothing of it was taken.
+    /// Gives a sequence of messages to the kernel. Returns nil, or the reason why none of them was accepted.
     mutating func send(_ bytes: UnsafeRawBufferPointer) -> Errno? {
         switch consume self {
         case .socket(let socket):
@@ -71,7 +71,7 @@ enum Transport: ~Copyable {
         }
     }
 
-    /// One datagram, or the errno; `EAGAIN` where there is none yet.
+    /// Receives one datagram, or returns the errno: `EAGAIN` if there is none yet.
     mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> Result<Int, Errno> {
         switch consume self {
         case .socket(let socket):

@@ -5,7 +5,7 @@ import SystemPackage
     import Glibc
 #endif
 
-/// Ends the poll of a thread: an eventfd.
+/// An eventfd that ends the poll of a thread.
 struct WakeUp: ~Copyable, Sendable {
     let descriptor: CInt
 
@@ -18,13 +18,13 @@ struct WakeUp: ~Copyable, Sendable {
 
     func signal() {
         var one: UInt64 = 1
-        // Fails only where the counter is full, and then the poll ends anyway.
+        // The write fails only if the counter is full, and then the poll ends anyway.
         _ = write(descriptor, &one, 8)
     }
 
-    /// Blocks until signalled, until `other` has something to read, or for so long.
+    /// Blocks until the signal, until `other` has something to read, or until the limit.
     func wait(orReadable other: CInt? = nil, for limit: Duration? = nil) {
-        // A millisecond longer rather than shorter; and never so long that the number does not fit.
+        // The limit is rounded up to milliseconds and bounded, so that it fits into the argument.
         let milliseconds = limit.map { CInt(min(max(($0 / .milliseconds(1)).rounded(.up), 0), 1e9)) }
         var descriptors = [
             pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),

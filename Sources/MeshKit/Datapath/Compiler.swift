@@ -1,27 +1,27 @@
 package import IPVSKit
 import RuleKit
 
-/// Says what a node's kernel should hold. Pure: no input or output, no clock.
+/// Computes what a node's kernel should hold. Pure: no input or output, no clock.
 package struct Compiler: Sendable {
-    /// What is compiled, in this order: later parts see what earlier ones want.
+    /// The parts, in the order in which they compile: a later part sees what the earlier ones want.
     private let parts: [any DatapathPart]
 
-    /// - Parameter parts: the kinds of places there are.
+    /// - Parameter parts: the parts in the order in which they compile.
     package init(_ parts: [any DatapathPart] = [HostBalancer(), LoopbackDetour()]) { self.parts = parts }
 
-    /// What has to be looked at.
+    /// The places, links and settings that the observer has to read.
     package func outline(_ request: MeshRequest) -> Outline {
         var outline = Outline()
         for part in parts { part.outline(request, into: &outline) }
         return outline
     }
 
-    /// The addresses of which it has to be known by which route they are reached.
+    /// The addresses whose routes the observer has to look up.
     package func lookups(_ request: MeshRequest, on node: NodeFacts) -> Set<IPAddress> {
         parts.reduce(into: []) { $0.formUnion($1.lookups(request, on: node)) }
     }
 
-    /// What the kernel should hold.
+    /// Computes what the kernel should hold.
     package func compile(_ request: MeshRequest, on node: NodeFacts) -> Datapath {
         var datapath = Datapath()
         for part in parts { part.compile(request, on: node, into: &datapath) }

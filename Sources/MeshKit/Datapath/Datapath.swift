@@ -3,14 +3,14 @@ public import RuleKit
 
 /// What one node's kernel should hold for the mesh, place by place.
 public struct Datapath: Equatable, Sendable {
-    /// The places that should be there.
+    /// The places that should exist.
     public var places: [PlaceID: Place] = [.node: .node]
-    /// What each of them should hold.
+    /// What each place should hold; a place without an entry should hold nothing.
     public var contents: [PlaceID: PlaceContent] = [:]
-    /// The interfaces that should be there, of all places.
+    /// The links that should exist, of all places.
     public var links: [Link] = []
 
-    /// What a place should hold: nothing where nobody said anything.
+    /// What a place should hold: nothing, unless a part has said otherwise.
     public subscript(place: PlaceID) -> PlaceContent {
         get { contents[place] ?? PlaceContent() }
         set { contents[place] = newValue }
@@ -19,19 +19,20 @@ public struct Datapath: Equatable, Sendable {
 
 /// What one place should hold.
 public struct PlaceContent: Equatable, Sendable {
-    /// The services by mark and their destinations.
+    /// The IPVS services, which are found by mark, and their destinations.
     public var ipvs = Table()
-    /// How long IPVS remembers an established TCP connection that is idle, in seconds; nil: as it is.
+    /// How long IPVS remembers an idle established TCP connection, in seconds. Nil leaves the timeout as it is.
     public var tcpTimeoutSeconds: UInt32?
-    /// The rules.
+    /// The rules as values, which a rule tool writes.
     public var rules = RuleSet()
-    /// Settings that the rest needs.
+    /// The kernel settings that services, rules and links depend on, with their values.
     public var sysctls: [Sysctl: String] = [:]
-    /// Published ports that the node is not to take for connections of its own.
+    /// Published ports that the node must not choose as source ports of its own connections
+    /// (`ip_local_reserved_ports`).
     public var reservedPorts: [ClosedRange<UInt16>] = []
-    /// Ports of bridges that must turn packets back for a task to reach itself.
+    /// Bridge ports that need hairpin mode, so that a task behind the port can reach itself.
     public var hairpinPorts: Set<String> = []
 
-    /// Nothing.
+    /// Empty content.
     public init() {}
 }

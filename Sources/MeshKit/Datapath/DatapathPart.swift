@@ -1,21 +1,23 @@
 package import IPVSKit
 package import RuleKit
 
-/// A kind of place, or of work in one: says what has to be looked at, and what the kernel should hold.
+/// One kind of place, or one kind of work in a place. A part says what has to be observed for it, and what the kernel
+/// should hold.
 ///
-/// The compiler's seam. A new kind of place is a part, and no case or field anywhere else: planner, observer and applier
-/// know places, links, rules, tables and settings, and not what they are for. Pure: no input or output, no clock.
+/// This protocol is the compiler's seam. A new kind of place is a new part and needs no case or field anywhere else:
+/// planner, observer and applier handle places, links, rules, tables and settings without knowing their purpose. A part
+/// is pure: no input or output, no clock.
 package protocol DatapathPart: Sendable {
-    /// Adds what has to be looked at, whether it is wanted at present or not: what was wanted before has to be found, to
-    /// be taken down.
+    /// Adds to the outline everything that the part may have put into the kernel, even if the part wants none of it at
+    /// present: what it wanted earlier has to be found before it can be taken down.
     func outline(_ request: MeshRequest, into outline: inout Outline)
 
-    /// The addresses of which it has to be known by which route the node reaches them.
+    /// The addresses whose routes from this node the part has to know before it compiles.
     func lookups(_ request: MeshRequest, on node: NodeFacts) -> Set<IPAddress>
 
-    /// Adds what the kernel should hold.
+    /// Adds what the kernel should hold for this part.
     ///
-    /// - Parameter datapath: what the parts before it want.
+    /// - Parameter datapath: what the earlier parts want; the part adds to it.
     func compile(_ request: MeshRequest, on node: NodeFacts, into datapath: inout Datapath)
 }
 
@@ -23,16 +25,16 @@ extension DatapathPart {
     package func lookups(_ request: MeshRequest, on node: NodeFacts) -> Set<IPAddress> { [] }
 }
 
-/// What is asked for on this node.
+/// The spec and this node's ledger, which together decide what the node's kernel should hold.
 package struct MeshRequest: Equatable, Sendable {
     package var spec: MeshSpec
     package var ledger: Ledger
-    /// Wanted marks that somebody else's services have: ports with these are not served.
+    /// Marks of the spec that the IPVS services of another program already use. Ports with these marks are not served.
     package var foreignMarks: Set<FirewallMark> = []
-    /// The folder of the ledger, which the rules in the kernel carry. Nil where they are to carry none.
+    /// The folder of the ledger. The rules in the kernel name it as their owner; if it is nil, they name none.
     package var folder: String?
 
-    /// Whose the rules in the kernel are to say they are.
+    /// The owner that the rules in the kernel are to name.
     package var owner: RuleOwner? { folder.map { RuleOwner(id: ledger.id, folder: $0) } }
 
     package init(spec: MeshSpec, ledger: Ledger, folder: String? = nil) {
@@ -41,26 +43,28 @@ package struct MeshRequest: Equatable, Sendable {
         self.ledger = ledger
     }
 
-    /// The addresses behind this node: replies from there come back by it.
+    /// The addresses of tasks behind this node. Their replies come back through the node.
     package var localAddresses: Set<IPAddress> { spec.localAddresses(on: ledger.node) }
 
     /// Whether any port is published.
     package var publishesAnything: Bool { spec.services.values.contains { !$0.ports.isEmpty } }
 }
 
-/// What of a node's kernel has to be looked at.
+/// The parts of a node's kernel that the observer has to read.
 package struct Outline: Equatable, Sendable {
-    /// The places, each of which may be there or not.
+    /// The places that may exist.
     package var places: [PlaceID: Place] = [.node: .node]
-    /// The places with an IPVS table that is ours or partly ours. Elsewhere, looking would load its module for nothing.
+    /// The places whose IPVS table may hold services of the mesh. Reading the table loads the IPVS module, so it is not
+    /// read in other places.
     package var balancers: Set<PlaceID> = []
-    /// What the rules of a place are for; a place that is not in here has none.
+    /// The role of the rules in each place. A place without a role has no rules of the mesh.
     package var roles: [PlaceID: RuleRole] = [:]
-    /// Settings that are looked at.
+    /// The settings to read in each place.
     package var sysctls: [PlaceID: Set<Sysctl>] = [:]
-    /// The families whose forwarding may have to be switched on, which the kernel then does for each interface.
+    /// The families whose forwarding the mesh may have to switch on. The kernel then overwrites the setting of each
+    /// interface.
     package var forwarding: Set<AddressFamily> = []
-    /// The links that may be there.
+    /// The links that may exist.
     package var links: [Link] = []
 
     package init() {}

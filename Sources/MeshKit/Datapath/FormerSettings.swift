@@ -1,26 +1,27 @@
 import IPVSKit
 
-/// Settings that are to have the values that they had before the mesh wrote them. Pure.
+/// The settings that get back the values which they had before the mesh wrote them. Pure.
 ///
-/// A setting is given back only while it has the value that the mesh gave it: another value is somebody else's by now.
+/// A setting is restored only while it still has the value that the mesh wrote: any other value was set by somebody
+/// else since.
 package struct FormerSettings: Equatable, Sendable {
     package var settings: [Sysctl: OriginalSetting] = [:]
-    /// In seconds; nil where the timeout is not to be given back.
+    /// The former timeout of idle TCP connections in seconds; nil if the timeout is not restored.
     package var tcpTimeoutSeconds: UInt32?
-    /// Why forwarding of a family has to stay on, by the setting that switches it.
+    /// The reason why forwarding of a family has to stay on, by the setting that switches it.
     package var kept: [Sysctl: String] = [:]
 
     package init() {}
 
-    /// What a place's holdings say was there before.
+    /// The original values that a place's holdings have recorded.
     package init(_ holdings: Holdings) {
         settings = holdings.settings
         tcpTimeoutSeconds = holdings.originalTCPTimeoutSeconds
     }
 
-    /// The changes, and in words what is left as it is although it is ours.
+    /// The changes that restore the settings, and a note for each setting of ours that stays as it is.
     func changes(from found: ObservedPlace) -> (changes: [Plan.Change], notes: [String]) {
-        // What the kernel holds after the changes so far: it writes some settings because we write others.
+        // The values after the changes planned so far. Writing one setting can make the kernel write others.
         var current = found.sysctls.compactMapValues(\.value)
         let before = current
         var settings = settings
@@ -41,7 +42,7 @@ package struct FormerSettings: Equatable, Sendable {
         }
         var touched: Set<Sysctl> = []
         for (sysctl, original) in ordered where sysctl.switchesForwarding {
-            // A setting that has gone, with its module or its interface, needs no putting back.
+            // A setting that has disappeared with its module or its interface needs no restoring.
             guard let value = before[sysctl], value == original.written, value != original.found else { continue }
             touched.formUnion(sysctl.consequences(of: original.found, in: current).keys)
             write(original.found, to: sysctl)
@@ -59,11 +60,11 @@ package struct FormerSettings: Equatable, Sendable {
         return (changes, notes)
     }
 
-    /// What a setting is to be in the end: what it was before the mesh wrote it, or caused it to be written; what it is,
-    /// where it has another value than that.
+    /// The value that a setting should have in the end. It is the original value if the mesh, or the kernel because of
+    /// the mesh, has written the present one; otherwise it is the present value.
     private func target(of sysctl: Sysctl, from value: String) -> String? {
         if let original = settings[sysctl] { return value == original.written ? original.found : value }
-        // An interface that came since has what the mesh made the default.
+        // An interface that was created since took its value from the default, which the mesh had changed.
         if let template = sysctl.template, let original = settings[template], value == original.written {
             return original.found
         }

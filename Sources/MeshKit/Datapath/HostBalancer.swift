@@ -1,8 +1,7 @@
 package import IPVSKit
 import RuleKit
 
-/// The balancer on the network `host`: services and rules in the node's own namespace, tasks that the node's routes
-/// reach.
+/// The balancer in the node's own namespace: services and rules for tasks that the node's routes reach.
 package struct HostBalancer: DatapathPart {
     package init() {}
 
@@ -35,7 +34,7 @@ package struct HostBalancer: DatapathPart {
             let tasks = Dictionary(grouping: service.tasks, by: \.address.family)
             for port in service.ports where !request.foreignMarks.contains(port.mark) {
                 var families: Set<AddressFamily> = []
-                // None where a family has no task: a kernel without IPv6 would refuse its service.
+                // A family without tasks gets no service: a kernel without IPv6 would refuse one.
                 for (family, tasks) in tasks where port.listening.address?.family ?? family == family {
                     families.insert(family)
                     entries.append(Self.entry(service, port, family, tasks, retiring[port.mark] ?? []))
@@ -59,7 +58,7 @@ package struct HostBalancer: DatapathPart {
         datapath[.node] = content
     }
 
-    /// The tasks that see a client's address, by whichever port.
+    /// The tasks that see the client's address through at least one published port.
     static func tasksSeeingClients(_ request: MeshRequest, on node: NodeFacts) -> Set<IPAddress> {
         let local = request.localAddresses
         let own = Set(node.addresses.map(\.address))
@@ -76,7 +75,8 @@ package struct HostBalancer: DatapathPart {
         return seeing
     }
 
-    /// What of a port says whether a task sees its clients.
+    /// The properties of a port that decide whether a task sees its clients' addresses. Ports that agree in them need
+    /// to be examined once only.
     private struct Sight: Hashable {
         var family: AddressFamily?
         var sourceIP: SourceIP
@@ -87,8 +87,8 @@ package struct HostBalancer: DatapathPart {
         }
     }
 
-    /// The ports that tasks answer from, by protocols whose packets can be out of place: a datagram that conntrack calls
-    /// invalid is damaged, and no node answers those.
+    /// The ports from which tasks answer, for TCP and SCTP. UDP needs no protection: a datagram that conntrack calls
+    /// INVALID is damaged, and no host answers a damaged datagram.
     private static func answering(_ request: MeshRequest) -> Set<TaskPorts> {
         struct Kind: Hashable {
             var transport: TransportProtocol
@@ -129,26 +129,27 @@ package struct HostBalancer: DatapathPart {
             })
     }
 
-    /// Longer than the two hours after which Linux begins to probe an idle connection: forgotten by IPVS before, it would
-    /// end with its next packet.
+    /// In seconds: longer than the two hours after which Linux begins to probe an idle connection. If IPVS forgot the
+    /// connection before that, the connection would end with its next packet.
     static let tcpTimeoutSeconds: UInt32 = 7500
 
-    /// - Parameter families: those that have tasks.
+    /// - Parameter families: the families that have tasks.
     private static func rule(_ port: PublishedPort, _ twins: Twins, _ families: Set<AddressFamily>) -> PortRule {
-        // With persistence IPVS looks at no destination's port, and a destination's port is one: then the port is
-        // translated before IPVS sees the packet.
+        // A persistent service by mark ignores the ports of its destinations, and a destination of a range keeps the
+        // packet's port. In both cases the rules translate the port before IPVS sees the packet.
         let isTranslated = port.isShifted && (port.stickySeconds != nil || port.listening.isRange)
         return PortRule(
             mark: port.mark, allowed: port.allowed.isEmpty ? nil : Set(port.allowed),
             target: isTranslated ? port.target : nil, twin: twins.first(of: port), families: families)
     }
 
-    /// Single ports of a service that lead to the same port in its tasks, by the lowest of them.
+    /// Groups of single ports of one service that lead to the same target port. Each group is known by its lowest port.
     ///
-    /// IPVS knows the reply of a task by the task and the client alone. Had it two connections from one port of a client
-    /// to one port of a task, it would send the replies of both to the same. So it is to have one for both, which takes
-    /// that it sees the same published port; conntrack tells the two apart, and gives the task another port of the
-    /// client's for one of them.
+    /// IPVS finds the connection of a task's reply by the addresses and ports of the task and the client alone. If one
+    /// client port had two connections to one task port, through two published ports, IPVS would send the replies of
+    /// both connections to the same published port. So the rules translate all ports of the group to the lowest one,
+    /// and IPVS sees a single published port. conntrack still distinguishes the two connections: it gives one of them
+    /// another source port.
     private struct Twins {
         private struct Key: Hashable {
             var target: UInt16
@@ -171,7 +172,7 @@ package struct HostBalancer: DatapathPart {
                 target: port.target, transport: port.listening.transport, address: port.listening.address)
         }
 
-        /// Nil where there is none that is lower.
+        /// The lowest port of the group; nil if the port itself is the lowest, or has no group.
         func first(of port: PublishedPort) -> UInt16? {
             guard let lowest = Self.key(port).flatMap({ first[$0] }) else { return nil }
             return lowest == port.listening.ports.lowerBound ? nil : lowest
@@ -180,12 +181,13 @@ package struct HostBalancer: DatapathPart {
 
     /// The service for one port and family.
     ///
-    /// - Parameter retiring: paths of the port that take no new connections, and stay until they have none.
+    /// - Parameter retiring: paths of the port that take no new connections and stay until their last connection has
+    ///   ended.
     private static func entry(
         _ service: MeshSpec.Service, _ port: PublishedPort, _ family: AddressFamily, _ tasks: [SpecTask],
         _ retiring: [RetiringPath]
     ) -> Table.Entry {
-        // 0: the port that the packet has.
+        // Port 0 keeps the packet's port.
         let targetPort = port.listening.isRange ? 0 : port.target
         let left = Set(retiring.flatMap(\.destinations)).filter { id in
             id.address.family == family && !(id.port == targetPort && tasks.contains { $0.address == id.address })
@@ -198,25 +200,27 @@ package struct HostBalancer: DatapathPart {
                 + left.map { Destination($0.address, port: $0.port, weight: 0) })
     }
 
-    /// Without its fallback, a hashing scheduler refuses every client whose task is draining.
+    /// Without the fallback flag, a hashing scheduler refuses every client that hashes to a draining task.
     private static func flags(_ scheduler: Scheduler) -> VirtualService.Flags {
         [.sourceHashing, .maglevHashing].contains(scheduler) ? .hashFallback : []
     }
 
-    /// A task that sees its neighbour's address, or its own, would answer past the node, or not at all.
+    /// Adds the networks within which packets are masqueraded, and the bridge ports that need hairpin mode. A task that
+    /// sees the address of its neighbour as the client would answer the neighbour directly, past the node; a task that
+    /// sees its own address would get no answer at all.
     ///
-    /// - Parameter seeing: those that see a client's address at all.
+    /// - Parameter seeing: the tasks that see a client's address at all.
     private static func addHairpins(
         for tasks: Set<IPAddress>, seeing: Set<IPAddress>, on node: NodeFacts, to content: inout PlaceContent
     ) {
         for task in tasks where !node.isOwn(task) {
             let networks = node.networks(of: task)
-            // Its own neighbour it is, wherever it is.
+            // Even a task outside all known networks can be balanced to itself.
             if networks.isEmpty, seeing.contains(task) { content.rules.hairpins.insert(IPPrefix(task)) }
             for (prefix, interface) in networks {
                 if seeing.contains(task) { content.rules.hairpins.insert(prefix) }
-                // Where the bridge's packets go through the rules, too, the answer of a task to itself is turned back
-                // to it within the bridge, which gives no packet back to the port that it came by.
+                // With br_netfilter, the answer of a task to itself is translated within the bridge. Without hairpin
+                // mode, the bridge does not send a packet back through the port on which it arrived.
                 guard node.filtersBridges, let ports = node.bridgePorts.value?[interface] else { continue }
                 content.hairpinPorts.formUnion(ports.keys)
             }
@@ -229,7 +233,7 @@ package struct HostBalancer: DatapathPart {
         var sysctls: [Sysctl: String] = [
             .ipv4Forwarding: "1", .ipvsConntrack: "1", .expireNoDestination: "1", .expireQuiescentTemplate: "1",
         ]
-        // Before 5.9 it cost a second for each connection that used a port again.
+        // Before Linux 5.9 this setting delayed each connection that reused a port by a second.
         if node.kernel >= KernelVersion(major: 5, minor: 9) { sysctls[.connectionReuse] = "1" }
         if entries.contains(where: { $0.service.id.family == .ipv6 }) {
             sysctls[.ipv6Forwarding] = "1"
@@ -240,8 +244,8 @@ package struct HostBalancer: DatapathPart {
         return sysctls
     }
 
-    /// The interfaces that would mind no router advertisement any more because we switch forwarding on, or have: an
-    /// interface with `accept_ra` 1 minds them only while it does not forward.
+    /// The interfaces that would ignore router advertisements because the mesh switches forwarding on, or has done so:
+    /// with `accept_ra` 1, an interface obeys them only while it does not forward.
     private static func interfacesMindingRouters(_ holdings: Holdings, on node: NodeFacts) -> [String] {
         let isOurs = holdings.settings[.ipv6Forwarding] != nil
         guard isOurs || node.settings[.ipv6Forwarding] == "0" else { return [] }
@@ -249,7 +253,7 @@ package struct HostBalancer: DatapathPart {
             guard node.settings[.acceptRouterAdvertisements(interface)] == "1" else { return false }
             let forwarding = Sysctl.forwarding(interface, .ipv6)
             if node.settings[forwarding] == "0" { return true }
-            // What it was before us; of an interface that came since, what new ones had.
+            // The value before the mesh changed it. An interface that was created since had the former default.
             let former = holdings.settings[forwarding] ?? holdings.settings[.forwarding("default", .ipv6)]
             return isOurs && former?.found == "0"
         }

@@ -1,16 +1,16 @@
 /// The first two parts of a kernel's version.
 package struct KernelVersion: Hashable, Sendable, Comparable {
-    /// 6 of 6.12.
+    /// The first part: 6 of 6.12.
     package var major: Int
-    /// 12 of 6.12.
+    /// The second part: 12 of 6.12.
     package var minor: Int
 
-    /// By number.
+    /// The lower version is less.
     package static func < (lhs: Self, rhs: Self) -> Bool { (lhs.major, lhs.minor) < (rhs.major, rhs.minor) }
 }
 
 extension KernelVersion {
-    /// From what `uname -r` prints: `6.12.117+deb12-amd64`.
+    /// Parses the output of `uname -r`: `6.12.117+deb12-amd64`.
     init?(release: some StringProtocol) {
         let parts = release.split(separator: ".", maxSplits: 2)
         guard parts.count >= 2, let major = Int(parts[0]),

@@ -1,31 +1,32 @@
 package import IPVSKit
 import RuleKit
 
-/// What a node is, as far as it decides what its kernel should hold.
+/// The properties of a node that decide what its kernel should hold.
 package struct NodeFacts: Equatable, Sendable {
-    /// The node's own addresses, with the networks they are in.
+    /// The node's own addresses, with the networks that they are in.
     package var addresses: [InterfaceAddress] = []
-    /// For addresses that are in none of these networks, the one that the node has a route to.
+    /// The network of the node's route to each address that is in none of the node's own networks.
     var routes: [IPAddress: RoutedNetwork] = [:]
-    /// By bridge its ports that lead into containers, and whether each turns packets back.
+    /// For each bridge, its ports that lead into containers, and whether each port is in hairpin mode.
     package var bridgePorts = Reading<[String: [String: Bool]]>.known([:])
-    /// Whether what a bridge passes on goes through the rules (br_netfilter).
+    /// Whether packets that a bridge forwards pass the rules (br_netfilter).
     package var filtersBridges = false
-    /// The ports that the node takes for connections of its own.
+    /// The range from which the node chooses source ports (`ip_local_port_range`).
     package var localPorts: ClosedRange<UInt16> = 32768...60999
-    /// The kernel's version: 6 and 12.
+    /// The kernel's version.
     package var kernel = KernelVersion(major: 6, minor: 0)
-    /// The interfaces that may hear a router of their network: no bridges, no ports of bridges, no veth interfaces. Read
-    /// where IPv6 forwarding is to be switched on, or was by us.
+    /// The interfaces that may hear a router of their network: no bridges, bridge ports or veth interfaces. They are
+    /// read only if IPv6 forwarding is to be switched on, or the mesh has switched it on.
     package var outwardInterfaces: Set<String> = []
     /// The address families that the kernel has.
     package var families = Set(AddressFamily.allCases)
-    /// What the settings of interfaces are that decide whether they mind router advertisements.
+    /// The values of the node's settings, among them those that decide whether an interface obeys router
+    /// advertisements.
     package var settings: [Sysctl: String] = [:]
 
     /// - Parameters:
-    ///   - addresses: the node's own.
-    ///   - bridgePorts: those that lead into containers, by bridge.
+    ///   - addresses: the node's own addresses.
+    ///   - bridgePorts: the bridge ports that lead into containers, by bridge.
     package init(
         addresses: [InterfaceAddress] = [], bridgePorts: Reading<[String: [String: Bool]]> = .known([:])
     ) {
@@ -33,15 +34,16 @@ package struct NodeFacts: Equatable, Sendable {
         self.bridgePorts = bridgePorts
     }
 
-    /// Whether an address is this node's.
+    /// Whether an address is one of this node's own.
     func isOwn(_ address: IPAddress) -> Bool { addresses.contains { $0.address == address } }
 
-    /// The networks that an address is in, of those that the node is in or has a route to, with their interfaces.
+    /// The networks that contain an address, with their interfaces. Only networks that the node is in or has a route to
+    /// are considered.
     func networks(of address: IPAddress) -> [(prefix: IPPrefix, interface: String)] {
         own(address) + (routes[address].map { [($0.prefix, $0.interface)] } ?? [])
     }
 
-    /// Whether the node is in no network with an address.
+    /// Whether an address is in none of the networks that the node is in.
     func isElsewhere(_ address: IPAddress) -> Bool { own(address).isEmpty }
 
     private func own(_ address: IPAddress) -> [(prefix: IPPrefix, interface: String)] {
@@ -52,8 +54,8 @@ package struct NodeFacts: Equatable, Sendable {
 
 /// A network that the node reaches by a route other than its default one.
 package struct RoutedNetwork: Equatable, Sendable {
-    /// Where the route leads.
+    /// The network to which the route leads.
     var prefix: IPPrefix
-    /// By which interface.
+    /// The interface through which the route leads.
     var interface: String
 }

@@ -1,14 +1,14 @@
 public import IPVSKit
 public import RuleKit
 
-/// What one node's kernel does hold, as far as it concerns the mesh, place by place.
+/// What one node's kernel holds at present, as far as it concerns the mesh, place by place.
 public struct ObservedDatapath: Sendable {
-    /// The places that were looked at.
+    /// The observed places.
     public var places: [PlaceID: ObservedPlace] = [:]
-    /// The rest of what decides what the kernel should hold.
+    /// The properties of the node that decide what its kernel should hold.
     package var node = NodeFacts()
 
-    /// What was found in a place: nothing where nobody looked.
+    /// What was found in a place; an absent, empty place if it was not observed.
     public subscript(place: PlaceID) -> ObservedPlace {
         get { places[place] ?? ObservedPlace() }
         set { places[place] = newValue }
@@ -16,7 +16,7 @@ public struct ObservedDatapath: Sendable {
 
     /// The marks of all services of the node's own namespace.
     public var marks: Set<FirewallMark> { Set(self[.node].table.entries.keys.compactMap(\.firewallMark)) }
-    /// The services of the node's own namespace with counters, where those were asked for.
+    /// The services of the node's own namespace with their counters; empty unless counters were requested.
     public var services: [VirtualServiceStatus] { self[.node].services }
 }
 
@@ -26,40 +26,40 @@ public struct ObservedPlace: Sendable {
     public enum Existence: Hashable, Sendable {
         /// A network namespace.
         case namespace
-        /// Something else by the name, as the file of a namespace that is gone.
+        /// The name belongs to something else, for example to the file of a namespace that is gone.
         case somethingElse
     }
 
-    /// Whether the place exists.
+    /// Whether the place exists, and what its name stands for.
     public var existence = Reading<Existence>.absent
-    /// Every service of the namespace, ours or not.
+    /// All IPVS services of the namespace, including those of other programs.
     public var table = Table()
-    /// The same with counters, where they were asked for.
+    /// The same services with their counters; empty unless counters were requested.
     public var services: [VirtualServiceStatus] = []
-    /// IPVS's timeouts.
+    /// The timeouts of IPVS.
     public var timeouts = Timeouts()
-    /// The rules that are ours.
+    /// The rules of the mesh.
     public var rules = ObservedRules()
-    /// Whose the rules say they are, of whichever tool.
+    /// The owner that the rules of the mesh name, whichever tool carries them.
     public var owner: RuleOwner?
-    /// What the rules were compared with. Nil where nobody looked.
+    /// The role that the rules were compared with. Nil if the rules were not read.
     package var role: RuleRole?
-    /// What is left of the rules of a tool that was used before.
+    /// What remains of the rules that another tool carried before.
     public var formerRules: ObservedRules?
-    /// The settings that were asked for.
+    /// The settings that the outline asks for.
     public var sysctls: [Sysctl: Reading<String>] = [:]
-    /// The interfaces that were asked for.
+    /// The interfaces that the outline asks for, by name.
     package var links: [String: Reading<ObservedLink>] = [:]
-    /// Who else uses addresses that our links claim, in words, by the name of the link.
+    /// For each missing link end, by interface name: who else uses an address that the end claims, in words.
     package var claimants: [String: String] = [:]
-    /// How many connections that may still move data each destination of a retiring path has.
+    /// The number of connections that may still transfer data, for each destination of a retiring path.
     package var connections: [RetiringDestination: Int] = [:]
 
-    /// Nothing.
+    /// A place of which nothing was found.
     public init() {}
 }
 
-/// A destination of a service of ours that takes no new connections.
+/// A destination of one of the mesh's services that takes no new connections.
 package struct RetiringDestination: Hashable, Sendable {
     package var service: VirtualService.ID
     package var destination: Destination.ID

@@ -1,36 +1,36 @@
-/// When a step of a plan is taken, among all steps of all places.
+/// The time at which a step of a plan is taken, relative to the steps of all places.
 public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
     case clearing
     case namespaces, links, settings, raising, timeouts, hairpins, rulesBehind, services, rules, claiming
     case withdrawingRules, withdrawingServices, withdrawingRulesBehind, withdrawingHairpins, lowering
     case leavingNamespaces, formerRules, restoring, flows
 
-    /// In which order the places take their steps of a phase.
+    /// The order in which the places take their steps of a phase.
     enum Direction: Sendable {
-        /// The place that a packet meets last comes first: what is put up leads to what is there already.
+        /// The place that a packet meets last comes first: whatever is put up leads only to parts that already stand.
         case up
-        /// The place that a packet meets first comes first: nothing leads any more to what is taken down.
+        /// The place that a packet meets first comes first: nothing leads to a part any more when it is taken down.
         case down
     }
 
-    /// What it costs that the kernel refuses a step.
+    /// The consequence if the kernel refuses a step.
     enum Cost: Sendable {
-        /// The pass ends, unless the step serves an optional place: then that place is done without.
+        /// The pass ends, unless the step serves an optional place: then the mesh does without that place.
         case pass
-        /// Nothing but a note: what the step does only helps.
+        /// The plan gets a note and the pass continues: the step was helpful, not necessary.
         case note
     }
 
-    /// One line of the order.
+    /// One line of the table of phases.
     struct Entry: Sendable {
         var phase: Phase
         var direction: Direction
         var refusal: Cost
-        /// Why the phase stands where it stands.
+        /// The reason for the position of the phase.
         var reason: String
     }
 
-    /// The order of a plan, what a refusal costs, and why.
+    /// The phases in the order of a plan, with the cost of a refusal and the reason for each position.
     static let order: [Entry] = [
         Entry(
             phase: .clearing, direction: .down, refusal: .pass,
@@ -104,6 +104,6 @@ public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
     var direction: Direction { Self.entries[self]!.direction }
     var refusal: Cost { Self.entries[self]!.refusal }
 
-    /// By the order in which they are taken.
+    /// The phase that is taken earlier is less.
     public static func < (lhs: Self, rhs: Self) -> Bool { positions[lhs]! < positions[rhs]! }
 }

@@ -2,11 +2,12 @@ public import IPVSKit
 
 /// A network namespace that has a role in the mesh.
 public struct Place: Hashable, Sendable, Identifiable {
-    /// Whose namespace it is.
+    /// Who makes and deletes the namespace of a place.
     public enum Existence: Hashable, Sendable {
-        /// The mesh makes it and deletes it whole. The name is that below `/run/netns`.
+        /// The mesh makes the namespace and deletes it whole. The name is the file name below `/run/netns`.
         case own(name: String)
-        /// It is somebody else's, which the mesh enters and neither makes nor deletes: the node's own, or a task's.
+        /// The namespace belongs to somebody else, for example the node or a task. The mesh enters it, and neither
+        /// makes nor deletes it.
         case lent(NamespacePath)
     }
 
@@ -14,19 +15,19 @@ public struct Place: Hashable, Sendable, Identifiable {
     public enum NamespacePath: Hashable, Sendable {
         /// The namespace that the process is in.
         case process
-        /// A file that stands for the namespace.
+        /// A file that refers to the namespace, such as `/proc/PID/ns/net`.
         case file(String)
     }
 
-    /// What spec, ledger and messages call it.
+    /// The name of the place in ledger and messages.
     public var id: PlaceID
-    /// Whose it is.
+    /// Who makes and deletes the namespace.
     public var existence: Existence
-    /// Whether the mesh does without it where this host refuses it.
+    /// Whether the mesh can do without the place on a host that refuses it.
     public var isOptional: Bool
-    /// The address families that the kernel has in it.
+    /// The address families that the place uses.
     public var families: Set<AddressFamily>
-    /// How late a packet of a client's meets it; the node is met first, with 0.
+    /// How late a client's packet meets the place. The node is met first and has rank 0.
     public var rank: Int
 
     /// A place.
@@ -41,6 +42,6 @@ public struct Place: Hashable, Sendable, Identifiable {
         self.rank = rank
     }
 
-    /// The node's own namespace, which is that of the process.
+    /// The node's own namespace, which is the namespace of the process.
     public static let node = Self(id: .node, existence: .lent(.process), rank: 0)
 }

@@ -12,11 +12,11 @@ extension Plan.Step: CustomStringConvertible {
         case ipvs = "IPVS"
         /// The rules.
         case rules
-        /// What conntrack remembers.
+        /// The flows that conntrack tracks.
         case flows
     }
 
-    /// Which part of the kernel is changed.
+    /// The part of the kernel that the step changes.
     public var part: Part {
         switch change {
         case .sysctl: .sysctl
@@ -27,7 +27,7 @@ extension Plan.Step: CustomStringConvertible {
         }
     }
 
-    /// What is done, in words, and where, unless that is the node's own namespace.
+    /// The step in words, with the place unless it is the node's own namespace.
     public var action: String { words + (place == .node || saysWhere ? "" : ", in \(place)") }
 
     private var saysWhere: Bool {
@@ -64,7 +64,7 @@ extension Plan.Step: CustomStringConvertible {
 
     private func list(_ tasks: Set<IPAddress>) -> String { tasks.sorted().map(\.description).joined(separator: ", ") }
 
-    /// What was found that makes it necessary, where the action does not say it.
+    /// The findings that make the step necessary, if the action does not say them.
     public var reasons: [String] {
         switch change {
         case .rules(.install(_, let faults), _): faults.map(\.description)
@@ -73,7 +73,7 @@ extension Plan.Step: CustomStringConvertible {
         }
     }
 
-    /// The part and the action in a line, and a line for each reason.
+    /// One line with the part and the action, and one more line for each reason.
     public var lines: [String] {
         let part = part.rawValue
         let padding = String(repeating: " ", count: max(0, 8 - part.count))
@@ -85,7 +85,7 @@ extension Plan.Step: CustomStringConvertible {
 }
 
 extension Change {
-    /// The change with all that it sets.
+    /// The change with all values that it sets.
     fileprivate var summary: String {
         switch self {
         case .createService(let service), .updateService(let service):
@@ -120,6 +120,6 @@ extension LinkMend {
 }
 
 extension SetElement {
-    /// As in ``description``, without the set.
+    /// The element as ``description`` prints it, without the name of the set.
     fileprivate var shown: String { String(description.dropFirst(set.count + 1)) }
 }

@@ -1,51 +1,52 @@
 public import IPVSKit
 public import RuleKit
 
-/// The ordered steps from the datapath observed to the datapath wanted.
+/// The ordered steps from the observed datapath to the wanted one.
 public struct Plan: Hashable, Sendable {
-    /// One step: what is changed, where and when.
+    /// One step: a change, its place and its phase.
     public struct Step: Hashable, Sendable {
-        /// Where it is done.
+        /// The place in which the change is made.
         public var place: PlaceID
-        /// When it is done.
+        /// The phase in which the change is made.
         public var phase: Phase
-        /// What is done.
+        /// The change.
         public var change: Change
-        /// The optional place that is done without where the kernel refuses the step; nil where the pass ends then.
+        /// The optional place that the mesh does without if the kernel refuses the step. Nil if the pass ends then.
         public var purpose: PlaceID?
     }
 
-    /// What a step changes: one message to the kernel, one transaction, or a few that belong together.
+    /// What a step changes. It is one message to the kernel, one transaction, or a few messages that belong together.
     public enum Change: Hashable, Sendable {
         /// Makes or deletes the place's namespace.
         case namespace(NamespaceChange)
-        /// Makes, mends or deletes an interface.
+        /// Makes, repairs or deletes an interface.
         case link(LinkChange)
         /// Writes a kernel setting.
         case sysctl(SysctlChange)
-        /// Sets how long IPVS remembers an established TCP connection that is idle, in seconds.
+        /// Sets how long IPVS remembers an idle established TCP connection, in seconds.
         case tcpTimeout(old: UInt32?, new: UInt32)
-        /// Makes a bridge give packets back to the port that they came by, or no longer.
+        /// Switches hairpin mode of a bridge port on or off. In hairpin mode, the bridge may send a packet back through
+        /// the port on which it arrived.
         case hairpin(port: String, Bool)
         /// Changes the IPVS table.
         case ipvs(IPVSKit.Change)
-        /// Changes the rules that a tool carries.
+        /// Changes the rules that a tool has written.
         case rules(RuleChange, RuleTool)
-        /// Deletes flows that conntrack knows and that lead where nobody is any more.
+        /// Deletes tracked flows that lead to destinations which no longer exist.
         case flows(StaleFlows)
     }
 
-    /// In the order in which they are taken.
+    /// The steps in the order in which they are taken.
     public private(set) var steps: [Step]
-    /// What the plan does not do, and why: what could not be looked at, what this host refused before, what is somebody
-    /// else's.
+    /// Notes on everything that the plan leaves out, with the reasons: parts that could not be read, places that this
+    /// host refused before, objects that belong to somebody else.
     public var notes: [String]
 
     /// Whether the kernel holds what it should.
     public var isEmpty: Bool { steps.isEmpty }
 
-    /// Puts steps in order: by phase, and within a phase by the rank of their places. Steps of one place and phase stay
-    /// in the order they are given in.
+    /// Sorts the steps by phase, and within a phase by the rank of their places. Steps of one place and phase keep the
+    /// order in which they are given.
     init(_ steps: [Step], ranks: [PlaceID: Int] = [:], notes: [String] = []) {
         func key(_ step: Step) -> Int {
             let rank = ranks[step.place] ?? 0
@@ -60,7 +61,7 @@ public struct Plan: Hashable, Sendable {
         self.notes = notes
     }
 
-    /// Without steps that were not taken.
+    /// The plan without the given steps, which were not taken.
     func without(_ failed: [Step]) -> Plan {
         guard !failed.isEmpty else { return self }
         var plan = self
@@ -68,7 +69,7 @@ public struct Plan: Hashable, Sendable {
         return plan
     }
 
-    /// What was done in several passes, one after the other.
+    /// The steps and notes of this plan, followed by those of a later one.
     func followed(by other: Plan) -> Plan {
         var both = self
         both.steps += other.steps
@@ -77,60 +78,61 @@ public struct Plan: Hashable, Sendable {
     }
 }
 
-/// What becomes of a namespace of ours.
+/// A change to a namespace of the mesh.
 public enum NamespaceChange: Hashable, Sendable {
-    /// Makes it, under its name.
+    /// Makes a namespace and gives it the name.
     case make(name: String)
-    /// Takes the name away, and all that is in the namespace with it.
+    /// Removes the name, and with it the namespace and its contents.
     case remove(name: String)
 }
 
-/// What becomes of an interface of ours.
+/// A change to an interface of the mesh.
 public enum LinkChange: Hashable, Sendable {
-    /// Makes the link with all its ends, down and without addresses. The faults say why, where there was one before.
+    /// Makes the link with all its ends, down and without addresses. The faults say why an existing link has to be
+    /// replaced.
     case make(Link, faults: [String])
-    /// Gives an end what it lacks, and raises it. The faults say why, where it stood before.
+    /// Gives an end whatever it lacks, and raises it. The faults say what was wrong with an existing end.
     case raise(LinkEnd, LinkMend, faults: [String])
     /// Deletes an end, and its other end with it.
     case remove(LinkEnd.ID)
 }
 
-/// What an end lacks, and what it has in excess.
+/// The differences between an end as it is and as it should be.
 public struct LinkMend: Hashable, Sendable {
-    /// The alias to write; nil where it is there.
+    /// The alias to write; nil if the end has it.
     public var alias: String?
-    /// The hardware address to set; nil where it is there.
+    /// The hardware address to set; nil if the end has it.
     public var hardwareAddress: HardwareAddress?
-    /// Addresses to add.
+    /// The addresses to add.
     public var addresses: Set<InterfacePrefix> = []
-    /// Routes to add.
+    /// The routes to add.
     public var routes: Set<Route> = []
-    /// Permanent neighbours to put.
+    /// Permanent neighbour entries to write.
     public var neighbours: [IPAddress: HardwareAddress] = [:]
-    /// Addresses of our networks to take away: they are none of ours.
+    /// Addresses to remove, which the mesh did not give to the end.
     public var strayAddresses: Set<InterfacePrefix> = []
-    /// Whether it has to be raised.
+    /// Whether the interface has to be raised.
     public var raises = false
 
-    /// Whether nothing is lacking.
+    /// Whether the end is as it should be.
     public var isEmpty: Bool { self == Self() }
 }
 
-/// A kernel setting and the value it is to have.
+/// A new value for a kernel setting.
 public struct SysctlChange: Hashable, Sendable {
     /// The setting.
     public var sysctl: Sysctl
-    /// The value found; nil where the kernel has no such setting.
+    /// The value found; nil if the setting did not exist when the place was observed.
     public var old: String?
-    /// The value wanted.
+    /// The value to write.
     public var new: String
 }
 
-/// UDP flows of published ports that are to be forgotten: conntrack would send the next datagram of a client where the
-/// last one went.
+/// UDP flows of a published port that have to be deleted. Otherwise conntrack would send a client's next datagram to
+/// the destination of the last one.
 public struct StaleFlows: Hashable, Sendable {
-    /// The ports that clients send to.
+    /// The published port to which the clients send.
     public var binding: PortBinding
-    /// The tasks whose flows they are; nil for all.
+    /// The tasks that the flows lead to; nil for all flows of the port.
     public var tasks: Set<IPAddress>?
 }

@@ -2,9 +2,9 @@ import IPVSKit
 import RuleKit
 
 extension Planner {
-    /// Makes, mends or deletes a link.
+    /// The steps that make, repair or delete a link.
     mutating func steps(for link: Link) -> [Plan.Step] {
-        // Of a place that nobody could look at, that is said already.
+        // The planner has already noted that the place could not be observed.
         guard link.ends.allSatisfy({ found[$0.id.place].existence.reason == nil }) else { return [] }
         let unreadable = link.ends.compactMap { end in
             found[end.id.place].links[end.id.name]?.reason.map { "not looked at: \(end.id): \($0)" }
@@ -31,12 +31,12 @@ extension Planner {
         return link.ends.flatMap { raising($0, of: link, from: observed($0)) }
     }
 
-    /// An end as it was found; nil where the namespace it was found in is made anew.
+    /// The end as it was observed; nil if its namespace is made anew.
     private func observed(_ end: LinkEnd) -> ObservedLink? {
         isRemade(end.id.place) ? nil : found[end.id.place].links[end.id.name]?.value
     }
 
-    /// Why a link has to be made, or made anew: nothing less mends it.
+    /// The faults that only making the link, or making it anew, repairs.
     private func structuralFaults(of link: Link) -> [String] {
         var faults: [String] = []
         for end in link.ends {
@@ -56,8 +56,8 @@ extension Planner {
         return faults
     }
 
-    /// Deletes what there is of a link of ours. The other end goes with the one that is deleted, so that the end that a
-    /// packet meets first is enough: whoever dies after that has cut off the rest.
+    /// The steps that delete the existing ends of a link of the mesh. A pair needs one step, since deleting one end
+    /// deletes the other. It is the end that a packet meets first, so that no packet enters the link afterwards.
     private func removals(of link: Link, in phase: Phase) -> [Plan.Step] {
         var gone: [LinkEnd.ID] = []
         for end in link.ends.reversed() {
@@ -72,7 +72,7 @@ extension Planner {
         return gone.map { step($0.place, phase, .link(.remove($0)), for: link.purpose) }
     }
 
-    /// Gives an end its settings, addresses, routes and neighbours, and raises it.
+    /// The steps that give an end its settings, addresses, routes and neighbours, and raise it.
     private mutating func raising(_ end: LinkEnd, of link: Link, from there: ObservedLink?) -> [Plan.Step] {
         var steps: [Plan.Step] = []
         let readings = there == nil ? [:] : found[end.id.place].sysctls
@@ -90,9 +90,10 @@ extension Planner {
 }
 
 extension LinkMend {
-    /// What it takes to make an end what it should be, and what is wrong with it in words.
+    /// The repairs that an end needs, and its faults in words.
     ///
-    /// - Parameter there: nil for an end that was just made: it has its name and nothing else, and nothing is wrong.
+    /// - Parameter there: the end as observed; nil for an end that was just made. A new end has its name, hardware
+    ///   address and group and lacks everything else, which is no fault.
     static func between(_ there: ObservedLink?, _ end: LinkEnd, alias: String) -> (mend: LinkMend, faults: [String]) {
         var mend = LinkMend()
         var faults: [String] = []
@@ -113,7 +114,7 @@ extension LinkMend {
         faults += mend.addresses.sorted().map { "\(end.id) lacks the address \($0)" }
         mend.strayAddresses = found.addresses.subtracting(end.addresses)
         faults += mend.strayAddresses.sorted().map { "\(end.id) has the address \($0), which is not the mesh's" }
-        // The kernel makes the routes to the networks of new addresses of an interface that is up.
+        // When an interface is up, the kernel itself makes the route to the network of each new address.
         let comesWithAddresses = Set(mend.addresses.map(\.network))
         let networks = Set(end.addresses.map(\.connectedRoute))
         mend.routes = end.routes.union(networks).subtracting(found.routes)
@@ -133,7 +134,7 @@ extension InterfacePrefix {
 }
 
 extension Link {
-    /// Why a link cannot stand on this node, whatever is done: nil where it can. What is somebody else's is not touched.
+    /// Why the mesh cannot put up a link on this node; nil if it can. Interfaces of other programs are never touched.
     func conflict(in found: ObservedDatapath) -> String? {
         for end in ends {
             let there = found[end.id.place]

@@ -2,10 +2,10 @@ import IPVSKit
 import RuleKit
 
 extension Planner {
-    /// The IPVS table and the rules of a place, which lead to each other, and the flows that both leave behind.
+    /// The steps for the IPVS table and the rules of a place, and for the UDP flows that these changes make stale.
     func services(of place: PlaceID, from there: ObservedPlace) -> [Plan.Step] {
         let (content, holdings) = (wanted[place], ledger[place])
-        // Whatever is in a namespace of ours is ours.
+        // In a namespace that the mesh has made, every service is the mesh's.
         let ours = isOwn(place) ? there.table : there.table.filter { !$0.isForeign(to: holdings.marks) }
         let ipvs = outline.balancers.contains(place) ? Table.changes(from: ours, to: content.ipvs) : []
         guard outline.roles[place] != nil else {
@@ -13,13 +13,14 @@ extension Planner {
         }
         let rendered = tool.render(content.rules, families: found.node.families)
         var observed = there.rules
-        // The role that the rules were read for is older than what this pass found out: a place that is refused, or tried
-        // again.
+        // The rules were observed for the role of the ledger at that time. This pass may have found that an optional
+        // place is refused, or may try it again, which changes the role.
         if observed.skeleton == .intact, let role = rendered.role, let expected = there.role, role != expected {
             observed.skeleton = .damaged([RuleFault("\(tool): the rules are those of another arrangement")])
         }
         let rules = rendered.changes(from: observed)
-        // Where the rules are up, clients come meanwhile; where they are not, nothing is balanced until they are.
+        // While the rules stand, clients connect during the change, so the order matters. Without rules, nothing is
+        // balanced until they are installed.
         func comesFirst(_ change: RuleChange) -> Bool {
             observed.skeleton == .intact && rendered.isBefore(ipvs: there.table, change)
         }
@@ -45,11 +46,11 @@ extension Planner {
         return comesFirst ? .rulesBehind : .rules
     }
 
-    /// Where somebody else balances, too, a longer timeout than ours stays.
+    /// The step that sets the TCP timeout. If another program has IPVS services, a timeout longer than ours stays.
     func timeouts(of place: PlaceID, from there: ObservedPlace) -> [Plan.Step] {
         let marks = ledger[place].marks
         guard let seconds = wanted[place].tcpTimeoutSeconds else { return [] }
-        // What a namespace has that is yet to be made, nobody knows.
+        // The timeout of a namespace that does not exist yet is unknown.
         guard let current = there.timeouts.tcpSeconds else {
             return isRemade(place) ? [step(place, .timeouts, .tcpTimeout(old: nil, new: seconds))] : []
         }
@@ -76,12 +77,13 @@ extension Change {
 }
 
 extension RenderedRules {
-    /// Whether what is put must be there before the IPVS table changes: a connection goes the way that it finds when it
-    /// begins.
+    /// Whether a new element must exist before the IPVS table changes, since a connection keeps the way that it finds
+    /// when it begins.
     ///
-    /// That is what is masqueraded, for a destination that is new. And the translation of a port that has a service: once
-    /// that is persistent, it looks at no destination's port. Until it is, it does not care. But not for a mark that has
-    /// none yet: the node would answer at the port it is translated to.
+    /// This holds for elements that masquerade packets to a new destination. It also holds for the translation of the
+    /// port of an existing service: as soon as the service is persistent, it ignores the ports of its destinations, and
+    /// until then the translation does no harm. It does not hold for a mark without a service, because a program on the
+    /// node would answer at the translated port.
     fileprivate func isBefore(ipvs table: Table, _ change: RuleChange) -> Bool {
         guard case .put(let element, _) = change else { return false }
         if let family = translating[element.set], let mark = element.mark {
@@ -90,7 +92,8 @@ extension RenderedRules {
         return behind.contains(element.set)
     }
 
-    /// Whether a packet meets what is taken away only behind IPVS, so that it must be there as long as IPVS sends any.
+    /// Whether a packet meets the removed element only after IPVS. Such an element must stay as long as IPVS sends
+    /// packets that need it.
     fileprivate func isBehind(_ change: RuleChange) -> Bool {
         if case .remove(let element) = change { behind.contains(element.set) } else { false }
     }

@@ -2,7 +2,7 @@ import IPVSKit
 import RuleKit
 
 extension Planner {
-    /// Settings that do not have the value wanted.
+    /// The steps for settings that do not have the wanted value.
     mutating func settings(of place: PlaceID, from there: ObservedPlace) -> [Plan.Step] {
         var steps: [Plan.Step] = []
         for (sysctl, value) in wanted[place].sysctls.sorted(by: { $0.key.isBefore($1.key) }) {
@@ -25,7 +25,7 @@ extension Planner {
         return steps
     }
 
-    /// The change that gives a setting its value; nil where it has it, or where nobody could look.
+    /// The change that gives a setting its value; nil if the setting has it, or could not be read, which is noted.
     mutating func setting(
         _ sysctl: Sysctl, _ value: String, in place: PlaceID, _ reading: Reading<String>
     ) -> SysctlChange? {
@@ -51,8 +51,8 @@ extension Planner {
 }
 
 extension Sysctl {
-    /// Interfaces are told to go on minding router advertisements before forwarding is on: from then on the kernel would
-    /// ignore them, and the default route that they brought would run out. Otherwise by path.
+    /// Sorts `accept_ra` before all other settings, and the rest by path. Once forwarding is on, the kernel would
+    /// ignore router advertisements, and the default routes that they brought would expire.
     fileprivate func isBefore(_ other: Sysctl) -> Bool {
         let (first, second) = (isAboutRouterAdvertisements, other.isAboutRouterAdvertisements)
         return first == second ? self < other : first

@@ -1,24 +1,24 @@
 import IPVSKit
 import RuleKit
 
-/// Finds the steps from what the kernel holds to what it should hold. Pure: no input or output, no clock.
+/// Finds the steps from the observed datapath to the wanted one. Pure: no input or output, no clock.
 ///
-/// It goes through the places one by one and knows nothing of what each is for. In which order the steps are taken is
-/// the business of ``Phase``.
+/// The planner handles one place after the other and knows nothing of their purposes. ``Phase`` decides in which order
+/// the steps are taken.
 package struct Planner {
     let found: ObservedDatapath
     let wanted: Datapath
     let outline: Outline
     let ledger: Ledger
-    /// What carries the rules.
+    /// The tool that writes the rules.
     let tool: RuleTool
     var notes: [String] = []
 
     /// - Parameters:
-    ///   - outline: what was looked at; what is not wanted of it is taken down where it is ours.
-    ///   - ledger: what is ours; all else is left alone.
-    ///   - tool: what is to carry the rules.
-    ///   - former: settings that are to have the values that they had before us.
+    ///   - outline: the places and links that may exist. Those that are ours and not wanted are taken down.
+    ///   - ledger: what this node owns. Everything else is left alone.
+    ///   - tool: the tool that writes the rules.
+    ///   - former: the settings whose original values are restored, by place.
     package static func plan(
         from found: ObservedDatapath, to wanted: Datapath, outline: Outline, ledger: Ledger, tool: RuleTool,
         restoring former: [PlaceID: FormerSettings] = [:]
@@ -44,17 +44,17 @@ package struct Planner {
             purpose: outline.places[optional]?.isOptional == true ? optional : nil)
     }
 
-    /// What a place holds once its namespace is as it should be: nothing, where that has to be made.
+    /// What the place holds when its namespace is as it should be: nothing, if the namespace has to be made.
     private func content(of place: Place) -> ObservedPlace {
         isRemade(place.id) ? ObservedPlace() : found[place.id]
     }
 
-    /// Whether a place's namespace is the mesh's own.
+    /// Whether the mesh makes and deletes the namespace of a place.
     func isOwn(_ id: PlaceID) -> Bool {
         if case .own = outline.places[id]?.existence { true } else { false }
     }
 
-    /// Whether a place's namespace is made by this plan.
+    /// Whether this plan makes the namespace of a place.
     func isRemade(_ id: PlaceID) -> Bool {
         guard let place = wanted.places[id], case .own = place.existence else { return false }
         return found[id].existence.value != .namespace
@@ -70,7 +70,8 @@ package struct Planner {
         if case .own(let name) = place.existence {
             let isThere = !existence.isAbsent
             guard wanted.places[place.id] != nil else {
-                // A name that stands for no namespace may be anybody's, and of a refused place it is what was in the way.
+                // A name that refers to no namespace may be anybody's. If the place was refused, such a name is what
+                // stood in its way.
                 let holdings = ledger[place.id]
                 let isOurs = existence.value == .namespace || (holdings.namespace != nil && holdings.refusal == nil)
                 return isThere && isOurs ? [step(place.id, .leavingNamespaces, .namespace(.remove(name: name)))] : []
@@ -80,7 +81,7 @@ package struct Planner {
                 steps.append(step(place.id, .namespaces, .namespace(.make(name: name))))
             }
         } else if existence.isAbsent {
-            // A lent namespace has gone, and all that was put into it with it.
+            // The lent namespace no longer exists, and neither does anything that was put into it.
             return []
         }
         let there = content(of: place)

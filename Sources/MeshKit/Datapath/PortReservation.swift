@@ -1,17 +1,17 @@
 import RuleKit
 
-/// The ports that the node is not to take for connections of its own (`ip_local_reserved_ports`): a list that others
-/// write, too, so that we must know which of it is ours.
+/// The setting `ip_local_reserved_ports`: ports that the node does not choose as source ports. Other programs write the
+/// same list, so the mesh has to know which entries are its own.
 struct PortReservation: Equatable {
-    /// What the setting should be.
+    /// The value that the setting should have.
     var value: String
-    /// What of it is ours.
+    /// The ports in the list that are the mesh's.
     var ours: [ClosedRange<UInt16>]
 
     /// - Parameters:
-    ///   - current: the setting as it is.
-    ///   - former: what of it is ours.
-    ///   - wanted: what we want in it.
+    ///   - current: the present value of the setting.
+    ///   - former: the ports in the present value that are the mesh's.
+    ///   - wanted: the ports that the mesh wants in the list.
     init(current: String, former: [ClosedRange<UInt16>], wanted: [ClosedRange<UInt16>]) {
         let others = Self.parse(current).subtracting(RangeSet(former))
         let wanted = RangeSet(wanted)
@@ -19,8 +19,8 @@ struct PortReservation: Equatable {
         value = others.union(wanted).closedRanges.map(PortBinding.text(of:)).joined(separator: ",")
     }
 
-    /// Of published ports those that the node could take, the smallest ranges first, as long as half of what it takes
-    /// from is left: a node without a free port cannot connect to anything.
+    /// The published ports that lie in the range of source ports, the smallest ranges first, as long as half of that
+    /// range stays free: a node without a free source port cannot connect to anything.
     static func reservable(
         _ bindings: some Sequence<PortBinding>, among localPorts: ClosedRange<UInt16>
     ) -> [ClosedRange<UInt16>] {
@@ -37,7 +37,7 @@ struct PortReservation: Equatable {
         return reserved.closedRanges
     }
 
-    /// `8080,9148,1000-1010`, as the kernel prints it; empty for none.
+    /// Parses a list as the kernel prints it: `8080,9148,1000-1010`, or empty.
     private static func parse(_ text: String) -> RangeSet<Int> {
         RangeSet(
             text.split(whereSeparator: { $0 == "," || $0 == "\n" || $0 == " " }).compactMap { part in

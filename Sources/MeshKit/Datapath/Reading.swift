@@ -1,19 +1,19 @@
-/// What came of looking at a part of the kernel.
+/// The result of reading a part of the kernel.
 public enum Reading<Value: Sendable>: Sendable {
-    /// It is there.
+    /// The part exists and has this value.
     case known(Value)
-    /// It was looked for, and is not there.
+    /// The part does not exist.
     case absent
-    /// Nobody could look, and why. It may be there or not: nothing may be concluded from it.
+    /// The part could not be read, for this reason. Whether it exists is unknown, so nothing may be concluded from it.
     case unreadable(String)
 
-    /// The value, where it is known.
+    /// The value; nil unless it is known.
     public var value: Value? { if case .known(let value) = self { value } else { nil } }
 
-    /// Why it could not be looked at; nil where it could.
+    /// Why the part could not be read; nil if it could.
     public var reason: String? { if case .unreadable(let reason) = self { reason } else { nil } }
 
-    /// Whether it was looked for and is not there.
+    /// Whether the part is known not to exist.
     var isAbsent: Bool { if case .absent = self { true } else { false } }
 }
 

@@ -2,15 +2,15 @@ import IPVSKit
 import RuleKit
 
 extension StaleFlows {
-    /// What conntrack knows of UDP clients that is no longer so, in the order of the ports.
+    /// The UDP flows that a change makes stale, in the order of the ports.
     ///
-    /// Of a port that is published now, and of one that no longer is, all: what a client sent before went elsewhere, and
-    /// conntrack would send what follows after it. So it is with the first task of a family, whose service is made, and
-    /// with the last. Of another task that leaves, its own.
+    /// All flows of a port are stale when the port is published or unpublished, because earlier datagrams went
+    /// elsewhere and conntrack would send the next ones after them. The same holds when a service gets its first task
+    /// of a family or loses its last. When another task leaves, only the flows to this task are stale.
     ///
     /// - Parameters:
-    ///   - before: the UDP ports that were published so far.
-    ///   - pending: ports of which an earlier pass may have left some.
+    ///   - before: the UDP ports that were published until now.
+    ///   - pending: ports whose flows an earlier pass may have failed to delete.
     static func all(
         of wanted: PlaceContent, before: [PortBinding], rules: [RuleChange], ipvs: [Change], pending: Set<PortBinding> = []
     ) -> [StaleFlows] {
@@ -41,7 +41,7 @@ extension StaleFlows {
         return flows.values.sorted { $0.binding < $1.binding }
     }
 
-    /// The marks that are given from now on, and were not; nil for all, where the rules as a whole are put up.
+    /// The marks that packets get only from now on; nil for all marks, if the rules as a whole are installed.
     private static func marks(in changes: [RuleChange]) -> Set<FirewallMark>? {
         var marks: Set<FirewallMark> = []
         for change in changes {

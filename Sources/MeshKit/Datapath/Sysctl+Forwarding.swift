@@ -1,8 +1,8 @@
 import IPVSKit
 
-/// Forwarding, which has a switch for all interfaces and one for each.
+/// The settings of forwarding: one switch for all interfaces of a family, and one for each interface.
 extension Sysctl {
-    /// Whether an interface forwards what comes by it (IPv4), or is a router's (IPv6). `all` and `default` are none.
+    /// The switch of one interface: whether it forwards packets (IPv4), or behaves as a router's interface (IPv6).
     static func forwarding(_ interface: String, _ family: AddressFamily) -> Self {
         Self(rawValue: "net/\(family == .ipv4 ? "ipv4" : "ipv6")/conf/\(interface)/forwarding")
     }
@@ -12,7 +12,7 @@ extension Sysctl {
         family == .ipv4 ? .ipv4Forwarding : .ipv6Forwarding
     }
 
-    /// Whether it is a switch for all interfaces, which the kernel copies to each.
+    /// Whether this is the switch for all interfaces, whose value the kernel copies to each.
     var switchesForwarding: Bool { forwardingFamily != nil }
 
     private var forwardingFamily: AddressFamily? {
@@ -23,24 +23,26 @@ extension Sysctl {
         }
     }
 
-    /// Whether it is about one interface's router advertisements.
+    /// Whether this setting says how an interface treats router advertisements.
     var isAboutRouterAdvertisements: Bool { rawValue.hasSuffix("/accept_ra") }
 
-    /// The interface that it is about; nil for a setting of no interface.
+    /// The interface of the setting; nil for a setting that belongs to no interface.
     var interface: String? {
         let parts = rawValue.split(separator: "/")
         guard parts.count == 5, parts[0] == "net", parts[2] == "conf" || parts[2] == "neigh" else { return nil }
         return String(parts[3])
     }
 
-    /// What a new interface has it from: `net/ipv4/conf/default/forwarding`. Nil for what is of no interface.
+    /// The setting from which a new interface copies its value, such as `net/ipv4/conf/default/forwarding`. Nil for a
+    /// setting that belongs to no interface.
     var template: Sysctl? {
         guard let interface, interface != "default", interface != "all" else { return nil }
         return Sysctl(rawValue: rawValue.replacing("/\(interface)/", with: "/default/"))
     }
 
-    /// What the kernel writes besides when this setting is written, of what is known: `inet_forward_change` and
-    /// `addrconf_forward_change`. Only settings that then have another value than before.
+    /// The other settings that the kernel changes when this setting is written (`inet_forward_change`,
+    /// `addrconf_forward_change`), with their new values. Only known settings whose values differ afterwards are
+    /// included.
     func consequences(of value: String, in current: [Sysctl: String]) -> [Sysctl: String] {
         guard let family = forwardingFamily, current[self] != value else { return [:] }
         var changed: [Sysctl: String] = [:]
@@ -49,8 +51,8 @@ extension Sysctl {
         return changed.filter { current[$0.key] != $0.value }
     }
 
-    /// The switches of single interfaces, and of those to come, that the kernel sets when this one is written. None for a
-    /// setting that switches no forwarding.
+    /// The switches of all known interfaces, and of `default`, that the kernel sets when this setting is written. Empty
+    /// for a setting that does not switch forwarding.
     func switches(in current: [Sysctl: String]) -> [Sysctl] {
         guard let family = forwardingFamily else { return [] }
         return current.keys.filter { sysctl in

@@ -1,46 +1,49 @@
 /// A kernel setting of a network namespace, by its path below `/proc/sys`.
 public struct Sysctl: Hashable, Sendable, Comparable, CustomStringConvertible, RawRepresentable, CodingKeyRepresentable
 {
-    /// `net/ipv4/ip_forward`: with slashes, since the name of an interface may hold a dot.
+    /// The path, such as `net/ipv4/ip_forward`. It is written with slashes, since the name of an interface may contain
+    /// a dot.
     public let rawValue: String
 
     /// A setting by its path below `/proc/sys`.
     public init(rawValue: String) { self.rawValue = rawValue }
 
-    /// Replies of tasks cross the node.
+    /// Whether the node forwards IPv4 packets, as the replies of tasks require.
     public static let ipv4Forwarding = Self(rawValue: "net/ipv4/ip_forward")
-    /// Replies of IPv6 tasks cross the node.
+    /// Whether the node forwards IPv6 packets, as the replies of IPv6 tasks require.
     public static let ipv6Forwarding = Self(rawValue: "net/ipv6/conf/all/forwarding")
-    /// Balanced connections are known to conntrack, which SNAT takes.
+    /// Whether conntrack tracks balanced connections, which masquerading requires.
     public static let ipvsConntrack = Self(rawValue: "net/ipv4/vs/conntrack")
-    /// Connections to a removed destination end with their next packet, instead of vanishing in silence.
+    /// Whether a connection to a removed destination ends with its next packet instead of hanging.
     public static let expireNoDestination = Self(rawValue: "net/ipv4/vs/expire_nodest_conn")
-    /// A persistent client leaves a destination of weight 0.
+    /// Whether a persistent client leaves a destination of weight 0.
     public static let expireQuiescentTemplate = Self(rawValue: "net/ipv4/vs/expire_quiescent_template")
-    /// A client's port that is used again is scheduled again, and not sent to a destination that drains.
+    /// Whether a new connection from a reused client port is scheduled again, instead of going to a destination that
+    /// drains.
     public static let connectionReuse = Self(rawValue: "net/ipv4/vs/conn_reuse_mode")
-    /// Ports that the node does not take for connections of its own.
+    /// The ports that the node does not choose as source ports of its own connections.
     public static let reservedPorts = Self(rawValue: "net/ipv4/ip_local_reserved_ports")
-    /// Where the node takes them from.
+    /// The range from which the node chooses source ports.
     static let localPorts = Self(rawValue: "net/ipv4/ip_local_port_range")
 
-    /// What `uname -r` prints.
+    /// The kernel's release, as `uname -r` prints it.
     static let kernelRelease = Self(rawValue: "kernel/osrelease")
 
-    /// Whether iptables and nftables see what bridges pass on; with br_netfilter alone.
+    /// Whether iptables and nftables see the IPv4 packets that bridges forward. The setting exists only with
+    /// br_netfilter.
     static let bridgesThroughIPTables = Self(rawValue: "net/bridge/bridge-nf-call-iptables")
     /// The same for IPv6.
     static let bridgesThroughIP6Tables = Self(rawValue: "net/bridge/bridge-nf-call-ip6tables")
 
-    /// Whether an interface takes router advertisements: 2, even while forwarding.
+    /// Whether an interface accepts router advertisements: 0 never, 1 unless it forwards, 2 always.
     public static func acceptRouterAdvertisements(_ interface: String) -> Self {
         Self(rawValue: "net/ipv6/conf/\(interface)/accept_ra")
     }
 
-    /// Whether the node minds redirects. The kernel sets it to the contrary of `ip_forward` when that is written.
+    /// Whether the node obeys ICMP redirects. When `ip_forward` is written, the kernel sets this to the opposite value.
     package static let acceptRedirects = Self(rawValue: "net/ipv4/conf/all/accept_redirects")
 
-    /// Those of a balancer that are read at each pass.
+    /// The settings of a balancer that each pass reads.
     static let ofBalancers: Set<Sysctl> = [
         ipv4Forwarding, ipv6Forwarding, ipvsConntrack, expireNoDestination, expireQuiescentTemplate, connectionReuse,
         reservedPorts, acceptRedirects,

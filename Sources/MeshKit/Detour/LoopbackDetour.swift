@@ -1,10 +1,11 @@
 package import IPVSKit
 import RuleKit
 
-/// The way by which 127.0.0.1 reaches published ports.
+/// The detour through which clients on the node reach published ports at 127.0.0.1.
 ///
-/// IPVS sends nothing that comes from 127.0.0.1 to a task elsewhere. So such a connection goes out to a helper, a
-/// network namespace at the other end of a veth pair, and comes back from there as that of an ordinary client:
+/// IPVS sends no packet with the source 127.0.0.1 to a task on another host. So such a connection leaves through a veth
+/// pair to a helper, which is a network namespace at the other end of the pair, and comes back from there as the
+/// connection of an ordinary client:
 ///
 ///     client on the node       node                        helper
 ///     127.0.0.1:P -> 127.0.0.1:1080
@@ -12,30 +13,32 @@ import RuleKit
 ///                              H:P -> N:1080        <──
 ///                              marked, balanced by IPVS
 ///
-/// The replies go back the same way. This is about the links; the rules that translate the addresses are RuleKit's.
-/// IPv4 only: what makes the kernel send from 127.0.0.1 by a link, `route_localnet`, IPv6 has not.
+/// The replies take the same way back. This part makes the links; RuleKit makes the rules that translate the addresses.
+/// The detour exists for IPv4 only, because IPv6 has no `route_localnet`, the setting that lets the kernel send packets
+/// from 127.0.0.1 through a link.
 package struct LoopbackDetour: DatapathPart {
-    /// The node's end.
+    /// The name of the node's end.
     package static let interface = "meshctl-lo"
-    /// The helper's end.
+    /// The name of the helper's end.
     package static let helperInterface = "eth0"
-    /// N, the node's address. Of 169.254.0.0/16, which routers do not forward and networks seldom number.
+    /// N, the node's address. It is in 169.254.0.0/16, which routers do not forward and few networks use.
     package static let nodeAddress: IPAddress = "169.254.113.1"
-    /// H, the helper's.
+    /// H, the helper's address.
     package static let helperAddress: IPAddress = "169.254.113.2"
-    /// Of the subnet that holds these two.
+    /// The prefix length of the subnet that contains both addresses.
     package static let prefixLength = 30
 
-    /// Nodes are network namespaces, of which one kernel may have several: each has a helper called after it.
+    /// The name of the helper's namespace. A node is a network namespace, and one kernel may have several nodes, so
+    /// each helper is named after the inode of its node.
     package static func namespaceName(nodeInode: UInt64) -> String { "meshctl-lo-\(nodeInode)" }
 
-    /// As the rules know it.
+    /// The detour as the rules describe it.
     static let detour = Detour(.loopback, to: helperAddress, by: interface)
 
     package init() {}
 
     package func outline(_ request: MeshRequest, into outline: inout Outline) {
-        // Without the namespace of the node nothing was ever made.
+        // If the ledger does not know the node's namespace, no detour was ever made.
         guard let home = request.ledger.home else { return }
         outline.places[.loopback] = Self.place(home)
         outline.roles[.loopback] = .turnaround(node: Self.nodeAddress)
@@ -60,8 +63,8 @@ package struct LoopbackDetour: DatapathPart {
             families: [.ipv4], rank: 1)
     }
 
-    /// The helper sends back by the interface by which it came, without saying each time that this is a detour. Any
-    /// `rp_filter` will do, which a new namespace has from the first.
+    /// The helper sends packets back through the interface on which they arrived, and must not report that as a detour
+    /// by a redirect each time. A new namespace starts with an `rp_filter` value, and any value will do.
     private static let helperSettings = [
         Sysctl.ipv4Forwarding: "1", Sysctl(rawValue: "net/ipv4/conf/all/send_redirects"): "0",
     ]
@@ -79,10 +82,10 @@ package struct LoopbackDetour: DatapathPart {
         node.neighbours = [helperAddress: helper.hardwareAddress]
         node.reaches = [helperAddress]
         node.claims = [IPPrefix(nodeAddress, length: prefixLength)]
-        // Lets packets from and to 127.0.0.0/8 pass this interface, and no other.
+        // This setting lets packets from and to 127.0.0.0/8 pass this interface, and no other.
         node.settings = [Sysctl(rawValue: "net/ipv4/conf/\(interface)/route_localnet"): "1"]
         if families.contains(.ipv6) {
-            // No addresses and router solicitations of IPv6: nothing depends on them.
+            // Without IPv6, the ends get no IPv6 addresses and send no router solicitations. Nothing depends on them.
             helper.settings[noIPv6(helperInterface)] = "1"
             node.settings[noIPv6(interface)] = "1"
         }

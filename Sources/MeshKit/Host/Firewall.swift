@@ -1,58 +1,59 @@
 package import IPVSKit
 package import RuleKit
 
-/// What the host's own rules do to the mesh's packets.
+/// Predicts what rules of other programs do to the mesh's packets.
 ///
-/// Each chain that the kernel calls at a hook is asked, whoever made it: an accept in one does not override a drop in
-/// another. What a packet does not say (who sends it, by which interface it comes) is left open.
+/// Every chain that the kernel calls at a hook is followed, whoever made it: an accept in one chain does not override a
+/// drop in another. Properties that are not known of a packet, such as its sender or its interface, are left open.
 package struct Firewall: Sendable {
-    /// What becomes of a packet.
+    /// The fate of a packet.
     package enum Verdict: Hashable, Sendable {
         /// Nothing drops it.
         case accepted
-        /// Dropped or rejected, whatever else is in it.
+        /// Every such packet is dropped or rejected.
         case dropped(by: HostRuleSite)
-        /// A program decides, or answers in the place of the node.
+        /// A program decides about the packet, or answers it in place of the node.
         case undecided(by: HostRuleSite)
-        /// A rule asks for something that was left open.
+        /// The fate depends on a rule that asks for a property which was left open.
         ///
-        /// - Parameter otherwiseDropped: where no such rule matches, it is dropped. So that rule lets some packets
-        ///   through; otherwise it keeps some from coming through.
+        /// - Parameter otherwiseDropped: whether a packet is dropped if the rule does not match. If so, the rule lets
+        ///   some packets through; otherwise it may keep some from coming through.
         case depends(on: HostRuleSite, otherwiseDropped: Bool)
     }
 
-    /// What is done to a packet that goes on, so that it does not get where it should.
+    /// A change to a packet that continues, after which it does not arrive where it should.
     package struct Influence: Hashable, Sendable {
         package enum Kind: Hashable, Sendable {
-            /// conntrack takes no note of it.
+            /// conntrack does not track the packet.
             case untracked
-            /// It is not for what was published, or from it, any more.
+            /// The packet's addresses or ports are rewritten, so that it no longer belongs to the published port.
             case rewritten
-            /// Another mark is in the place of ours.
+            /// Another mark replaces ours.
             case remarked
-            /// The rest of the connection goes past all rules and past IPVS, by a flowtable.
+            /// A flowtable carries the rest of the connection past all rules and past IPVS.
             case offloaded
         }
 
         package var kind: Kind
         package var rule: HostRuleSite
-        /// Nil where it is done to every packet; otherwise the rule that decides.
+        /// The rule that decides whether the packet is changed; nil if every packet is changed.
         package var condition: HostRuleSite?
-        /// Lines to type that end it.
+        /// The commands that end the influence.
         package var advice: [String]
     }
 
-    /// A verdict, and what would make it better.
+    /// A verdict, and the commands that would improve it.
     package struct Answer: Hashable, Sendable {
-        /// The worst of all.
+        /// The worst verdict of all chains.
         package var verdict: Verdict
-        /// Lines to type, where packets are dropped. All of them are needed.
+        /// The commands that let the packets through, if they are dropped. All of them are needed.
         package var advice: [String]
-        /// What else is done.
+        /// The changes that are made to packets on their way.
         package var influences: [Influence] = []
-        /// The rules that say in which zone conntrack looks for the connection, in the order in which a packet meets them.
+        /// The rules that choose the zone in which conntrack looks for the connection, in the order in which a packet
+        /// meets them.
         var zonings: [Zoning] = []
-        /// The rules that keep some packets from coming through, one of each chain.
+        /// The rules that may drop some of the packets, one of each chain.
         package var exceptions: [HostRuleSite] = []
 
         package init(verdict: Verdict, advice: [String]) {
@@ -65,16 +66,16 @@ package struct Firewall: Sendable {
 
     package init(_ rules: HostRules) { self.rules = rules }
 
-    /// Whether other hosts can reach a published port: its packets meet ingress, PREROUTING and INPUT before IPVS does.
+    /// Whether other hosts can reach a published port. Before IPVS, its packets meet ingress, PREROUTING and INPUT.
     ///
     /// - Parameters:
-    ///   - ports: the worst of them counts.
-    ///   - translated: those that our rules make of them; nil for the same.
-    ///   - addresses: those that the ports are published on: the node's own, or the one they are bound to.
-    ///   - allowed: the networks that clients may come from; none for everywhere.
-    ///   - families: those in which the port is balanced.
-    ///   - mark: the one that our rules put on.
-    /// - Returns: nil where it cannot be told.
+    ///   - ports: the published ports. The answer is that for the worst of them.
+    ///   - translated: the ports after our rules have translated them; nil if they are the same.
+    ///   - addresses: the addresses at which the ports are published: all of the node's own, or a single one.
+    ///   - allowed: the networks from which clients may connect; empty for everywhere.
+    ///   - families: the address families in which the port is balanced.
+    ///   - mark: the mark that our rules set.
+    /// - Returns: nil if the rules are not known.
     package func answer(
         publishing transport: TransportProtocol, ports: ClosedRange<UInt16>, translated: ClosedRange<UInt16>? = nil,
         at addresses: Set<IPAddress>, allowed: [IPPrefix] = [],
@@ -95,11 +96,11 @@ package struct Firewall: Sendable {
             })
     }
 
-    /// Whether what IPVS sends gets to a task: it leaves by OUTPUT and POSTROUTING.
+    /// Whether packets that IPVS sends reach a task. They pass OUTPUT and POSTROUTING.
     ///
     /// - Parameters:
-    ///   - interface: the name of the one that leads to the task.
-    ///   - own: the node's addresses; nil where they are not known.
+    ///   - interface: the name of the interface that leads to the task; nil if it is not known.
+    ///   - own: the node's addresses; nil if they are not known.
     package func answer(
         sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32? = nil,
         by interface: String? = nil, from own: Set<IPAddress>? = nil
@@ -113,13 +114,13 @@ package struct Firewall: Sendable {
             })
     }
 
-    /// Whether the replies of a task behind this node cross it: PREROUTING and FORWARD meet them.
+    /// Whether the replies of a task pass the node. They meet PREROUTING and FORWARD.
     ///
     /// - Parameters:
-    ///   - allowed: the networks that clients may come from; none for everywhere.
-    ///   - interface: the name of the one that leads to the task.
-    ///   - hasClients: whether clients may be behind that interface, too.
-    ///   - isLetThrough: whether our own rules do so at the head of iptables' filter FORWARD.
+    ///   - allowed: the networks from which clients may connect; empty for everywhere.
+    ///   - interface: the name of the interface that leads to the task; nil if it is not known.
+    ///   - hasClients: whether clients may also be behind that interface.
+    ///   - isLetThrough: whether our own rules accept the replies at the head of iptables' filter FORWARD.
     package func answer(
         repliesOf task: IPAddress, _ transport: TransportProtocol, port: UInt16, allowed: [IPPrefix] = [],
         by interface: String? = nil, hasClients: Bool = true, isLetThrough: Bool = false
@@ -134,7 +135,7 @@ package struct Firewall: Sendable {
         }
     }
 
-    /// Whether replies leave the node again, once they have its address.
+    /// Whether replies leave the node after IPVS has translated their source to the node's address.
     package func answer(
         repliesFrom ports: ClosedRange<UInt16>, _ transport: TransportProtocol, translated: ClosedRange<UInt16>,
         at addresses: Set<IPAddress>, allowed: [IPPrefix] = [], families: Set<AddressFamily>
@@ -148,8 +149,8 @@ package struct Firewall: Sendable {
             })
     }
 
-    /// Whether a connection from one other host to another, of whatever kind, comes through: the node forwards for
-    /// everybody then, once it forwards at all. True where it cannot be told.
+    /// Whether connections between two other hosts pass the node, so that it forwards for everybody once it forwards at
+    /// all. True if the rules are not known.
     package func forwardsForOthers(_ family: AddressFamily) -> Bool {
         answer(PacketWay.passing(family), advice: { _, _ in [] })?.verdict.dropping == nil
     }
@@ -187,7 +188,7 @@ package struct Firewall: Sendable {
         var verdict = Self.verdict(walk.endings, from: base, in: table)
         let device = base.devices.isEmpty ? nil : HostRuleSite(base, in: table, .line(Self.text(base.devices)))
         if device != nil, let rule = verdict.rule {
-            // Who comes by another interface does not meet it.
+            // Packets of other interfaces do not meet the chain.
             verdict = .depends(
                 on: HostRuleSite(base, in: table, .line("\(rule.text), \(Self.text(base.devices))")),
                 otherwiseDropped: false)
@@ -209,11 +210,12 @@ package struct Firewall: Sendable {
                         advice: advice(rule)))
             }
             guard let kind = influence.effect.kind(for: packet) else { continue }
-            // What is put in the place of the mark is not known.
+            // The new mark is not known, so the rule itself is the condition.
             if condition == nil, !kind.isCertain { condition = rule }
             let isSeen = answer.influences.contains { $0.kind == kind.kind && $0.rule == rule }
             guard !isSeen else { continue }
-            // Where marks are set by iptables ours is among them, and a packet let off there would have none.
+            // Our own mark is set in the mangle table of iptables, too. A rule that accepts packets at the head of that
+            // chain would keep our mark from them.
             let lines = kind.kind == .remarked && table.name.hasSuffix("mangle") ? [] : advice(rule)
             answer.influences.append(
                 Influence(kind: kind.kind, rule: rule, condition: condition, advice: lines))
@@ -239,7 +241,7 @@ package struct Firewall: Sendable {
 }
 
 extension PacketWay.Part {
-    /// One packet for each part of the ports that the rules of a table tell apart.
+    /// One packet for each group of ports that the table's rules treat alike.
     func packets(toldApartBy table: RuleTable, in rules: HostRules) -> [Packet] {
         var packet = packet
         packet.sets = rules.sets
@@ -254,17 +256,18 @@ extension PacketWay.Part {
 }
 
 extension Packet {
-    /// Whether conntrack looks for its connection later on.
+    /// Whether conntrack looks up the packet's connection after this hook.
     fileprivate var isLookedUpInZone: Bool { hook == .prerouting && !isTracked }
 }
 
 extension HostRule.Effect {
-    /// What it means for a packet of ours; nil where it means nothing.
+    /// The influence that the effect has on one of our packets; nil if it has none.
     fileprivate func kind(for packet: Packet) -> (kind: Firewall.Influence.Kind, isCertain: Bool)? {
         switch self {
-        // What conntrack has taken note of stays noted.
+        // A connection that conntrack tracks already stays tracked.
         case .untracked: packet.isTracked ? nil : (.untracked, true)
-        // Before ours, any mark goes; and IPVS does not look at one twice.
+        // Before our rules set the mark, any other mark does no harm. After IPVS has seen the packet, the mark is not
+        // used again.
         case .remarked(let change):
             packet.mark.flatMap {
                 packet.isForNode == true ? change.changes($0, ofConnection: packet.connectionMark) : .no
@@ -295,7 +298,7 @@ extension Firewall.Verdict {
         }
     }
 
-    /// The rule to do something about, where packets are dropped, or most of them.
+    /// The rule to change, if it drops all packets or most of them.
     fileprivate var dropping: HostRuleSite? {
         switch self {
         case .dropped(let site), .depends(let site, otherwiseDropped: true): site

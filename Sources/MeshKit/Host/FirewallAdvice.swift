@@ -1,20 +1,20 @@
 import IPVSKit
 import RuleKit
 
-/// The lines that let packets through: of the program that keeps the rules, where there is one, since what is typed
-/// past it is gone when it next writes its rules.
+/// The commands that let packets through. If a program such as ufw manages the rules, they are commands of that
+/// program: it would overwrite anything that was changed without it.
 struct FirewallAdvice {
     let rules: HostRules
 
-    /// For new connections to published ports.
+    /// The commands that admit new connections to published ports.
     ///
-    /// - Parameter networks: those that may come, of one family; none for all.
+    /// - Parameter networks: the networks to admit, of one family; empty for all.
     func opening(
         _ site: HostRuleSite, _ transport: TransportProtocol, _ ports: ClosedRange<UInt16>, to networks: [IPPrefix]
     ) -> [String] {
         let colon = Self.text(ports, ":")
         let dash = Self.text(ports, "-")
-        // ufw knows no SCTP.
+        // ufw does not support SCTP.
         if isUFW(site), transport == .tcp || transport == .udp {
             return networks.isEmpty
                 ? ["ufw allow \(colon)/\(transport)"]
@@ -41,9 +41,9 @@ struct FirewallAdvice {
         return [insertion(site, "\(source)-p \(transport) --dport \(colon)")]
     }
 
-    /// For replies of a task that cross the node.
+    /// The commands that let replies of a task pass the node.
     ///
-    /// - Parameter areTracked: whether the chain sees them when conntrack has.
+    /// - Parameter areTracked: whether conntrack has seen the packets before the chain does.
     func lettingThrough(_ site: HostRuleSite, repliesOf task: IPAddress, areTracked: Bool = true) -> [String] {
         [
             site.tool == .nft
@@ -53,7 +53,7 @@ struct FirewallAdvice {
         ]
     }
 
-    /// For what IPVS sends to a task.
+    /// The commands that let packets from IPVS reach a task.
     func lettingThrough(
         _ site: HostRuleSite, to task: IPAddress, _ transport: TransportProtocol, _ ports: ClosedRange<UInt16>
     ) -> [String] {
@@ -64,7 +64,7 @@ struct FirewallAdvice {
         ]
     }
 
-    /// For replies that leave the node.
+    /// The commands that let replies leave the node.
     func lettingOut(_ site: HostRuleSite) -> [String] {
         [
             site.tool == .nft
@@ -73,14 +73,14 @@ struct FirewallAdvice {
         ]
     }
 
-    /// For what asks for neighbours of IPv4, and answers it.
+    /// The commands that let ARP requests and replies through.
     func lettingNeighboursBeFound(_ site: HostRuleSite) -> [String] {
         [insertion(site, site.table.hasPrefix("arp ") ? "arp ptype ip" : "ether type arp")]
     }
 
     private static func ip(_ address: IPAddress) -> String { address.family == .ipv4 ? "ip" : "ip6" }
 
-    /// At the head of the chain that the kernel calls, so that nothing comes before it.
+    /// A command that inserts a rule at the head of the base chain, so that nothing comes before it.
     private func insertion(_ site: HostRuleSite, _ match: String) -> String {
         switch site.tool {
         case .nft: "nft insert rule \(site.table) \(site.baseChain) \(match) accept"
@@ -93,7 +93,8 @@ struct FirewallAdvice {
         rules.programs[site.tool == .iptables ? .ipv4 : .ipv6] ?? "\(site.tool)"
     }
 
-    /// It fills the chain INPUT of filter. Its own chains stay where it is switched off, but nothing leads there.
+    /// Whether ufw manages the chain, which is INPUT of the table filter. When ufw is switched off its chains stay, but
+    /// no rule jumps to them.
     private func isUFW(_ site: HostRuleSite) -> Bool {
         guard site.baseChain == "INPUT", site.table.hasSuffix("filter") else { return false }
         return table(site)?.chains.values.joined().contains {
@@ -101,7 +102,8 @@ struct FirewallAdvice {
         } == true
     }
 
-    /// By its own table of nft's, or by its chains, where it is set to use iptables.
+    /// Whether firewalld manages the table. It has a table of its own in nftables, or chains of its own if it is set to
+    /// use iptables.
     private func isFirewalld(_ site: HostRuleSite) -> Bool {
         site.table == "inet firewalld" || table(site)?.chains["INPUT_ZONES"] != nil
     }

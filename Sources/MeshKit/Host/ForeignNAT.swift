@@ -1,25 +1,25 @@
 package import IPVSKit
 package import RuleKit
 
-/// A rule of somebody else's that sends packets for a published port elsewhere, before the mesh sees them.
+/// A rule of another program that sends packets for a published port elsewhere before the mesh sees them.
 package struct ForeignNAT: Hashable, Sendable, CustomStringConvertible {
     /// The rule.
     package var rule: HostRuleSite
-    /// `172.17.0.2:80`, `port 80 of this node`.
+    /// The destination in words: `172.17.0.2:80`, `port 80 of this node`.
     package var leadsTo: String
-    /// Nil where it takes every packet for the port; otherwise a rule on the way to it, or itself, that asks for
-    /// what depends on the packet.
+    /// The rule, perhaps this one, whose match depends on unknown properties of the packet. Nil if every packet for the
+    /// port is translated.
     package var condition: String?
 
     /// `iptables nat PREROUTING: -A DOCKER … -j DNAT …`.
     package var description: String { rule.description }
 
-    /// The rules that translate packets for the ports, the first of each table; none where all is well, or where
-    /// nothing could be read.
+    /// The rules that translate packets for the ports, the first of each chain. Empty if there are none, or if no rules
+    /// could be read.
     ///
     /// - Parameters:
-    ///   - addresses: those that the ports are published on: the node's own, or the one they are bound to.
-    ///   - allowed: the networks that clients may come from; none for everywhere.
+    ///   - addresses: the addresses at which the ports are published: all of the node's own, or a single one.
+    ///   - allowed: the networks from which clients may connect; empty for everywhere.
     package static func find(
         publishing transport: TransportProtocol, ports: ClosedRange<UInt16>, at addresses: Set<IPAddress>,
         allowed: [IPPrefix] = [], in rules: HostRules

@@ -8,11 +8,11 @@ import SystemPackage
 #endif
 
 extension HostRules {
-    /// Reads what there is in the namespace of the process: nftables in this process, whoever made the tables, and legacy
-    /// iptables where the kernel says that it has tables of its.
+    /// Reads the rules in the namespace of the process. The rules of nftables are read within this process, whichever
+    /// program made them. Legacy iptables is asked only if the kernel says that it has tables of it.
     ///
-    /// - Parameter folders: where to look for `iptables-legacy-save`, behind those of `PATH`, which need not hold the
-    ///   folder that an administrator's programs are in.
+    /// - Parameter folders: the folders in which `iptables-legacy-save` is looked for after those of `PATH`, which may
+    ///   lack the folders of an administrator's programs.
     package static func read(folders: [String] = ["/usr/sbin", "/sbin", "/usr/local/sbin"]) async -> HostRules {
         var unread: [String] = []
         let nft = nftables(&unread)
@@ -33,7 +33,7 @@ extension HostRules {
             sets: KernelSets.answers, interfaces: interfaces(), unread: unread)
     }
 
-    /// Nil where the kernel does not say.
+    /// The names of all interfaces; nil if the kernel does not tell.
     private static func interfaces() -> Set<String>? {
         guard let list = if_nameindex() else { return nil }
         defer { if_freenameindex(list) }
@@ -48,10 +48,10 @@ extension HostRules {
 
     // MARK: nftables
 
-    /// A text for each family that has tables; nil where they could not be read.
+    /// One JSON text for each family that has tables; nil if the tables could not be read.
     private static func nftables(_ unread: inout [String]) -> [String]? {
         do {
-            // Our own is large, and to list it alone would be for nothing.
+            // A family is not listed if it has only our own table, which is large.
             let foreign = try NFTTables.names().filter { $0 != OwnRules.table }
             let families = Set(foreign.compactMap { $0.split(separator: " ").first.map(String.init) })
             return try families.sorted().map { try NFTablesRuleset.json($0) }
@@ -65,7 +65,7 @@ extension HostRules {
 
     // MARK: Programs
 
-    /// What sees packets before any rule does is told by its place alone.
+    /// The programs that see packets before any rule does. Only their places are known.
     private static func programs() -> [String] {
         guard var socket = try? RouteSocket(), let programs = try? socket.programs() else { return [] }
         return programs.map { program in
@@ -81,8 +81,8 @@ extension HostRules {
 
     private struct Unread: Error, CustomStringConvertible { var description: String }
 
-    /// What iptables-save prints of the kernel's old tables, empty where there are none; and what changes them, where the
-    /// host's own `iptables` may be the other variant.
+    /// The output of iptables-save for the kernel's legacy tables, empty if there are none; and the program that
+    /// changes them, if the host's own `iptables` may be the other variant.
     private static func legacy(
         _ family: AddressFamily, in folders: [String]
     ) async throws -> (text: String, program: String?) {
@@ -109,7 +109,7 @@ extension HostRules {
                 continue
             }
             let text = ended.output
-            // The nft variant shows other tables, by the same names.
+            // The nft variant shows other tables with the same names.
             if text.contains("(nf_tables)") { continue }
             let shown = Set(text.split(separator: "\n").filter { $0.hasPrefix("*") }.map { String($0.dropFirst()) })
             if shown.isSuperset(of: tables) {

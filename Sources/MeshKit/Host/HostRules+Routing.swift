@@ -1,8 +1,8 @@
 import IPVSKit
 
 extension HostRules {
-    /// The base chains of others with rules that translate or forward packets of a family, in words: their owners may need
-    /// that the node forwards.
+    /// The base chains of other programs with rules that translate or forward packets of a family, in words. Their
+    /// owners may need that the node forwards.
     func routing(_ family: AddressFamily) -> Set<String> {
         var found: Set<String> = []
         for table in tables where table.families.contains(family) {

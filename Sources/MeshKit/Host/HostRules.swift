@@ -1,30 +1,30 @@
 import IPVSKit
 
-/// The rules of the host's, for one network namespace.
+/// The rules of other programs in one network namespace.
 ///
-/// Read once for all that is asked of it: the texts of a large host take a while to parse.
+/// They are read and parsed once for all questions, because parsing the rules of a large host takes a while.
 ///
-/// A text that is nil was not read. What there should have been to read, and was not, is among ``unread``: an empty answer
-/// and no answer are not the same.
+/// A nil text was not read. Everything that should have been read and was not is listed in ``unread``, since an unknown
+/// answer differs from an empty one.
 package struct HostRules: Sendable {
-    /// All tables, each once, the mesh's own left out.
+    /// All tables except the mesh's own.
     let tables: [RuleTable]
-    /// Answers what is in sets that have a name.
+    /// Answers questions about the elements of named sets.
     let sets: SetAnswers
-    /// The names of the interfaces that there are; nil where they are not known.
+    /// The names of all interfaces; nil if they are not known.
     let interfaces: Set<String>?
-    /// What new connections are marked with: nothing, unless a rule marks some.
+    /// The mark of new connections: 0 unless a rule marks connections, and nil if one does.
     let connectionMark: UInt32?
-    /// What changes the rules of legacy iptables, where that is not called `iptables` and `ip6tables`.
+    /// The program that changes the rules of legacy iptables, if it is not called `iptables` or `ip6tables`.
     let programs: [AddressFamily: String]
-    /// What could not be looked at, and why.
+    /// Everything that could not be read, with the reasons.
     package let unread: [String]
     private let known: Set<AddressFamily>
 
     /// - Parameters:
-    ///   - iptables: what `iptables-legacy-save` prints.
-    ///   - ip6tables: what `ip6tables-legacy-save` prints.
-    ///   - nft: what `nft --json --terse list ruleset` prints.
+    ///   - iptables: the output of `iptables-legacy-save`.
+    ///   - ip6tables: the output of `ip6tables-legacy-save`.
+    ///   - nft: the output of `nft --json --terse list ruleset`.
     package init(iptables: String? = nil, ip6tables: String? = nil, nft: String? = nil) {
         self.init(iptables: iptables, ip6tables: ip6tables, nft: nft.map { [$0] }, unread: [])
     }
@@ -63,6 +63,6 @@ package struct HostRules: Sendable {
         self.known = known
     }
 
-    /// Whether anything is known of the rules that packets of a family meet.
+    /// Whether the rules that packets of a family meet are known.
     func areKnown(for family: AddressFamily) -> Bool { known.contains(family) }
 }

@@ -1,9 +1,9 @@
 import IPVSKit
 import RuleKit
 
-/// Rules of `ip rule` and routes that concern a source, a mark or an interface.
+/// Warnings about routing rules (`ip rule`) and routes that depend on a source, a mark or an interface.
 extension HostSettings {
-    /// What keeps packets with the mark of a published port from a task elsewhere.
+    /// Warnings about everything that keeps packets with the mark of a published port from a task on another host.
     func warnings(sending mark: UInt32, to task: IPAddress) -> [String] {
         let packet = RoutedPacket(destination: task, mark: mark)
         guard !isRefused(task), let interface = interface(task) else { return [] }
@@ -19,29 +19,29 @@ extension HostSettings {
         }
     }
 
-    /// What keeps the replies of a task elsewhere from being forwarded to clients, or from leaving with the address that was
-    /// published: IPVS has them routed once more when they have it.
+    /// Warnings about everything that keeps the replies of a task on another host from being forwarded to clients, or
+    /// from leaving with the published address: after IPVS has translated a reply, it has the reply routed once more.
     ///
     /// - Parameters:
-    ///   - addresses: those that clients connect to.
-    ///   - allowed: the networks that clients may come from; none for everywhere.
+    ///   - addresses: the addresses to which clients connect.
+    ///   - allowed: the networks from which clients may connect; empty for everywhere.
     func warnings(
         forRepliesOf task: IPAddress, from addresses: Set<IPAddress>, to allowed: [IPPrefix], on node: NodeFacts
     ) -> [String] {
-        // While nothing is forwarded at all, nothing else can be told.
+        // While the node forwards nothing, the kernel does not answer the other questions.
         let forwarding = task.family == .ipv4 ? Sysctl.ipv4Forwarding : .ipv6Forwarding
         guard setting(forwarding) == "1", let interface = interface(task) else { return [] }
         let clients = clients(task.family, allowed, besides: interface, on: node)
         var packets = clients.map { RoutedPacket(source: task, destination: $0, input: interface) }
         if let warning = refusal("replies of \(task)", packets) { return [warning] }
-        // Where they are not routed once more, this was what counts.
+        // If replies are not routed once more, the first routing decision counts.
         if setting(.rerouting) != "0" {
             packets = addresses.filter { $0.family == task.family && Self.isReached($0) }.sorted().flatMap { own in
                 clients.map { RoutedPacket(source: own, destination: $0) }
             }
             if let warning = refusal("replies to clients", packets) { return [warning] }
         }
-        // A neighbour of an address is nowhere but at its interface.
+        // Clients in a network of the node are reached only through that network's interface.
         for packet in packets {
             let near = node.networks(of: packet.destination).filter { $0.prefix.length != 0 }
             guard let right = near.first?.interface, packet.source == task || isOn(right, packet.source, node),
@@ -67,7 +67,7 @@ extension HostSettings {
             + "(see `\(first.question)`)"
     }
 
-    /// Addresses that clients may have: in each network that is allowed, or in each that this node is in, and beyond.
+    /// Sample addresses of clients: one in each allowed network; or one in each network of this node, and one beyond.
     private func clients(
         _ family: AddressFamily, _ allowed: [IPPrefix], besides interface: String, on node: NodeFacts
     ) -> [IPAddress] {
@@ -88,12 +88,12 @@ extension HostSettings {
         return Array(clients.prefix(mostAsked))
     }
 
-    /// Whether other hosts than neighbours can reach an address.
+    /// Whether hosts beyond the direct neighbours can use an address.
     private static func isReached(_ address: IPAddress) -> Bool { !address.isLoopback && !address.isLinkLocal }
 }
 
 extension IPAddress {
-    /// The address behind it, and behind the last one the first.
+    /// The next address; after the last address, the first.
     fileprivate var next: IPAddress {
         switch storage {
         case .ipv4(let number): IPAddress(ipv4: number &+ 1)

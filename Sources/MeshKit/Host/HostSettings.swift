@@ -2,17 +2,17 @@ import IPVSKit
 import Netlink
 import RuleKit
 
-/// Settings and routes of single interfaces that keep packets from where they should go.
+/// The settings and routes of the host that can keep packets from their destinations.
 struct HostSettings: Sendable {
-    /// The interface that leads to an address; nil where none does or it cannot be told.
+    /// The interface that leads to an address; nil if there is none, or it cannot be told.
     var interface: @Sendable (IPAddress) -> String?
-    /// Whether a route or a rule is there to stop what is sent to an address.
+    /// Whether a route or a routing rule exists to refuse packets to an address.
     var isRefused: @Sendable (IPAddress) -> Bool
-    /// What becomes of a packet.
+    /// The routing decision about a packet.
     var routing: @Sendable (RoutedPacket) -> Routing
     var setting: @Sendable (Sysctl) -> String?
 
-    /// Those of the namespace of the process.
+    /// The settings and routes of the namespace of the process.
     static let ofKernel = HostSettings(
         interface: { address in
             guard var socket = try? RouteSocket(), let route = try? socket.route(to: address.bytes), !route.isLocal,
@@ -30,7 +30,7 @@ struct HostSettings: Sendable {
         },
         setting: { SysctlFiles().read($0) })
 
-    /// The same, each thing asked once: a hundred ports have the same tasks.
+    /// The same settings, each of which is read only once: a hundred ports have the same tasks.
     func remembering() -> HostSettings {
         HostSettings(
             interface: Self.remembering(interface), isRefused: Self.remembering(isRefused),
@@ -49,16 +49,17 @@ struct HostSettings: Sendable {
         }
     }
 
-    /// The interface that the default route leads to: that of an address which is in nobody's network.
+    /// The interface of the default route, found by looking up an address that is in nobody's network.
     func wayOut(_ family: AddressFamily) -> String? { interface(Self.outside(family)) }
 
-    /// An address that is in nobody's network.
+    /// An address of a documentation network, which nobody uses.
     static func outside(_ family: AddressFamily) -> IPAddress { family == .ipv4 ? "192.0.2.1" : "2001:db8::1" }
 
-    /// What keeps packets from being balanced, whatever the port.
+    /// Warnings about everything that keeps packets from being balanced, whatever the port.
     func warnings() -> [String] {
         var warnings: [String] = []
-        // 1 stands by for a shortage of memory, 2 is in one, 3 is always so.
+        // 1: IPVS drops packets only while memory is short. 2: memory is short at present. 3: IPVS always drops
+        // packets.
         if let value = setting(.dropPacket), value == "2" || value == "3" {
             let rate = setting(.dropRate).map { "one of \($0)" } ?? "some"
             warnings.append("IPVS drops \(rate) new connections: \(Sysctl.dropPacket) is \(value)")
@@ -81,13 +82,13 @@ struct HostSettings: Sendable {
         return warnings
     }
 
-    /// What keeps packets from a task elsewhere, or its replies from coming through.
+    /// Warnings about everything that keeps packets from a task on another host, or its replies from coming through.
     func warnings(for task: IPAddress) -> [String] {
         if isRefused(task) {
             return ["\(task) gets nothing: a route or a rule of this node's forbids it (see `ip route get \(task)`)"]
         }
-        // Of IPv6 the kernel asks for all interfaces at once. Switched on for all, it is on for each, so what is off was
-        // switched off for this one.
+        // For IPv6 the kernel checks the switch for all interfaces only. For IPv4, that switch also switches on each
+        // interface, so an interface that is off was switched off by itself.
         guard task.family == .ipv4, setting(.ipv4Forwarding) == "1", let interface = interface(task),
             setting(.forwarding(interface)) == "0"
         else { return [] }
@@ -97,12 +98,12 @@ struct HostSettings: Sendable {
         ]
     }
 
-    /// What keeps clients from an address that a port is published at alone.
+    /// Warnings about everything that keeps clients from a single address at which a port is published.
     func warnings(at address: IPAddress, on node: NodeFacts) -> [String] {
         guard address.family == .ipv4, !address.isLoopback,
             let own = node.addresses.first(where: { $0.address == address })
         else { return [] }
-        // The higher of the two counts; 1 is strict, 2 is loose.
+        // The higher of the two values counts: 1 is strict, 2 is loose.
         let values = [Sysctl.reversePathFilter("all"), .reversePathFilter(own.interface)].compactMap(setting)
         guard values.compactMap({ Int($0) }).max() == 1, let way = wayOut(.ipv4), way != own.interface
         else { return [] }
@@ -115,20 +116,20 @@ struct HostSettings: Sendable {
 }
 
 extension Sysctl {
-    /// Whether what comes by an interface is forwarded.
+    /// Whether packets that arrive on an interface are forwarded.
     static func forwarding(_ interface: String) -> Self { Self(rawValue: "net/ipv4/conf/\(interface)/forwarding") }
-    /// Whether IPVS has a reply routed once more, as a packet of this node's own.
+    /// Whether IPVS has a translated reply routed once more, as a packet of the node's own.
     static let rerouting = Self(rawValue: "net/ipv4/vs/snat_reroute")
-    /// Whether IPVS drops packets of new connections.
+    /// When IPVS drops packets of new connections.
     static let dropPacket = Self(rawValue: "net/ipv4/vs/drop_packet")
-    /// Of so many it drops one, where it does so always.
+    /// If IPVS always drops packets, it drops one of this number.
     static let dropRate = Self(rawValue: "net/ipv4/vs/am_droprate")
-    /// Whether IPVS forgets connections that hold memory and do little.
+    /// When IPVS forgets connections that occupy memory and transfer little.
     static let dropEntry = Self(rawValue: "net/ipv4/vs/drop_entry")
-    /// How many flows conntrack has, and how many it takes at most: 0 for any number.
+    /// The number of flows that conntrack tracks, and next to it their limit: 0 for none.
     static let trackedFlows = Self(rawValue: "net/netfilter/nf_conntrack_count")
     static let mostTrackedFlows = Self(rawValue: "net/netfilter/nf_conntrack_max")
-    /// Whether a packet is dropped whose answer would leave by another interface.
+    /// Whether a packet is dropped if its answer would leave through another interface.
     static func reversePathFilter(_ interface: String) -> Self {
         Self(rawValue: "net/ipv4/conf/\(interface)/rp_filter")
     }

@@ -1,7 +1,7 @@
 import IPVSKit
 import RuleKit
 
-/// What on a host is in the way of published ports.
+/// Finds everything on a host that is in the way of published ports.
 struct HostSurvey: Sendable {
     private let node: NodeFacts
     private let rules: HostRules
@@ -13,9 +13,10 @@ struct HostSurvey: Sendable {
         rules = await HostRules.read()
     }
 
-    /// A process that listens would get nothing any more, and a rule that translates first would leave us nothing.
+    /// Refuses a port on which a process listens, since the process would get no connections any more, and a port that
+    /// a rule of another program translates first, since the mesh would get none.
     ///
-    /// - Parameter port: a port of the service, published in no kernel yet.
+    /// - Parameter port: a port of the service that is not published in any kernel yet.
     func refuseConflicts(_ port: PublishedPort, of service: MeshSpec.Service) throws(InputError) {
         let listening = port.listening
         let found = (try? Listeners.read(transport: listening.transport, ports: listening.ports)) ?? []
@@ -34,13 +35,13 @@ struct HostSurvey: Sendable {
         }
     }
 
-    /// What keeps clients away from a port all the same, and what to type.
+    /// Warnings about everything that still keeps clients from a port, with commands that help.
     ///
     /// - Parameters:
-    ///   - tasks: those that are to be reached; where there are none yet, some of both families may come.
-    ///   - datapath: what carries the port.
-    ///   - tool: what carries our rules: a chain of iptables' own lets replies through FORWARD, where nftables cannot
-    ///     undo what another table drops.
+    ///   - tasks: the tasks to reach. If there are none yet, tasks of both families may come.
+    ///   - datapath: the datapath that carries the port.
+    ///   - tool: the tool that carries our rules. With iptables, a chain of our own accepts replies in FORWARD; with
+    ///     nftables, our table cannot undo a drop of another table.
     func warnings(_ port: PublishedPort, for tasks: [SpecTask], in datapath: Datapath, _ tool: RuleTool?) -> [String] {
         warnings(port, for: tasks, by: rules.tables.isEmpty ? [:] : ways(to: tasks), in: datapath, tool)
     }
@@ -85,7 +86,7 @@ struct HostSurvey: Sendable {
         let others = concerned.dropFirst(Self.tasksNamed)
         if !others.isEmpty {
             warnings.append("the like holds for \(others.count) more task\(others.count == 1 ? "" : "s")")
-            // Each of them takes its own lines.
+            // Each of these tasks needs commands of its own.
             warnings += others.joined().filter(SurveyText.isAdvice)
         }
         if tasks.contains(where: { !node.isOwn($0.address) }) {
@@ -98,18 +99,20 @@ struct HostSurvey: Sendable {
         return warnings
     }
 
-    /// For so many tasks it is said what happens: what keeps packets from one of a hundred mostly does so from all.
+    /// The number of tasks whose warnings are printed in full. Whatever keeps packets from one of a hundred tasks
+    /// mostly keeps them from all.
     private static let tasksNamed = 3
 
-    /// How a task is reached.
+    /// The way to a task.
     private struct Way {
         var interface: String
-        /// Whether other hosts may come by that interface, too.
+        /// Whether packets of clients on other hosts may arrive on the same interface.
         var hasClients: Bool
     }
 
     private func ways(to tasks: [SpecTask]) -> [IPAddress: Way] {
-        // Other hosts are where the default route leads, and not on a bridge of containers.
+        // Clients on other hosts are expected behind the interface of the default route, and not on a bridge of
+        // containers.
         let outside = [AddressFamily.ipv4: settings.wayOut(.ipv4), .ipv6: settings.wayOut(.ipv6)]
         var ways: [IPAddress: Way] = [:]
         for task in Set(tasks.map(\.address)) {
@@ -141,15 +144,15 @@ struct HostSurvey: Sendable {
                 isMasqueraded: datapath[.node].rules.masqueraded.contains { $0.mark == port.mark && $0.task == task })
     }
 
-    /// What keeps packets from tasks, whatever the port.
+    /// Warnings about everything that keeps packets from tasks, whatever the port.
     func warnings(for tasks: [SpecTask]) -> [String] {
         settings.warnings() + Set(tasks.map(\.address)).sorted().filter { !node.isOwn($0) }.flatMap(settings.warnings)
     }
 
-    /// So many ports are asked for: with a firewall of some hundred rules that takes a second.
+    /// The number of ports that are examined. With a firewall of some hundred rules, this takes a second.
     private static let portsAsked = 500
 
-    /// What keeps clients away from any port, each thing once.
+    /// Warnings about everything that keeps clients from any port, each warning once.
     func warnings(_ request: MeshRequest, in datapath: Datapath, _ tool: RuleTool) -> [String] {
         let services = request.spec.services.sorted { $0.key < $1.key }.map(\.value).filter { !$0.ports.isEmpty }
         let ports = services.flatMap { service in
@@ -168,10 +171,10 @@ struct HostSurvey: Sendable {
         return (warnings + unread).filter { seen.insert($0).inserted }
     }
 
-    /// What nobody could look at, so that nothing is known of it.
+    /// A line for each part of the host that could not be read, and of which nothing is known.
     var unread: [String] { rules.unread.map { "could not look at \($0)" } }
 
-    /// What others may do from now on.
+    /// Warnings about what other hosts may do after a plan.
     func warnings(after plan: Plan) -> [String] {
         let forwarding: [(Sysctl, AddressFamily)] = [(.ipv4Forwarding, .ipv4), (.ipv6Forwarding, .ipv6)]
         return forwarding.compactMap { sysctl, family in
@@ -195,7 +198,7 @@ struct HostSurvey: Sendable {
 }
 
 extension PortRule {
-    /// The ports that a packet has once our rules have translated it: filter INPUT sees those.
+    /// The ports of a packet after our rules have translated it, as filter INPUT sees them.
     fileprivate func behind(_ listening: PortBinding) -> ClosedRange<UInt16> {
         guard let first = target ?? twin else { return listening.ports }
         return first...(first + UInt16(listening.ports.count - 1))

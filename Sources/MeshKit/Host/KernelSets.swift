@@ -3,8 +3,8 @@ import Netlink
 import RuleKit
 import SystemPackage
 
-/// Asks the kernel for single elements of other people's sets, in the namespace of the process: a set of tens of thousands
-/// takes a second to read, one element of it some microseconds.
+/// Asks the kernel for single elements of other programs' sets, in the namespace of the process. A set of tens of
+/// thousands of elements takes a second to read; asking for one takes some microseconds.
 enum KernelSets {
     static let answers = SetAnswers(
         look: { set, key in
@@ -34,7 +34,7 @@ enum KernelSets {
 
     // MARK: nftables
 
-    /// `NFT_MSG_GETSETELEM` with a key, and where there is no such element, for the one that stands for all others.
+    /// Sends `NFT_MSG_GETSETELEM` with a key, and if there is no such element, asks for the catch-all element.
     private static func look(
         inNFTSet name: String, _ family: String, _ table: String, _ key: [SetQuestion.Part]
     ) -> SetAnswers.Answer? {
@@ -61,14 +61,14 @@ enum KernelSets {
                 }
                 return answer
             } catch {
-                // Before Linux 5.13 no element stands for all others, and a question without a key is refused.
+                // Before Linux 5.13 there is no catch-all element, and a question without a key is refused.
                 guard error == .noSuchFileOrDirectory || key == nil && error == .invalidArgument else { return nil }
             }
         }
         return .absent
     }
 
-    /// As the kernel keeps a key: of several parts, each fills up a multiple of four bytes.
+    /// The key as the kernel stores it. In a key of several parts, each is padded to a multiple of four bytes.
     private static func bytes(of key: [SetQuestion.Part]) -> [UInt8] {
         var bytes: [UInt8] = []
         for part in key {

@@ -1,11 +1,11 @@
 package import IPVSKit
 
-/// A socket that takes connections or datagrams, and whose it is.
+/// A socket that accepts connections or datagrams, and its owner.
 package struct Listener: Hashable, Sendable {
     /// A process that has the socket.
     package struct Process: Hashable, Sendable, CustomStringConvertible {
         package var pid: Int32
-        /// The kernel's short name of it, 15 characters at most.
+        /// The name that the kernel has for the process, at most 15 characters.
         package var name: String
 
         package init(pid: Int32, name: String) {
@@ -18,11 +18,11 @@ package struct Listener: Hashable, Sendable {
     }
 
     package var transport: TransportProtocol
-    /// What it is bound to; unspecified is every address. `::` takes IPv4 as well, unless the socket is
-    /// `IPV6_V6ONLY`, which the kernel's files do not tell.
+    /// The address to which the socket is bound; the unspecified address stands for all. A socket at `::` also accepts
+    /// IPv4 unless it is `IPV6_V6ONLY`, which the kernel's files do not tell.
     package var address: IPAddress
     package var port: UInt16
-    /// Nil where it is the kernel's own, or belongs to somebody whose files we may not see.
+    /// The owner; nil if the socket belongs to the kernel, or to a process whose files we may not read.
     package var process: Process?
 
     package init(transport: TransportProtocol, address: IPAddress, port: UInt16, process: Process? = nil) {
@@ -42,16 +42,17 @@ extension Listener: CustomStringConvertible {
 }
 
 extension Listener {
-    /// The listeners that would get nothing any more once ports are published.
+    /// The listeners that would get no connections once the ports are published.
     ///
-    /// A published port answers on all addresses of the node unless it is bound to one, loopback included. So it
-    /// takes what any of them gets, and bound to one, what listeners on that one or on all addresses get there.
+    /// A published port answers on all addresses of the node, including loopback, unless it is bound to one. So it
+    /// takes the connections of every listener. If it is bound to an address, it takes those that listeners at this
+    /// address or at all addresses get there.
     ///
     /// - Parameters:
-    ///   - bind: the only address that the ports are published on; nil is every one.
-    ///   - excusing: the tasks of the service on this node's own addresses, with their target ports: see
-    ///     ``ownTasks(_:targets:on:)``. Such a task may listen on the very port that is published, since IPVS takes
-    ///     the connection before the socket does, and hands it to the socket of the task.
+    ///   - bind: the only address at which the ports are published; nil for all addresses.
+    ///   - excusing: the tasks of the service at this node's own addresses, with their target ports
+    ///     (``ownTasks(_:targets:on:)``). Such a task may listen on the published port itself: IPVS takes the
+    ///     connection before the socket does, and passes it to the socket of the task.
     package static func conflicts(
         publishing transport: TransportProtocol, ports: ClosedRange<UInt16>, bind: IPAddress?,
         listeners: [Listener], excusing: Set<Destination.ID> = []
@@ -63,8 +64,7 @@ extension Listener {
         }
     }
 
-    /// The tasks that are sockets of this node: those at one of its own addresses, with each port they are
-    /// reached by.
+    /// The tasks at addresses of this node, with each of their target ports. They are sockets of the node itself.
     package static func ownTasks(
         _ tasks: [SpecTask], targets: ClosedRange<UInt16>, on addresses: [InterfaceAddress]
     ) -> Set<Destination.ID> {
@@ -76,7 +76,7 @@ extension Listener {
     }
 
     private func isTaken(by bind: IPAddress?) -> Bool {
-        // Nobody publishes multicast or broadcast, as mDNS and DHCP listen to.
+        // Multicast and broadcast addresses, on which mDNS and DHCP listen, are never published.
         if address.isMulticast || address.isReserved { return false }
         guard let bind, !bind.isUnspecified else { return true }
         return covers(bind)

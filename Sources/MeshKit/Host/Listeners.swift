@@ -1,12 +1,12 @@
 package import IPVSKit
 package import SystemPackage
 
-/// Reads who listens in the network namespace of the calling thread.
+/// Reads the listening sockets in the network namespace of the calling thread.
 package enum Listeners {
-    /// The sockets that listen on the ports, with their owners where those can be seen.
+    /// The sockets that listen on the ports, with their owners as far as those can be seen.
     ///
-    /// - Throws: what the kernel answered, where one of its files is there and cannot be read. Without IPv6 or SCTP
-    ///   there is no such file, and nobody who listens.
+    /// - Throws: the errno if a file of the kernel exists and cannot be read. Without IPv6 or SCTP its file does not
+    ///   exist, and nobody listens.
     package static func read(
         transport: TransportProtocol, ports: ClosedRange<UInt16>
     ) throws(Errno) -> [Listener] {
@@ -31,7 +31,7 @@ package enum Listeners {
         return entries
     }
 
-    /// Nil where there is no such file.
+    /// The text of a file; nil if it does not exist.
     private static func text(of file: String) throws(Errno) -> String? {
         do {
             let descriptor = try FileDescriptor.open(

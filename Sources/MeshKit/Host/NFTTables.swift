@@ -2,20 +2,21 @@ import Netlink
 import RuleKit
 import SystemPackage
 
-/// Tables of nftables and what is in them, asked of the kernel itself.
+/// Reads tables of nftables and their contents from the kernel itself.
 enum NFTTables {
-    /// `NFPROTO_…` of the families that see the packets we ask about.
+    /// The numbers (`NFPROTO_…`) of the families that see the packets in question.
     static let families: [String: UInt8] = ["inet": 1, "ip": 2, "arp": 3, "netdev": 5, "bridge": 7, "ip6": 10]
 
-    /// `NFT_MSG_…`.
+    /// The numbers of the requests (`NFT_MSG_…`).
     enum Message: UInt16 {
         case getTable = 1, getChain = 4, getRule = 7, getElement = 13
 
-        /// With `NFNL_SUBSYS_NFTABLES`.
+        /// The message type: the request's number and `NFNL_SUBSYS_NFTABLES`.
         var type: UInt16 { 10 << 8 | rawValue }
     }
 
-    /// The names of all, as `inet filter`, in the namespace of the process. None where the kernel has no nftables.
+    /// The names of all tables in the namespace of the process, such as `inet filter`. Empty if the kernel has no
+    /// nftables.
     static func names() throws(Errno) -> [String] {
         do throws(Errno) {
             var socket = try NetfilterSocket()
@@ -27,18 +28,18 @@ enum NFTTables {
             }
             return names
         } catch {
-            // What netfilter answers where the module is not there and cannot be loaded.
+            // netfilter answers so if the module does not exist and cannot be loaded.
             if error == .invalidArgument || error == .protocolNotSupported { return [] }
             throw error
         }
     }
 
-    /// By chain of a table, the network cards that it is called for.
+    /// For each chain of a table, the network devices for which the kernel calls it.
     static func devices(of table: String) -> [String: [String]] {
         let parts = table.split(separator: " ", maxSplits: 1).map(String.init)
         guard parts.count == 2, let family = families[parts[0]], var socket = try? NetfilterSocket() else { return [:] }
         var found: [String: [String]] = [:]
-        // What could not be read is not known.
+        // If the kernel cannot be asked, nothing is known.
         try? socket.dump(Message.getChain.type, family: family) { chain in
             guard chain.first(1)?.string == parts[1], let name = chain.first(3)?.string,  // NFTA_CHAIN_TABLE, _NAME
                 let hook = chain.first(4)?.nested  // NFTA_CHAIN_HOOK
@@ -54,8 +55,8 @@ enum NFTTables {
         return found
     }
 
-    /// The matches and targets of iptables in a table, by the rules' handles, in the words of iptables: nft knows no more
-    /// of them than their names.
+    /// The matches and targets of iptables in the rules of a table, by the rules' handles and in the words of iptables.
+    /// nft knows only their names.
     static func extensions(of table: String) -> [Int64: [[String]]] {
         let parts = table.split(separator: " ", maxSplits: 1).map(String.init)
         guard parts.count == 2, let family = families[parts[0]], var socket = try? NetfilterSocket() else { return [:] }
@@ -71,7 +72,7 @@ enum NFTTables {
                 while let expression = expressions.next()?.nested {
                     let name = expression.first(1)?.string  // NFTA_EXPR_NAME
                     guard name == "match" || name == "target", let data = expression.first(2)?.nested else { continue }
-                    // NFTA_MATCH_NAME, _REV, _INFO; those of targets are the same.
+                    // NFTA_MATCH_NAME, _REV, _INFO. The attributes of targets have the same numbers.
                     words.append(
                         XTWords.words(
                             isTarget: name == "target", data.first(1)?.string ?? "",
@@ -82,16 +83,16 @@ enum NFTTables {
                 if !words.isEmpty { found[Int64(truncatingIfNeeded: UInt64(bigEndian: bytes))] = words }
             }
         } catch {
-            // What could not be read is not known.
+            // If the kernel cannot be asked, nothing is known.
             return [:]
         }
         return found
     }
 }
 
-/// What a rule, or an element of a map of verdicts, does with a packet.
+/// The verdict of a rule, or of an element of a verdict map.
 enum NFTVerdict {
-    /// - Parameter data: the attributes of `NFTA_SET_ELEM_DATA`; nil for another value than a verdict.
+    /// The action of the verdict in the attributes of `NFTA_SET_ELEM_DATA`; nil if the value is no verdict.
     static func action(_ data: Attributes) -> HostRule.Action? {
         guard let verdict = data.first(2)?.nested,  // NFTA_DATA_VERDICT
             let code = verdict.first(1)?.bigEndianUInt32  // NFTA_VERDICT_CODE

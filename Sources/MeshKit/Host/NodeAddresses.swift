@@ -8,7 +8,7 @@ package import SystemPackage
 /// An address of an interface of this node.
 package struct InterfaceAddress: Hashable, Sendable {
     package var address: IPAddress
-    /// How many leading bits the interface's network shares.
+    /// The number of leading bits that the network of the address shares.
     package var prefixLength: Int
     package var interface: String
 
@@ -21,7 +21,7 @@ package struct InterfaceAddress: Hashable, Sendable {
 
 /// The addresses of the namespace of the process.
 package enum NodeAddresses {
-    /// All of them, loopback and link-local ones too, in the kernel's order.
+    /// All addresses, including loopback and link-local ones, in the kernel's order.
     package static func read() throws(NodeAddressError) -> [InterfaceAddress] {
         var list: UnsafeMutablePointer<ifaddrs>?
         guard getifaddrs(&list) == 0 else { throw NodeAddressError(errno: Errno(rawValue: errno)) }
@@ -61,7 +61,7 @@ package enum NodeAddresses {
 
 /// Why the addresses of this node could not be read.
 package struct NodeAddressError: Error, Hashable, CustomStringConvertible {
-    /// What the kernel answered.
+    /// The kernel's errno.
     package var errno: Errno
 
     package var description: String { "cannot read the addresses of this node: \(errno)" }

@@ -1,12 +1,12 @@
 import IPVSKit
 import RuleKit
 
-/// The ways that packets of a published port take through the hooks of a node, in parts.
+/// The ways that packets of a published port take through the hooks of a node, divided into parts.
 ///
 ///     client -> ingress, prerouting, input, IPVS, output, postrouting, egress -> task
 ///     task   -> ingress, prerouting, forward, postrouting, egress             -> client
 enum PacketWay {
-    /// The places in a hook that others take, by their priority.
+    /// The priorities at which the kernel and our rules act within a hook.
     private enum Place {
         static let conntrack = -200
         static let mark = -150
@@ -14,51 +14,53 @@ enum PacketWay {
         static let ipvs = 98
     }
 
-    /// A part of a way, on which a packet looks the same to whoever sees it.
+    /// A part of a way, on which a packet looks the same to every chain.
     struct Part: Sendable {
         var packet: Packet
         var layer = RuleTable.Layer.network
-        /// Chains of a priority in here see it so.
+        /// The priorities of the chains on this part.
         var priorities = Int.min...Int.max
-        /// Where the destination port is one of these, each that the rules tell apart is asked for.
+        /// The possible destination ports, if there are several. Each group of ports that the rules distinguish is
+        /// examined.
         var ports: ClosedRange<UInt16>?
 
-        /// Whether a chain is met on this part.
+        /// Whether a packet meets a chain on this part.
         func meets(_ base: RuleTable.BaseChain, of table: RuleTable) -> Bool {
             let isHere =
                 table.layer == layer
                 || layer == .device && table.layer == .network && !packet.isARP
                     && (base.hook == "ingress" || base.hook == "egress")
             return isHere && base.hook == packet.hook.rawValue && priorities.contains(base.priority)
-                // Translations are for the first packet of a connection, and IPVS's have been through theirs.
+                // Only the first packet of a connection meets nat chains, and packets that IPVS sends have met theirs
+                // already.
                 && !(base.isNAT && (packet.state != .new || packet.hook == .output))
         }
     }
 
-    /// What somebody publishes, as the packets of clients have it.
+    /// A published port, as clients' packets show it.
     struct Listening {
         var transport: TransportProtocol
-        /// As clients say them.
+        /// The ports to which clients connect.
         var ports: ClosedRange<UInt16>
-        /// As they are once our rules have translated them.
+        /// The ports after our rules have translated them.
         var translated: ClosedRange<UInt16>
         var addresses: Set<IPAddress>
-        /// The networks that clients may come from; none for everywhere.
+        /// The networks from which clients may connect; empty for everywhere.
         var allowed: [IPPrefix] = []
-        /// The mark that our rules put on.
+        /// The mark that our rules set.
         var mark: UInt32?
     }
 
-    /// The networks of one family that clients come from; nil for everywhere.
+    /// The networks of one family from which clients connect; nil for everywhere.
     static func clients(of allowed: [IPPrefix], _ family: AddressFamily) -> Set<ClosedRange<IPAddress>>? {
         allowed.isEmpty ? nil : Set(allowed.filter { $0.family == family }.map(\.range))
     }
 
-    /// From another host to IPVS.
+    /// The way from another host to IPVS.
     ///
-    /// - Parameter withLoopback: also what does not come from another host.
+    /// - Parameter withLoopback: whether packets to loopback addresses, which come from this host, are included.
     static func arriving(_ listening: Listening, _ family: AddressFamily, withLoopback: Bool = false) -> [Part] {
-        // What other hosts send does not come to loopback addresses.
+        // Packets of other hosts never arrive at loopback addresses.
         let addresses = listening.addresses.filter { $0.family == family && (withLoopback || !$0.isLoopback) }
         let clients = clients(of: listening.allowed, family)
         guard !addresses.isEmpty, clients?.isEmpty != true else { return [] }
@@ -86,11 +88,11 @@ enum PacketWay {
         ]
     }
 
-    /// What finds neighbours of IPv4: questions of others and their answers come in, and the node's own go out.
+    /// The ways of ARP: requests and replies of other hosts come in, and those of the node go out.
     ///
     /// - Parameters:
-    ///   - own: addresses of the node; nil for any.
-    ///   - others: addresses of who asks, or is asked for; nil for any.
+    ///   - own: the addresses of the node; nil for any.
+    ///   - others: the addresses of the hosts that ask or are asked for; nil for any.
     static func resolving(own: Set<IPAddress>?, others: Set<IPAddress>?) -> [Part] {
         let own = own?.filter { $0.family == .ipv4 }
         func part(_ hook: Packet.Hook, _ layer: RuleTable.Layer) -> Part {
@@ -107,9 +109,9 @@ enum PacketWay {
         ]
     }
 
-    /// From IPVS to a task elsewhere: from where the node's own packets leave.
+    /// The way from IPVS to a task on another host. It begins where the node's own packets leave.
     ///
-    /// - Parameter interface: the one that leads to the task.
+    /// - Parameter interface: the interface that leads to the task.
     static func sent(
         to task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32?,
         by interface: Packet.Interface = .unknown
@@ -127,12 +129,12 @@ enum PacketWay {
         ]
     }
 
-    /// From a task back to where IPVS knows it, and out to the client.
+    /// The way of a reply from a task up to IPVS.
     ///
     /// - Parameters:
-    ///   - port: of the task.
-    ///   - allowed: the networks that clients may come from; none for everywhere.
-    ///   - ways: the interface that leads to the task, and the one that leads to clients.
+    ///   - port: the task's port.
+    ///   - allowed: the networks from which clients may connect; empty for everywhere.
+    ///   - ways: the interface that leads to the task, and the one that leads to the clients.
     static func replied(
         by task: IPAddress, _ transport: TransportProtocol, port: UInt16, allowed: [IPPrefix] = [],
         _ ways: (task: Packet.Interface, clients: Packet.Interface) = (.unknown, .unknown)
@@ -141,14 +143,14 @@ enum PacketWay {
             _ hook: Packet.Hook, _ priorities: ClosedRange<Int> = everywhere, layer: RuleTable.Layer = .network,
             isTracked: Bool = true
         ) -> Part {
-            // Where the node has put its own address, a reply is for the node, until conntrack says for whom it is.
+            // A reply to a masqueraded connection is addressed to the node until conntrack translates it back.
             let isForwarded = hook == .forward || hook == .postrouting || hook == .egress
             return Part(
                 packet: Packet(
                     hook: hook, family: task.family, transport: transport, sourcePort: port, sources: [task...task],
                     destinations: isForwarded ? clients(of: allowed, task.family) : nil,
                     isForNode: isForwarded ? false : nil, state: .reply, isTracked: isTracked,
-                    // A bridge's rules see its ports.
+                    // The rules of a bridge see the bridge's ports instead of the interface.
                     input: layer == .bridge ? .unknown : ways.task, output: ways.clients),
                 layer: layer, priorities: priorities)
         }
@@ -162,7 +164,8 @@ enum PacketWay {
         ]
     }
 
-    /// Behind IPVS, which has put the published address and port in the place of the task's.
+    /// The way of a reply from IPVS out to the client. IPVS has replaced the task's address and port by the published
+    /// ones.
     static func returning(_ listening: Listening, _ family: AddressFamily) -> [Part] {
         let addresses = listening.addresses.filter { $0.family == family && !$0.isLoopback }
         let clients = clients(of: listening.allowed, family)
@@ -183,7 +186,7 @@ enum PacketWay {
         ]
     }
 
-    /// From one other host to another, of whatever kind.
+    /// The way of a connection between two other hosts.
     static func passing(_ family: AddressFamily) -> [Part] {
         [
             Part(

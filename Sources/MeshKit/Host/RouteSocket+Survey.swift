@@ -5,31 +5,31 @@ import SystemPackage
 
 /// A packet as the routing decision sees it.
 struct RoutedPacket: Hashable, Sendable {
-    /// Nil for what has none yet.
+    /// The source address; nil if the packet has none yet.
     var source: IPAddress?
     var destination: IPAddress
-    /// The interface that it comes by; nil for one that this node sends.
+    /// The interface on which the packet arrives; nil for a packet that this node sends.
     var input: String?
     var mark: UInt32 = 0
 
-    /// What shows what becomes of it.
+    /// The `ip route get` command that shows the routing decision about the packet.
     var question: String {
         "ip route get \(destination)" + (source.map { " from \($0)" } ?? "") + (input.map { " iif \($0)" } ?? "")
             + (mark == 0 ? "" : " mark \(mark)")
     }
 }
 
-/// What the kernel decides.
+/// The kernel's routing decision.
 enum Routing: Hashable, Sendable {
     case leaves(by: String)
-    /// By a route or a rule of `ip rule` that is there to stop it, or since its source is behind another interface.
+    /// A route or a rule of `ip rule` exists to refuse the packet, or its source is behind another interface.
     case refused
-    /// No route is there, or the kernel does not say.
+    /// There is no route, or the kernel does not tell.
     case unknown
 }
 
 extension RouteSocket {
-    /// Looks up what becomes of a packet (`RTM_GETROUTE`).
+    /// Asks the kernel for the routing decision about a packet (`RTM_GETROUTE`).
     mutating func routing(of packet: RoutedPacket) throws(Errno) -> Routing {
         var input: Int32?
         if let name = packet.input {

@@ -4,18 +4,18 @@ import SystemPackage
     import Glibc
 #endif
 
-/// Finds the processes that have sockets open.
+/// Finds the processes that have given sockets open.
 enum SocketOwners {
-    /// The owner of each socket that has one we can see: another user's files take root.
+    /// The owner of each socket whose owner can be seen. Only root can see the files of other users' processes.
     ///
-    /// A socket that several processes share is the oldest one's, as a server's workers have it from their parent.
-    /// But not that of process 1, which opens sockets for others and keeps them.
+    /// If several processes share a socket, as a server's workers share their parent's, the one with the lowest process
+    /// id counts as the owner. Process 1 is considered last, because it opens sockets for others and keeps them.
     static func find(_ inodes: Set<UInt64>) -> [UInt64: Listener.Process] {
         guard !inodes.isEmpty else { return [:] }
         var owners: [UInt64: Int32] = [:]
         let pids = ((try? names(in: "/proc")) ?? []).compactMap { Int32($0) }.sorted()
         for pid in pids.filter({ $0 != 1 }) + [1] {
-            // A process that ended meanwhile has no files.
+            // A process that has ended meanwhile has no files.
             for file in (try? names(in: "/proc/\(pid)/fd")) ?? [] {
                 guard let inode = socket(at: "/proc/\(pid)/fd/\(file)"), inodes.contains(inode) else { continue }
                 if owners[inode] == nil { owners[inode] = pid }
@@ -27,7 +27,7 @@ enum SocketOwners {
         }
     }
 
-    /// The inode in `socket:[12345]`.
+    /// The inode number in a link `socket:[12345]`.
     private static func socket(at path: String) -> UInt64? {
         var buffer = [UInt8](repeating: 0, count: 64)
         let count = buffer.withUnsafeMutableBytes { readlink(path, $0.baseAddress!, $0.count) }

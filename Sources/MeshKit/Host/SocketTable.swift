@@ -1,17 +1,18 @@
 import IPVSKit
 
-/// What `/proc/net/{tcp,udp}{,6}` and `/proc/net/sctp/eps` say of the sockets that listen. Pure: from their text.
+/// Parses the listening sockets in `/proc/net/{tcp,udp}{,6}` and `/proc/net/sctp/eps`. Pure: from their text.
 enum SocketTable {
     struct Entry: Hashable {
         var address: IPAddress
         var port: UInt16
-        /// 0 for a socket of the kernel's own.
+        /// The inode of the socket; 0 for a socket of the kernel's own.
         var inode: UInt64
     }
 
-    /// `tcp`, `tcp6`, `udp` or `udp6`.
+    /// Parses `tcp`, `tcp6`, `udp` or `udp6`.
     static func entries(_ transport: TransportProtocol, _ text: String) -> [Entry] {
-        // TCP_LISTEN; a datagram socket that is not connected is TCP_CLOSE.
+        // The states are TCP_LISTEN for TCP and TCP_CLOSE for UDP, the state of a datagram socket that is not
+        // connected.
         let state = transport == .tcp ? "0A" : "07"
         return text.split(separator: "\n").dropFirst().compactMap { line in
             let fields = line.split(separator: " ", maxSplits: 10)
@@ -22,11 +23,11 @@ enum SocketTable {
         }
     }
 
-    /// `sctp/eps`: an endpoint may have several addresses.
+    /// Parses `sctp/eps`. An endpoint may have several addresses.
     static func sctpEntries(_ text: String) -> [Entry] {
         text.split(separator: "\n").dropFirst().flatMap { line -> [Entry] in
             let fields = line.split(separator: " ")
-            // ENDPT SOCK STY SST HBKT LPORT UID INODE LADDRS…, and SST 10 is listening.
+            // The columns are ENDPT SOCK STY SST HBKT LPORT UID INODE LADDRS…; SST 10 means listening.
             guard fields.count >= 9, fields[3] == "10", let port = UInt16(fields[5]), port != 0,
                 let inode = UInt64(fields[7])
             else { return [] }
@@ -35,7 +36,7 @@ enum SocketTable {
         }
     }
 
-    /// `0100007F:0016`: words of the address as the processor reads them from memory, the port as a number.
+    /// Parses `0100007F:0016`: the address in 32-bit words in the processor's byte order, and the port as a number.
     private static func endpoint(_ text: Substring) -> (IPAddress, UInt16)? {
         guard let colon = text.firstIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...], radix: 16)
         else { return nil }
@@ -51,7 +52,7 @@ enum SocketTable {
         return (unmapped(IPAddress(ipv6: words.reduce(0) { $0 << 32 | UInt128($1) })), port)
     }
 
-    /// A socket of IPv6 that is bound to `::ffff:10.0.0.1` gets packets of IPv4.
+    /// An IPv6 socket that is bound to `::ffff:10.0.0.1` receives IPv4 packets, so its address is treated as IPv4.
     private static func unmapped(_ address: IPAddress) -> IPAddress {
         guard case .ipv6(let number) = address.storage, address.isIPv4Mapped else { return address }
         return IPAddress(ipv4: UInt32(truncatingIfNeeded: number))

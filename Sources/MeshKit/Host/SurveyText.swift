@@ -1,8 +1,8 @@
-/// What is said to people of what rules of the host's do.
+/// The texts for people about the effects of the host's rules.
 enum SurveyText {
     /// - Parameters:
-    ///   - failure: what becomes of it, as `other hosts cannot reach 1080/tcp`.
-    ///   - packets: what is meant, as `packets for 1080/tcp`.
+    ///   - failure: the consequence, such as `other hosts cannot reach 1080/tcp`.
+    ///   - packets: the packets concerned, such as `packets for 1080/tcp`.
     static func lines(_ failure: String, _ packets: String, _ answer: Firewall.Answer?) -> [String] {
         guard let answer else { return [] }
         var lines: [String] = []
@@ -29,10 +29,10 @@ enum SurveyText {
     }
 
     /// - Parameters:
-    ///   - packets: what comes from clients, as `packets for 1080/tcp`.
-    ///   - replies: what a task answers, as `replies of 10.0.0.11`.
-    ///   - isMasqueraded: whether the task sees the node's address. Otherwise IPVS alone translates replies back, unless a
-    ///     zone of their own makes new connections of them.
+    ///   - packets: the packets from clients, such as `packets for 1080/tcp`.
+    ///   - replies: the packets from a task, such as `replies of 10.0.0.11`.
+    ///   - isMasqueraded: whether the task sees the node's address. Otherwise IPVS alone translates the replies back,
+    ///     unless a zone of their own makes conntrack take them for new connections.
     static func lines(
         _ packets: String, _ replies: String, _ mismatch: ZoneMismatch?, isMasqueraded: Bool
     ) -> [String] {
@@ -72,9 +72,9 @@ enum SurveyText {
 
     private static let adviceMark = "  type:  "
 
-    /// A line that says what to type.
+    /// A line that shows a command to type.
     static func advice(_ line: String) -> String { adviceMark + line }
 
-    /// Whether a line says what to type.
+    /// Whether a line shows a command to type.
     static func isAdvice(_ line: String) -> Bool { line.hasPrefix(adviceMark) }
 }

@@ -1,11 +1,12 @@
 import IPVSKit
 
-/// Matches and targets of iptables as the kernel keeps them, in the words of iptables-save: the structures of
-/// `linux/netfilter/xt_….h`, which are the same wherever the words come from.
+/// Translates matches and targets of iptables from the kernel's structures (`linux/netfilter/xt_….h`) into words of
+/// iptables-save. The structures are the same for the legacy and the nft variant.
 ///
-/// What is not in here, or has another revision, is said by its name alone, and so stays unknown.
+/// An extension that is not listed here, or has another revision, is written by its name alone and so counts as
+/// unknown.
 enum XTWords {
-    /// - Parameter setName: says which set of ipset's has a number, by which alone a rule knows it.
+    /// - Parameter setName: returns the name of the ipset set with a number. A rule refers to a set by its number only.
     static func words(
         isTarget: Bool, _ name: String, revision: UInt32, _ info: [UInt8], isIPv6: Bool,
         setName: (UInt16) -> String? = { _ in nil }
@@ -22,7 +23,7 @@ enum XTWords {
 
         func has(_ count: Int) -> Bool { bytes.count >= count }
         func byte(_ place: Int) -> UInt8 { place < bytes.count ? bytes[place] : 0 }
-        /// In the machine's own order.
+        /// A 16-bit number in the machine's byte order.
         func half(_ place: Int) -> UInt16 {
             UInt16(littleEndian: UInt16(byte(place)) | UInt16(byte(place + 1)) << 8)
         }
@@ -57,7 +58,8 @@ enum XTWords {
                 ]
         case ("mark", 1):
             ["-m", "mark"] + negated(info.byte(8) != 0) + ["--mark", "\(info.word(0))/\(info.word(4))"]
-        // Where the operations are that packets and bytes of an element are compared by, which none can be told of.
+        // The third argument says where the structure has the operators that compare packet and byte counters of an
+        // element. A match that uses them cannot be predicted.
         case ("set", 1...2): set(info, comparisons: [], setName)
         case ("set", 3): set(info, comparisons: [8, 24], setName)
         case ("set", 4): set(info, comparisons: [16, 32], setName)
@@ -69,29 +71,30 @@ enum XTWords {
     private static func negated(_ isSo: Bool) -> [String] { isSo ? ["!"] : [] }
     private static func option(_ name: String, _ value: String) -> [String] { [name, value] }
 
-    /// `struct xt_conntrack_mtinfo1` to `3`: eight addresses of 16 bytes, of which nothing is known, stand first.
+    /// `struct xt_conntrack_mtinfo1` to `3`. It begins with eight addresses of 16 bytes, which are not evaluated.
     private static func conntrack(_ info: Bytes, stateBytes: Int) -> [String]? {
         let flags = 128 + 8 + 2 + 8
         guard info.has(flags + 4 + 2 * stateBytes) else { return nil }
         let (asked, inverted) = (info.half(flags), info.half(flags + 2))
         let states = stateBytes == 1 ? UInt16(info.byte(flags + 4)) : info.half(flags + 4)
         let status = stateBytes == 1 ? UInt16(info.byte(flags + 5)) : info.half(flags + 6)
-        // STATE, STATUS, DIRECTION, and the name that -m state is kept by.
+        // The known bits are STATE, STATUS, DIRECTION and the alias that `-m state` uses.
         guard asked & ~(1 | 1 << 6 | 1 << 12 | 1 << 13) == 0 else { return nil }
         var words = ["-m", "conntrack"]
         if asked & 1 != 0 { words += negated(inverted & 1 != 0) + option("--ctstate", Self.states(states)) }
         if asked & 1 << 6 != 0 {
             words += negated(inverted & 1 << 6 != 0) + option("--ctstatus", Self.status(status))
         }
-        // With ! it is the other one, in the kernel too.
+        // An inverted direction is the other direction, in the kernel, too.
         if asked & 1 << 12 != 0 {
             words += option("--ctdir", inverted & 1 << 12 != 0 ? "REPLY" : "ORIGINAL")
         }
         return words
     }
 
-    /// `struct xt_set_info_match_v1`, `_v3` and `_v4` begin with the set's number, how many parts a key has, and bits: the
-    /// first for `!`, one for each part that is taken from the source, and the last for `--return-nomatch`.
+    /// `struct xt_set_info_match_v1`, `_v3` and `_v4` begin with the set's number, the number of parts in a key, and
+    /// bits. The first bit stands for `!`, the next ones for each part that is taken from the source, and the last for
+    /// `--return-nomatch`.
     private static func set(
         _ info: Bytes, comparisons: [Int], _ setName: (UInt16) -> String?
     ) -> [String]? {
@@ -110,7 +113,7 @@ enum XTWords {
         return found.isEmpty ? "NONE" : found.joined(separator: ",")
     }
 
-    /// `XT_CONNTRACK_STATE_BIT`: invalid first, then the kernel's own order.
+    /// The names for `XT_CONNTRACK_STATE_BIT`: INVALID first, then the kernel's own order.
     private static func states(_ bits: UInt16) -> String {
         let names =
             [
@@ -134,7 +137,7 @@ enum XTWords {
         return found.isEmpty ? "NONE" : found.joined(separator: ",")
     }
 
-    /// What `struct xt_tcp` and `struct xt_udp` begin with.
+    /// The ports at the beginning of `struct xt_tcp` and `struct xt_udp`.
     private static func ports(_ info: Bytes, invert: UInt8) -> [String]? {
         guard info.has(8) else { return nil }
         var words: [String] = []
@@ -153,7 +156,7 @@ enum XTWords {
         var place = 0
         while place < Int(min(info.byte(1), 15)) {
             let first = info.half(2 + 2 * place)
-            // The beginning of a range, whose end is the next.
+            // This port begins a range, and the next one ends it.
             if info.byte(32 + place) != 0, place + 1 < 15 {
                 list.append("\(first):\(info.half(4 + 2 * place))")
                 place += 1
@@ -188,11 +191,12 @@ enum XTWords {
         switch (name, revision) {
         case ("CT", _): conntrack(flags: info.half(0), zone: info.half(2))
         case ("MARK", 2): ["--set-xmark", "\(info.word(0))/\(info.word(4))"]
-        // ctmark, ctmask, nfmask, of revision 2 a shift in two bytes, and the mode: set, save, restore.
+        // The fields are ctmark, ctmask, nfmask, in revision 2 a shift of two bytes, and the mode: set, save, restore.
         case ("CONNMARK", 1...2):
             info.byte(revision == 1 ? 12 : 14) == 2
                 ? ["--restore-mark", "--nfmask", "\(info.word(8))", "--ctmask", "\(info.word(4))"] : []
-        // What is added, what is deleted, and what is looked up: the last has no number where nothing is.
+        // The structure names three sets: one for adding, one for deleting and one for lookups. A missing set has the
+        // number 65535.
         case ("SET", 3): info.has(12) && info.half(8) != .max ? ["--map-mark"] : []
         case ("DNAT", 0) where !isIPv6, ("REDIRECT", 0) where !isIPv6: oldRange(name, info)
         case ("DNAT", _), ("REDIRECT", _): range(name, info, isIPv6)
@@ -202,11 +206,12 @@ enum XTWords {
         }
     }
 
-    /// `struct xt_ct_target_info` and `_v1`: `XT_CT_NOTRACK` and its alias, and the directions that a zone is for.
+    /// `struct xt_ct_target_info` and `_v1`: the flag `XT_CT_NOTRACK` and its alias, and the directions to which a zone
+    /// applies.
     private static func conntrack(flags: UInt16, zone: UInt16) -> [String] {
         if flags & 0b11 != 0 { return ["--notrack"] }
         let option = flags & 0b100 != 0 ? "--zone-orig" : flags & 0b1000 != 0 ? "--zone-reply" : "--zone"
-        // XT_CT_ZONE_MARK: the mark says which.
+        // XT_CT_ZONE_MARK: the packet's mark is the number of the zone.
         if flags & 0b10000 != 0 { return [option, "mark"] }
         return zone == 0 ? [] : [option, "\(zone)"]
     }

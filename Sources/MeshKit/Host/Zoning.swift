@@ -1,44 +1,46 @@
 import IPVSKit
 
-/// A rule that says in which zone conntrack looks for the connection of a packet, before it does.
+/// A rule that chooses the zone in which conntrack will look for the connection of a packet.
 struct Zoning: Hashable, Sendable {
     var zone: ConntrackZone
     var family: AddressFamily
     var rule: HostRuleSite
-    /// Nil where it concerns every packet; otherwise the rule that decides.
+    /// The rule that decides whether the packet is concerned; nil if every packet is.
     var condition: HostRuleSite?
     var priority: Int
-    /// Lines to type that keep packets from it.
+    /// The commands that keep packets from the rule.
     var advice: [String]
 }
 
-/// Zones in which packets of two directions do not find each other: a reply is looked up in the zone that it gets itself.
+/// A mismatch of conntrack zones: replies are looked up in another zone than the packets that they answer, so that
+/// conntrack does not find their connection.
 struct ZoneMismatch: Hashable, Sendable {
     var arriving: Zones
     var replies: Zones
 
-    /// Nil where both directions are in one zone, whatever its number.
+    /// Nil if both directions are in one zone, whatever its number.
     ///
     /// - Parameters:
-    ///   - arriving: of packets from clients.
-    ///   - replies: of what a task answers.
+    ///   - arriving: the zone rules that packets from clients meet.
+    ///   - replies: the zone rules that replies of a task meet.
     init?(_ arriving: [Zoning], _ replies: [Zoning], _ family: AddressFamily) {
         self.arriving = Zones(arriving.filter { $0.family == family })
         self.replies = Zones(replies.filter { $0.family == family })
         if let number = self.arriving.certain, number == self.replies.certain { return nil }
     }
 
-    /// The rules that make the difference.
+    /// The rules of both directions.
     var zonings: [Zoning] { arriving.zonings + replies.zonings }
 
     /// The zones that packets of one direction may be in.
     struct Zones: Hashable, Sendable {
-        /// The rules that decide it.
+        /// The rules that decide about the zone.
         var zonings: [Zoning] = []
-        /// The number of the only one; 0 is that of packets which no rule puts elsewhere.
+        /// The number of the only possible zone; nil if several are possible. Zone 0 has the packets that no rule puts
+        /// elsewhere.
         var certain: UInt16?
 
-        /// The first rule that matches is the one that counts.
+        /// The first matching rule counts.
         init(_ found: [Zoning]) {
             var numbers: Set<UInt16?> = []
             for zoning in found.enumerated().sorted(by: {

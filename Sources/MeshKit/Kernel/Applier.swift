@@ -1,23 +1,25 @@
 import IPVSKit
 import RuleKit
 
-/// Takes the steps of a plan, in order, neighbours of one kind together: one pipeline, one transaction.
+/// Takes the steps of a plan in order. Neighbouring steps of one kind are taken together, in one pipeline or one
+/// transaction.
 struct Applier: Sendable {
     let kernel: any MeshKernel
-    /// The places by their names.
+    /// The places by name.
     let places: [PlaceID: Place]
-    /// The optional places that this host has refused already: what is refused of them now costs a note.
+    /// The optional places that this host has refused already. A further refusal of their steps only costs a note.
     let refused: Set<PlaceID>
 
-    /// What came of it.
+    /// The result of a plan that was carried out.
     struct Result: Sendable {
-        /// What had to stay of what was to be taken away.
+        /// Rules and sets that should have been removed, and had to stay.
         var remnants: [RuleRemnant] = []
-        /// Steps that the kernel refused and that only help, with the reasons.
+        /// The steps that the kernel refused at the cost of a note, with the reasons.
         var failures: [(step: Plan.Step, reason: String)] = []
     }
 
-    /// - Throws: ``PlaceRefusal`` where an optional place has to be done without; whatever else was refused.
+    /// - Throws: ``PlaceRefusal`` if the mesh has to do without an optional place; ``IncompletePass`` if the kernel
+    ///   refused any other necessary step.
     func apply(_ plan: Plan) async throws -> Result {
         var result = Result()
         var rest = plan.steps[...]
@@ -41,7 +43,7 @@ struct Applier: Sendable {
         return result
     }
 
-    /// Steps of one place and kind.
+    /// Takes steps of one place and kind.
     private func take(_ steps: [Plan.Step]) async throws -> [RuleRemnant] {
         let step = steps[0]
         let place = places[step.place]!
@@ -68,7 +70,7 @@ struct Applier: Sendable {
     private func raise(_ end: LinkEnd, _ mend: LinkMend, in place: Place) async throws {
         let here = try await kernel.open(place)
         for operation in mend.operations { try await here.change(operation, of: end.id.name) }
-        // What was put up may yet not do, as where a routing rule leads elsewhere.
+        // The end may still not reach its peer, for example if a routing rule leads elsewhere.
         guard !end.reaches.isEmpty,
             case .known(let link) = try await kernel.links([end], in: place, others: [])[end.id.name],
             let lost = end.reaches.subtracting(link.reached).min()
@@ -79,14 +81,14 @@ struct Applier: Sendable {
     }
 }
 
-/// This host does not carry an optional place.
+/// This host refused an optional place.
 struct PlaceRefusal: Error {
     var place: PlaceID
     var reason: String
 }
 
 extension Plan.Step {
-    /// Whether two steps make one pipeline, or one transaction.
+    /// Whether two steps can be taken in one pipeline or one transaction.
     fileprivate func goesTogether(with other: Plan.Step) -> Bool {
         guard place == other.place, purpose == other.purpose else { return false }
         return switch (change, other.change) {
@@ -96,9 +98,9 @@ extension Plan.Step {
         }
     }
 
-    /// What it costs that the kernel refuses the step.
+    /// The consequence if the kernel refuses the step.
     fileprivate var refusal: Phase.Cost {
-        // That the node takes no published port for a connection of its own only helps.
+        // Reserved ports and router advertisements are helpful, not necessary.
         if case .sysctl(let change) = change, change.sysctl.onlyHelps { return .note }
         return phase.refusal
     }
@@ -109,8 +111,8 @@ extension Sysctl {
 }
 
 extension LinkMend {
-    /// In the order in which they have to be done: an interface that is raised without its hardware address is known to
-    /// its neighbour by another.
+    /// The messages that carry out the repair, in order. The hardware address comes before the interface is raised: the
+    /// neighbour would otherwise learn the former one.
     fileprivate var operations: [LinkOperation] {
         var operations: [LinkOperation] = []
         if let alias { operations.append(.setAlias(alias)) }

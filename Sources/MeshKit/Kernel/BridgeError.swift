@@ -1,20 +1,20 @@
 public import SystemPackage
 
-/// Why a bridge could not be looked at, or a port of it not be set.
+/// Why a bridge could not be read, or one of its ports could not be set.
 public struct BridgeError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What was to be done: "look at the bridges".
+    /// The operation that failed: "look at the bridges".
     public var operation: String
-    /// What the kernel answered.
+    /// The kernel's errno.
     public var errno: Errno
-    /// The kernel's own words, where it has some.
+    /// The kernel's own message, if it sent one.
     public var message: String?
 
-    /// Which operation, and why.
+    /// The operation, and why it failed.
     public var description: String {
         let hint = isPermission ? "; it takes CAP_NET_ADMIN: run it as root" : ""
         return "cannot \(operation): \(errno)" + (message.map { " (\($0))" } ?? "") + hint
     }
 
-    /// Whether the user cannot do this.
+    /// Whether the user lacks the permission for the operation.
     public var isPermission: Bool { errno == .notPermitted || errno == .permissionDenied }
 }

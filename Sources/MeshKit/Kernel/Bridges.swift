@@ -2,21 +2,22 @@ package import IPVSKit
 import Netlink
 import SystemPackage
 
-/// Bridges whose packets the rules see, and whether they turn packets back to the port that those came by, which a task
-/// needs that is balanced onto itself.
+/// The bridges of a namespace, and hairpin mode of their ports: whether a bridge sends a packet back through the port
+/// on which it arrived. A task that is balanced to itself needs this.
 ///
-/// By netlink and not from `/sys`, which shows the namespace it was mounted in: another one, under `nsenter`.
+/// The bridges are read by netlink and not from `/sys`, because `/sys` shows the namespace in which it was mounted.
+/// Under `nsenter`, that is another namespace.
 package struct Bridges: Sendable {
     private let routes: RouteClient
 
-    /// - Parameter namespace: whose interfaces.
+    /// - Parameter namespace: the namespace of the interfaces.
     package init(in namespace: NetworkNamespace = .current) throws { routes = RouteClient(in: try namespace.open()) }
 
     init(_ routes: RouteClient) { self.routes = routes }
 
-    /// By bridge the ports of it that lead into a container, and whether each turns packets back.
+    /// For each bridge, its ports that lead into containers, and whether each port is in hairpin mode.
     ///
-    /// - Parameter interfaces: those among which bridges are looked for.
+    /// - Parameter interfaces: the names of the interfaces among which bridges are looked for.
     package func ports(among interfaces: Set<String>) async throws(BridgeError) -> [String: [String: Bool]] {
         try await asking("look at the bridges") { () throws(NetlinkError) in
             var found: [String: [String: Bool]] = [:]
@@ -29,7 +30,8 @@ package struct Bridges: Sendable {
         }
     }
 
-    /// What `ip link set PORT type bridge_slave hairpin on` does, or `off`. A port that has gone needs neither.
+    /// Does the same as `ip link set PORT type bridge_slave hairpin on`, or `off`. A port that no longer exists needs
+    /// neither.
     package func setHairpin(_ on: Bool, of port: String) async throws(BridgeError) {
         let operation = "make the bridge port \(port) \(on ? "turn packets back" : "turn no packets back")"
         try await asking(operation) { () throws(NetlinkError) in
@@ -52,7 +54,7 @@ package struct Bridges: Sendable {
 extension NetworkLink {
     fileprivate var isBridgePort: Bool { masterKind == "bridge" }
 
-    /// One end of a veth pair. Whatever else a bridge joins may have others behind it, as a network card has, who would
-    /// get their own broadcasts back.
+    /// Whether the port is one end of a veth pair. Behind any other port, such as a network card, there may be several
+    /// hosts, which would get their own broadcasts back.
     fileprivate var leadsIntoContainer: Bool { isBridgePort && kind == "veth" }
 }

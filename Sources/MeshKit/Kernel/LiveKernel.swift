@@ -8,18 +8,19 @@ package import SystemPackage
     import Glibc
 #endif
 
-/// The kernel that the process runs on. The node is the network namespace of the process.
+/// The kernel that runs the process. The node is the network namespace of the process.
 package struct LiveKernel: MeshKernel {
     private let node: NamespaceHandle
     private let nodeKernel: LivePlace
     private let conntrack: Conntrack
     private let bridges: Bridges
-    /// A folder for what the tools find out of themselves.
+    /// A folder in which the tools cache their findings about themselves.
     private let cache: FilePath
-    /// The places that were entered, by name: what their tools have read they need not read again to write.
+    /// The entered places by name. The tools of a place keep what they have read, so that they need not read it again
+    /// before they write.
     private let entered = Locked<[PlaceID: LivePlace]>([:])
 
-    /// - Throws: where the namespace of the process cannot be opened.
+    /// - Throws: an error if the namespace of the process cannot be opened.
     package init(ipvs: IPVS, cache: FilePath) throws {
         self.cache = cache
         node = try NetworkNamespace.current.open()
@@ -126,7 +127,7 @@ package struct LiveKernel: MeshKernel {
         return found
     }
 
-    /// A place that was entered before is the same one only while its name stands for the same namespace.
+    /// Remembers an entered place. An earlier entry stays valid only while the name stands for the same namespace.
     private func enter(_ place: Place, _ handle: NamespaceHandle) {
         entered.withLock { entered in
             if let before = entered[place.id], before.handle.isSame(as: handle) { return }
@@ -164,7 +165,7 @@ package struct LiveKernel: MeshKernel {
     package func forget(_ flows: [StaleFlows]) async throws {
         let own = Set(try NodeAddresses.read().map(\.address))
         _ = try await conntrack.delete(matching: flows.flatMap(\.filters)) { flow in
-            // What others send past this node to such a port is nothing of ours.
+            // Flows that this node merely forwards to such a port elsewhere stay.
             let destination = flow.original.destination.address
             return destination.isLoopback || own.contains(destination)
         }
@@ -172,7 +173,7 @@ package struct LiveKernel: MeshKernel {
 }
 
 extension StaleFlows {
-    /// As conntrack is asked for them.
+    /// The filters that conntrack is given for these flows.
     fileprivate var filters: [FlowFilter] {
         let all = FlowFilter(
             protocol: binding.transport, originalDestination: binding.address,

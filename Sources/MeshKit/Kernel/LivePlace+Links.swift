@@ -16,7 +16,7 @@ extension LivePlace {
                 found[end.id.name] = .absent
                 if let link = try await routes.link(named: end.id.name) { links.append((end, link)) }
             }
-            // Another namespace gets its number here when an interface is first looked at that leads there.
+            // Another namespace gets its number in this one when an interface that leads there is first read.
             var places: [Int32: PlaceID] = [:]
             for (place, other) in others where !links.isEmpty {
                 let number = try await routes.number(of: other.handle)
@@ -41,13 +41,14 @@ extension LivePlace {
         if let number = link.peerNamespace, let place = places[number], let peer = link.peer {
             found.peer = .place(place, index: peer)
         }
-        // What is on an interface of somebody else's is nobody's business.
+        // Addresses and routes of other programs' interfaces do not concern the mesh.
         guard found.isOurs else { return found }
         for address in try await routes.addresses() where address.interface == link.index {
             guard let own = IPAddress(bytes: address.address), !(own.family == .ipv6 && own.isLinkLocal) else { continue }
             found.addresses.insert(InterfacePrefix(own, length: address.prefixLength))
         }
-        // Looked up one by one, as a packet would be: a host may have a million routes.
+        // Each route is looked up as a packet would look it up, instead of listing all: a host may have a million
+        // routes.
         for route in end.routes.union(end.addresses.map(\.connectedRoute)) {
             guard let probe = end.probe(for: route), let entry = try await routes.route(to: probe.bytes),
                 entry.interface == link.index, entry.prefixLength == route.destination.length,
@@ -70,7 +71,8 @@ extension LivePlace {
     func claimant(of end: LinkEnd) async throws -> String? {
         try await asking("look for who uses the addresses of \(end.id)") { () throws(NetlinkError) in
             for claim in end.claims {
-                // Interfaces' own addresses before the network's: what is said of them is clearer.
+                // The addresses of the ends are checked before those of the network, because a finding about them makes
+                // the clearer message.
                 for address in end.reaches.union(end.addresses.map(\.address)).sorted() + claim.ends {
                     guard let route = try await routes.route(to: address.bytes),
                         route.prefixLength > claim.widestForeignLength
@@ -88,7 +90,7 @@ extension LivePlace {
     func change(_ change: LinkOperation, of interface: String) async throws {
         try await asking(change.operation(on: interface)) { () throws(NetlinkError) in
             guard let index = try await routes.link(named: interface)?.index else {
-                // Its other end may have gone, and taken it along this very moment.
+                // The other end may have been deleted this very moment, and the interface with it.
                 if change == .delete { return }
                 throw .refused(Errno(rawValue: ENODEV))
             }
@@ -115,7 +117,7 @@ extension LivePlace {
         }
     }
 
-    /// Says what the kernel kept from being done.
+    /// Runs the body and adds the operation to its error.
     func asking<Value>(
         _ operation: String, _ body: () async throws(NetlinkError) -> Value
     ) async throws(PlaceError) -> Value {
@@ -128,7 +130,8 @@ extension LivePlace {
 }
 
 extension LinkEnd {
-    /// An address that a route leads to, and that is none of the interface's own: those are found elsewhere.
+    /// An address to which a route leads, and which is none of the interface's own: the kernel finds its own addresses
+    /// in another table.
     fileprivate func probe(for route: Route) -> IPAddress? {
         let own = Set(addresses.map(\.address))
         return route.destination.firstAddresses.first { !own.contains($0) }
@@ -141,7 +144,7 @@ extension InterfacePrefix {
 }
 
 extension IPPrefix {
-    /// Of a network the first addresses that a host can have; the address itself where it stands alone.
+    /// The first addresses of the network that a host can have; for a single address, the address itself.
     fileprivate var firstAddresses: [IPAddress] {
         switch address.storage {
         case .ipv4(let number): length == 32 ? [address] : (1...3).map { IPAddress(ipv4: number + $0) }
@@ -149,20 +152,20 @@ extension IPPrefix {
         }
     }
 
-    /// The first and the last address.
+    /// The first and the last address of an IPv4 network.
     fileprivate var ends: [IPAddress] {
         guard case .ipv4(let number) = address.storage else { return [address] }
         let size: UInt32 = length == 0 ? .max : (1 << (32 - UInt32(length))) - 1
         return [IPAddress(ipv4: number & ~size), IPAddress(ipv4: number | size)]
     }
 
-    /// A route to a network as wide as this, or wider, is nobody's claim to the addresses: many a host has one to all
-    /// link-local addresses, and most have one to everything.
+    /// The longest prefix of a route that does not claim the addresses. A route to all link-local addresses, or to
+    /// everything, claims none of them: many hosts have such routes.
     fileprivate var widestForeignLength: Int { address.isLinkLocal ? 16 : 0 }
 }
 
 extension LinkOperation {
-    /// What is done, in words that go behind "cannot".
+    /// The operation in words that follow "cannot".
     package func operation(on interface: String) -> String {
         switch self {
         case .setAlias: "write an alias on \(interface)"

@@ -4,7 +4,8 @@ import RuleKit
 import SystemPackage
 
 extension LivePlace {
-    /// For each address the network of the route to it; none where that is the default route, or there is none.
+    /// The network of the route to each address. Addresses that are reached by the default route, or by none, are left
+    /// out.
     func routedNetworks(of addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] {
         try await asking("look up the routes to the tasks") { () throws(NetlinkError) in
             var found: [IPAddress: RoutedNetwork] = [:]

@@ -7,16 +7,16 @@ import SystemPackage
     import Glibc
 #endif
 
-/// One network namespace of the kernel that the process runs on.
+/// One network namespace of the kernel that runs the process.
 struct LivePlace: PlaceKernel {
-    /// The group that all interfaces of the mesh are made in, by which they are known from the first moment: an alias can
-    /// only be given to an interface that is there. The bytes of "mesh".
+    /// The group of all interfaces of the mesh, which identifies them from the first moment: an alias can only be given
+    /// to an interface that exists already. The number has the bytes of "mesh".
     static let group: UInt32 = 0x6D65_7368
-    /// What stands on the routes of the mesh as their protocol: a number that `/etc/iproute2/rt_protos` names nowhere.
+    /// The protocol number of all routes of the mesh (`RTA_PROTOCOL`). `/etc/iproute2/rt_protos` gives it no name.
     static let origin: UInt8 = 109
 
     let handle: NamespaceHandle
-    /// Whether it is the namespace of the process, which takes no entering.
+    /// Whether this is the namespace of the process, which need not be entered.
     let isProcess: Bool
     let routes: RouteClient
     private let client: IPVS?
@@ -71,7 +71,8 @@ struct LivePlace: PlaceKernel {
         }
     }
 
-    /// Interfaces that may hear a router: others lead to containers, or hear it by a bridge that is none of these either.
+    /// The interfaces that may hear a router. Veth interfaces lead to containers, and a bridge and its ports are left
+    /// alone.
     func outwardInterfaces() async throws -> Set<String> {
         try await asking("look at the interfaces") { () throws(NetlinkError) in
             Set(
@@ -88,7 +89,7 @@ struct LivePlace: PlaceKernel {
             do throws(IPVSError) {
                 counts[destination] = try await ipvs.connectionsLeft(destination.destination, of: destination.service)
             } catch {
-                // Somebody else has taken it away, and its connections with it.
+                // Somebody else has deleted the destination, and its connections with it.
                 guard error.code == .destinationNotFound || error.code == .serviceNotFound else { throw error }
                 counts[destination] = 0
             }

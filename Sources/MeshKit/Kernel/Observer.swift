@@ -6,16 +6,16 @@ struct Observer: Sendable {
     let kernel: any MeshKernel
     let compiler: Compiler
 
-    /// What is looked at besides what the request itself asks for.
+    /// What is read besides the outline of the request.
     struct Options: Sendable {
-        /// What IPVS counts, which takes several times as long as its table.
+        /// Whether the counters of IPVS are read, which takes several times as long as reading its table.
         var withCounters = false
-        /// The settings of all interfaces that the mesh may have changed.
+        /// Whether the settings of all interfaces are read that the mesh may have changed.
         var forRestoring = false
     }
 
-    /// - Throws: where IPVS, the rules or the addresses of the node cannot be read: nothing can be planned without.
-    ///   What only optional parts need is ``Reading/unreadable(_:)`` instead.
+    /// - Throws: an error if IPVS, the rules or the addresses of the node cannot be read, since nothing can be planned
+    ///   without them. Anything that only optional parts need is ``Reading/unreadable(_:)`` instead.
     func observe(_ request: MeshRequest, tool: RuleTool, _ options: Options = Options()) async throws
         -> ObservedDatapath
     {
@@ -23,7 +23,7 @@ struct Observer: Sendable {
         var found = ObservedDatapath()
         found.node = try await kernel.nodeFacts(readsInterfaces: outline.forwarding.contains(.ipv6))
         let places = outline.places.values.sorted { $0.rank < $1.rank }
-        // All are entered before one is looked at: interfaces of one lead into others.
+        // All places are entered before any is read, because interfaces of one place lead into others.
         for place in places { found[place.id].existence = await kernel.existence(of: place) }
         for place in places where found[place.id].existence.value == .namespace {
             do {
@@ -37,7 +37,7 @@ struct Observer: Sendable {
         return found
     }
 
-    /// Reads what a request takes that is not the one that was observed for.
+    /// Reads whatever a new request needs that was not read for the former one.
     func complete(
         _ found: inout ObservedDatapath, for request: MeshRequest, tool: RuleTool, _ options: Options = Options()
     ) async throws {
@@ -60,7 +60,7 @@ struct Observer: Sendable {
         found.existence = .known(.namespace)
         let here = try await kernel.open(place)
         let holdings = request.ledger[place.id]
-        // IPVS first: its settings exist once its module is loaded, and reading the table loads it.
+        // IPVS comes first: its settings exist only once its module is loaded, and reading the table loads it.
         if outline.balancers.contains(place.id) {
             let ipvs = try here.ipvs
             if options.withCounters {
@@ -93,7 +93,7 @@ struct Observer: Sendable {
             found.role = role
             found.rules = try await here.rules(by: tool).read(expecting: role)
             found.owner = found.rules.owner
-            // Before there were rules of this ledger's own, another's may be carried by the other tool.
+            // If this ledger has no rules yet, another ledger's rules may be carried by the other tool.
             if holdings.rules == nil, outline.balancers.contains(place.id) {
                 for other in RuleTool.allCases where other != tool && found.owner == nil {
                     found.owner = (try? await here.rules(by: other).owner()) ?? nil
@@ -106,7 +106,8 @@ struct Observer: Sendable {
         return found
     }
 
-    /// The kernel writes the switch of each interface when that for all is written: what they were has to be known before.
+    /// Reads the switches of single interfaces. The kernel overwrites them when the switch for all interfaces is
+    /// written, so their values have to be known before that.
     private func readInterfaceSettings(
         _ outline: Outline, _ request: MeshRequest, _ options: Options, into found: inout ObservedDatapath
     ) async throws {

@@ -2,16 +2,16 @@ public import IPVSKit
 public import RuleKit
 public import SystemPackage
 
-/// What carries rules into the kernel.
+/// The tool that writes rules into the kernel.
 public enum RuleTool: String, Sendable, Hashable, Codable, CaseIterable {
     /// A table of nftables.
     case nftables
     /// Chains of iptables, with ipset sets.
     case iptables
 
-    /// The tool in a namespace.
+    /// The backend of the tool in a namespace.
     ///
-    /// - Parameter cache: a folder for what the tool finds out of itself; nil to keep it in memory alone.
+    /// - Parameter cache: a folder in which the tool caches its findings about itself; nil to keep them in memory only.
     public func backend(in namespace: NetworkNamespace = .current, cache: FilePath? = nil) -> any RuleBackend {
         switch self {
         case .nftables: NFTablesBackend(in: namespace, cache: cache)
@@ -19,7 +19,7 @@ public enum RuleTool: String, Sendable, Hashable, Codable, CaseIterable {
         }
     }
 
-    /// What a tool's sets should hold for rules, and which rules look it up. Looks at nothing.
+    /// The elements and rules that the tool should hold for a rule set. Reads nothing from the kernel.
     ///
     /// - Parameter families: the address families that the kernel has.
     func render(_ rules: RuleSet, families: Set<AddressFamily>) -> RenderedRules {
@@ -29,7 +29,7 @@ public enum RuleTool: String, Sendable, Hashable, Codable, CaseIterable {
         }
     }
 
-    /// The one this kernel is best served by: nftables where it takes our rules.
+    /// The tool that suits this kernel best: nftables if the kernel supports our rules, else iptables.
     static func best() async -> RuleTool {
         await NFTablesBackend().isSupported() ? .nftables : .iptables
     }

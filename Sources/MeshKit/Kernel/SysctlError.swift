@@ -4,9 +4,9 @@ public import SystemPackage
 public struct SysctlError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The setting.
     public var sysctl: Sysctl
-    /// The value it was to have.
+    /// The value that was written.
     public var value: String
-    /// What the kernel answered; ENOENT where it has no such setting.
+    /// The kernel's errno; ENOENT if it has no such setting.
     public var errno: Errno
 
     /// An error by its parts.
@@ -16,7 +16,7 @@ public struct SysctlError: Error, Hashable, Sendable, CustomStringConvertible {
         self.errno = errno
     }
 
-    /// Which setting, and why.
+    /// The setting, and why it could not be written.
     public var description: String {
         "cannot set \(sysctl) to \(value): \(errno)"
             + (errno == .noSuchFileOrDirectory ? "; the kernel has no such setting" : "")

@@ -5,13 +5,13 @@ import SystemPackage
     import Glibc
 #endif
 
-/// Kernel settings of the namespace of the process, below `/proc/sys`.
+/// The kernel settings below `/proc/sys`, in the network namespace of the calling thread.
 struct SysctlFiles: Sendable {
-    /// Nil where the kernel has no such setting, or nobody can read it.
+    /// The value of a setting; nil if the kernel has no such setting, or it cannot be read.
     func read(_ sysctl: Sysctl) -> String? { reading(sysctl).value }
 
-    /// What a setting is, and why it cannot be read where it can not: a process without a free descriptor must not take
-    /// a setting for one that the kernel has not.
+    /// The value of a setting, or the reason why it cannot be read. The two must not be confused: a process without a
+    /// free descriptor must not conclude that the kernel lacks a setting.
     func reading(_ sysctl: Sysctl) -> Reading<String> {
         do {
             let text = try Self.contents(of: path(sysctl))
@@ -32,7 +32,7 @@ struct SysctlFiles: Sendable {
         }
     }
 
-    /// The interfaces that have settings of a family, `all` and `default` among them.
+    /// The names of the interfaces that have settings of a family, including `all` and `default`.
     func interfaces(_ family: AddressFamily) throws(Errno) -> Set<String> {
         Set(try names(in: "/proc/sys/net/\(family == .ipv4 ? "ipv4" : "ipv6")/conf").filter { $0 != "." && $0 != ".." })
     }

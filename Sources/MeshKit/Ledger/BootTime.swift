@@ -2,9 +2,10 @@
     import Glibc
 #endif
 
-/// A moment on the clock that begins at boot and goes on while the machine sleeps (`CLOCK_BOOTTIME`).
+/// A moment on the clock that starts at boot and continues while the machine sleeps (`CLOCK_BOOTTIME`).
 ///
-/// Nobody can set that clock, so that a span of it is a span of time. Moments of two boots cannot be compared.
+/// Nobody can set this clock, so differences of its values are real spans of time. Moments of different boots cannot be
+/// compared.
 public struct BootTime: Hashable, Comparable, Sendable {
     /// Nanoseconds since boot.
     public var nanoseconds: UInt64
@@ -19,7 +20,7 @@ public struct BootTime: Hashable, Comparable, Sendable {
         return Self(nanoseconds: UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec))
     }
 
-    /// The moment so many seconds later.
+    /// The moment that many seconds later.
     func advanced(bySeconds seconds: UInt64) -> Self { Self(nanoseconds: nanoseconds + seconds * 1_000_000_000) }
 
     /// The earlier one is less.

@@ -7,7 +7,7 @@ extension Holdings: Codable {
         case hairpinPorts, staleFlows, retiring, refusal, routers
     }
 
-    /// Reads an object from which all may be absent that is as it is in empty holdings.
+    /// Reads an object. A missing field has the value that it has in empty holdings.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         namespace = try container.decodeIfPresent(String.self, forKey: .namespace)
@@ -25,8 +25,8 @@ extension Holdings: Codable {
         routers = try container.decodeIfPresent(Set<String>.self, forKey: .routers) ?? []
     }
 
-    /// Leaves out what is as it is in empty holdings. A mark is one line of text, which keeps a document of thousands of
-    /// marks small.
+    /// Leaves out fields with the values that they have in empty holdings. A mark is one line of text, which keeps a
+    /// document of thousands of marks small.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encodeIfPresent(namespace, forKey: .namespace)

@@ -1,37 +1,37 @@
 public import IPVSKit
 public import RuleKit
 
-/// What this node has put or changed in one place and must be able to take back.
+/// Everything that this node has put or changed in one place and must be able to take back.
 public struct Holdings: Equatable, Sendable {
-    /// The name below `/run/netns` of the place's network namespace, if it was made for the place.
+    /// The name of the place's network namespace below `/run/netns`, if the mesh made the namespace.
     public var namespace: String?
-    /// The names of the interfaces that were made.
+    /// The names of the interfaces that the mesh made.
     public var links: Set<String> = []
     /// The firewall marks whose IPVS services are this node's.
     public var marks: [FirewallMark: OwnedMark] = [:]
-    /// The tool that carries the rules. Nil where there are none.
+    /// The tool that carries the rules. Nil if there are none.
     public var rules: RuleTool?
-    /// The tool that carried the rules before, until its own are gone.
+    /// The tool that carried the rules before, until its rules are gone.
     public var formerRules: RuleTool?
-    /// The settings that were changed.
+    /// The settings that the mesh has changed.
     public var settings: [Sysctl: OriginalSetting] = [:]
-    /// Who else may have needed forwarding when it was switched on, in words: forwarding that somebody has come to need since
-    /// stays on.
+    /// Who else may have needed forwarding when the mesh switched it on, in words. If somebody has come to need it
+    /// since, it stays on.
     public var routers: Set<String> = []
-    /// For how many seconds IPVS remembered an idle TCP connection before the first write.
+    /// The timeout of idle TCP connections in IPVS before the first write, in seconds.
     public var originalTCPTimeoutSeconds: UInt32?
-    /// The ports that were put into `ip_local_reserved_ports`, which others write, too.
+    /// The ports that the mesh has added to `ip_local_reserved_ports`, which others write, too.
     public var reservedPorts: [ClosedRange<UInt16>] = []
-    /// The ports of bridges that were set to hairpin mode.
+    /// The bridge ports that the mesh has set to hairpin mode.
     public var hairpinPorts: Set<String> = []
-    /// The UDP ports whose flows conntrack is to forget, until it has.
+    /// The UDP ports whose flows still have to be deleted from conntrack.
     public var staleFlows: Set<PortBinding> = []
-    /// The paths that are removed once they have no connections left.
+    /// The paths that are removed once their last connection has ended.
     public var retiring: [RetiringPath] = []
-    /// Why this host cannot carry the place, if it is one that the mesh can do without.
+    /// Why this host refused the place; nil if it did not. Only optional places can be refused.
     public var refusal: String?
 
-    /// Nothing.
+    /// Empty holdings.
     public init() {}
 
     /// Whether there is nothing to take back and nothing to remember.

@@ -3,10 +3,10 @@
 #endif
 
 extension Ledger {
-    /// The name that the host has (`gethostname(2)`), which a node is called by until somebody names it; `node` where the
-    /// host has none.
+    /// The name of the host (`gethostname(2)`), which is the node's name until somebody gives it another; `node` if the
+    /// host has no name.
     public static func hostName() -> String {
-        // HOST_NAME_MAX is 64, without the zero that ends the name.
+        // HOST_NAME_MAX is 64, without the terminating zero.
         let name = withUnsafeTemporaryAllocation(of: CChar.self, capacity: 65) { buffer in
             buffer.initialize(repeating: 0)
             gethostname(buffer.baseAddress!, buffer.count - 1)

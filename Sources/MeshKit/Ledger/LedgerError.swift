@@ -1,17 +1,18 @@
 public import SystemPackage
 
-/// The ledger belongs to another network namespace, which lives: what it says is there is not here.
+/// The ledger belongs to another network namespace, which still exists. The things that it records are there and not
+/// here.
 public struct LedgerError: Error, Sendable, CustomStringConvertible {
-    /// The ledger.
+    /// The file of the ledger.
     public var file: FilePath
-    /// The namespace that it belongs to.
+    /// The namespace to which the ledger belongs.
     public var home: NamespaceIdentity
-    /// Where that one is found.
+    /// The place where that namespace is found, in words.
     public var whereabouts: String
-    /// The namespace that the command runs in.
+    /// The namespace in which the command runs.
     public var here: NamespaceIdentity
 
-    /// Both namespaces, and what to do.
+    /// Both namespaces, and the remedy.
     public var description: String {
         "\(file) belongs to network namespace \(home.inode), which is \(whereabouts), and this is network namespace "
             + "\(here.inode): run the command there, or take another folder for this one (--state-dir)"

@@ -2,7 +2,7 @@ import IPVSKit
 import RuleKit
 
 extension LegacyDocument {
-    /// What the operator asked for. The spec goes on counting generations where the document stopped.
+    /// The spec in the document. It continues the document's count of generations.
     ///
     /// - Parameter node: the name of the node that wrote the document.
     func spec(node: String) -> MeshSpec {
@@ -20,7 +20,7 @@ extension LegacyDocument {
         return spec
     }
 
-    /// What the node had put into its kernel.
+    /// The ledger in the document: everything that the node had put into its kernel.
     ///
     /// - Parameter node: the name of the node that wrote the document.
     func ledger(node: String) -> Ledger {
@@ -33,7 +33,7 @@ extension LegacyDocument {
     private var nodeHoldings: Holdings {
         var holdings = Holdings()
         holdings.marks = marks
-        // The first layout knew iptables alone.
+        // Layout 1 knew only iptables.
         holdings.rules = schema == 1 && !marks.isEmpty ? .iptables : rules
         holdings.formerRules = formerRules
         holdings.settings = Dictionary(
@@ -48,7 +48,7 @@ extension LegacyDocument {
     }
 
     private var marks: [FirewallMark: OwnedMark] {
-        // Of those the document noted the number alone.
+        // The document recorded only the numbers of these marks.
         var marks = Dictionary(uniqueKeysWithValues: retiringMarks.map { ($0, OwnedMark(binding: nil)) })
         for service in services.values {
             for port in service.ports {
@@ -66,20 +66,20 @@ extension LegacyDocument {
         if !loopback {
             holdings.refusal = "recorded by an earlier version"
         } else if services.values.contains(where: { !$0.ports.isEmpty }) {
-            // The name that those versions gave to the node's end. Their namespace is called after the inode of the node's,
-            // which the document did not note.
+            // Earlier versions gave this name to the node's end of the pair. They named their namespace after the inode
+            // of the node's namespace, which the document does not record.
             holdings.links = ["meshctl-lo"]
         }
         return holdings
     }
 
-    /// The value that those versions gave to a setting.
+    /// The value that earlier versions wrote to a setting.
     private static func written(_ sysctl: Sysctl) -> String {
-        // Of each interface: accept_ra, which takes router advertisements in spite of forwarding.
+        // accept_ra of an interface: 2 accepts router advertisements in spite of forwarding.
         if sysctl.rawValue.hasSuffix("/accept_ra") { return "2" }
-        // What the kernel made of it when they wrote ip_forward.
+        // The kernel wrote this value when those versions wrote ip_forward.
         if sysctl.rawValue == "net/ipv4/conf/all/accept_redirects" { return "0" }
-        // All others are switches, which they switched on.
+        // All other settings are switches, which those versions switched on.
         return "1"
     }
 }

@@ -1,10 +1,10 @@
 import IPVSKit
 import RuleKit
 
-/// A document of layout 1 or 2, which held in one what is now a ``MeshSpec`` and a ``Ledger``.
+/// A document of layout 1 or 2, which held both parts that are now a ``MeshSpec`` and a ``Ledger``.
 ///
-/// Such documents knew one place, the node's own namespace, and beside it the detour of 127.0.0.1, of which they noted
-/// at most that the host refused it.
+/// Such documents knew one place, the node's own namespace. Of the detour of 127.0.0.1 they recorded only whether the
+/// host refused it.
 struct LegacyDocument: Equatable, Sendable {
     /// The newest layout of this kind.
     static let newestSchema = 2
@@ -12,13 +12,13 @@ struct LegacyDocument: Equatable, Sendable {
     var schema: Int
     var generation: UInt64
     var services: [String: Service]
-    /// Marks of ports that were published no longer, whose IPVS services may still be in the kernel.
+    /// Marks of unpublished ports, whose IPVS services may still be in the kernel.
     var retiringMarks: Set<FirewallMark>
     var originalSysctls: [Sysctl: String]
     var originalTCPTimeoutSeconds: UInt32?
     var reservedPorts: [ClosedRange<UInt16>]
     var hairpinPorts: Set<String>
-    /// False where the host was found not to let 127.0.0.1 be balanced.
+    /// False if the host refused the detour of 127.0.0.1.
     var loopback: Bool
     var rules: RuleTool?
     var formerRules: RuleTool?
@@ -33,7 +33,7 @@ struct LegacyDocument: Equatable, Sendable {
     struct Task: Equatable, Sendable, Decodable {
         var address: IPAddress
         var weight: UInt32
-        /// Behind the node that wrote the document.
+        /// Whether the task is behind the node that wrote the document.
         var local: Bool
     }
 }
@@ -44,7 +44,7 @@ extension LegacyDocument: Decodable {
         case hairpinPorts, loopback, rules, formerRules, staleFlows
     }
 
-    /// Reads either layout. What a document does not say is as it was when the layout did not have it.
+    /// Reads either layout. A field that the document lacks has the value that earlier versions implied.
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         schema = try container.decode(Int.self, forKey: .schema)

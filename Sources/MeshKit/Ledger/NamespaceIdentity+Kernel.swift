@@ -7,7 +7,7 @@ import SystemPackage
 #endif
 
 extension NamespaceIdentity {
-    /// The namespace of the process.
+    /// The identity of the namespace of the process.
     static func ofProcess(_ handle: NamespaceHandle) throws -> Self {
         guard let boot = SysctlFiles().read(Sysctl(rawValue: "kernel/random/boot_id")) else {
             throw PlaceError(.other, "tell which boot this is", hint: "/proc/sys/kernel/random/boot_id cannot be read")
@@ -19,7 +19,7 @@ extension NamespaceIdentity {
         return Self(bootID: boot, inode: UInt64(status.st_ino), cookie: ownCookie())
     }
 
-    /// Of the namespace of the thread; nil before Linux 5.14.
+    /// The cookie of the calling thread's namespace; nil before Linux 5.14.
     private static func ownCookie() -> UInt64? {
         let descriptor = socket(AF_NETLINK, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), CInt(NETLINK_ROUTE))
         guard descriptor >= 0 else { return nil }
@@ -30,8 +30,8 @@ extension NamespaceIdentity {
         return cookie
     }
 
-    /// Where the namespace can still be found: a process that is in it, or a name that it has. Nil where it has ended, or
-    /// nobody but an open descriptor keeps it, or the boot was another.
+    /// The place where the namespace can still be found: a process that is in it, or a name that it has. Nil if it has
+    /// ended, if only an open descriptor keeps it, or if it is of another boot.
     func whereabouts() async -> String? {
         guard SysctlFiles().read(Sysctl(rawValue: "kernel/random/boot_id")) == bootID else { return nil }
         for (path, name) in Self.namedFiles() + Self.processFiles() {
@@ -40,7 +40,7 @@ extension NamespaceIdentity {
                 let handle = try? NamespaceHandle(path: FilePath(path)),
                 CNetlink_is_network_namespace(handle.descriptor.rawValue) == 1
             else { continue }
-            // A later namespace may have the number of one that ended.
+            // A later namespace may have the inode number of one that has ended.
             if let cookie, let found = try? await DetachedThread.run(in: handle, { Self.ownCookie() }), found != cookie {
                 return nil
             }

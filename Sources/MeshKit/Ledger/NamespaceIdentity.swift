@@ -1,14 +1,14 @@
-/// Which network namespace of which boot.
+/// Identifies a network namespace and the boot in which it exists.
 public struct NamespaceIdentity: Hashable, Sendable, Codable {
     /// The boot, as `/proc/sys/kernel/random/boot_id` names it.
     public var bootID: String
-    /// The inode of the namespace's file (`/proc/self/ns/net`). A later namespace may get the number of one that ended.
+    /// The inode of the namespace's file (`/proc/self/ns/net`). A later namespace may get the same number.
     public var inode: UInt64
-    /// The kernel's own number of the namespace (`SO_NETNS_COOKIE`), which no other gets until the next boot. Nil before
-    /// Linux 5.14, which has none.
+    /// The kernel's number of the namespace (`SO_NETNS_COOKIE`), which no other namespace gets until the next boot. Nil
+    /// before Linux 5.14, which has no such number.
     public var cookie: UInt64?
 
-    /// A namespace by the three.
+    /// An identity by its parts.
     public init(bootID: String, inode: UInt64, cookie: UInt64?) {
         self.bootID = bootID
         self.inode = inode

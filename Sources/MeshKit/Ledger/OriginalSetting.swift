@@ -2,8 +2,8 @@
 public struct OriginalSetting: Hashable, Sendable, Codable {
     /// The value before the first write.
     public var found: String
-    /// The value that it has since: what was written, or what the kernel made of it when another setting was written.
-    /// Any other value that is found later is somebody else's.
+    /// The value since then: the value that this node wrote, or that the kernel wrote when this node wrote another
+    /// setting. If another value is found later, somebody else has set it.
     public var written: String
 
     /// A setting by its two values.

@@ -1,14 +1,16 @@
 import IPVSKit
 import RuleKit
 
-/// Texts of what stands behind marks: `1080/tcp 10.0.0.2:80 [fd00::2]:80`; a dash for a port that is not known.
+/// Reads and writes the text of an ``OwnedMark``: `1080/tcp 10.0.0.2:80 [fd00::2]:80`. A dash stands for an unknown
+/// port.
 ///
-/// Thousands of ports lead to the same tasks: the text of a set of destinations is read and written once.
+/// Thousands of ports may lead to the same tasks, so the text of each set of destinations is read and written only
+/// once.
 struct DestinationTexts {
     private var read: [Substring: Set<Destination.ID>] = [:]
     private var written: [Set<Destination.ID>: String] = [:]
 
-    /// Nil for any other text, one with a destination twice included.
+    /// Parses a text. Nil for any other text, also if a destination occurs twice.
     mutating func owned(_ text: Substring) -> OwnedMark? {
         let end = text.utf8.firstIndex(of: UInt8(ascii: " ")) ?? text.endIndex
         let port = text[..<end]
@@ -44,14 +46,14 @@ struct DestinationTexts {
 }
 
 extension OwnedMark: LosslessStringConvertible {
-    /// Reads ``description``. Nil for anything else, a destination that is there twice included.
+    /// Parses ``description``. Nil for any other text, also if a destination occurs twice.
     public init?(_ description: String) {
         var texts = DestinationTexts()
         guard let owned = texts.owned(description[...]) else { return nil }
         self = owned
     }
 
-    /// The port and its destinations in order, `1080/tcp 10.0.0.2:80 [fd00::2]:80`; a dash for a port that is not known.
+    /// The port and its destinations in order: `1080/tcp 10.0.0.2:80 [fd00::2]:80`. A dash stands for an unknown port.
     public var description: String {
         var texts = DestinationTexts()
         return texts.text(of: self)

@@ -1,15 +1,15 @@
 public import IPVSKit
 public import RuleKit
 
-/// What stands behind a firewall mark that is this node's: the IPVS services of that mark.
+/// A firewall mark of this node, with the port and the destinations of its IPVS services.
 public struct OwnedMark: Hashable, Sendable {
-    /// The port that the mark was given to. Nil where an earlier version recorded the mark alone, which it did for ports
-    /// that were published no longer.
+    /// The port that has the mark. Nil if it comes from an earlier version, which recorded only the marks of
+    /// unpublished ports.
     public var binding: PortBinding?
-    /// The destinations that its IPVS services have, of both families.
+    /// The destinations of the mark's IPVS services, of both families.
     public var destinations: Set<Destination.ID>
 
-    /// What stands behind a mark.
+    /// A mark by its port and destinations.
     public init(binding: PortBinding?, destinations: Set<Destination.ID> = []) {
         self.binding = binding
         self.destinations = destinations

@@ -6,7 +6,7 @@ public struct PlaceID: RawRepresentable, Hashable, Sendable, Codable, CodingKeyR
     /// A place by its name.
     public init(rawValue: String) { self.rawValue = rawValue }
 
-    /// The network namespace that is the node itself.
+    /// The node's own network namespace.
     public static let node = Self(rawValue: "node")
     /// The network namespace in which connections to 127.0.0.1 are turned around.
     public static let loopback = Self(rawValue: "loopback")

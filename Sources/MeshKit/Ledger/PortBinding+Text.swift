@@ -2,8 +2,8 @@ import IPVSKit
 import RuleKit
 
 extension PortBinding {
-    /// Reads ``description``: `1080/tcp`, `1000-1010/udp`, `192.168.5.1:1080/tcp`, `[fd00::1]:1080/tcp`. Nil for anything
-    /// else, a protocol without ports included.
+    /// Parses ``description``: `1080/tcp`, `1000-1010/udp`, `192.168.5.1:1080/tcp`, `[fd00::1]:1080/tcp`. Nil for any
+    /// other text, also for a protocol without ports.
     init?(text: Substring) {
         guard let slash = text.utf8.lastIndex(of: UInt8(ascii: "/")),
             let transport = TransportProtocol(String(text[text.utf8.index(after: slash)...])),
@@ -25,8 +25,8 @@ extension PortBinding {
 }
 
 extension Substring {
-    /// The ports of `1080` or `1000-1010`, as ``PortBinding/text(of:)`` writes them. Nil for anything else: port 0, an end
-    /// that does not lie above the beginning.
+    /// Parses `1080` or `1000-1010`, as ``PortBinding/text(of:)`` writes them. Nil for any other text, for port 0, and
+    /// for a range whose end is not above its beginning.
     var portRange: ClosedRange<UInt16>? {
         let ends = utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
         guard ends.count <= 2, let first = UInt16(decimal: ends[0]), first != 0 else { return nil }

@@ -3,7 +3,7 @@ import IPVSKit
 extension RetiringPath: Codable {
     private enum CodingKeys: String, CodingKey { case mark, path, since, until }
 
-    /// Reads an object whose `path` has the port and the destinations as the text of an ``OwnedMark``.
+    /// Reads an object whose `path` is the text of an ``OwnedMark``: the port and the destinations.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         mark = try container.decode(FirewallMark.self, forKey: .mark)
@@ -20,7 +20,7 @@ extension RetiringPath: Codable {
         until = try container.decodeIfPresent(BootTime.self, forKey: .until)
     }
 
-    /// Writes such an object.
+    /// Writes an object whose `path` is the text of an ``OwnedMark``.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(mark, forKey: .mark)

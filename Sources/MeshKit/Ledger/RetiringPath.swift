@@ -1,17 +1,18 @@
 public import IPVSKit
 public import RuleKit
 
-/// A way from a published port to destinations that takes no new connections, and stays until it has none left.
+/// A path from a published port to destinations that take no new connections. It stays until its last connection has
+/// ended.
 public struct RetiringPath: Hashable, Sendable {
-    /// The mark of its IPVS services.
+    /// The mark of the path's IPVS services.
     public var mark: FirewallMark
-    /// The port that its connections came by.
+    /// The published port of the path's connections.
     public var binding: PortBinding
     /// The destinations that still have connections, or may have some.
     public var destinations: Set<Destination.ID>
-    /// When it stopped taking new connections.
+    /// When the path stopped taking new connections.
     public var since: BootTime
-    /// When it is removed even if it has connections then. Nil: never.
+    /// When the path is removed even if it still has connections. Nil: never.
     public var until: BootTime?
 
     /// A path by its parts.

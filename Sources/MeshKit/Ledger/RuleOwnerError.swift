@@ -1,14 +1,14 @@
 public import RuleKit
 
-/// The rules in this network namespace belong to another folder: a command without the `--state-dir`, or the
-/// `MESHCTL_STATE_DIR`, that the others had would take their ports down.
+/// The rules in this network namespace belong to another state folder. The command probably lacks the `--state-dir` or
+/// `MESHCTL_STATE_DIR` of the commands before it, and would take their ports down.
 public struct RuleOwnerError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// Whose the rules are.
+    /// The owner that the rules name.
     public var owner: RuleOwner
-    /// The folder of the command.
+    /// The state folder of the command.
     public var folder: String
 
-    /// Both folders, and what to do.
+    /// Both folders, and the remedy.
     public var description: String {
         "the mesh's rules in this network namespace belong to the state folder \(owner.folder), and this command works "
             + "with \(folder): say --state-dir \(owner.folder) or set MESHCTL_STATE_DIR (sudo does not pass it on); to give "

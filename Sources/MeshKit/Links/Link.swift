@@ -1,21 +1,22 @@
 public import IPVSKit
 public import RuleKit
 
-/// An interface that the mesh makes, with each of its ends. A veth pair is one link with ends in two places.
+/// A link that the mesh makes: one interface, or the connected ends of a pair. A veth pair is one link with ends in two
+/// places.
 public struct Link: Hashable, Sendable {
-    /// What the kernel is asked for.
+    /// The type of a link, as `ip link add … type` names it.
     public enum Kind: String, Hashable, Sendable {
-        /// A pair of interfaces: what enters one leaves by the other.
+        /// A pair of interfaces. A packet that enters one leaves through the other.
         case veth
     }
 
-    /// What the kernel is asked for.
+    /// The type.
     public var kind: Kind
-    /// The interfaces, the one in the place that a packet meets last first.
+    /// The ends of the link. The end in the place that a packet meets last comes first.
     public var ends: [LinkEnd]
-    /// The place that the link is made for: where this host refuses the link, it is that place that is done without.
+    /// The place for which the link is made. If this host refuses the link, the mesh does without this place.
     public var purpose: PlaceID
-    /// What is written on each end (`ip link set … alias`), to tell it from an interface of somebody else's.
+    /// The alias of each end (`ip link set … alias`), which distinguishes it from interfaces of other programs.
     public var alias: String
 
     /// A veth pair.
@@ -27,41 +28,42 @@ public struct Link: Hashable, Sendable {
         Self(kind: .veth, ends: [far, near], purpose: purpose, alias: alias)
     }
 
-    /// The end that an end leads to.
+    /// The other end of a pair.
     func peer(of end: LinkEnd) -> LinkEnd? { ends.first { $0.id != end.id } }
 }
 
-/// One interface of a link, with what it is to have.
+/// One interface of a link, with everything that it should have.
 public struct LinkEnd: Hashable, Sendable {
-    /// What tells an end from all others.
+    /// Identifies an end.
     public struct ID: Hashable, Sendable, Comparable, CustomStringConvertible {
-        /// The place it is in.
+        /// The place that contains the interface.
         public var place: PlaceID
         /// The name of the interface.
         public var name: String
 
         /// By place, then by name.
         public static func < (lhs: Self, rhs: Self) -> Bool { (lhs.place, lhs.name) < (rhs.place, rhs.name) }
-        /// `eth0 in loopback`; in the node's own namespace the name alone.
+        /// `eth0 in loopback`; only the name in the node's own namespace.
         public var description: String { place == .node ? name : "\(name) in \(place)" }
     }
 
     /// The place and the name.
     public var id: ID
-    /// Chosen by us: a hardware address of the kernel's choice udev may replace, after the other end has learnt it.
+    /// The hardware address, which the mesh chooses. udev may replace an address of the kernel's choice after the other
+    /// end has learnt it.
     public var hardwareAddress: HardwareAddress
-    /// Its addresses, with the lengths of their prefixes.
+    /// The addresses, with the lengths of their prefixes.
     public var addresses: Set<InterfacePrefix> = []
-    /// Routes by it, besides those that its addresses bring.
+    /// The routes through the interface, besides those that the addresses bring.
     public var routes: Set<Route> = []
-    /// Who is at the other end, so that nobody need ask.
+    /// The permanent neighbours, so that the kernel need not ask for them.
     public var neighbours: [IPAddress: HardwareAddress] = [:]
-    /// Settings of the interface.
+    /// The kernel settings of the interface.
     public var settings: [Sysctl: String] = [:]
-    /// Addresses that packets must reach by this interface. A route or a policy rule of somebody else's may lead
-    /// elsewhere, which no change to the interface can mend.
+    /// The addresses that packets must reach through this interface. A route or a routing rule of another program may
+    /// lead elsewhere, which no change to the interface can repair.
     public var reaches: Set<IPAddress> = []
-    /// Addresses that nobody else may use or have a route to.
+    /// The networks whose addresses nobody else may use or have a route to.
     public var claims: [IPPrefix] = []
 
     /// An interface without addresses.
@@ -75,7 +77,7 @@ public struct LinkEnd: Hashable, Sendable {
 public struct InterfacePrefix: Hashable, Sendable, Comparable, CustomStringConvertible {
     /// The address.
     public var address: IPAddress
-    /// How many leading bits the network shares.
+    /// The number of leading bits that all addresses of the network share.
     public var length: Int
 
     /// An address of an interface.
@@ -90,7 +92,7 @@ public struct InterfacePrefix: Hashable, Sendable, Comparable, CustomStringConve
     public var description: String { "\(address)/\(length)" }
 }
 
-/// Six bytes, the most significant first, as packets hold them.
+/// A hardware address: six bytes, most significant first, as in packets.
 public struct HardwareAddress: Hashable, Sendable, CustomStringConvertible {
     /// The bytes.
     public var bytes: [UInt8]
@@ -98,7 +100,7 @@ public struct HardwareAddress: Hashable, Sendable, CustomStringConvertible {
     /// An address from its bytes.
     public init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-    /// An address that is derived from an IPv4 address: locally administered, so that no card has it.
+    /// An address derived from an IPv4 address. It is locally administered, so no network card has it.
     public init(derivedFrom address: IPAddress) { bytes = [2, 0] + address.bytes.suffix(4) }
 
     /// `02:00:a9:fe:71:01`.
@@ -107,13 +109,13 @@ public struct HardwareAddress: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A route by an interface.
+/// A route through an interface.
 public struct Route: Hashable, Sendable, Comparable, CustomStringConvertible {
-    /// Where it leads.
+    /// The network to which the route leads.
     public var destination: IPPrefix
-    /// The next hop; nil where the destination is on the link.
+    /// The next hop; nil if the destination is on the link.
     public var gateway: IPAddress?
-    /// The address that packets of the namespace's own get as their source; nil for the kernel's choice.
+    /// The source address of packets that the namespace itself sends; nil for the kernel's choice.
     public var source: IPAddress?
 
     /// A route.

@@ -6,32 +6,31 @@ import SystemPackage
     import Glibc
 #endif
 
-/// A network namespace that is kept by a name below `/run/netns`, as `ip netns add` does it.
+/// A network namespace that is kept by a name below `/run/netns`, as `ip netns add` keeps one.
 ///
-/// Not everybody sees the same `/run/netns`. `ip netns exec` gives its program a mount namespace of its own, a slave
-/// of that it was started in: what the program mounts nobody else sees, and it goes when the program ends. So the
-/// name is given in the mount namespace of process 1, by a thread that enters it and ends there, and looked up in the
-/// same way. In a container process 1 is the container's, which is right: the
-/// name lives as long as that does.
+/// Not all processes see the same `/run/netns`. `ip netns exec` gives its program a mount namespace of its own, which
+/// is a slave of the one in which it was started: mounts of the program are visible to nobody else, and go when the
+/// program ends. So a thread enters the mount namespace of process 1, gives or looks up the name there, and ends. In a
+/// container, process 1 is the container's, and the name lives as long as the container.
 struct NamespaceMount: Sendable {
     let name: String
 
     private static let directory: FilePath = "/run/netns"
 
-    /// As process 1 sees it.
+    /// The file of the name, as process 1 sees it.
     private var mountPoint: FilePath { Self.directory.appending(name) }
 
     enum Content: Sendable {
         case missing
         case namespace(NamespaceHandle)
-        /// A file, from which what was mounted has gone.
+        /// A file that is no namespace, for example because its mount is gone.
         case somethingElse
     }
 
-    /// What the name stands for. Looked up where it is given: by way of `/proc/1/root` it would be looked for elsewhere
-    /// where process 1 is in a chroot.
+    /// What the name stands for. The lookup does not go through `/proc/1/root`: if process 1 is in a chroot, that path
+    /// leads to another `/run/netns` than the one in which the name is given.
     ///
-    /// - Parameter anywhere: any namespace, for the thread to be in.
+    /// - Parameter anywhere: any network namespace, in which the thread can work.
     func content(from anywhere: NamespaceHandle) async throws -> Content {
         try await inFirstProcess("look for the namespace \(name)", anywhere) { () throws(Errno) in
             let handle: NamespaceHandle
@@ -48,7 +47,7 @@ struct NamespaceMount: Sendable {
         }
     }
 
-    /// Gives a namespace the name, which must be free.
+    /// Gives the name to a namespace. The name must be free.
     func add(_ namespace: NamespaceHandle) async throws {
         try await inFirstProcess("keep the namespace \(name)", namespace) { () throws(Errno) in
             guard mkdir(Self.directory.string, 0o755) == 0 || errno == EEXIST else { throw Errno(rawValue: errno) }
@@ -56,7 +55,7 @@ struct NamespaceMount: Sendable {
             let file = open(mountPoint.string, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0)
             guard file >= 0 else { throw Errno(rawValue: errno) }
             close(file)
-            // The thread is in the namespace to be kept.
+            // The thread is in the namespace that gets the name.
             guard CNetlink_bind("/proc/thread-self/ns/net", mountPoint.string) == 0 else {
                 let error = Errno(rawValue: errno)
                 unlink(mountPoint.string)
@@ -65,12 +64,12 @@ struct NamespaceMount: Sendable {
         }
     }
 
-    /// Takes the name away, of whatever it is. Where nothing else keeps the namespace, that ends it.
+    /// Removes the name, whatever it stands for. This ends the namespace unless something else keeps it.
     ///
-    /// - Parameter anywhere: any namespace, for the thread to be in.
+    /// - Parameter anywhere: any network namespace, in which the thread can work.
     func remove(_ anywhere: NamespaceHandle) async throws {
         try await inFirstProcess("remove the namespace \(name)", anywhere) { () throws(Errno) in
-            // EINVAL where nothing is mounted on it, ENOENT where it is not.
+            // The errno is EINVAL if nothing is mounted on the file, and ENOENT if there is no file.
             guard CNetlink_detach(mountPoint.string) == 0 || errno == EINVAL || errno == ENOENT else {
                 throw Errno(rawValue: errno)
             }
@@ -78,12 +77,12 @@ struct NamespaceMount: Sendable {
         }
     }
 
-    /// Makes the directory a mount that is shared, so that copies of the mount namespace see what is mounted in it,
-    /// and let go of what is unmounted. Under the lock that `ip netns` takes for the same: two at a time, and each
-    /// mounts the other's anew.
+    /// Makes the directory a shared mount, so that copies of the mount namespace see what is mounted in it, and let go
+    /// of what is unmounted. `ip netns` takes the same lock for the same work: two processes that did it at a time
+    /// would each mount the directory over the other's.
     ///
-    /// Anybody can open the directory and hold that lock for ever. So it is waited for only where there is something to do,
-    /// and for longer than anybody needs who does the same.
+    /// Anybody can open the directory and hold the lock for ever. So the lock is taken only if there is something to
+    /// do, and waited for no longer than an honest holder could need it.
     private static func shareDirectory() throws(Errno) {
         if CNetlink_share(directory.string) == 0 { return }
         let lock = open(directory.string, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -100,7 +99,7 @@ struct NamespaceMount: Sendable {
         else { throw Errno(rawValue: errno) }
     }
 
-    /// Runs the body on a thread of its own in the mount namespace of process 1, and in a network namespace.
+    /// Runs the body on a thread of its own, in the mount namespace of process 1 and in the given network namespace.
     private func inFirstProcess<Value: Sendable>(
         _ operation: String, _ namespace: NamespaceHandle, _ body: @escaping @Sendable () throws(Errno) -> Value
     ) async throws -> Value {

@@ -1,44 +1,45 @@
 package import IPVSKit
 import RuleKit
 
-/// What the kernel holds of an interface that is to be, or was, an end of one of our links.
+/// What the kernel holds of an interface that has the name of an end of one of our links.
 package struct ObservedLink: Hashable, Sendable {
-    /// Where the other end of a pair is.
+    /// The position of the other end of a pair.
     package enum Peer: Hashable, Sendable {
-        /// In one of our places, with this index.
+        /// The other end is in one of the mesh's places and has this index there.
         case place(PlaceID, index: Int32)
-        /// Elsewhere, or it has no other end.
+        /// The other end is elsewhere, or the interface has none.
         case elsewhere
     }
 
-    /// The kernel's number for it, of its namespace.
+    /// The interface's index, which is unique within its namespace.
     package var index: Int32
-    /// `veth`; nil for what has no kind, as hardware.
+    /// The kind, such as `veth`; nil for an interface without a kind, such as a network card.
     package var kind: String?
-    /// What somebody wrote on it.
+    /// The alias (`ip link set … alias`).
     package var alias: String?
-    /// Whether it is in the group of interfaces that the mesh makes.
+    /// Whether the interface is in the group of interfaces that the mesh makes.
     package var isInOurGroup = false
     package var hardwareAddress: HardwareAddress?
     package var isUp = false
     package var peer = Peer.elsewhere
     package var addresses: Set<InterfacePrefix> = []
-    /// The routes by it that the mesh made, or could have made.
+    /// The routes through the interface that the link asks for.
     package var routes: Set<Route> = []
-    /// Its permanent neighbours.
+    /// The permanent neighbours.
     package var neighbours: [IPAddress: HardwareAddress] = [:]
-    /// Of the addresses asked for, those that packets reach by it.
+    /// The addresses among ``LinkEnd/reaches`` that packets reach through this interface.
     package var reached: Set<IPAddress> = []
 
     package init(index: Int32) { self.index = index }
 
-    /// Whether the mesh made it: it says so itself, or leads to where only the mesh leads.
+    /// Whether the mesh made the interface: its group or alias says so, or its other end is in a place that only the
+    /// mesh makes.
     var isOurs: Bool {
         if isInOurGroup || alias?.hasPrefix(Self.aliasPrefix) == true { return true }
         if case .place(let place, _) = peer { return place != .node }
         return false
     }
 
-    /// What the aliases of all our links begin with.
+    /// The beginning of the alias of every link of the mesh.
     static let aliasPrefix = "meshctl: "
 }

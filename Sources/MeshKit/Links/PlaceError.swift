@@ -1,25 +1,25 @@
 import Netlink
 package import SystemPackage
 
-/// Why a namespace or an interface of the mesh could not be made, looked at or taken away.
+/// Why a namespace or an interface of the mesh could not be made, read or removed.
 package struct PlaceError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: Hashable, Sendable {
-        /// Somebody else has an interface of that name, or the addresses. Nothing was touched.
+        /// Somebody else has an interface of that name, or uses the addresses. Nothing was touched.
         case taken
         case notPermitted
-        /// The kernel, or the container, lacks what it takes.
+        /// The kernel, or the container, lacks a feature that the operation needs.
         case unavailable
         case other
     }
 
     package var code: Code
-    /// What was to be done: "make a veth pair".
+    /// The operation that failed: "make a veth pair".
     package var operation: String
     package var errno: Errno?
-    /// Why, or what to do.
+    /// The cause or the remedy.
     package var hint: String?
 
-    /// - Parameter hint: instead of the one that the errno has.
+    /// - Parameter hint: replaces the hint that belongs to the errno.
     package init(_ operation: String, _ errno: Errno, hint: String? = nil) {
         self.operation = operation
         self.errno = errno
@@ -50,7 +50,7 @@ package struct PlaceError: Error, Hashable, Sendable, CustomStringConvertible {
         "cannot \(operation)" + (errno.map { ": \($0)" } ?? "") + (hint.map { "; \($0)" } ?? "")
     }
 
-    /// Says what an errno kept from being done.
+    /// Runs the body and adds the operation to its error.
     static func attempt<Value: ~Copyable>(
         _ operation: String, _ body: () throws(Errno) -> Value
     ) throws(PlaceError) -> Value {

@@ -2,16 +2,17 @@ import IPVSKit
 import RuleKit
 
 extension Holdings {
-    /// Lets paths retire that new connections are not to take any more, and forgets those that have none left.
+    /// Adds the paths that are to take no new connections from now on, and removes those whose last connection has
+    /// ended.
     ///
-    /// A path retires where a live port gets another target port: the destinations at the old one stay, with weight 0,
-    /// until the connection table holds nothing of theirs but what is over. A UDP path does not: weight 0 would keep its
-    /// flows for as long as their clients send. What is not in the ledger was never put up; what the kernel does not hold
-    /// has no connections.
+    /// A path retires when a live port gets another target port: the destinations with the old port stay, with weight
+    /// 0, until the connection table has no connection to them that can still transfer data. UDP paths do not retire,
+    /// since weight 0 would keep their flows for as long as clients send. A destination that is not in the ledger was
+    /// never put up, and one that is not in the kernel has no connections, so neither retires.
     mutating func retire(for spec: MeshSpec, in found: ObservedPlace, now: BootTime) {
         let ports = spec.portsByMark
         let known = Set(retiring.flatMap { path in path.destinations.map { Key(path.mark, $0) } })
-        // What leaves the spec altogether is taken down at once.
+        // A path whose port has left the spec is taken down at once.
         retiring = retiring.compactMap { path in
             guard let wanted = ports[path.mark] else { return nil }
             var left = path
@@ -53,9 +54,9 @@ extension Holdings {
 
 extension MeshSpec {
     fileprivate struct WantedPort {
-        /// Where new connections go.
+        /// The destinations of new connections.
         var destinations: Set<Destination.ID> = []
-        /// The tasks.
+        /// The addresses of the tasks.
         var addresses: Set<IPAddress> = []
     }
 

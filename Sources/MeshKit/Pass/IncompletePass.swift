@@ -1,27 +1,27 @@
-/// A pass was refused a step, and ended there.
+/// The kernel refused a step, and the pass ended there.
 struct IncompletePass: Error {
-    /// Why.
+    /// The error of the refused step.
     var reason: any Error
-    /// How many steps were taken before.
+    /// The number of steps that were taken before.
     var done: Int
-    /// How many were not, the refused one among them.
+    /// The number of steps that were not taken, including the refused one.
     var left: Int
 
-    /// As whoever asked for a plain pass is told it: a command that edits takes back what was done, and tells the reason
-    /// alone.
+    /// The error of a plain pass, which stays where it ended. A command that edits takes its steps back and reports the
+    /// reason alone.
     var whole: IncompletePassError { IncompletePassError(reason: reason, done: done, left: left) }
 }
 
-/// A pass that was to make the kernel hold what is asked for ended early.
+/// A pass that should have made the kernel hold what the spec asks for ended early.
 public struct IncompletePassError: Error, CustomStringConvertible {
-    /// Why.
+    /// The error of the refused step.
     public var reason: any Error
-    /// How many changes were made before.
+    /// The number of changes that were made before.
     public var done: Int
-    /// How many were not made.
+    /// The number of changes that were not made.
     public var left: Int
 
-    /// The reason, how far the pass got, and what to do.
+    /// The reason, how far the pass got, and the remedy.
     public var description: String {
         "\(reason); \(done) of \(done + left) changes were made, and \(left) are left: run `meshctl reconcile` once the cause "
             + "is gone"

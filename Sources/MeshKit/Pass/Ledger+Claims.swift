@@ -2,9 +2,9 @@ import IPVSKit
 import RuleKit
 
 extension Ledger {
-    /// With all that a plan may touch, and how it was before.
+    /// The ledger with everything that the plan may touch, original values included.
     ///
-    /// - Parameter marks: those of the ports that are served.
+    /// - Parameter marks: the marks of the served ports, with their ports.
     func claiming(
         _ plan: Plan, for datapath: Datapath, in found: ObservedDatapath, by tool: RuleTool,
         marks: [FirewallMark: PortBinding]
@@ -36,7 +36,7 @@ extension Ledger {
         return ledger
     }
 
-    /// Without what is ours no longer, once a plan has been carried out.
+    /// The ledger once the plan has been carried out: without everything that the node no longer owns.
     func settled(
         _ plan: Plan, for datapath: Datapath, in found: ObservedDatapath, marks: [FirewallMark: PortBinding],
         givingBack former: [PlaceID: FormerSettings], purpose: Pass.Purpose
@@ -44,7 +44,7 @@ extension Ledger {
         var ledger = self
         let destinations = datapath[.node].ipvs.destinationsByMark(besides: ledger[.node].retiring)
         for (place, old) in places {
-            // Of what nobody could look at, nothing is known.
+            // Nothing is known of a place that could not be read, so its entry stays.
             if found[place].existence.reason != nil { continue }
             var holdings = old
             let content = datapath[place]
@@ -71,37 +71,37 @@ extension Ledger {
         return ledger
     }
 
-    /// Takes note that a place was refused, and of why.
+    /// The ledger with a note that this host refused a place, and why.
     func refusing(_ place: PlaceID, because reason: String) -> Ledger {
         var ledger = self
         ledger[place].refusal = reason
         return ledger
     }
 
-    /// The places that this host does not carry, and why.
+    /// A note for each place that this host refused, with the reason.
     var refusalNotes: [String] {
         places.sorted { $0.key < $1.key }.compactMap { place, holdings in
             holdings.refusal.map { "this host does not carry the place \(place): \($0)" }
         }
     }
 
-    /// Lets everything be tried once more that this host refused.
+    /// Forgets which places this host refused, so that the next pass tries them again.
     mutating func forgetRefusals() {
         for place in places.keys { self[place].refusal = nil }
     }
 
-    /// When to look again although nothing changes: while connections of retiring paths are left.
+    /// When the next pass is due although nothing else changes. Nil unless connections of retiring paths are awaited.
     func wake(now: BootTime, _ found: ObservedDatapath) -> BootTime? {
         let retiring = self[.node].retiring
         guard !retiring.isEmpty else { return nil }
-        // What has just begun to retire may have no connections at all.
+        // A path that has just begun to retire may have no connections at all.
         let isNew = retiring.contains { $0.since == now }
         return isNew ? now : now.advanced(bySeconds: 1)
     }
 }
 
 extension Holdings {
-    /// Nothing but why the place is not there.
+    /// Holdings that record only why the place was refused.
     fileprivate init(refusing refusal: String?) {
         self.init()
         self.refusal = refusal
@@ -111,7 +111,7 @@ extension Holdings {
         switch step.change {
         case .namespace(.make(let name)): namespace = name
         case .link(.make(let link, _)): links.formUnion(link.ends.filter { $0.id.place == step.place }.map(\.id.name))
-        // A setting of an optional place is one of its own interface or namespace, and goes with that.
+        // The settings of an optional place belong to its own interfaces or namespace, and disappear with them.
         case .sysctl(let change) where step.phase == .settings && step.purpose == nil: claim(change, in: found)
         case .tcpTimeout(let old, _) where step.phase == .timeouts:
             originalTCPTimeoutSeconds = originalTCPTimeoutSeconds ?? old
@@ -122,12 +122,12 @@ extension Holdings {
     }
 
     private mutating func claim(_ change: SysctlChange, in found: ObservedPlace) {
-        // Others write the reserved ports, too: what of them is ours stands elsewhere.
+        // Other programs write the reserved ports, too. ``reservedPorts`` records which of them are ours.
         guard change.sysctl != .reservedPorts, let old = change.old else { return }
         let current = found.sysctls.compactMapValues(\.value)
         var written = change.sysctl.consequences(of: change.new, in: current)
-        // An interface that has the value already is overwritten when the switch is given back, and must be told from one
-        // that comes later.
+        // When the switch is given back, the kernel overwrites the setting of every interface. Recording the interfaces
+        // that have the value already distinguishes them from interfaces that come later.
         for sysctl in change.sysctl.switches(in: current) { written[sysctl] = change.new }
         written[change.sysctl] = change.new
         for (sysctl, value) in written {
@@ -136,19 +136,19 @@ extension Holdings {
         }
     }
 
-    /// The tool that carried the rules before another does, until its own are gone.
+    /// The tool other than the given one that carries rules of ours, or did until its rules are gone.
     func formerRules(besides tool: RuleTool) -> RuleTool? {
         [rules, formerRules].compactMap(\.self).first { $0 != tool }
     }
 
-    /// What is published of a protocol.
+    /// The published ports of one transport protocol.
     func bindings(of transport: TransportProtocol) -> [PortBinding] {
         marks.values.compactMap(\.binding).filter { $0.transport == transport }
     }
 }
 
 extension PlaceContent {
-    /// What of the reserved ports is ours.
+    /// The reserved ports that are ours once the plan has been carried out.
     fileprivate func reservation(
         in found: ObservedPlace, formerly former: [ClosedRange<UInt16>]
     ) -> [ClosedRange<UInt16>] {
@@ -158,7 +158,7 @@ extension PlaceContent {
 }
 
 extension Table {
-    /// The destinations of the services that have a mark, of both families, but for those that take no new connections.
+    /// The destinations of the services by mark, of both families, without those of retiring paths.
     fileprivate func destinationsByMark(besides retiring: [RetiringPath]) -> [FirewallMark: Set<Destination.ID>] {
         var found: [FirewallMark: Set<Destination.ID>] = [:]
         for (id, entry) in entries {

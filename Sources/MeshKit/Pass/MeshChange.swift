@@ -1,21 +1,21 @@
 public import IPVSKit
 public import RuleKit
 
-/// What a change came to.
+/// The result of a change.
 public struct MeshChange: Sendable {
-    /// What is asked for now.
+    /// The spec after the change.
     public var spec: MeshSpec
-    /// What is this node's now.
+    /// The ledger after the change.
     public var ledger: Ledger
-    /// What was done to the kernel.
+    /// The steps that were taken.
     public var plan: Plan
-    /// Whether anything is otherwise than before: in the spec, in the ledger or in the kernel.
+    /// Whether the spec, the ledger or the kernel differs from before.
     public var didChange = false
-    /// What the kernel holds now.
+    /// What the kernel should hold after the change.
     var datapath: Datapath
-    /// What of ours had to stay in the kernel, because somebody else uses it.
+    /// Rules and sets of the mesh that had to stay in the kernel because somebody else uses them.
     public var remnants: [RuleRemnant] = []
-    /// The optional places that this host just turned out not to carry, and why.
+    /// The optional places that this host refused during the change, with the reasons.
     public var refusals: [PlaceID: String] = [:]
 
     init(spec: MeshSpec, ledger: Ledger, plan: Plan, datapath: Datapath) {
@@ -26,31 +26,31 @@ public struct MeshChange: Sendable {
     }
 }
 
-/// What is asked for and what there is, for whoever edits the one knowing the other.
+/// The spec, the ledger and the observed kernel, for editing the spec with knowledge of the rest.
 public struct MeshView: Sendable {
-    /// What was asked for so far.
+    /// The spec before the edit.
     public var spec: MeshSpec
-    /// What is this node's.
+    /// This node's ledger.
     public var ledger: Ledger
-    /// What the kernel holds.
+    /// What was observed in the kernel.
     public var observed: ObservedDatapath
 
-    /// The marks that a new port must not get: services of somebody else's have them, or those of ports that are on
-    /// their way out.
+    /// The marks that a new port must not get: marks of services in the kernel, whoever made them, and marks in the
+    /// ledger, whose ports may be on their way out.
     public var takenMarks: Set<FirewallMark> { observed.marks.union(ledger[.node].marks.keys) }
 
-    /// The addresses of tasks behind this node.
+    /// The addresses of the tasks behind this node.
     public var localAddresses: Set<IPAddress> { spec.localAddresses(on: ledger.node) }
 }
 
-/// A change failed, and so did taking it back: the next pass will try again.
+/// A change failed, and so did taking it back. The next pass tries again.
 public struct UndoError: Error, CustomStringConvertible {
     /// Why the change failed.
     public var reason: any Error
     /// Why taking it back failed.
     public var second: any Error
 
-    /// Both reasons, and what to do.
+    /// Both reasons, and the remedy.
     public var description: String {
         "\(reason); and taking the change back failed: \(second); run `meshctl reconcile` once the cause is gone"
     }

@@ -1,38 +1,40 @@
 import IPVSKit
 import RuleKit
 
-/// One pass: from what is asked for and what is there to what is to be done, and to what the ledger says before and
-/// after. Pure: no input or output, no clock.
+/// One pass as a function: from the spec, the ledger and the observed kernel it computes the plan, and the ledger
+/// before and after the plan. Pure: no input or output, no clock.
 package struct Pass {
-    /// What a pass is for.
+    /// The purpose of a pass.
     package enum Purpose: Equatable, Sendable {
-        /// The kernel is to hold what the spec asks for.
+        /// Makes the kernel hold what the spec asks for.
         case converge
-        /// All is taken down, and settings get the values they had.
+        /// Takes everything down and restores the original settings.
         case reset
-        /// A change failed, and the spec is again what it was: what the change alone claimed is given back.
+        /// Takes back a failed change, after the spec is as before. Settings that the change alone has claimed are
+        /// restored; the ledger of before tells which.
         case undo(of: Ledger)
     }
 
-    /// What came of a pass.
+    /// The result of a pass.
     package struct Outcome: Equatable, Sendable {
-        /// The ledger with all that the plan may touch. It has to be saved before the first step is taken: whenever this
-        /// process dies, the next pass knows what is ours.
+        /// The ledger with everything that the plan may touch. It has to be saved before the first step, so that the
+        /// next pass knows what is ours whenever this process dies.
         package var claims: Ledger
-        /// What is to be done.
+        /// The steps to take.
         package var plan: Plan
-        /// What the kernel holds once that is done.
+        /// What the kernel should hold once the plan has been carried out.
         package var datapath: Datapath
-        /// When to look again although nothing changes, in the kernel's time since boot; nil where there is no need.
+        /// When the next pass is due although nothing else changes; nil if none is.
         package var wake: BootTime?
-        /// What the ledger says once the plan has been carried out.
+        /// The ledger once the plan has been carried out.
         package var settled: Ledger
     }
 
     /// - Parameters:
-    ///   - tool: what is to carry the rules.
-    ///   - folder: the folder of the ledger, which the rules are to carry.
-    ///   - kept: why forwarding of a family has to stay on, where it would be given back.
+    ///   - tool: the tool that writes the rules.
+    ///   - folder: the folder of the ledger, which the rules name as their owner.
+    ///   - kept: the reason why forwarding of a family has to stay on although it would be restored, by the setting
+    ///     that switches it.
     package static func run(
         spec: MeshSpec, ledger: Ledger, observed: ObservedDatapath, purpose: Purpose = .converge, tool: RuleTool,
         compiler: Compiler = Compiler(), folder: String? = nil, keepingForwarding kept: [Sysctl: String] = [:], now: BootTime
@@ -85,7 +87,7 @@ package struct Pass {
                 uniqueKeysWithValues: ledger.places.map { place, holdings in
                     var former = FormerSettings(holdings)
                     for sysctl in before[place].settings.keys { former.settings[sysctl] = nil }
-                    // What is still asked for stays.
+                    // The settings that the spec still needs stay.
                     for sysctl in datapath[place].sysctls.keys { former.settings[sysctl] = nil }
                     if before[place].originalTCPTimeoutSeconds != nil || datapath[place].tcpTimeoutSeconds != nil {
                         former.tcpTimeoutSeconds = nil
@@ -98,7 +100,7 @@ package struct Pass {
 }
 
 extension MeshRequest {
-    /// The marks of the ports that are served, with their ports.
+    /// The marks of the served ports, with their ports.
     var servedMarks: [FirewallMark: PortBinding] {
         var marks: [FirewallMark: PortBinding] = [:]
         for service in spec.services.values {

@@ -1,36 +1,38 @@
 import IPVSKit
 import RuleKit
 
-/// Carries a pass out: claims, then the spec, then the kernel, then what is settled.
+/// Carries out a pass: saves the claims, swaps the spec, changes the kernel, and saves what is settled.
 struct PassRun: Sendable {
     let mesh: Mesh
-    /// What was asked for so far.
+    /// The spec before the change.
     let before: MeshSpec
-    /// What is asked for now.
+    /// The spec after the change.
     let spec: MeshSpec
-    /// What was ours so far.
+    /// The ledger before the change.
     let ledger: Ledger
     let tool: RuleTool
     let purpose: Pass.Purpose
 
-    /// How often a pass is run again within a command because it asked to be.
+    /// The greatest number of rounds in one command. A round asks for another when a path has just begun to retire.
     private static let mostRounds = 3
 
-    /// With the lock held.
+    /// Carries out the pass. If it fails, and it edits the spec or moves the rules to another tool, it is taken back.
+    /// The caller holds the lock.
     ///
-    /// - Parameter observed: what there is, for the spec that is asked for now.
+    /// - Parameter observed: the observed kernel, complete for the new spec.
     func carryOut(_ observed: ObservedDatapath) async throws -> MeshChange {
         var round = Round(spec: spec, ledger: ledger, observed: observed)
         do {
             return try await converge(&round)
         } catch {
             let isEdit = round.spec != before && purpose != .reset
-            // Without an edit there is nothing to take back: what was done stays, and the next pass goes on from there.
+            // Without an edit there is nothing to take back: the steps taken stay, and the next pass continues from
+            // there.
             guard isEdit || switchesTool else { throw (error as? IncompletePass)?.whole ?? error }
             let reason = (error as? IncompletePass)?.reason ?? error
             guard round.hasSwapped || switchesTool else {
-                // The kernel was not touched. Where the claims cannot be taken back either, a later pass finds that nothing
-                // stands behind them.
+                // The kernel was not touched. If the claims cannot be taken back either, a later pass finds that
+                // nothing in the kernel matches them.
                 try? save(ledger, as: &round.ledger)
                 throw reason
             }
@@ -38,10 +40,10 @@ struct PassRun: Sendable {
         }
     }
 
-    /// Whether another tool is to carry the rules than so far.
+    /// Whether the rules move from one tool to another.
     private var switchesTool: Bool { ledger[.node].rules.map { $0 != tool } ?? false }
 
-    /// How far a pass has got.
+    /// The progress of a pass.
     private struct Round {
         var spec: MeshSpec
         var ledger: Ledger
@@ -63,7 +65,8 @@ struct PassRun: Sendable {
             let conflicts = outcome.claims.places.compactMapValues(\.refusal)
                 .filter { round.ledger[$0.key].refusal == nil }
             guard conflicts.isEmpty else {
-                // What was observed was observed for a node that has these places: its rules are others without them.
+                // The rules were observed for a node that has these places. Without the places the node has other
+                // rules, so it has to be observed again.
                 refused.merge(conflicts) { $1 }
                 let ledger = conflicts.reduce(round.ledger) { $0.refusing($1.key, because: $1.value) }
                 try save(ledger, as: &round.ledger)
@@ -124,8 +127,8 @@ struct PassRun: Sendable {
         current.generation = generation + 1
     }
 
-    /// The kernel is as it should be: that the ledger still claims more than there is costs a later pass a look, and not
-    /// this one its success.
+    /// Saves the ledger after the plan. If that fails, the pass still succeeds with a note: the kernel is as it should
+    /// be, and claims in excess only cost a later pass a look.
     private func settle(_ settled: Ledger, _ round: inout Round, _ change: inout MeshChange) {
         do {
             try save(settled, as: &round.ledger)
@@ -134,18 +137,19 @@ struct PassRun: Sendable {
         }
     }
 
-    /// Makes the spec what it was, and the kernel with it.
+    /// Puts the spec back as it was, and the kernel with it.
     ///
-    /// - Returns: the reason, and why taking back failed where it did.
+    /// - Returns: the reason for the failure; an ``UndoError`` if taking back failed, too.
     private func takeBack(_ round: Round, because reason: any Error) async -> any Error {
         do {
             if round.hasSwapped { try await mesh.store.swap(before, replacing: round.spec.generation) }
-            // Where another tool was to take the rules over, it is that one's that have to go.
+            // If the rules were moving to another tool, the rules of that other tool have to go.
             let tool = ledger[.node].rules ?? tool
             let undo = PassRun(
                 mesh: mesh, before: before, spec: before, ledger: round.ledger, tool: tool, purpose: .undo(of: ledger))
             var back = Round(spec: before, ledger: round.ledger, observed: round.observed)
-            // What was refused on the way may have been refused for the very reason that the change failed for.
+            // A place that was refused during the change may have been refused for the same cause that made the change
+            // fail.
             for place in back.ledger.places.keys { back.ledger[place].refusal = ledger[place].refusal }
             back.observed = try await undo.observe(back)
             _ = try await undo.converge(&back)
@@ -155,7 +159,8 @@ struct PassRun: Sendable {
         return reason
     }
 
-    /// Where forwarding would be switched off again: who else needs it by now, and did not when it was switched on.
+    /// The reasons to keep forwarding on where this pass would switch it off: somebody needs it now who was not there
+    /// when the mesh switched it on.
     private func forwardingKept(_ round: Round) async -> [Sysctl: String] {
         guard purpose != .converge else { return [:] }
         let holdings = round.ledger[.node]
@@ -168,7 +173,7 @@ struct PassRun: Sendable {
         return kept
     }
 
-    /// Who else may need forwarding, at the moment that a plan switches it on.
+    /// Who else may need forwarding at the moment at which the plan switches it on.
     private func routers(whenSwitchedOnBy plan: Plan) async -> Set<String> {
         var routers: Set<String> = []
         for family in AddressFamily.allCases
@@ -186,14 +191,14 @@ extension Plan.Step {
 }
 
 extension Ledger {
-    /// Whether another ledger says the same, whichever write it is.
+    /// Whether two ledgers agree in everything but their generation.
     fileprivate func says(sameAs other: Ledger) -> Bool {
         var other = other
         other.generation = generation
         return self == other
     }
 
-    /// With what had to stay because the kernel refused to take it away.
+    /// The ledger with everything that stayed because the kernel refused to remove it.
     fileprivate func keeping(_ failed: [Plan.Step], of claims: Ledger) -> Ledger {
         var ledger = self
         for step in failed {

@@ -1,8 +1,8 @@
-/// Input that cannot be: says what is wrong and what would be right. What was to be edited is as it was.
+/// Invalid input. The description says the fault and the remedy. Nothing was changed.
 public struct InputError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What is wrong, and what to do.
+    /// The fault, and the remedy.
     public let description: String
 
-    /// An error in words.
+    /// An error with its description.
     public init(_ description: String) { self.description = description }
 }

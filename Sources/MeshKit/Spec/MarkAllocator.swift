@@ -1,7 +1,7 @@
 import IPVSKit
 
-/// Chooses firewall marks: the lowest free one from 0x100 up, clear of the bits that other programs use in a
-/// namespace they share with us (Kubernetes 0x4000 and 0x8000, Tailscale 0xff0000).
+/// Chooses firewall marks: the lowest free one from 0x100 up that has none of the bits which other programs use in the
+/// same namespace (Kubernetes 0x4000 and 0x8000, Tailscale 0xff0000).
 enum MarkAllocator {
     static let first: UInt32 = 0x100
     static let foreignBits: UInt32 = 0x00FF_C000
@@ -10,7 +10,7 @@ enum MarkAllocator {
         var candidate = first
         while candidate >= first {
             if candidate & foreignBits != 0 {
-                // On to the next number in which all of them are clear.
+                // Continue with the next number in which all of these bits are clear.
                 candidate = (candidate | foreignBits | (foreignBits &- 1)) &+ 1
             } else if let mark = FirewallMark(rawValue: candidate), !taken.contains(mark) {
                 return mark

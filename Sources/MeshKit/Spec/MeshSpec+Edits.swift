@@ -2,11 +2,11 @@ public import IPVSKit
 public import RuleKit
 
 extension MeshSpec {
-    /// Publishes a port of a service, which is made where there is none. Doing it twice does no more than once;
-    /// another target for a port of the same service replaces the one it has.
+    /// Publishes a port of a service, and makes the service if there is none. Publishing a port twice has no further
+    /// effect; another target for a port of the same service replaces the former one.
     ///
-    /// - Parameter taken: the marks that may not be given beside those of the spec: others' marks in the kernel, and
-    ///   marks of a ledger whose ports have left the spec.
+    /// - Parameter taken: further marks that a new port must not get, besides those of the spec: marks of IPVS services
+    ///   in the kernel, and marks of a ledger whose ports have left the spec.
     public mutating func publish(
         _ listening: PortBinding, target: UInt16, service name: String, options: PublishOptions = PublishOptions(),
         avoiding taken: Set<FirewallMark> = []
@@ -47,7 +47,7 @@ extension MeshSpec {
         services[name] = service
     }
 
-    /// Publishes a port no longer. The service stays, with its tasks.
+    /// Unpublishes a port. The service stays with its tasks.
     public mutating func unpublish(_ listening: PortBinding) throws(InputError) {
         guard let name = publisher(of: listening)?.name else {
             let near = publisher(where: { $0.listening.overlaps(listening) }).map {
@@ -58,8 +58,8 @@ extension MeshSpec {
         services[name]?.ports.removeAll { $0.listening == listening }
     }
 
-    /// Adds a task to a service, which is made where there is none; or changes the weight and node of a task
-    /// that is there.
+    /// Adds a task to a service, and makes the service if there is none. If the service has a task with the address,
+    /// the task's weight and node are changed.
     public mutating func addTask(_ task: SpecTask, service name: String) throws(InputError) {
         try Self.validate(serviceName: name)
         try Self.validate(taskAddress: task.address)
@@ -86,7 +86,7 @@ extension MeshSpec {
         services[name] = nil
     }
 
-    /// The service of a name.
+    /// The service with a name.
     public func service(_ name: String) throws(InputError) -> Service {
         guard let service = services[name] else {
             throw InputError("there is no service \(name.debugDescription); `meshctl service ls` lists what is")

@@ -5,10 +5,11 @@ public import RuleKit
 ///
 /// The spec is the same on every node. What one node has put into its kernel stands in that node's ``Ledger``.
 public struct MeshSpec: Equatable, Sendable {
-    /// The layout of the document that this version writes. Layouts 1 and 2 held the ledger, too (``LegacyDocument``).
+    /// The layout of the document that this version writes. Layouts 1 and 2 contained the ledger, too
+    /// (``LegacyDocument``).
     public static let currentSchema = 3
 
-    /// The number of writes until now, which a compare-and-swap compares. A store counts it, not an edit.
+    /// The number of writes until now, which a compare-and-swap compares. The store counts it, not the edit.
     public var generation: UInt64 = 0
     /// The services by name.
     public var services: [String: Service] = [:]
@@ -16,13 +17,13 @@ public struct MeshSpec: Equatable, Sendable {
     /// A spec that asks for nothing.
     public init() {}
 
-    /// A named set of tasks and the ports they are reached by.
+    /// A named set of tasks, and the ports through which they are reached.
     public struct Service: Equatable, Sendable, Codable {
         /// How connections are spread over the tasks.
         public var scheduler: Scheduler = .roundRobin
         /// The ports that the mesh answers on, in order.
         public var ports: [PublishedPort] = []
-        /// The backends, by address in order.
+        /// The tasks, sorted by address.
         public var tasks: [SpecTask] = []
 
         /// A service without ports and tasks.
@@ -45,7 +46,7 @@ public struct MeshSpec: Equatable, Sendable {
         Set(services.values.lazy.flatMap(\.tasks).filter { $0.node == node }.map(\.address))
     }
 
-    /// The published port with this binding, and the name of its service. Nil where nothing is published there.
+    /// The published port with this binding, and the name of its service. Nil if nothing is published there.
     public func publisher(of binding: PortBinding) -> (name: String, port: PublishedPort)? {
         publisher(where: { $0.listening == binding })
     }

@@ -1,18 +1,18 @@
 public import IPVSKit
 public import RuleKit
 
-/// What can be said of a port when it is published. Nil leaves it as it is, for a new port as it is by default.
+/// Options of a port when it is published. Nil keeps the present value; a new port has the default.
 public struct PublishOptions: Hashable, Sendable {
-    /// How a task is chosen: for all ports of the service.
+    /// How connections are spread over the tasks. The scheduler holds for all ports of the service.
     public var scheduler: Scheduler?
-    /// For how many seconds a client goes to the task it had; 0 ends it.
+    /// For how many seconds after its last connection a client goes to the same task; 0 switches this off.
     public var stickySeconds: UInt32?
-    /// Where clients may come from; empty: everywhere.
+    /// The networks from which clients may connect; empty: everywhere.
     public var allowed: [IPPrefix]?
-    /// Whose address tasks see.
+    /// Whose address tasks see as the source.
     public var sourceIP: SourceIP?
 
-    /// Nothing, unless said otherwise.
+    /// Options that keep everything, unless the arguments say otherwise.
     public init(
         scheduler: Scheduler? = nil, stickySeconds: UInt32? = nil, allowed: [IPPrefix]? = nil,
         sourceIP: SourceIP? = nil

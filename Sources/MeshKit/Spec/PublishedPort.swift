@@ -1,23 +1,23 @@
 public import IPVSKit
 public import RuleKit
 
-/// A port, or a range of ports, the mesh answers on.
+/// A port, or a range of ports, on which the mesh answers.
 public struct PublishedPort: Hashable, Sendable {
-    /// What clients connect to.
+    /// The protocol, the ports and perhaps the address to which clients connect.
     public var listening: PortBinding
-    /// The port in the task; for a range the first one, the others follow in order.
+    /// The target port in the task. For a range, it is the first port, and the others follow in order.
     public var target: UInt16
-    /// What carries the choice of service from the rules to IPVS; both families share it.
+    /// The firewall mark by which IPVS finds the service. Both families share it.
     public var mark: FirewallMark
-    /// How long after its last connection a client goes to the task it had, in seconds; nil: no longer than a connection
-    /// lasts.
+    /// For how many seconds after its last connection a client goes to the same task. Nil: each connection is scheduled
+    /// by itself.
     public var stickySeconds: UInt32?
-    /// Where clients may come from; empty: everywhere.
+    /// The networks from which clients may connect; empty: everywhere.
     public var allowed: [IPPrefix] = []
-    /// Whose address tasks see.
+    /// Whose address tasks see as the source.
     public var sourceIP = SourceIP.auto
 
-    /// A port for everybody, each connection by itself, unless said otherwise.
+    /// A port that is open to everybody and schedules each connection by itself, unless the arguments say otherwise.
     public init(
         listening: PortBinding, target: UInt16, mark: FirewallMark, stickySeconds: UInt32? = nil,
         allowed: [IPPrefix] = [], sourceIP: SourceIP = .auto
@@ -30,14 +30,14 @@ public struct PublishedPort: Hashable, Sendable {
         self.sourceIP = sourceIP
     }
 
-    /// Whether a task can have connections to it: of the family of the address that it is bound to, if it is.
+    /// Whether the port can lead to a task. A port that is bound to an address leads only to tasks of the same family.
     public func isFor(_ task: SpecTask) -> Bool { listening.address.map { $0.family == task.address.family } ?? true }
 
     /// Whether a task sees an address of the node instead of the client's.
     ///
     /// - Parameters:
     ///   - local: the addresses behind this node.
-    ///   - own: the node's own addresses. What is sent to those does not leave it.
+    ///   - own: the node's own addresses. Packets to these addresses do not leave the node.
     public func hidesClient(from task: IPAddress, local: Set<IPAddress>, own: Set<IPAddress>) -> Bool {
         switch sourceIP {
         case .auto: !local.contains(task) && !own.contains(task)
@@ -49,17 +49,17 @@ public struct PublishedPort: Hashable, Sendable {
     /// The ports in the task.
     public var targets: ClosedRange<UInt16> { target...(target + UInt16(listening.ports.count - 1)) }
 
-    /// Whether clients and tasks have the same numbers.
+    /// Whether clients and tasks use different port numbers.
     public var isShifted: Bool { target != listening.ports.lowerBound }
 }
 
-/// Whose address a task sees as the source of what it gets.
+/// Whose address a task sees as the source of its packets.
 public enum SourceIP: String, Hashable, Sendable, CaseIterable, Codable {
-    /// The client's, where replies come back by this node; else the node's.
+    /// The client's address if replies come back through this node; else an address of the node.
     case auto
-    /// The client's. Replies must come back by this node, or connections hang.
+    /// The client's address. Replies must come back through this node, or connections hang.
     case keep
-    /// The node's.
+    /// An address of the node.
     case nat
 }
 
@@ -77,8 +77,8 @@ extension PublishedPort: Codable {
         case port, lastPort, address, transport, target, mark, stickySeconds, allowed, sourceIP
     }
 
-    /// Refuses a port 0, and a range that is none, which no part of the mesh can handle. What is not there is as it was
-    /// before there was a choice.
+    /// Refuses port 0 and invalid ranges, which no part of the mesh can handle. A missing field has the value from the
+    /// time before the field existed.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         let port = try container.decode(UInt16.self, forKey: .port)
@@ -101,8 +101,8 @@ extension PublishedPort: Codable {
         sourceIP = try container.decodeIfPresent(SourceIP.self, forKey: .sourceIP) ?? .auto
     }
 
-    /// One flat object; what is as it is by default is left out. Numbers and text rather than values that encode
-    /// themselves as such: with thousands of ports, a quarter of the time that saving takes.
+    /// Writes one flat object without fields that have their default values. Numbers and texts are written directly
+    /// instead of by values that encode themselves: with thousands of ports, this saves a quarter of the time.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(listening.ports.lowerBound, forKey: .port)

@@ -1,10 +1,10 @@
 public import IPVSKit
 
 extension Scheduler {
-    /// Those that a port can be published with.
+    /// The schedulers with which a port can be published.
     public static let publishable: [Self] = known.filter { $0.unsuitability == nil }
 
-    /// Why a port cannot be published with this one; nil where it can.
+    /// Why a port cannot be published with this scheduler; nil if it can.
     package var unsuitability: String? {
         guard
             [.destinationHashing, .localityBasedLeastConnection, .localityBasedLeastConnectionWithReplication]

@@ -9,28 +9,28 @@ import SystemPackage
     import Glibc
 #endif
 
-/// What an ``AtomicDocument`` holds.
+/// The content of an ``AtomicDocument``.
 protocol DocumentContent: Decodable, Sendable {
-    /// The newest layout that this version reads, the one that it writes.
+    /// The newest layout that this version reads, and the layout that it writes.
     static var newestSchema: Int { get }
-    /// What to do where the document is damaged.
+    /// The advice in an error about a damaged document.
     static var remedy: String { get }
     /// The number of writes until now.
     var generation: UInt64 { get }
 }
 
-/// A JSON document in a file, which is replaced as a whole: a reader sees the old one or the new one, and a crash leaves one
-/// of the two.
+/// A JSON document in a file. The file is replaced as a whole, so that a reader sees either the old document or the new
+/// one, and a crash leaves one of the two.
 ///
-/// The document says which layout it has (`schema`) and how often it was written (`generation`). What is damaged, or of a
-/// newer layout, is never replaced. Two writers at a time must not be: a lock of the caller's sees to that.
+/// The document records its layout (`schema`) and the number of writes (`generation`). A document that is damaged or
+/// has a newer layout is never replaced. The caller has to hold a lock that keeps two writers apart.
 struct AtomicDocument<Content: DocumentContent>: Sendable {
     let file: FilePath
     private var temporaryFile: FilePath { FilePath(file.string + ".new") }
 
     init(_ file: FilePath) { self.file = file }
 
-    /// What the document holds; nil where there is no file.
+    /// Reads the document; nil if there is no file.
     func load() throws(StoreError) -> Content? {
         let bytes: [UInt8]
         do {
@@ -56,13 +56,13 @@ struct AtomicDocument<Content: DocumentContent>: Sendable {
         return content
     }
 
-    /// Replaces the document: the new one is written beside it, synced and renamed over it, and the folder is synced. The
-    /// folder is made where it is not there.
+    /// Replaces the document. The new one is written to a file beside it and synced, the file is renamed over the old
+    /// one, and the folder is synced. The folder is made if it does not exist.
     ///
     /// - Parameters:
-    ///   - generation: that of the document which is replaced; 0 where there is none.
-    ///   - content: what is written, with the generation that the document is to have.
-    /// - Throws: ``StoreError`` with the code `conflict` where the stored document is of another generation.
+    ///   - generation: the generation of the document that is replaced; 0 if there is none.
+    ///   - content: the new content, with its new generation.
+    /// - Throws: ``StoreError`` with the code `conflict` if the stored document has another generation.
     func replace(_ generation: UInt64, with content: some Encodable) throws(StoreError) {
         guard try newestGeneration() == generation else {
             throw StoreError(
@@ -92,19 +92,19 @@ struct AtomicDocument<Content: DocumentContent>: Sendable {
         }
     }
 
-    /// The generation of the stored document; 0 where there is none.
+    /// The generation of the stored document; 0 if there is none.
     ///
-    /// - Throws: ``StoreError`` where the document is damaged or newer.
+    /// - Throws: ``StoreError`` if the document is damaged or has a newer layout.
     private func newestGeneration() throws(StoreError) -> UInt64 {
         if let generation = generationOfWholeDocument() { return generation }
         return try load()?.generation ?? 0
     }
 
-    /// The generation of a document that this version wrote, by its first and last bytes: with thousands of ports the rest
-    /// takes as long to parse as all else that a command does. Nil where these bytes do not say it.
+    /// Reads the generation of a document that this version wrote from its first and last bytes alone: with thousands
+    /// of ports, parsing the rest takes as long as everything else that a command does. Nil if these bytes do not tell.
     ///
-    /// Keys are written in order. So `generation` comes first, and `schema` either follows it or comes last; and only the
-    /// outermost brace begins a line, so that it says that the document is whole.
+    /// The encoder sorts keys. So `generation` comes first, and `schema` either follows it or comes last. Only the
+    /// outermost brace begins a line, so a last line with a brace shows that the document is complete.
     func generationOfWholeDocument() -> UInt64? {
         guard
             let (head, tail) = try? file.openRegularFile().closeAfterReadingEnds(),
@@ -138,10 +138,10 @@ struct AtomicDocument<Content: DocumentContent>: Sendable {
     }
 }
 
-/// A document that is parsed once, though its layout must be known before the rest is read.
+/// Decodes a document in one pass, although its layout must be known before the rest is read.
 private struct Versioned<Content: DocumentContent>: Decodable {
     var schema: Int
-    /// Nil where the layout is a newer one.
+    /// Nil if the layout is newer than this version reads.
     var content: Content?
 
     private enum CodingKeys: String, CodingKey { case schema }
@@ -153,7 +153,7 @@ private struct Versioned<Content: DocumentContent>: Decodable {
 }
 
 extension FileDescriptor {
-    /// The first bytes and the last, as text; closed after that.
+    /// Reads the first and the last bytes as text, and closes the file.
     fileprivate func closeAfterReadingEnds() throws -> (head: String, tail: String) {
         try closeAfter {
             let length = try seek(offset: 0, from: .end)

@@ -4,10 +4,10 @@ import SystemPackage
     import Glibc
 #endif
 
-/// Tells a file from one that was put into its place, and from itself after a write.
+/// Identifies the state of a file. Two values differ if the file was replaced or written in between.
 struct FileIdentity: Equatable, Sendable {
     private var device: UInt64 = 0
-    /// 0 where there is no file.
+    /// 0 if there is no file.
     private var inode: UInt64 = 0
     private var size: Int64 = 0
     private var changed: [Int] = []

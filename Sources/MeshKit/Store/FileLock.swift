@@ -1,17 +1,17 @@
 import Netlink
 package import SystemPackage
 
-/// Holds off other commands on the same state: an advisory lock (flock) on a file beside it, which the kernel
-/// gives up when the process ends, however it ends.
+/// Excludes other commands on the same state by an advisory lock (flock) on a file in its folder. The kernel releases
+/// the lock when the process ends, however it ends.
 package enum FileLock {
-    /// Runs the body while the lock is held: shared by those who only read, and where there is no folder yet, there is
-    /// nothing to hold off; exclusive for those who write, which makes the folder.
+    /// Runs the body while the lock is held. Readers take the lock in shared mode; without a folder there is nothing to
+    /// exclude, and they take none. Writers take it in exclusive mode, which makes the folder.
     ///
-    /// Whoever wants the lock first takes that of another file, the queue, and keeps it until the lock is theirs. So a
-    /// writer who waits for readers to end keeps more of them from beginning: readers that overlap would keep it waiting
-    /// for ever.
+    /// A process first locks another file, the queue, and keeps that lock until it has the real one. So while a writer
+    /// waits for readers to end, new readers wait in the queue. Otherwise readers that overlap could keep the writer
+    /// waiting for ever.
     ///
-    /// - Parameter onWait: called once where other processes hold the lock for longer than a second.
+    /// - Parameter onWait: called once if other processes hold the lock for longer than a second.
     package static func hold<Result>(
         _ directory: FilePath, _ mode: LockFile.Mode, onWait: () -> Void, _ body: () async throws -> Result
     ) async throws -> Result {
@@ -31,7 +31,8 @@ package enum FileLock {
         } catch let error as Errno {
             throw StoreError(cannot: "lock", path, error)
         }
-        // What misses its deadline may still write to the kernel: the lock is held until that has ended, too.
+        // A call that misses its deadline may still write to the kernel. The lock is held until such calls have ended,
+        // too.
         let hold = Hold { withExtendedLifetime(lock) {} }
         return try await Hold.$current.withValue(hold) { try await body() }
     }

@@ -5,7 +5,7 @@ import SystemPackage
 #endif
 
 extension FilePath {
-    /// Makes the folder, and the ones above it, where they are not there yet.
+    /// Makes the folder and the folders above it, as far as they do not exist.
     func makeDirectory() throws(Errno) {
         if make() { return }
         let parent = removingLastComponent()

@@ -5,8 +5,8 @@ import SystemPackage
 #endif
 
 extension FilePath {
-    /// Opens a regular file to read it. Whatever else has the name, as a pipe or a device, would be waited for for ever, or
-    /// never come to an end.
+    /// Opens a regular file for reading, and refuses everything else: opening a pipe could block for ever, and reading
+    /// a device might never end.
     func openRegularFile() throws -> FileDescriptor {
         let descriptor = try FileDescriptor.open(self, .readOnly, options: [.closeOnExec, .nonBlocking])
         var status = Glibc.stat()
@@ -18,7 +18,7 @@ extension FilePath {
     }
 }
 
-/// Something else than a file is where a file should be.
+/// Something other than a regular file has the name of the file.
 struct NotRegular: Error, CustomStringConvertible {
     var description: String { "it is no regular file; remove what is there" }
 }

@@ -3,20 +3,20 @@ public import SystemPackage
 
 /// Keeps the spec of a single node in a file: `mesh.json` in the state's folder.
 public struct FileSpecStore: SpecStore {
-    /// The folder, which the first write makes where it is not there.
+    /// The folder. The first write makes it if it does not exist.
     public let directory: FilePath
-    /// The document.
+    /// The file of the document.
     public var file: FilePath { Self.document(in: directory).file }
     /// How often ``changes()`` looks at the file.
     private let interval: Duration
     private let node: String
     private var ledger: LedgerFile { LedgerFile(directory: directory, node: node) }
 
-    /// The spec in a folder.
+    /// A store in a folder.
     ///
     /// - Parameters:
-    ///   - node: the name of this node, for a spec that is converted from an older document while there is no ledger that
-    ///     says the name.
+    ///   - node: the name of this node. It is used for converting an older document if there is no ledger that says the
+    ///     name.
     ///   - interval: how often ``changes()`` looks at the file.
     public init(
         directory: FilePath, node: String = Ledger.hostName(), lookingEvery interval: Duration = .milliseconds(200)
@@ -32,7 +32,7 @@ public struct FileSpecStore: SpecStore {
 
     var document: AtomicDocument<MeshDocument> { Self.document(in: directory) }
 
-    /// The newest spec; an empty one where none was ever saved. An older document is converted.
+    /// The newest spec; an empty spec if none was ever saved. An older document is converted.
     public func load() async throws -> MeshSpec { try read() }
 
     private func read() throws(StoreError) -> MeshSpec {
@@ -44,12 +44,13 @@ public struct FileSpecStore: SpecStore {
         }
     }
 
-    /// Replaces the spec, whole or not at all, as ``SpecStore/swap(_:replacing:)`` says. Writers of other processes wait for
-    /// each other, by a lock of the store's own (`mesh.lock`) that is held as long as the write takes.
+    /// Replaces the spec as a whole or not at all, as ``SpecStore/swap(_:replacing:)`` describes. Writers of several
+    /// processes wait for each other by a lock of the store's own (`mesh.lock`), which is held for the write alone.
     public func swap(_ spec: MeshSpec, replacing generation: UInt64) async throws {
         let lock = try await writeLock()
         defer { withExtendedLifetime(lock) {} }
-        // What the older document says of this node's kernel would be lost with it.
+        // Replacing an older document would lose the part that describes this node's kernel, so that part is saved as
+        // the ledger first.
         if document.generationOfWholeDocument() == nil, case .legacy(let older) = try document.load(),
             older.generation == generation
         {
@@ -70,12 +71,13 @@ public struct FileSpecStore: SpecStore {
         }
     }
 
-    /// The spec as it is, and the newest one after each change, by looking at the file again and again.
+    /// The present spec, and after each change the newest one. The file is polled.
     public func changes() -> AsyncStream<MeshSpec> {
         let seen = Locked(Seen())
         return AsyncStream {
             while !Task.isCancelled {
-                // Looked up before the file is read: whoever replaces it in between is seen by the next look.
+                // The file is identified before it is read, so that a replacement in between is noticed at the next
+                // look.
                 let identity = FileIdentity(of: file)
                 if seen.withLock({ $0.identity != identity }), let spec = try? read() {
                     let last = seen.withLock { seen in
@@ -90,9 +92,9 @@ public struct FileSpecStore: SpecStore {
         }
     }
 
-    /// What a stream of changes has told last, and the file that it was read from.
+    /// The spec that a stream of changes has delivered last, and the file from which it was read.
     private struct Seen {
-        /// Nil before the first look.
+        /// The file that was read last; nil before the first look.
         var identity: FileIdentity?
         var spec: MeshSpec?
     }

@@ -1,47 +1,47 @@
 public import SystemPackage
 
-/// Keeps a node's ``Ledger``, always in a file: `ledger.json` in the state's folder.
+/// Keeps a node's ``Ledger`` in a file: `ledger.json` in the state's folder.
 ///
-/// Who saves holds the lock of a pass (``FileLock``) from before the load that the new ledger was made from.
+/// A caller that saves has to hold the lock of a pass (``FileLock``) since before it loaded the ledger that it changes.
 public struct LedgerFile: Sendable {
-    /// The folder, which the first save makes where it is not there.
+    /// The folder. The first save makes it if it does not exist.
     public let directory: FilePath
-    /// The document.
+    /// The file of the document.
     public var file: FilePath { document.file }
     private let node: String
     private let document: AtomicDocument<Ledger>
 
-    /// The ledger in a folder.
+    /// A ledger in a folder.
     ///
-    /// - Parameter node: the name of this node, for a ledger that is converted from an older document.
+    /// - Parameter node: the name of this node, which is used for converting an older document.
     public init(directory: FilePath, node: String = Ledger.hostName()) {
         self.directory = directory
         self.node = node
         document = AtomicDocument(directory.appending("ledger.json"))
     }
 
-    /// The ledger. Where none was ever saved, the one that an older document in the folder held, which has an id of its own
-    /// at each load until it is saved; nil where there is no such document.
+    /// The ledger. If none was ever saved, it is converted from an older document in the folder; its id is then a new
+    /// one at each load, until it is saved. Nil if there is no such document either.
     public func load() throws(StoreError) -> Ledger? {
         if let ledger = try document.load() { return ledger }
         guard case .legacy(let older) = try FileSpecStore.document(in: directory).load() else { return nil }
         return older.ledger(node: node)
     }
 
-    /// Replaces the ledger, whole or not at all. The generation of what is stored is one more than the replaced one,
-    /// whatever the given ledger has.
+    /// Replaces the ledger as a whole or not at all. The stored generation becomes one more than the replaced one,
+    /// whatever the given ledger says.
     ///
-    /// - Parameter generation: that of the ledger which the new one was made from; 0 where none was ever saved.
-    /// - Throws: ``StoreError`` with the code `conflict` where another generation is stored; with `corrupt` or
-    ///   `newerSchema` where what is stored cannot be read, which is then kept.
+    /// - Parameter generation: the generation of the ledger from which the new one was made; 0 if none was ever saved.
+    /// - Throws: ``StoreError`` with the code `conflict` if another generation is stored; with `corrupt` or
+    ///   `newerSchema` if the stored document cannot be read. The stored document is then kept.
     public func save(_ ledger: Ledger, replacing generation: UInt64) throws(StoreError) {
         var next = ledger
         next.generation = generation &+ 1
         try document.replace(generation, with: next)
     }
 
-    /// Saves what an older document held, if there is no ledger yet: before that document is replaced by a spec, which does
-    /// not hold it.
+    /// Saves the ledger part of an older document, if there is no ledger yet. It is called before a spec replaces the
+    /// document, since a spec does not hold this part.
     func keep(_ older: LegacyDocument) throws(StoreError) {
         guard try document.load() == nil else { return }
         try save(older.ledger(node: node), replacing: 0)

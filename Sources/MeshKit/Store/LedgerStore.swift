@@ -4,19 +4,19 @@ package import SystemPackage
     import Glibc
 #endif
 
-/// Keeps a node's ``Ledger``, and holds off others while a pass works on it. The one there is keeps a file
-/// (``LedgerFile``); tests have one in memory.
+/// Keeps a node's ``Ledger``, and excludes others while a pass works on it. ``LedgerFile`` keeps it in a file; tests
+/// keep it in memory.
 package protocol LedgerStore: Sendable {
-    /// What messages call it.
+    /// The name of the ledger in messages.
     var file: FilePath { get }
-    /// The folder that it is in, as the rules in the kernel carry it.
+    /// The folder of the ledger, as the rules in the kernel name it.
     var folder: String { get }
-    /// The ledger; nil where none was ever saved.
+    /// The ledger; nil if none was ever saved.
     func load() throws(StoreError) -> Ledger?
-    /// Replaces the ledger, whole or not at all, where the one that is stored has the generation. What is stored has one
-    /// more.
+    /// Replaces the ledger as a whole or not at all, if the stored one has the given generation. The stored generation
+    /// becomes one more.
     func save(_ ledger: Ledger, replacing generation: UInt64) throws(StoreError)
-    /// Runs the body while others are held off: who writes holds off all, who reads those who write.
+    /// Runs the body under the lock. A writer excludes all others; a reader excludes writers.
     func locked<Result: Sendable>(
         _ mode: LockFile.Mode, onWait: () -> Void, _ body: () async throws -> Result
     ) async throws -> Result
@@ -25,7 +25,8 @@ package protocol LedgerStore: Sendable {
 extension LedgerFile: LedgerStore {
     package var folder: String { Self.resolved(directory.string) }
 
-    /// Without symbolic links and dots, so that one folder has one name; as it is where it cannot be resolved.
+    /// The path without symbolic links and dots, so that one folder has one name; the path itself if it cannot be
+    /// resolved.
     private static func resolved(_ path: String) -> String {
         guard let real = realpath(path, nil) else { return path }
         defer { free(real) }

@@ -4,11 +4,11 @@ import SystemPackage
     import Glibc
 #endif
 
-/// A file that is there to be locked (flock), and that nobody but its owner can open: whoever can open a file, also for
-/// reading alone, can lock it and never let go.
+/// A file that exists to be locked (flock) and that only its owner can open. Whoever can open a file, even for reading,
+/// can lock it and never let go.
 package final class LockFile: Sendable {
     package enum Mode {
-        /// For those who only read; the file is not made for them.
+        /// The lock of readers, for whom the file is not made.
         case shared
         case exclusive
     }
@@ -23,14 +23,14 @@ package final class LockFile: Sendable {
 
     deinit { _ = Glibc.close(descriptor.rawValue) }
 
-    /// For how long a lock is respected that is held on a file which others can open: an earlier version of this program
-    /// made such files, and may be in the middle of a change. Anybody else may hold it for ever.
+    /// How long a lock is respected on a file that others can open. An earlier version of this program made such files
+    /// and may be in the middle of a change; anybody else may hold the lock for ever.
     static let patience = Duration.seconds(3)
 
     /// Opens the file and locks it.
     ///
-    /// - Parameter wait: called between one attempt and the next.
-    /// - Returns: nil where the file is not there, and is not made.
+    /// - Parameter wait: called between two attempts.
+    /// - Returns: nil if the file does not exist and the mode does not make it.
     static func acquire(
         _ path: FilePath, _ mode: Mode, wait: () async throws -> Void
     ) async throws -> LockFile? {
@@ -38,7 +38,7 @@ package final class LockFile: Sendable {
             guard let file = try open(path, mode) else { return nil }
             if try file.isPrivate(in: path.removingLastComponent()) {
                 while try !file.lock(mode) { try await wait() }
-                // Somebody may have put another in its place before it was locked.
+                // Somebody may have replaced the file before it was locked.
                 if file.isAt(path) { return file }
             } else {
                 let end = ContinuousClock.now + patience
@@ -48,10 +48,11 @@ package final class LockFile: Sendable {
         }
     }
 
-    /// Puts a file that nobody else can open in the place of one that others can.
+    /// Replaces a file that others can open by one that only its owner can open.
     ///
-    /// Changing its permissions would not take it away from those who have it open. The new one is made under another name
-    /// and locked there, so that of many who do this one at a time looks whether it is still to be done, and does it.
+    /// Changing the permissions would not affect processes that have the file open. The new file is made under another
+    /// name and locked there. Of several processes that do this, one at a time checks whether the file still has to be
+    /// replaced, and replaces it.
     private static func replace(
         _ old: LockFile, at path: FilePath, wait: () async throws -> Void
     ) async throws {
@@ -83,7 +84,7 @@ package final class LockFile: Sendable {
         return LockFile(FileDescriptor(rawValue: descriptor), status)
     }
 
-    /// Whether it is its owner's alone, who is the folder's, or is who asks.
+    /// Whether only the owner can open the file, and the owner is root, the caller or the owner of the folder.
     private func isPrivate(in folder: FilePath) throws(Errno) -> Bool {
         var owner = stat()
         guard folder.withPlatformString({ stat($0, &owner) }) == 0 else { throw Errno(rawValue: errno) }
@@ -96,7 +97,8 @@ package final class LockFile: Sendable {
             && (there.st_dev, there.st_ino) == (status.st_dev, status.st_ino)
     }
 
-    /// False where another holds it. Does not block: a thread of Swift's pool is not ours to block.
+    /// Tries to lock the file; false if another process holds the lock. It does not block, since it runs on a thread of
+    /// Swift's pool.
     private func lock(_ mode: Mode) throws(Errno) -> Bool {
         if flock(descriptor.rawValue, (mode == .exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0 { return true }
         guard errno == EWOULDBLOCK || errno == EINTR else { throw Errno(rawValue: errno) }

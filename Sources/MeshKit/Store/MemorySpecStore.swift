@@ -14,14 +14,14 @@ package final class MemorySpecStore: SpecStore {
 
     /// A store that holds a spec.
     ///
-    /// - Parameter beforeOperation: called with the number of the load or swap that begins, from 1 on. What it throws, the
-    ///   operation fails with, and has no effect.
+    /// - Parameter beforeOperation: called with the number of the load or swap that begins, counted from 1. If it
+    ///   throws, the operation fails with that error and has no effect.
     package init(_ spec: MeshSpec = MeshSpec(), beforeOperation: @escaping @Sendable (Int) throws -> Void = { _ in }) {
         state = Locked(State(spec: spec))
         self.beforeOperation = beforeOperation
     }
 
-    /// How many loads and swaps have begun.
+    /// The number of loads and swaps that have begun.
     package var operations: Int { state.withLock(\.operations) }
 
     private func begin() throws {
@@ -38,7 +38,7 @@ package final class MemorySpecStore: SpecStore {
         return state.withLock(\.spec)
     }
 
-    /// Replaces the spec, as ``SpecStore/swap(_:replacing:)`` says.
+    /// Replaces the spec, as ``SpecStore/swap(_:replacing:)`` describes.
     package func swap(_ spec: MeshSpec, replacing generation: UInt64) async throws {
         try begin()
         try state.withLock { state in
@@ -53,7 +53,7 @@ package final class MemorySpecStore: SpecStore {
         }
     }
 
-    /// The spec as it is, and the newest one after each change.
+    /// The present spec, and after each change the newest one.
     package func changes() -> AsyncStream<MeshSpec> {
         let (stream, continuation) = AsyncStream.makeStream(of: MeshSpec.self, bufferingPolicy: .bufferingNewest(1))
         let number = state.withLock { state in

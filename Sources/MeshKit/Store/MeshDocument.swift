@@ -1,4 +1,4 @@
-/// What `mesh.json` holds: a spec, or what an earlier version wrote.
+/// The content of `mesh.json`: a spec, or a document of an earlier version.
 enum MeshDocument: DocumentContent {
     case spec(MeshSpec)
     case legacy(LegacyDocument)

@@ -1,22 +1,24 @@
 /// Keeps the ``MeshSpec`` that all nodes follow.
 ///
-/// Nobody locks a store: whoever writes says which generation they have read, and is told where somebody was faster.
+/// A store has no lock for its users. A writer names the generation that it has read, and gets an error if another
+/// writer was faster.
 public protocol SpecStore: Sendable {
-    /// The newest spec; an empty one where none was ever saved.
+    /// The newest spec; an empty spec if none was ever saved.
     ///
-    /// - Throws: ``StoreError``, or what else the store fails with.
+    /// - Throws: ``StoreError``, or any other error of the store.
     func load() async throws -> MeshSpec
 
-    /// Replaces the spec, whole or not at all. The generation of what is stored is one more than the replaced one,
-    /// whatever the given spec has.
+    /// Replaces the spec as a whole or not at all. The stored generation becomes one more than the replaced one,
+    /// whatever the given spec says.
     ///
-    /// - Parameter generation: that of the spec which the new one was made from; 0 where none was ever saved.
-    /// - Throws: ``StoreError`` with the code `conflict` where another generation is the newest by now; with `corrupt` or
-    ///   `newerSchema` where what is stored cannot be read, which is then kept.
+    /// - Parameter generation: the generation of the spec from which the new one was made; 0 if none was ever saved.
+    /// - Throws: ``StoreError`` with the code `conflict` if another generation is stored by now; with `corrupt` or
+    ///   `newerSchema` if the stored document cannot be read. The stored document is then kept.
     func swap(_ spec: MeshSpec, replacing generation: UInt64) async throws
 
-    /// The spec as it is, and the newest one after each change. Who reads slowly misses some in between, never the newest.
+    /// The present spec, and after each change the newest one. A slow reader may miss specs in between, but never the
+    /// newest.
     ///
-    /// What cannot be read is waited out. The stream ends with the task that reads it.
+    /// While the spec cannot be read, the stream waits. It ends with the task that reads it.
     func changes() -> AsyncStream<MeshSpec>
 }

@@ -1,14 +1,14 @@
 import SystemPackage
 
-/// Why a document could not be read or written. What is stored is as it was.
+/// Why a document could not be read or written. The stored document is unchanged.
 public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// What went wrong.
+    /// The kind of failure.
     public enum Code: Hashable, Sendable {
-        /// The document is truncated, is not JSON, or lacks something.
+        /// The document is truncated, is not JSON, or lacks a part.
         case corrupt
         /// A newer version wrote the document.
         case newerSchema
-        /// Somebody else wrote in between.
+        /// Another writer wrote the document in between.
         case conflict
         /// The file or folder cannot be read or written for lack of permission.
         case notPermitted
@@ -16,18 +16,18 @@ public struct StoreError: Error, Hashable, Sendable, CustomStringConvertible {
         case inaccessible
     }
 
-    /// What went wrong.
+    /// The kind of failure.
     public var code: Code
-    /// What is wrong, and what to do.
+    /// The fault, and the remedy.
     public var description: String
 
-    /// An error in words.
+    /// An error with its description.
     public init(code: Code, description: String) {
         self.code = code
         self.description = description
     }
 
-    /// A file that could not be used, by what was to be done with it: "cannot read …".
+    /// An error about a file that could not be used: "cannot read …".
     init(cannot verb: String, _ path: FilePath, _ error: any Error) {
         let code: Code =
             [Errno.permissionDenied, .notPermitted].contains(error as? Errno) ? .notPermitted : .inaccessible

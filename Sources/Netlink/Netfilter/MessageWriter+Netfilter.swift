@@ -9,8 +9,8 @@ extension MessageWriter {
     /// Appends one netfilter message; `body` writes its attributes.
     ///
     /// - Parameters:
-    ///   - type: the subsystem in the upper byte, the message in the lower one.
-    ///   - resource: `res_id`; only the ends of a batch have one.
+    ///   - type: the subsystem in the upper byte and the message in the lower one.
+    ///   - resource: `res_id`, which only the beginning and the end of a batch have.
     package mutating func netfilterMessage(
         _ type: UInt16, family: UInt8, flags: UInt16 = 0, resource: UInt16 = 0,
         _ body: (inout MessageWriter) -> Void = { _ in }

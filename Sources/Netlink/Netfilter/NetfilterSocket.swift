@@ -5,27 +5,27 @@ package import SystemPackage
     import Glibc
 #endif
 
-/// A netfilter socket (`NETLINK_NETFILTER`) for one conversation: batches that are carried out whole or not at all, and
-/// dumps.
+/// A netfilter socket (`NETLINK_NETFILTER`) for one conversation: batches that are carried out as a whole or not at
+/// all, and dumps.
 ///
-/// Blocks, so it belongs on a thread of its own (``DetachedThread``), whose deadline covers it; the kernel answers
-/// before `sendmsg` returns, so there is nothing to wait for and nothing to pipeline.
+/// Its calls block, so it belongs on a thread of its own (``DetachedThread``), whose deadline covers it. The kernel
+/// answers before `sendmsg` returns, so there is nothing to wait for and nothing to pipeline.
 package struct NetfilterSocket: ~Copyable {
-    /// Which message of a batch was refused, and why. Nothing of the batch was done.
+    /// The message of a batch that was refused, and why. Nothing of the batch was carried out.
     package struct Refusal: Error {
-        /// The place of the message in the batch; nil where it was the batch as a whole.
+        /// The index of the message in the batch; nil if the batch was refused as a whole.
         package var index: Int?
         package var errno: Errno
-        /// The kernel's own words, where it has some.
+        /// The kernel's own message, if it sent one.
         package var message: String?
     }
 
     private let descriptor: CInt
     private let buffer: UnsafeMutableRawBufferPointer
-    /// The number of the next message. Each has its own, so that no answer is taken for another's.
+    /// The sequence number of the next message. Each message has its own, so that no answer is taken for another's.
     private var sequence: UInt32 = 1
 
-    /// Opens in the network namespace of the calling thread.
+    /// Opens a socket in the network namespace of the calling thread.
     package init() throws(Errno) {
         descriptor = socket(AF_NETLINK, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), NETLINK_NETFILTER)
         guard descriptor >= 0 else { throw Errno(rawValue: errno) }
@@ -54,7 +54,7 @@ package struct NetfilterSocket: ~Copyable {
         batch.netfilterMessage(0x11, family: 0, resource: subsystem)
         sequence = batch.sequence
 
-        // A batch is one datagram: the kernel would take a part of it for the whole.
+        // A batch has to be one datagram: the kernel would take a part of it for the whole.
         setBuffer(SO_SNDBUFFORCE, to: CInt(clamping: batch.bytes.count * 2))
         let refusal: Refusal?
         do throws(Errno) {
@@ -66,19 +66,19 @@ package struct NetfilterSocket: ~Copyable {
         if let refusal { throw refusal }
     }
 
-    /// The first refusal, or nil where the last of the messages of these numbers was carried out.
+    /// The first refusal; nil if the last message with these numbers was carried out.
     private func answer(to numbers: ClosedRange<UInt32>) throws(Errno) -> Refusal? {
         var refusal: Refusal?
         var isComplete = false
         while let datagram = try receive(waiting: false) {
             Self.forEachMessage(in: datagram) { header, payload in
-                // The end of the batch has the number behind the last.
+                // The end of the batch has the number after the last message.
                 guard header.type == ControlMessage.error, let answer = Acknowledgement(header, payload),
                     (numbers.lowerBound...numbers.upperBound + 1).contains(header.sequence)
                 else { return }
                 isComplete = isComplete || header.sequence == numbers.upperBound
                 guard let errno = answer.errno, refusal == nil else { return }
-                // The first message is the batch's beginning, which is refused where the whole is.
+                // The first message is the beginning of the batch. It is refused if the whole batch is.
                 let isOne = header.sequence > numbers.lowerBound && header.sequence <= numbers.upperBound
                 refusal = Refusal(
                     index: isOne ? Int(header.sequence - numbers.lowerBound) - 1 : nil, errno: errno,
@@ -89,7 +89,7 @@ package struct NetfilterSocket: ~Copyable {
         return refusal
     }
 
-    /// Asks one question whose answer is of no interest but for whether there is one.
+    /// Asks a question of which only the success or failure matters.
     package mutating func ask(_ type: UInt16, family: UInt8) throws(Errno) {
         let number = sequence
         sequence += 1
@@ -109,12 +109,12 @@ package struct NetfilterSocket: ~Copyable {
         if let errno = answer.errno { throw errno }
     }
 
-    /// Asks one question that is answered by many messages. All of them are taken, also where they are of no use any
-    /// more: the kernel has one dump at a time for a socket.
+    /// Asks a question that is answered by many messages. All of them are read, even if they are no longer needed: the
+    /// kernel runs one dump at a time for each socket.
     ///
-    /// - Parameter handler: is given the attributes of each, in place.
-    /// - Throws: `EINTR` where what was read changed meanwhile (`NLM_F_DUMP_INTR`): then the answer is no picture of any
-    ///   moment.
+    /// - Parameter handler: receives the attributes of each message in place.
+    /// - Throws: `EINTR` if the contents changed while they were read (`NLM_F_DUMP_INTR`), so that the answer shows the
+    ///   state of no single moment.
     package mutating func dump(
         _ type: UInt16, family: UInt8, _ body: (inout MessageWriter) -> Void = { _ in },
         handler: (Attributes) -> Void
@@ -122,9 +122,9 @@ package struct NetfilterSocket: ~Copyable {
         try converse(type, family: family, flags: NetlinkFlags.dump, body, handler)
     }
 
-    /// Asks one question that is answered by one message, or refused.
+    /// Asks a question that is answered by one message, or refused.
     ///
-    /// - Parameter handler: is given the attributes of the answer, in place.
+    /// - Parameter handler: receives the attributes of the answer in place.
     package mutating func ask(
         _ type: UInt16, family: UInt8, _ body: (inout MessageWriter) -> Void = { _ in },
         handler: (Attributes) -> Void
@@ -169,7 +169,7 @@ package struct NetfilterSocket: ~Copyable {
         }
     }
 
-    /// Nil where there is nothing and nobody waits.
+    /// Receives one datagram. Nil if there is none and the call does not wait.
     private func receive(waiting: Bool) throws(Errno) -> UnsafeRawBufferPointer? {
         do {
             let flags = waiting ? 0 : CInt(MSG_DONTWAIT)

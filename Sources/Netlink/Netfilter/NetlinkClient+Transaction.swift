@@ -1,11 +1,11 @@
 package import SystemPackage
 
-/// Which message of a transaction the kernel refused, and why. Nothing of the transaction was done.
+/// The message of a transaction that the kernel refused, and why. Nothing of the transaction was carried out.
 package struct TransactionRefusal: Equatable, Sendable {
-    /// The place of the message; nil where the transaction as a whole was refused.
+    /// The index of the message; nil if the transaction was refused as a whole.
     package var index: Int?
     package var errno: Errno
-    /// The kernel's own words, where it has some.
+    /// The kernel's own message, if it sent one.
     package var message: String?
 }
 
@@ -13,14 +13,14 @@ extension NetlinkClient {
     /// Carries out the messages as one transaction of a netfilter subsystem (`NFNL_MSG_BATCH_BEGIN` to
     /// `NFNL_MSG_BATCH_END`): all of them or none.
     ///
-    /// - Returns: nil where all was done, and the first refusal where nothing was.
-    /// - Throws: where nobody knows which of the two it was: the deadline passed, the task was cancelled, or answers were
-    ///   lost.
+    /// - Returns: nil if everything was carried out, or the first refusal if nothing was.
+    /// - Throws: an error if it is unknown which of the two happened: the deadline passed, the task was cancelled, or
+    ///   answers were lost.
     package func commit(
         _ messages: Messages, subsystem: UInt16, deadline: Duration
     ) async throws(NetlinkError) -> TransactionRefusal? {
         guard messages.count > 0 else { return nil }
-        // The beginning and the end are messages, too, and have numbers.
+        // The beginning and the end are messages with sequence numbers, too.
         let whole = Messages(messages.count + 2) { _, writer in
             writer.netfilterMessage(0x10, family: 0, resource: subsystem)
             messages.write(0..<messages.count, &writer)
@@ -29,7 +29,7 @@ extension NetlinkClient {
         }
         let exchange = Exchange(messages: whole, mode: .transaction, handler: { _, _ in })
         let outcome = try await run(exchange, deadline: deadline)
-        // A refusal is one whatever was lost behind it.
+        // A refusal is certain, even if later answers were lost.
         if let failure = outcome.failures.first {
             let isOne = (1...messages.count).contains(failure.index)
             return TransactionRefusal(

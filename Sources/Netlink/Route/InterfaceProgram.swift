@@ -1,11 +1,11 @@
 import CNetlink
 
-/// What looks at an interface's packets before any rule does, and of which nothing more can be said.
+/// A program that sees an interface's packets before any rule does. Its effects cannot be predicted.
 package struct InterfaceProgram: Hashable, Sendable {
     package enum Kind: Hashable, Sendable {
-        /// A program of eBPF that the driver runs (`ip link set dev … xdp`).
+        /// An eBPF program that the driver runs (`ip link set dev … xdp`).
         case xdp
-        /// Filters of `tc filter add dev … ingress`, which may be programs.
+        /// Filters of `tc filter add dev … ingress`, which may contain programs.
         case tc
     }
 
@@ -14,14 +14,15 @@ package struct InterfaceProgram: Hashable, Sendable {
 }
 
 extension InterfaceProgram {
-    /// The program that a link runs (`RTM_NEWLINK`); none where it runs none.
+    /// The program that a link runs (`RTM_NEWLINK`), empty if there is none. Nil if the message is truncated.
     static func ofLink(_ message: NetlinkMessage) -> [Self]? {
         guard let (header, attributes) = message.header(ifinfomsg.self) else { return nil }
         let attached = attributes.first(Int(IFLA_XDP))?.nested.first(Int(IFLA_XDP_ATTACHED))?.uint8 ?? 0
         return attached == 0 ? [] : [Self(interface: header.ifi_index, kind: .xdp)]
     }
 
-    /// The filters that a queueing discipline (`RTM_NEWQDISC`) stands for; none where it is for packets that leave.
+    /// The filters for which a queueing discipline (`RTM_NEWQDISC`) stands, empty if it is for outgoing packets. Nil if
+    /// the message is truncated.
     static func ofDiscipline(_ message: NetlinkMessage) -> [Self]? {
         guard let (header, attributes) = message.header(tcmsg.self) else { return nil }
         let kind = attributes.first(Int(TCA_KIND))?.string

@@ -1,5 +1,5 @@
 extension MessageWriter {
-    /// Appends a C struct without an attribute's header: what stands before the attributes of a message, and of some
+    /// Appends a C struct without an attribute header, as it stands before the attributes of a message and of some
     /// nests.
     package mutating func append<Struct: BitwiseCopyable>(_ value: Struct) {
         let padded = aligned(MemoryLayout<Struct>.size)

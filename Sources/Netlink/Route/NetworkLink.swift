@@ -5,31 +5,31 @@ import SystemPackage
     import Glibc
 #endif
 
-/// A network interface (`RTM_NEWLINK`), as far as anybody here asks.
+/// A network interface (`RTM_NEWLINK`), with the properties that this package needs.
 package struct NetworkLink: Hashable, Sendable {
     package var index: Int32
     package var name = ""
     package var flags: Flags
-    /// `veth`, `bridge`; nil for what has no kind, as hardware.
+    /// The kind, such as `veth` or `bridge`; nil for an interface without a kind, such as a network card.
     package var kind: String?
-    /// What somebody wrote on it.
+    /// The alias (`ip link set … alias`).
     package var alias: String?
-    /// The group that somebody put it into; 0 where nobody did.
+    /// The group of the interface, by default 0.
     package var group: UInt32 = 0
-    /// Its hardware address: six bytes, or none for what has none.
+    /// The hardware address: six bytes, or empty if the interface has none.
     package var hardwareAddress: [UInt8] = []
-    /// The index of what it is bound to, for a veth its other end.
+    /// The index of the interface that this one is bound to; for a veth interface, its other end.
     package var peer: Int32?
-    /// Where that is in another namespace: that one's number in this namespace.
+    /// If ``peer`` is in another namespace: the number of that namespace in this one.
     package var peerNamespace: Int32?
-    /// The index of the interface that it belongs to, as a port belongs to its bridge; nil for what belongs to none.
+    /// The index of the interface to which this one belongs, as a port belongs to its bridge; nil if there is none.
     package var master: Int32?
-    /// `bridge` for a port of one; nil for what belongs to no other interface.
+    /// The kind of the interface to which this one belongs, such as `bridge`; nil if there is none.
     package var masterKind: String?
-    /// Whether a bridge gives packets back to this port that came by it.
+    /// Whether the port is in hairpin mode: its bridge may send a packet back through the port on which it arrived.
     package var turnsBack = false
 
-    /// The kernel's `IFF_UP` and its like.
+    /// Flags such as `IFF_UP`.
     package struct Flags: OptionSet, Hashable, Sendable {
         package let rawValue: UInt32
         package init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -39,7 +39,7 @@ package struct NetworkLink: Hashable, Sendable {
 }
 
 extension NetworkLink {
-    /// Nil where the message is cut short.
+    /// Nil if the message is truncated.
     init?(_ message: NetlinkMessage) {
         guard let (header, attributes) = message.header(ifinfomsg.self) else { return nil }
         index = header.ifi_index
@@ -72,14 +72,14 @@ extension NetworkLink {
     }
 }
 
-/// One end of a veth pair that is to be.
+/// One end of a veth pair that is to be made.
 package struct VethEnd: Sendable {
     package var name: String
-    /// Six bytes.
+    /// The hardware address: six bytes.
     package var hardwareAddress: [UInt8]
-    /// The group of interfaces that it is in from the first.
+    /// The group of the interface from the first moment.
     package var group: UInt32
-    /// The namespace it is made in; nil for that of the client.
+    /// The namespace in which the end is made; nil for the client's.
     package var namespace: NamespaceHandle?
 
     package init(name: String, hardwareAddress: [UInt8], group: UInt32 = 0, namespace: NamespaceHandle? = nil) {
@@ -98,6 +98,6 @@ package struct VethEnd: Sendable {
 }
 
 extension Attribute {
-    /// An interface's index, or a namespace's number: the kernel writes both as signed numbers.
+    /// An interface's index or a namespace's number. The kernel writes both as signed numbers.
     var int32: Int32? { uint32.map(Int32.init(bitPattern:)) }
 }

@@ -5,12 +5,12 @@ import SystemPackage
     import Glibc
 #endif
 
-/// What an interface has besides itself: addresses, routes, neighbours.
+/// The addresses, routes and neighbours of an interface.
 extension RouteClient {
-    /// Gives an interface an address, which brings the route to its network once the interface is up. An IPv6 address is
-    /// used at once, without asking whether somebody else has it.
+    /// Adds an address to an interface, which brings the route to its network once the interface is up. An IPv6 address
+    /// is usable at once, without the check whether another host has it.
     ///
-    /// - Parameter address: its four or sixteen bytes.
+    /// - Parameter address: the four or sixteen bytes of the address.
     package func add(address: [UInt8], prefixLength: Int, to index: Int32) async throws(NetlinkError) {
         let flags = NetlinkFlags.create | NetlinkFlags.exclusive
         try await perform(Int(RTM_NEWADDR), flags: flags, header: addressHeader(address, prefixLength, index)) {
@@ -35,13 +35,13 @@ extension RouteClient {
         return header
     }
 
-    /// Adds a route by an interface to the main table, or changes the one that leads there.
+    /// Adds a route through an interface to the main table, or changes the existing route to that destination.
     ///
     /// - Parameters:
     ///   - destination: the network's four or sixteen bytes.
-    ///   - gateway: nil where the destination is on the link.
-    ///   - source: what packets of the namespace's own get as their source; nil for the kernel's choice.
-    ///   - origin: the number that is written on it as its protocol (`RTA_PROTOCOL`).
+    ///   - gateway: the next hop; nil if the destination is on the link.
+    ///   - source: the source address of packets that the namespace itself sends; nil for the kernel's choice.
+    ///   - origin: the protocol number of the route (`RTA_PROTOCOL`).
     package func putRoute(
         to destination: [UInt8], prefixLength: Int, via gateway: [UInt8]?, source: [UInt8]?, by index: Int32,
         origin: UInt8
@@ -62,7 +62,7 @@ extension RouteClient {
         }
     }
 
-    /// Tells an interface the hardware address of a neighbour for good.
+    /// Adds a permanent neighbour entry to an interface.
     package func put(
         neighbour: [UInt8], hardwareAddress: [UInt8], by index: Int32
     ) async throws(NetlinkError) {
@@ -77,27 +77,27 @@ extension RouteClient {
         }
     }
 
-    /// The neighbours that an interface was told for good, with their hardware addresses.
+    /// The permanent neighbours of an interface, with their hardware addresses.
     package func permanentNeighbours(of index: Int32) async throws(NetlinkError) -> [[UInt8]: [UInt8]] {
         let neighbours = try await list(Int(RTM_GETNEIGH), header: ndmsg()) {
             $0.put(Int(NDA_IFINDEX), UInt32(index))
         } parse: {
             Neighbour($0)
         }
-        // A kernel that does not filter sends those of all interfaces.
+        // A kernel that does not filter sends the neighbours of all interfaces.
         let permanent = neighbours.filter { $0.interface == index && $0.isPermanent }
         return Dictionary(permanent.map { ($0.address, $0.hardwareAddress) }) { first, _ in first }
     }
 }
 
-/// Who is at the other end of an interface (`RTM_NEWNEIGH`).
+/// A neighbour entry of an interface (`RTM_NEWNEIGH`).
 private struct Neighbour {
     var interface: Int32
     var isPermanent: Bool
     var address: [UInt8]
     var hardwareAddress: [UInt8]
 
-    /// Nil where the message is cut short.
+    /// Nil if the message is truncated.
     init?(_ message: NetlinkMessage) {
         guard let (header, attributes) = message.header(ndmsg.self) else { return nil }
         interface = header.ndm_ifindex

@@ -11,7 +11,7 @@ extension RouteClient {
         try await list(Int(RTM_GETLINK), header: ifinfomsg()) { NetworkLink($0) }
     }
 
-    /// Nil where there is none of that name.
+    /// The interface with a name; nil if there is none.
     package func link(named name: String) async throws(NetlinkError) -> NetworkLink? {
         do throws(NetlinkError) {
             return try await ask(Int(RTM_GETLINK), header: ifinfomsg()) {
@@ -34,7 +34,7 @@ extension RouteClient {
         }
     }
 
-    /// Whether a bridge is to give packets back to a port that came by it.
+    /// Switches hairpin mode of a bridge port on or off.
     package func set(hairpin: Bool, of port: Int32) async throws(NetlinkError) {
         var header = ifinfomsg()
         header.ifi_index = port
@@ -46,7 +46,7 @@ extension RouteClient {
         }
     }
 
-    /// Makes a veth pair, both ends down, in one message: there is never one end without the other.
+    /// Makes a veth pair in one message, both ends down. There is never one end without the other.
     package func createPair(_ near: VethEnd, _ far: VethEnd) async throws(NetlinkError) {
         let flags = NetlinkFlags.create | NetlinkFlags.exclusive
         try await perform(Int(RTM_NEWLINK), flags: flags, header: ifinfomsg()) { message in
@@ -83,7 +83,7 @@ extension RouteClient {
         try await perform(Int(RTM_DELLINK), header: header)
     }
 
-    /// The number that another namespace has in the client's; negative where it has none.
+    /// The number of another namespace in the client's; negative if it has none.
     package func number(of namespace: NamespaceHandle) async throws(NetlinkError) -> Int32 {
         let number = try await ask(Int(RTM_GETNSID), header: rtgenmsg()) {
             $0.put(Int(NETNSA_FD), UInt32(namespace.descriptor.rawValue))

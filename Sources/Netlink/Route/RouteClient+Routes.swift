@@ -13,14 +13,15 @@ extension RouteClient {
 
     /// All routes of the namespace, of all tables, of IPv4 and IPv6: one dump of `RTM_GETROUTE`.
     package func routes() async throws(NetlinkError) -> [NetworkRoute] {
-        // A dump of all families has those of multicast and MPLS, too, which have headers of the same kind.
+        // A dump of all families includes the routes of multicast and MPLS, which have headers of the same kind.
         try await list(Int(RTM_GETROUTE), header: rtmsg()) { NetworkRoute($0) }
             .filter { $0.family == UInt8(AF_INET) || $0.family == UInt8(AF_INET6) }
     }
 
-    /// Looks an address up as a packet of the namespace's own would be. Nil where such a packet cannot be sent.
+    /// Looks up the route to an address as for a packet that the namespace itself sends. Nil if such a packet cannot be
+    /// sent.
     ///
-    /// - Parameter address: its four or sixteen bytes.
+    /// - Parameter address: the four or sixteen bytes of the address.
     package func route(to address: [UInt8]) async throws(NetlinkError) -> RouteEntry? {
         do throws(NetlinkError) {
             return try await ask(Int(RTM_GETROUTE), header: RouteEntry.question(address, asItStands: true)) {
@@ -36,8 +37,8 @@ extension RouteClient {
         }
     }
 
-    /// Whether an entry of a routing table, or a rule, is there to stop what is sent to an address: unreachable,
-    /// prohibit, blackhole. No entry at all is none.
+    /// Whether a route or a routing rule exists to refuse packets to an address: unreachable, prohibit, blackhole. An
+    /// address without any route is not refused in this sense.
     package func isRefused(_ address: [UInt8]) async throws(NetlinkError) -> Bool {
         do throws(NetlinkError) {
             try await perform(Int(RTM_GETROUTE), header: RouteEntry.question(address, asItStands: false)) {
@@ -54,7 +55,7 @@ extension RouteClient {
 }
 
 extension NetlinkError {
-    /// Whether this is the kernel's answer, and not a socket that failed or a namespace that cannot be entered.
+    /// Whether the error is the kernel's answer, and not a failure of the socket or of entering the namespace.
     fileprivate var isRefusal: Bool {
         if case .refused = self { true } else { false }
     }

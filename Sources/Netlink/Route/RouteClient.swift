@@ -3,21 +3,21 @@ import SystemPackage
 
 /// Links, addresses and routes of one network namespace (`NETLINK_ROUTE`). Safe to share between tasks.
 ///
-/// It has the guarantees of ``NetlinkClient``: a call ends by its deadline and by its task's cancellation, whatever the
-/// kernel is at, and only the kernel is listened to. What a call that ended so was to change may have been changed, or be
-/// changed yet, where the kernel waits for a lock of its own.
+/// It has the guarantees of ``NetlinkClient``: a call ends by its deadline and by the cancellation of its task,
+/// whatever the kernel is doing, and only messages of the kernel are accepted. A change whose call ended in this way
+/// may have been made, or may still be made if the kernel is waiting for a lock of its own.
 package struct RouteClient: Sendable {
     private let client: NetlinkClient
     private let deadline: Duration
 
-    /// Takes hold of the namespace; the kernel is first asked by the first call.
+    /// Keeps the namespace alive. The first call is the first to talk to the kernel.
     ///
     /// - Parameter deadline: how long a call waits for the kernel.
     package init(in namespace: NamespaceHandle, deadline: Duration = .seconds(30)) {
         self.init(NetlinkClient(.route, namespace: namespace), deadline: deadline)
     }
 
-    /// With a socket that is a closure, for tests.
+    /// A client whose socket is a closure, for tests.
     package init(simulatingSocket socket: @escaping SimulatedSocket, deadline: Duration = .seconds(30)) {
         self.init(.simulating(socket: socket), deadline: deadline)
     }
@@ -27,13 +27,13 @@ package struct RouteClient: Sendable {
         self.deadline = deadline
     }
 
-    /// Lets go of the namespace, the socket and the thread, at once and not only with the last copy of the client.
+    /// Releases the namespace, the socket and the thread at once, instead of with the last copy of the client.
     package func close() { client.close() }
 
     /// Sends one request and waits until the kernel has carried it out.
     ///
     /// - Parameters:
-    ///   - header: the C struct that the type wants.
+    ///   - header: the C struct that the message type requires.
     ///   - attributes: writes the attributes behind it.
     func perform(
         _ type: Int, flags: UInt16 = 0, header: some BitwiseCopyable,
@@ -43,9 +43,9 @@ package struct RouteClient: Sendable {
         try await client.perform(request, deadline: deadline)
     }
 
-    /// Asks one question that is answered by one message; nil where the kernel says yes and nothing more.
+    /// Asks a question that is answered by one message. Nil if the kernel sends only a success.
     ///
-    /// - Parameter parse: nil where the message is cut short.
+    /// - Parameter parse: converts a message; nil if the message is truncated.
     func ask<Value>(
         _ type: Int, header: some BitwiseCopyable, _ attributes: @escaping (inout MessageWriter) -> Void,
         parse: @escaping (NetlinkMessage) -> Value?
@@ -54,9 +54,9 @@ package struct RouteClient: Sendable {
         return try await client.ask(request, deadline: deadline, parse: parse)
     }
 
-    /// Asks for a list, which is of one moment or is asked for again (`NLM_F_DUMP_INTR`).
+    /// Asks for a list. A list that changed while it was read (`NLM_F_DUMP_INTR`) is asked for again.
     ///
-    /// - Parameter parse: nil where the message is cut short.
+    /// - Parameter parse: converts a message; nil if the message is truncated.
     func list<Value>(
         _ type: Int, header: some BitwiseCopyable, _ attributes: @escaping (inout MessageWriter) -> Void = { _ in },
         parse: @escaping (NetlinkMessage) -> Value?

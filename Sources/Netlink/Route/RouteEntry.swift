@@ -5,21 +5,21 @@ import SystemPackage
     import Glibc
 #endif
 
-/// The entry of a routing table that an address is looked up to.
+/// The entry of a routing table that applies to an address.
 package struct RouteEntry: Hashable, Sendable {
-    /// Nil where it names several.
+    /// The index of the interface; nil if the entry names several.
     package var interface: Int32?
     package var prefixLength: Int
     /// Whether the address is the namespace's own.
     package var isLocal: Bool
-    /// Where packets are sent to, four or sixteen bytes; nil where the destination is on the link.
+    /// The next hop, four or sixteen bytes; nil if the destination is on the link.
     package var gateway: [UInt8]?
-    /// What packets of the namespace's own get as their source; nil for the kernel's choice.
+    /// The source address of packets that the namespace itself sends; nil for the kernel's choice.
     package var source: [UInt8]?
 }
 
 extension RouteEntry {
-    /// Nil where the message is cut short.
+    /// Nil if the message is truncated.
     init?(_ message: NetlinkMessage) {
         guard let (header, attributes) = message.header(rtmsg.self) else { return nil }
         prefixLength = Int(header.rtm_dst_len)
@@ -29,8 +29,8 @@ extension RouteEntry {
         source = attributes.first(Int(RTA_PREFSRC.rawValue))?.array
     }
 
-    /// Asks for the entry of an address of four or sixteen bytes: as it stands in the table, or what comes of it for this
-    /// address.
+    /// The question for the entry that applies to an address of four or sixteen bytes. The answer shows either the
+    /// entry as it stands in the table, or the route that results for this address.
     static func question(_ address: [UInt8], asItStands: Bool) -> rtmsg {
         var header = rtmsg()
         header.rtm_family = UInt8(address.count == 4 ? AF_INET : AF_INET6)
@@ -39,7 +39,7 @@ extension RouteEntry {
         return header
     }
 
-    /// Whether an errno says that an entry, or a rule, is there to stop what is sent to the address: unreachable,
+    /// Whether an errno says that a route or a routing rule exists to refuse packets to the address: unreachable,
     /// prohibit, blackhole.
     static func isRefusal(_ errno: Errno?) -> Bool {
         errno == .noRouteToHost || errno == .permissionDenied || errno == .invalidArgument

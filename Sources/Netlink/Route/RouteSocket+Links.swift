@@ -6,7 +6,7 @@ package import SystemPackage
 #endif
 
 extension RouteSocket {
-    /// Nil where there is none of that name.
+    /// The interface with a name; nil if there is none.
     package mutating func link(named name: String) throws(Errno) -> NetworkLink? {
         var link: NetworkLink?
         do {
@@ -32,7 +32,7 @@ extension RouteSocket {
         return ports
     }
 
-    /// Whether a bridge is to give packets back to a port that came by it.
+    /// Switches hairpin mode of a bridge port on or off.
     package mutating func set(hairpin: Bool, of port: Int32) throws(Errno) {
         var header = ifinfomsg()
         header.ifi_index = port
@@ -81,7 +81,7 @@ extension RouteSocket {
         try perform(Int(RTM_DELLINK), header: header)
     }
 
-    /// The number that another namespace has in the socket's; negative where it has none.
+    /// The number of another namespace in the socket's; negative if it has none.
     package mutating func number(of namespace: NamespaceHandle) throws(Errno) -> Int32 {
         var number: Int32 = -1
         try perform(Int(RTM_GETNSID), header: rtgenmsg()) {

@@ -2,7 +2,7 @@ import CNetlink
 package import SystemPackage
 
 extension RouteSocket {
-    /// The interfaces of the namespace that have such.
+    /// The programs that see packets of the namespace's interfaces before any rule does.
     package mutating func programs() throws(Errno) -> [InterfaceProgram] {
         var found: [InterfaceProgram] = []
         try perform(Int(RTM_GETLINK), flags: Int(NLM_F_DUMP), header: ifinfomsg()) { _ in

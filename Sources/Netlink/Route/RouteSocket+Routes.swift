@@ -6,9 +6,10 @@ package import SystemPackage
 #endif
 
 extension RouteSocket {
-    /// Looks an address up as a packet of the namespace's own would be. Nil where such a packet cannot be sent.
+    /// Looks up the route to an address as for a packet that the namespace itself sends. Nil if such a packet cannot be
+    /// sent.
     ///
-    /// - Parameter address: its four or sixteen bytes.
+    /// - Parameter address: the four or sixteen bytes of the address.
     package mutating func route(to address: [UInt8]) throws(Errno) -> RouteEntry? {
         let header = RouteEntry.question(address, asItStands: true)
         var entry: RouteEntry?
@@ -19,7 +20,7 @@ extension RouteSocket {
                 entry = RouteEntry($0)
             }
         } catch {
-            // None, or one that is there to stop it: unreachable, prohibit, blackhole.
+            // There is no route, or one that exists to refuse packets: unreachable, prohibit, blackhole.
             guard RouteEntry.isRefusal(error) || error == .networkUnreachable else { throw error }
         }
         return entry
@@ -27,8 +28,8 @@ extension RouteSocket {
 }
 
 extension RouteSocket {
-    /// Whether an entry of a routing table, or a rule, is there to stop what is sent to an address: unreachable,
-    /// prohibit, blackhole. No entry at all is none.
+    /// Whether a route or a routing rule exists to refuse packets to an address: unreachable, prohibit, blackhole. An
+    /// address without any route is not refused in this sense.
     package mutating func isRefused(_ address: [UInt8]) throws(Errno) -> Bool {
         let header = RouteEntry.question(address, asItStands: false)
         do {

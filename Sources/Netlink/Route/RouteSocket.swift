@@ -5,21 +5,21 @@ package import SystemPackage
     import Glibc
 #endif
 
-/// A socket for links, addresses and routes, in the network namespace of the thread that opens it. It stays in there
-/// whichever thread uses it.
+/// A socket for links, addresses and routes, in the network namespace of the thread that opens it. It stays in that
+/// namespace whichever thread uses it.
 ///
-/// One question after the other, each answered before the next: for the handful that puts an interface up. It blocks,
-/// in the kernel where others hold its lock, so it is for a thread of its own (``DetachedThread``).
+/// It asks one question at a time and waits for the answer. Its calls block in the kernel while others hold the
+/// kernel's lock, so it belongs on a thread of its own (``DetachedThread``).
 package struct RouteSocket: ~Copyable {
     private let descriptor: CInt
     private var sequence: UInt32 = 0
-    /// What the kernel said to the last request that it refused, its words among it.
+    /// The kernel's answer to the last request that it refused, with its own message.
     package private(set) var refusal: Acknowledgement?
 
     package init() throws(Errno) {
         descriptor = socket(AF_NETLINK, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), CInt(NETLINK_ROUTE))
         guard descriptor >= 0 else { throw Errno(rawValue: errno) }
-        // The kernel answers before the request has left: what takes longer will never come.
+        // The kernel answers before `send` returns, so an answer that takes longer will never come.
         var timeout = timeval(tv_sec: 5, tv_usec: 0)
         guard
             setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size)) == 0
@@ -36,9 +36,9 @@ package struct RouteSocket: ~Copyable {
     /// Sends one request and waits until the kernel has carried it out.
     ///
     /// - Parameters:
-    ///   - header: the C struct that the type wants.
+    ///   - header: the C struct that the message type requires.
     ///   - attributes: writes the attributes behind it.
-    ///   - answer: gets each message of the answer, in place.
+    ///   - answer: receives each message of the answer in place.
     package mutating func perform(
         _ type: Int, flags: Int = 0, header: some BitwiseCopyable,
         _ attributes: (inout MessageWriter) -> Void = { _ in },
@@ -58,7 +58,7 @@ package struct RouteSocket: ~Copyable {
         while try !receive(into: buffer, answer) {}
     }
 
-    /// One datagram. True where it holds the end of the answer.
+    /// Receives one datagram. True if it contains the end of the answer.
     private mutating func receive(
         into buffer: UnsafeMutableRawBufferPointer, _ answer: (NetlinkMessage) -> Void
     ) throws(Errno) -> Bool {
@@ -72,9 +72,9 @@ package struct RouteSocket: ~Copyable {
         while let header = NetlinkHeader(rest) {
             let payload = UnsafeRawBufferPointer(rebasing: rest[NetlinkHeader.size..<header.length])
             rest = UnsafeRawBufferPointer(rebasing: rest[Swift.min(aligned(header.length), rest.count)...])
-            // The late answer to a question that was given up.
+            // Another number belongs to the late answer to an earlier question.
             guard header.sequence == sequence else { continue }
-            // A list ends with a message of its own, which holds an error, too.
+            // A list ends with a message of its own, which also contains an errno.
             guard header.type == ControlMessage.error || header.type == ControlMessage.done else {
                 guard let message = NetlinkMessage(type: header.type, payload: payload) else { throw .badMessage }
                 answer(message)

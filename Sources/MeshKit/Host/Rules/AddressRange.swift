@@ -1,9 +1,9 @@
 import IPVSKit
 import RuleKit
 
-/// Addresses of one family, as a rule has them.
+/// A range of addresses of one family, as a rule names it.
 extension ClosedRange<IPAddress> {
-    /// `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `10.0.0.1-10.0.0.9` or `10.0.0.1`.
+    /// Parses `10.0.0.0/8`, `10.0.0.0/255.0.0.0`, `10.0.0.1-10.0.0.9` or `10.0.0.1`.
     init?(rule text: some StringProtocol) {
         if let dash = text.firstIndex(of: "-") {
             guard let first = IPAddress(String(text[..<dash])),
@@ -34,7 +34,7 @@ extension ClosedRange<IPAddress> {
         self = prefix.address...prefix.lastAddress
     }
 
-    /// Whether an address, of which is known that it is in one of some ranges, is in here.
+    /// Whether the range contains an address that is known to be in one of some ranges; nil stands for any address.
     func truth(oneOf possible: Set<ClosedRange<IPAddress>>?, _ family: AddressFamily) -> Truth {
         guard lowerBound.family == family else { return .no }
         guard let possible else {
@@ -45,10 +45,10 @@ extension ClosedRange<IPAddress> {
         return possible.allSatisfy { lowerBound <= $0.lowerBound && $0.upperBound <= upperBound } ? .yes : .maybe
     }
 
-    /// The one address that it is of; nil where it has more.
+    /// The only address of the range; nil if it has several.
     var single: IPAddress? { lowerBound == upperBound ? lowerBound : nil }
 
-    /// No one host elsewhere has such an address.
+    /// Whether no single other host can have an address of the range.
     private var isNeverOnAWire: Bool {
         (lowerBound.isLoopback && upperBound.isLoopback) || (lowerBound.isMulticast && upperBound.isMulticast)
             || (lowerBound.isReserved && upperBound.isReserved)
@@ -57,11 +57,11 @@ extension ClosedRange<IPAddress> {
 }
 
 extension IPPrefix {
-    /// Its first address to its last.
+    /// The addresses from the first to the last.
     var range: ClosedRange<IPAddress> { address...lastAddress }
 }
 
 extension Set<IPAddress> {
-    /// Each by itself.
+    /// One range for each address.
     var ranges: Set<ClosedRange<IPAddress>> { Set<ClosedRange<IPAddress>>(map { $0...$0 }) }
 }

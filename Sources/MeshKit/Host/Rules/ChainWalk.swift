@@ -1,26 +1,26 @@
 import IPVSKit
 
-/// Leads a packet through a table's chains, along every way it may take.
+/// Follows a packet through the chains of a table, along every way that it may take.
 ///
-/// Where it is not known whether a rule matches, both ways are followed. The *plain* way is the one on which no such
-/// rule matches; every other has a cause: the first such rule that would have to match.
+/// If it is not known whether a rule matches, both ways are followed. The *plain* way is the one on which no such rule
+/// matches. Every other way has a cause: the first such rule that would have to match.
 struct ChainWalk {
     /// A rule that may end the packet's way.
     struct Ending: Hashable {
         var end: HostRule.End
         var rule: RuleText
-        /// Nil on the plain way.
+        /// The cause of the way; nil on the plain way.
         var cause: Cause?
     }
 
-    /// A rule of which it is not known whether it matches.
+    /// A rule that may or may not match.
     struct Cause: Hashable {
         var rule: RuleText
-        /// The set or map that decides it, where it has a name.
+        /// The named set or map that decides whether the rule matches, if it is one.
         var set: String?
     }
 
-    /// Whether a packet comes by a place.
+    /// Whether a packet reaches a position in a chain.
     fileprivate enum Passage {
         case never
         case plainly
@@ -29,7 +29,7 @@ struct ChainWalk {
         var cause: Cause? { if case .because(let cause) = self { cause } else { nil } }
         var isPossible: Bool { if case .never = self { false } else { true } }
 
-        /// The first part of a way, then the second.
+        /// The passage through two consecutive parts of a way.
         func then(_ next: Passage) -> Passage {
             switch (self, next) {
             case (.never, _), (_, .never): .never
@@ -38,7 +38,7 @@ struct ChainWalk {
             }
         }
 
-        /// Either way.
+        /// The passage by either of two ways.
         func or(_ other: Passage) -> Passage {
             switch (self, other) {
             case (.plainly, _), (_, .never): self
@@ -48,23 +48,23 @@ struct ChainWalk {
         }
     }
 
-    /// A rule that does something to a packet which goes on.
+    /// A rule that changes a packet which continues.
     struct Influence: Hashable {
         var effect: HostRule.Effect
         var rule: RuleText
-        /// As of an ending.
+        /// The cause of the way; nil on the plain way.
         var cause: Cause?
     }
 
     struct Result {
-        /// All that may end the packet's way, in the order of the rules. From a base chain on, its policy is among it,
-        /// and just one of them is on the plain way.
+        /// Everything that may end the packet's way, in the order of the rules. After a walk from a base chain, its
+        /// policy is included, and exactly one ending is on the plain way.
         var endings: [Ending] = []
-        /// What may be done to it before.
+        /// Everything that may change the packet before that.
         var influences: [Influence] = []
         fileprivate var leaves = Passage.never
 
-        /// The same, for one who came here that way.
+        /// Adds the result of a called chain, which is reached in the given way.
         fileprivate mutating func append(_ called: Result, entered way: Passage) {
             endings += called.endings.map { Ending(end: $0.end, rule: $0.rule, cause: way.cause ?? $0.cause) }
             influences += called.influences.map {
@@ -77,7 +77,7 @@ struct ChainWalk {
     private let packet: Packet
     private var known: [String: Result] = [:]
 
-    /// Leads a packet through a base chain, its policy included.
+    /// Follows a packet through a base chain, including its policy.
     static func walk(_ packet: Packet, from base: RuleTable.BaseChain, in table: RuleTable) -> Result {
         var walk = ChainWalk(table: table, packet: packet)
         var result = walk.walk(base.name)
@@ -96,7 +96,7 @@ struct ChainWalk {
 
     private mutating func walk(_ chain: String) -> Result {
         if let result = known[chain] { return result }
-        // The kernel takes no loops. A text with one shall not hang us.
+        // The kernel refuses loops. A text with a loop must not hang us either.
         known[chain] = Result(leaves: .plainly)
         var result = Result()
         var here = Passage.plainly
@@ -116,7 +116,7 @@ struct ChainWalk {
         return result
     }
 
-    /// - Returns: the way to the next rule.
+    /// - Returns: the passage to the next rule.
     private mutating func take(
         _ action: HostRule.Action, by rule: HostRule, _ entering: Passage, _ passing: Passage, _ result: inout Result
     ) -> Passage {
@@ -126,7 +126,7 @@ struct ChainWalk {
             result.influences.append(Influence(effect: effect, rule: rule.text, cause: entering.cause))
             return entering.or(passing)
         case .ours:
-            // Ours is the mark from here on.
+            // From here on the packet has our mark.
             result.influences.removeAll { if case .remarked = $0.effect { true } else { false } }
             return entering.or(passing)
         case .end(let end):
@@ -147,7 +147,7 @@ struct ChainWalk {
         }
     }
 
-    /// What is in no element of the map goes on with the next rule.
+    /// Follows a verdict map. A packet that matches no element continues with the next rule.
     private mutating func lookUp(
         _ question: SetQuestion, by rule: HostRule, _ entering: Passage, _ passing: Passage, _ result: inout Result
     ) -> Passage {

@@ -1,6 +1,6 @@
 import IPVSKit
 
-/// What a rule asks of a packet; the rules of iptables and of nftables alike come down to these.
+/// A condition of a rule. The rules of iptables and of nftables are reduced to the same conditions.
 indirect enum Condition: Hashable, Sendable {
     case family(AddressFamily)
     case arp
@@ -9,30 +9,30 @@ indirect enum Condition: Hashable, Sendable {
     case destinationPort(ClosedRange<UInt16>)
     case source(ClosedRange<IPAddress>)
     case destination(ClosedRange<IPAddress>)
-    /// An interface's name, or the beginning of one and an asterisk.
+    /// The name of an interface, or the beginning of a name and an asterisk.
     case inputInterface(String)
     case outputInterface(String)
-    /// One of conntrack's states, in lower case.
+    /// A state of conntrack, in lower case.
     case connectionState(String)
-    /// A bit of conntrack's status, in lower case: `dnat`.
+    /// A bit of conntrack's status, in lower case, such as `dnat`.
     case connectionStatus(String)
     case direction(isReply: Bool)
-    /// The kind of an address, in lower case: `local`.
+    /// The type of an address, in lower case, such as `local`.
     case sourceType(String)
     case destinationType(String)
     /// `host` or `unicast`, `broadcast`, `multicast`.
     case packetType(String)
-    /// For TCP alone; asked together with the transport.
+    /// Flags of TCP, always together with a condition for the transport.
     case tcpFlags(mask: UInt8, value: UInt8)
-    /// Of the packet's mark, the bits of a mask.
+    /// The bits of the packet's mark that a mask selects.
     case mark(mask: UInt32, value: UInt32)
-    /// In a set that has a name: its elements are not known, but the kernel can be asked for one.
+    /// An element of a named set. The elements are not known, but the kernel can be asked for a single one.
     case element(SetQuestion)
-    /// The same of ipset: for each part of its elements `src` or `dst`.
+    /// An element of an ipset set, with `src` or `dst` for each part of its elements.
     case ipset(String, directions: [String])
-    /// Known to be so, or not.
+    /// A condition whose truth is known.
     case constant(Bool)
-    /// Asks for something that is not in here.
+    /// A condition that none of the other cases can express.
     case unknown
     case not(Condition)
     case any([Condition])
@@ -40,7 +40,7 @@ indirect enum Condition: Hashable, Sendable {
 
     func truth(of packet: Packet) -> Truth {
         switch self {
-        // What only a packet of IP has.
+        // Only IP packets have these properties.
         case .family, .transport, .sourcePort, .destinationPort, .direction, .tcpFlags:
             packet.isARP ? .no : truth(ofIP: packet)
         default: truth(ofIP: packet)
@@ -58,15 +58,16 @@ indirect enum Condition: Hashable, Sendable {
         case .destination(let range): range.truth(oneOf: packet.destinations, packet.family)
         case .inputInterface(let name): packet.comes(by: name)
         case .outputInterface(let name): packet.leaves(by: name)
-        // What conntrack has not seen yet is invalid to whoever asks.
+        // A packet that conntrack has not seen yet counts as invalid.
         case .connectionState(let state):
             Truth(state == (!packet.isTracked ? "invalid" : packet.state == .new ? "new" : "established"))
-        // What we publish is not translated on its way in; of a known connection it is not known.
+        // New connections to published ports are not translated on their way in. Of a known connection nothing is
+        // known.
         case .connectionStatus: packet.state == .new || !packet.isTracked ? .no : .maybe
         case .direction(let isReply): Truth(packet.isTracked && isReply == (packet.state == .reply))
         case .sourceType(let type): Self.truth(ofType: type, isLocal: false)
         case .destinationType(let type): Self.truth(ofType: type, isLocal: packet.isForNode)
-        // Who asks for a neighbour asks all.
+        // ARP requests are broadcasts, and ARP replies are not.
         case .packetType(let type): packet.isARP ? .maybe : Truth(type == "unicast" || type == "host")
         case .tcpFlags(let mask, let value): packet.state == .new ? Truth(0x02 & mask == value) : .maybe
         case .mark(let mask, let value): packet.mark.map { Truth($0 & mask == value) } ?? .maybe
@@ -84,7 +85,8 @@ indirect enum Condition: Hashable, Sendable {
     private static func truth(_ port: UInt16?, in range: ClosedRange<UInt16>) -> Truth {
         guard let port else {
             if range == 0...UInt16.max { return .yes }
-            // A client's own port is one of tens of thousands. A rule for some few of them means servers.
+            // A client's source port is one of tens of thousands, so a rule for a small range means the ports of
+            // servers.
             return range.count < 1024 ? .no : .maybe
         }
         return Truth(range.contains(port))
@@ -95,7 +97,7 @@ indirect enum Condition: Hashable, Sendable {
         return Truth(type == (isLocal ? "local" : "unicast"))
     }
 
-    /// The name of a set that decides whether a packet matches, where nobody can tell.
+    /// The name of the set that decides whether a packet matches, if that cannot be told.
     func undecidedSet(for packet: Packet) -> String? {
         switch self {
         case .element(let question): question.truth(of: packet) == .maybe ? question.set.name : nil
@@ -107,7 +109,7 @@ indirect enum Condition: Hashable, Sendable {
         }
     }
 
-    /// Calls the body with each range of destination ports that is asked for.
+    /// Calls the body with each range of destination ports in the condition.
     func forEachDestinationPorts(_ body: (ClosedRange<UInt16>) -> Void) {
         switch self {
         case .destinationPort(let range): body(range)

@@ -1,14 +1,14 @@
 import IPVSKit
 
-/// The matches of a rule of iptables.
+/// Translates the matches of an iptables rule into conditions.
 enum IPTablesMatches {
-    /// Matches all of whose options are known here, or say nothing of TCP, UDP and SCTP.
+    /// Matches whose options are all handled here, or do not concern TCP, UDP and SCTP.
     private static let knownModules: Set<String> = [
         "tcp", "udp", "sctp", "multiport", "conntrack", "state", "comment", "addrtype", "pkttype", "icmp", "icmp6",
         "mark", "set", "rpfilter", "owner",
     ]
 
-    /// - Parameter words: what is between the chain's name and the target.
+    /// - Parameter words: the words between the chain's name and the target.
     static func conditions(_ words: ArraySlice<String>) -> [Condition] {
         var conditions: [Condition] = []
         var rest = words
@@ -24,11 +24,11 @@ enum IPTablesMatches {
             switch word {
             case "-m":
                 switch next() {
-                // A client whose address is looked up to another interface than it came by is nothing that can be known.
+                // The reverse path check is assumed to succeed: clients that fail it cannot be known in advance.
                 case "rpfilter":
                     conditions.append(.constant(!rest.prefix { $0 != "-m" }.contains("--invert")))
                     continue
-                // Headers that what we serve has not.
+                // Packets of published ports do not have these headers.
                 case "rt", "frag", "hbh", "dst", "ah", "esp", "mh":
                     conditions.append(.constant(false))
                     continue
@@ -44,7 +44,7 @@ enum IPTablesMatches {
                     } else {
                         .unknown
                     }
-            // The client is another host's: no socket of this one sends it.
+            // The client is on another host, so no socket of this host sends the packet.
             case "--uid-owner", "--gid-owner":
                 _ = next()
                 condition = .constant(false)
@@ -58,7 +58,7 @@ enum IPTablesMatches {
             case "-d": condition = ClosedRange(rule: next()).map(Condition.destination) ?? .unknown
             case "-i": condition = .inputInterface(interface(next()))
             case "-o": condition = .outputInterface(interface(next()))
-            // The second and further fragments, which have no ports.
+            // The condition matches second and further fragments, which have no ports.
             case "-f": condition = .constant(false)
             case "--dport", "--dports": condition = ports(next(), Condition.destinationPort)
             case "--sport", "--sports": condition = ports(next(), Condition.sourcePort)
@@ -75,7 +75,7 @@ enum IPTablesMatches {
                 let mask = flags(next())
                 condition = .tcpFlags(mask: mask, value: flags(next()))
             case let option where option.hasPrefix("-"): condition = .unknown
-            // A value of an option that is not known.
+            // This word is the value of an unknown option.
             default: continue
             }
             conditions.append(isNegated ? .not(condition) : condition)
@@ -87,11 +87,11 @@ enum IPTablesMatches {
     private static func transport(_ name: String) -> Condition {
         if name == "all" || name == "0" { return .constant(true) }
         if let number = TransportProtocol(name)?.rawValue ?? UInt16(name) { return .transport(number...number) }
-        // By name and none of ours: icmp, esp, …
+        // The name stands for another protocol, such as icmp or esp.
         return .constant(false)
     }
 
-    /// - Parameter directions: `src,dst`, one for each part of the set's elements.
+    /// - Parameter directions: `src` or `dst` for each part of the set's elements, separated by commas.
     private static func element(_ set: String, _ directions: String) -> Condition {
         .ipset(set, directions: directions.split(separator: ",").map(String.init))
     }
@@ -100,7 +100,7 @@ enum IPTablesMatches {
         name.hasSuffix("+") ? name.dropLast() + "*" : name
     }
 
-    /// `80`, `1000:1010`, `:1023`, `22,80,1000:1010`.
+    /// Parses `80`, `1000:1010`, `:1023` or `22,80,1000:1010`.
     private static func ports(_ text: String, _ make: (ClosedRange<UInt16>) -> Condition) -> Condition {
         .any(
             text.split(separator: ",").map { part in
@@ -116,7 +116,7 @@ enum IPTablesMatches {
         .any(text.split(separator: ",").map { make($0.lowercased()) })
     }
 
-    /// iptables counts translation among the states.
+    /// Converts a state's name. iptables counts translation among the states.
     private static func state(_ name: String) -> Condition {
         name == "snat" || name == "dnat" ? .connectionStatus(name) : .connectionState(name)
     }
@@ -134,7 +134,7 @@ enum IPTablesMatches {
 enum TCPFlag {
     private static let names = ["fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"]
 
-    /// 0 for a name that is none.
+    /// The bit of a flag; 0 if there is no flag with the name.
     static func bit(_ name: String) -> UInt8 {
         names.firstIndex(of: name.lowercased()).map { 1 << UInt8($0) } ?? 0
     }

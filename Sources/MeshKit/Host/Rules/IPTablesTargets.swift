@@ -1,9 +1,9 @@
 import RuleKit
 
-/// What a rule of iptables does with a packet.
+/// Translates targets of iptables into actions.
 enum IPTablesTargets {
     /// - Parameters:
-    ///   - words: from `-j` or `-g` on; none for a rule that only counts.
+    ///   - words: the words from `-j` or `-g` on; empty for a rule that only counts.
     ///   - isChain: whether the table has a chain of that name.
     static func action(
         _ words: ArraySlice<String>, isChain: (String) -> Bool = { _ in false }
@@ -31,12 +31,12 @@ enum IPTablesTargets {
         case "FLOWOFFLOAD": return .affect(.offloaded("FLOWOFFLOAD"))
         case "MARK": return mark(words).map { .affect(.remarked($0)) } ?? .proceed
         case "CONNMARK":
-            // A mark that is kept with the connection is none of the packet's.
+            // Other modes change only the connection's mark, not the packet's.
             guard words.contains("--restore-mark") else { return .affect(.connectionMarked) }
             let bits = (option("--nfmask") ?? option("--mask")).flatMap(number) ?? .max
             return .affect(
                 .remarked(MarkChange(kept: ~bits, flipped: 0, unknown: bits, fromConnection: bits)))
-        // By a set, as ours does.
+        // Our own rules set marks by a set in the same way.
         case "SET":
             return words.contains("--map-mark")
                 ? .affect(.remarked(MarkChange(kept: 0, flipped: 0, unknown: .max))) : .proceed
@@ -44,7 +44,7 @@ enum IPTablesTargets {
         }
     }
 
-    /// A chain of ours: our mark is put on, and replies of our tasks are let through.
+    /// The action of a jump to one of our chains. Only the one that sets our mark matters.
     private static func own(_ chain: String) -> HostRule.Action {
         switch chain {
         case OwnRules.chainPrefix + "MARK": .ours
@@ -52,7 +52,8 @@ enum IPTablesTargets {
         }
     }
 
-    /// `--set-xmark 0x1/0xff`, as iptables-save writes all that -j MARK can do.
+    /// Parses `--set-xmark 0x1/0xff`, the form in which iptables-save writes everything that `-j MARK` can do, and the
+    /// other forms.
     private static func mark(_ words: ArraySlice<String>) -> MarkChange? {
         for (option, text) in zip(words, words.dropFirst()) {
             let parts = text.split(separator: "/").map(String.init)
@@ -70,7 +71,7 @@ enum IPTablesTargets {
         return nil
     }
 
-    /// `--zone 5`, `--zone-orig mark`.
+    /// Parses `--zone 5` or `--zone-orig mark`.
     private static func zone(_ words: ArraySlice<String>) -> ConntrackZone? {
         for (option, number) in zip(words, words.dropFirst()) where option.hasPrefix("--zone") {
             return ConntrackZone(number: UInt16(number), isForReplies: option != "--zone-orig")

@@ -1,7 +1,7 @@
 import IPVSKit
 import RuleKit
 
-/// What iptables-save and ip6tables-save print, as tables. Chains of the mesh's own are left out.
+/// Parses the output of iptables-save and ip6tables-save into tables. The mesh's own chains are left out.
 enum IPTablesText {
     static func tables(_ text: String, family: AddressFamily) -> [RuleTable] {
         var tables: [RuleTable] = []
@@ -20,7 +20,7 @@ enum IPTablesText {
         return tables
     }
 
-    /// `:INPUT DROP [0:0]`; the policy of a user's chain is a dash.
+    /// Parses `:INPUT DROP [0:0]`. The policy of a user-defined chain is a dash.
     private static func declare(_ line: Substring, in table: inout RuleTable) {
         let words = line.dropFirst().split(separator: " ")
         guard words.count >= 2, !OwnRules.isChain(words[0]) else { return }
@@ -33,7 +33,7 @@ enum IPTablesText {
                 priority: priority(of: name, in: table.name)))
     }
 
-    /// When the kernel calls a chain, among those of all tables.
+    /// The priority at which the kernel calls a chain.
     private static func priority(of chain: String, in table: String) -> Int {
         switch table {
         case "raw": -300

@@ -2,15 +2,15 @@
     import Glibc
 #endif
 
-/// Reads JSON as libnftables writes it: no other numbers than whole ones, and no text before or after.
+/// Parses JSON as libnftables writes it: only whole numbers, and no text before or after the document.
 ///
-/// By hand, since a ruleset has tens of thousands of values, each of which could be of any kind: a decoder that tries one
-/// kind after the other takes some hundred milliseconds for what this reads in a few.
+/// It is written by hand for speed. A ruleset has tens of thousands of values, each of which may be of any kind. A
+/// decoder that tries one kind after the other takes some hundred milliseconds, and this parser takes a few.
 struct JSONParser {
     private let bytes: UnsafeBufferPointer<UInt8>
     private var place = 0
 
-    /// - Returns: nil for what is no such text.
+    /// - Returns: nil if the text is no such document.
     static func parse(_ text: String) -> JSONValue? {
         var text = text
         return text.withUTF8 { bytes in
@@ -48,12 +48,12 @@ struct JSONParser {
         return true
     }
 
-    /// The text up to a place.
+    /// The text between two positions.
     private func text(from start: Int, to end: Int) -> String {
         String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<end]), as: UTF8.self)
     }
 
-    /// How far it is to the next byte of a value; to the end where there is none.
+    /// The distance to the next occurrence of a byte; `count` if there is none.
     private func distance(to byte: UInt8, atMost count: Int) -> Int {
         let start = bytes.baseAddress! + place
         guard let found = memchr(start, CInt(byte), count) else { return count }
@@ -104,7 +104,7 @@ struct JSONParser {
             place += 1
         }
         let text = text(from: start, to: place)
-        // A number that does not fit is none that anything here asks for.
+        // No value that the mesh evaluates exceeds 64 bits, so any larger number will do.
         return text.isEmpty ? nil : .number(Int64(text) ?? .max)
     }
 
@@ -143,7 +143,7 @@ struct JSONParser {
                 let number = UInt32(text(from: place, to: place + 4), radix: 16)
             else { return nil }
             place += 4
-            // Half of a pair stands for nothing that is compared here.
+            // Half of a surrogate pair occurs in no text that is compared here.
             return Unicode.Scalar(number) ?? "\u{FFFD}"
         default: return Unicode.Scalar(byte)
         }

@@ -1,4 +1,4 @@
-/// Any JSON, for documents whose parts are of many shapes.
+/// Any JSON value, for documents whose parts have many shapes.
 enum JSONValue: Hashable, Sendable {
     case null
     case bool(Bool)
@@ -13,7 +13,7 @@ enum JSONValue: Hashable, Sendable {
     var number: Int64? { if case .number(let number) = self { number } else { nil } }
     var array: [JSONValue]? { if case .array(let elements) = self { elements } else { nil } }
 
-    /// An object of one member, as nft writes statements and expressions: its name and value.
+    /// The name and value of an object with a single member, as nft writes statements and expressions.
     var only: (name: String, value: JSONValue)? {
         guard case .object(let members) = self, members.count == 1, let member = members.first else { return nil }
         return (member.key, member.value)

@@ -1,14 +1,14 @@
 import RuleKit
 
-/// The statements of a rule of nftables, as nft writes them in JSON.
+/// Translates the statements of an nftables rule from nft's JSON.
 struct NFTExpressions {
-    /// `inet filter`, whose sets are meant.
+    /// The table that contains the rule and its sets, such as `inet filter`.
     let table: String
     /// The matches and targets of iptables in the rule, in their order and in the words of iptables.
     var extensions: [[String]] = []
 
-    /// The rule; or several of the same text, one for each thing that it does, or for each element of a map that says what
-    /// it does.
+    /// The rule. It becomes several rules with the same text if it does several things, or has a map of verdicts or
+    /// translations.
     func rules(_ statements: [JSONValue]) -> [HostRule] {
         let text = RuleText.statements(statements, extensions: extensions)
         var extensions = extensions[...]
@@ -20,10 +20,10 @@ struct NFTExpressions {
         for (name, value) in statements.compactMap(\.only) {
             switch name {
             case "match": conditions.append(match(value))
-            // What is in no element goes on with the next rule.
+            // A packet that matches no element continues with the next rule.
             case "vmap": return rules + verdicts(value).map { rule($1, $0) }
             case "limit", "quota", "ct count", "meter": conditions.append(.unknown)
-            // With a rate, or the like, in its elements.
+            // The elements of the set have statements of their own, such as a rate.
             case "set" where value["stmt"] != nil: conditions.append(.unknown)
             case "xt":
                 let words = extensions.popFirst() ?? []
@@ -52,7 +52,7 @@ struct NFTExpressions {
         return rules
     }
 
-    /// What it means that a field is set; nil for what is no matter of ours.
+    /// The effect of setting a field; nil if it does not concern the mesh.
     private static func effect(of value: JSONValue, on key: JSONValue) -> HostRule.Effect? {
         guard let (kind, details) = key.only else { return nil }
         switch (kind, details["key"]?.string ?? details["field"]?.string) {
@@ -68,7 +68,7 @@ struct NFTExpressions {
         }
     }
 
-    /// `meta mark set …`.
+    /// The change that `meta mark set …` makes.
     private static func markChange(_ value: JSONValue) -> MarkChange {
         let unknown = MarkChange(kept: 0, flipped: 0, unknown: .max)
         if let number = value.number { return MarkChange(kept: 0, flipped: UInt32(truncatingIfNeeded: number)) }
@@ -120,7 +120,8 @@ struct NFTExpressions {
         }
     }
 
-    /// `tcp dport vmap { 80 : accept, 81 : jump web }`: an element for everything else comes last.
+    /// The verdicts of a map such as `tcp dport vmap { 80 : accept, 81 : jump web }`. The element for everything else
+    /// comes last.
     private func verdicts(_ value: JSONValue) -> [([Condition], HostRule.Action)] {
         guard let key = value["key"] else { return [] }
         let implied = NFTFields.implied(key)
@@ -137,7 +138,8 @@ struct NFTExpressions {
         }
     }
 
-    /// Where a translation leads, and what it takes: by a map, what is in the map.
+    /// The destinations of a translation in words, each with its conditions. If a map gives the destinations, the
+    /// conditions are its keys.
     private func translations(_ name: String, _ value: JSONValue) -> [(String, [Condition])] {
         guard let map = value["addr"]?["map"], let key = map["key"], value["port"] == nil else {
             let conditions = [value["addr"], value["port"]].compactMap { $0 }.flatMap(mapped)
@@ -155,7 +157,7 @@ struct NFTExpressions {
         }
     }
 
-    /// What a value comes from, where it comes from a map.
+    /// The conditions under which a map gives a value; none if the value comes from no map.
     private func mapped(_ value: JSONValue) -> [Condition] {
         guard let map = value["map"], let key = map["key"] else { return [] }
         if let question = question(key, map["data"]) { return NFTFields.implied(key) + [.element(question)] }
@@ -164,7 +166,7 @@ struct NFTExpressions {
         return NFTFields.implied(key) + [.any(keys.map { NFTFields.condition(key, $0) })]
     }
 
-    /// Nil for what is no set or map with a name.
+    /// The lookup in a named set or map; nil if the value names none.
     private func question(_ key: JSONValue, _ value: JSONValue?) -> SetQuestion? {
         guard let name = value?.string, name.hasPrefix("@") else { return nil }
         let parts = table.split(separator: " ", maxSplits: 1).map(String.init)
@@ -180,7 +182,7 @@ struct NFTExpressions {
         }
         let condition: Condition
         switch op {
-        // `tcp flags ! fin,syn`: neither of them.
+        // `tcp flags ! fin,syn` means: neither of them.
         case "==", "in", "!=", "!":
             condition =
                 if let whole = NFTFields.wholeCondition(left, right, op == "!" ? "in" : op) {
@@ -194,11 +196,11 @@ struct NFTExpressions {
                 }
         default: condition = NFTFields.comparison(left, op, right)
         }
-        // Asking for a port that it is not still asks for the protocol that it is.
+        // A negated port still implies its protocol.
         return .all(NFTFields.implied(left) + [op.hasPrefix("!") ? .not(condition) : condition])
     }
 
-    /// What is on the right: a set, a list, or one value.
+    /// The elements on the right side: of a set, of a list, or one value.
     private func elements(_ value: JSONValue?) -> [JSONValue]? {
         guard let value else { return nil }
         if let set = value["set"] { return set.array ?? [set] }

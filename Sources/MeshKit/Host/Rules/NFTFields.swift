@@ -1,8 +1,8 @@
 import IPVSKit
 
-/// What a rule of nftables looks at in a packet, compared with one value.
+/// Translates comparisons of packet fields with values from nft's JSON into conditions.
 enum NFTFields {
-    /// What a packet must be for the field to be there at all.
+    /// The conditions that a packet must satisfy to have the field at all.
     static func implied(_ field: JSONValue) -> [Condition] {
         guard let (kind, value) = field.only else { return [] }
         switch kind {
@@ -14,12 +14,12 @@ enum NFTFields {
             case "ip6": [.family(.ipv6)]
             case "arp": [.arp]
             case "th", "ether": []
-            // With a tag or without.
+            // The packet may have a VLAN tag or not.
             case "vlan": [.unknown]
-            // icmp, esp, …
+            // Other protocols, such as icmp or esp.
             default: [.constant(false)]
             }
-        // What is in a header that is not there, or asked of a socket where the client is another host's.
+        // Packets of published ports lack these headers, and no socket of this host sends them.
         case "exthdr": return value["field"] == nil ? [] : [.constant(false)]
         case "meta":
             return ["skuid", "skgid", "cgroup"].contains(value["key"]?.string) ? [.constant(false)] : []
@@ -49,7 +49,7 @@ enum NFTFields {
             case "direction": .direction(isReply: name == "reply")
             default: .unknown
             }
-        // A client whose address is looked up to another interface than it came by is nothing that can be known.
+        // The reverse path check is assumed to succeed: clients that fail it cannot be known in advance.
         case "fib" where ["oif", "oifname"].contains(details["result"]?.string):
             return details["flags"]?.array?.contains(.string("saddr")) == true && value == .bool(false)
                 ? .constant(false) : .unknown
@@ -57,11 +57,11 @@ enum NFTFields {
             guard let operands = details.array, operands.count == 2, let mask = operands[1].number,
                 let number = value.number
             else { return .unknown }
-            // conntrack puts fragments together before anybody asks.
+            // conntrack has reassembled fragments before a rule sees them.
             if operands[0]["payload"]?["field"]?.string == "frag-off" { return .constant(number == 0) }
             guard operands[0]["meta"]?["key"]?.string == "mark" else { return .unknown }
             return .mark(mask: UInt32(truncatingIfNeeded: mask), value: UInt32(truncatingIfNeeded: number))
-        // Extension headers of IPv6: what we serve has none.
+        // Packets of published ports have no extension headers.
         case "exthdr": return .constant(value == .bool(false))
         case "fib":
             guard details["result"]?.string == "type", let type = value.string else { return .unknown }
@@ -71,7 +71,7 @@ enum NFTFields {
         }
     }
 
-    /// What a key is made of that is looked up in a set.
+    /// The fields of a key that is looked up in a set.
     static func fields(_ key: JSONValue) -> [SetQuestion.Field] {
         guard let (kind, details) = key.only else { return [.other] }
         switch kind {
@@ -90,7 +90,7 @@ enum NFTFields {
         }
     }
 
-    /// Comparisons whose right side is one value although it may be a list: flags of TCP.
+    /// Comparisons of TCP flags, whose right side is one value even if it is a list. Nil for other fields.
     static func wholeCondition(_ field: JSONValue, _ value: JSONValue, _ op: String) -> Condition? {
         let tcpFlags: JSONValue = .object(["payload": .object(["protocol": .string("tcp"), "field": .string("flags")])])
         if field == tcpFlags {
@@ -102,7 +102,7 @@ enum NFTFields {
         return .tcpFlags(mask: mask, value: flags)
     }
 
-    /// `tcp dport >= 60000`.
+    /// The condition of a comparison such as `tcp dport >= 60000`.
     static func comparison(_ field: JSONValue, _ op: String, _ value: JSONValue) -> Condition {
         guard let number = value.number, let bound = UInt16(exactly: number) else { return .unknown }
         let range: ClosedRange<UInt16>? =
@@ -153,7 +153,7 @@ enum NFTFields {
             case "arp": .arp
             default: .constant(false)
             }
-        // nft writes the number of one that there is no more.
+        // For an interface that no longer exists, nft writes its number.
         case "iif", "iifname": value.string.map(Condition.inputInterface) ?? .constant(false)
         case "oif", "oifname": value.string.map(Condition.outputInterface) ?? .constant(false)
         case "mark": value.number.map { .mark(mask: .max, value: UInt32(truncatingIfNeeded: $0)) } ?? .unknown
@@ -194,6 +194,6 @@ enum NFTFields {
         }
     }
 
-    /// `{"|": ["fin", {"|": ["syn", "rst"]}]}`, as older versions nest them.
+    /// The flags in nested lists such as `{"|": ["fin", {"|": ["syn", "rst"]}]}`, which older versions write.
     private static func flags(of value: JSONValue) -> UInt8? { value["|"] == nil ? nil : flags(value) }
 }

@@ -1,21 +1,22 @@
 import IPVSKit
 import RuleKit
 
-/// What `nft -j list ruleset` prints, as tables. The mesh's own is left out.
+/// Parses the output of `nft -j list ruleset` into tables. The mesh's own table is left out.
 struct NFTRuleset {
     private(set) var tables: [RuleTable] = []
 
-    /// What libnftables does not say of a table, as `ip filter`.
+    /// Details of a table, such as `ip filter`, that libnftables does not print.
     struct Details: Sendable {
-        /// Matches and targets of iptables in the words of its own, by the rule's handle and in their order.
+        /// The matches and targets of iptables in words of iptables, by the rule's handle and in their order.
         var extensions: @Sendable (String) -> [Int64: [[String]]]
-        /// By chain, the network cards that it is called for: libnftables 1.0.6 leaves them out of JSON.
+        /// For each chain, the network devices for which the kernel calls it. libnftables 1.0.6 leaves them out of its
+        /// JSON.
         var devices: @Sendable (String) -> [String: [String]]
 
         static let none = Details(extensions: { _ in [:] }, devices: { _ in [:] })
     }
 
-    /// - Returns: nil for what is no such document.
+    /// - Returns: nil if the text is no such document.
     init?(_ text: String, details: Details = .none) {
         guard let objects = JSONParser.parse(Self.withoutObjects(text))?["nftables"]?.array?.compactMap(\.only) else {
             return nil
@@ -51,8 +52,8 @@ struct NFTRuleset {
         }
     }
 
-    /// Counters and quotas are objects of their own, and our table has one for each published port: what nobody asks for
-    /// is not parsed. nft writes each object of a listing as `{"counter": {…}}`.
+    /// Cuts out counters, which are not needed, so that they are not parsed: they are objects of their own, and our
+    /// table has one for each published port. nft writes each object of a listing as `{"counter": {…}}`.
     private static func withoutObjects(_ text: String) -> String {
         guard text.utf8.contains(UInt8(ascii: "{")), text.contains("{\"counter\": {\"family\"") else { return text }
         var result: [UInt8] = []
@@ -79,7 +80,7 @@ struct NFTRuleset {
             case UInt8(ascii: "\""): isString = true
             case UInt8(ascii: "{"), UInt8(ascii: "["):
                 depth += 1
-                // The document is an object, which holds one array, which holds these.
+                // The document is an object with one array, which contains these objects.
                 if depth == 3, bytes[place...].starts(with: counter) {
                     result += bytes[start..<place]
                     skipping = true
@@ -112,7 +113,7 @@ struct NFTRuleset {
         }
     }
 
-    /// Nil for what sees nothing that we ask about.
+    /// The layer of a table; nil if the table sees no packets in question.
     private static func layer(_ table: JSONValue) -> RuleTable.Layer? {
         switch table["family"]?.string {
         case "ip", "ip6", "inet": .network
@@ -123,7 +124,7 @@ struct NFTRuleset {
         }
     }
 
-    /// A table that is switched off. A flag alone is text, several are a list.
+    /// Whether the table is switched off. A single flag is a text, and several are a list.
     private static func isDormant(_ table: JSONValue) -> Bool {
         let flags = table["flags"]?.array ?? table["flags"].map { [$0] } ?? []
         return flags.contains(.string("dormant"))

@@ -1,6 +1,7 @@
-/// Writes a rule of nftables about as `nft list` does: for people to find it there, not for nft to read.
+/// Writes a rule of nftables approximately as `nft list` does. It is meant for people who look for the rule, not for
+/// nft.
 enum NFTText {
-    /// - Parameter extensions: what it has of iptables, in the words of that.
+    /// - Parameter extensions: the matches and targets of iptables in the rule, in words of iptables.
     static func rule(_ statements: [JSONValue], _ extensions: [[String]] = []) -> String {
         var extensions = extensions[...]
         return statements.compactMap(\.only).compactMap { name, value in
@@ -31,7 +32,7 @@ enum NFTText {
         }
     }
 
-    /// Where a translation leads, in words.
+    /// The destination of a translation in words.
     static func destination(_ name: String, _ value: JSONValue) -> String {
         let port = value["port"].map(expression)
         switch (value["addr"].map(expression), port) {
@@ -42,7 +43,7 @@ enum NFTText {
         }
     }
 
-    /// The same for an element of a map: an address, or an address and a port.
+    /// The destination in an element of a map: an address, or an address and a port.
     static func destination(_ name: String, mappedTo value: JSONValue) -> String {
         guard let parts = value["concat"]?.array, parts.count == 2 else {
             return destination(name, .object(["addr": value]))
@@ -96,7 +97,7 @@ enum NFTText {
         }
     }
 
-    /// A key and what it stands for, in a map.
+    /// An element of a set, or a key and its value in a map.
     private static func element(_ value: JSONValue) -> String {
         guard let pair = value.array, pair.count == 2 else { return expression(value) }
         return "\(expression(pair[0])) : \(expression(pair[1]))"

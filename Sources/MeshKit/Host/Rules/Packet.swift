@@ -1,25 +1,25 @@
 import IPVSKit
 
-/// A packet as far as the host's rules can tell it from others: what is not known of it is nil.
+/// A packet, described by the properties that the host's rules distinguish. Nil stands for an unknown property.
 struct Packet: Sendable {
-    /// Where the rules meet it.
+    /// The hook at which rules see the packet.
     enum Hook: String, Hashable, Sendable {
-        /// A network card has it, and nobody else.
+        /// A network card has received the packet, and nothing else has seen it.
         case ingress
-        /// It comes in, from another host or from this one.
+        /// The packet comes in, from another host or from this one.
         case prerouting
-        /// It is for this host.
+        /// The packet is addressed to this host.
         case input
-        /// It is for a third.
+        /// The packet is forwarded to another host.
         case forward
-        /// This host sends it, or IPVS does.
+        /// This host sends the packet, or IPVS does.
         case output
-        /// It leaves.
+        /// The packet leaves.
         case postrouting
-        /// The network card it leaves by gets it.
+        /// The packet is passed to the network card through which it leaves.
         case egress
 
-        /// Whether it is known which interface a packet came by.
+        /// Whether a packet has an input interface at this hook.
         fileprivate var knowsInput: Bool { self != .output && self != .egress }
         fileprivate var knowsOutput: Bool { [.forward, .output, .postrouting, .egress].contains(self) }
     }
@@ -27,15 +27,15 @@ struct Packet: Sendable {
     enum State: Hashable, Sendable {
         /// The first packet of a connection.
         case new
-        /// An answer on a connection that is known.
+        /// A reply in a known connection.
         case reply
     }
 
-    /// What is known of an interface.
+    /// The knowledge about an interface.
     enum Interface: Hashable, Sendable {
         case unknown
         case named(String)
-        /// Any but this one.
+        /// Any interface except this one.
         case other(than: String)
     }
 
@@ -44,52 +44,53 @@ struct Packet: Sendable {
     var transport: TransportProtocol
     var sourcePort: UInt16?
     var destinationPort: UInt16?
-    /// It comes from an address in one of these.
+    /// The source address is in one of these ranges.
     var sources: Set<ClosedRange<IPAddress>>?
-    /// It goes to an address in one of these.
+    /// The destination address is in one of these ranges.
     var destinations: Set<ClosedRange<IPAddress>>?
-    /// Whether its destination is an address of this node.
+    /// Whether the destination is an address of this node.
     var isForNode: Bool?
     var state: State
-    /// Whether conntrack has seen it yet.
+    /// Whether conntrack has seen the packet yet.
     var isTracked = true
     var mark: UInt32?
-    /// Whether it is no packet of ours, but what asks for, or tells, a neighbour's address of hardware. Its source and
-    /// destination are those that it speaks of, and nothing else of IP is in it.
+    /// Whether this is an ARP packet for a connection of ours. Source and destination are the addresses that it speaks
+    /// of; it has no other properties of an IP packet.
     var isARP = false
-    /// What its connection has been marked with; nil where somebody may have.
+    /// The mark of the connection; nil if a rule may have set one.
     var connectionMark: UInt32?
-    /// The interfaces that it comes by and leaves by.
+    /// The interfaces on which the packet arrives and through which it leaves.
     var input = Interface.unknown
     var output = Interface.unknown
-    /// The names of those that there are; nil where they are not known.
+    /// The names of all interfaces; nil if they are not known.
     var interfaces: Set<String>?
-    /// Answers what is in the sets of the host's.
+    /// Answers questions about the elements of the host's sets.
     var sets = SetAnswers.none
 }
 
 extension Packet {
-    /// - Parameter name: `eth0`, `eth*`.
+    /// - Parameter name: a name in a rule, such as `eth0` or `eth*`.
     func comes(by name: String) -> Truth {
-        // IPVS sends from where the node's own packets leave, which came by no interface.
+        // Packets from IPVS start where the node's own packets start, and have no input interface.
         hook.knowsInput && !(hook == .postrouting && state == .new)
             ? input.truth(of: name, among: interfaces)
             : Truth(name == "*")
     }
 
-    /// Before the routing decision there is no such interface, nor for what stays here.
+    /// Before the routing decision a packet has no output interface, and neither does a packet that stays here.
     func leaves(by name: String) -> Truth {
         hook.knowsOutput ? output.truth(of: name, among: interfaces) : Truth(name == "*")
     }
 }
 
 extension Packet.Interface {
-    /// Whether it is the one of a rule: a name, or the beginning of one and an asterisk.
+    /// Whether the interface is the one in a rule: a name, or the beginning of a name and an asterisk.
     ///
-    /// - Parameter known: the names of those that there are. One that is not among them is nobody's way.
+    /// - Parameter known: the names of all interfaces, if they are known. No packet passes an interface that does not
+    ///   exist.
     fileprivate func truth(of name: String, among known: Set<String>?) -> Truth {
         if name == "*" { return .yes }
-        // What this host sends to itself comes by lo, and nothing else does.
+        // Only packets of this host to itself pass lo.
         if name == "lo" { return .no }
         let left: String?
         switch self {
@@ -107,7 +108,7 @@ extension Packet.Interface {
     }
 }
 
-/// Whether a packet of which not all is known matches.
+/// Whether a packet matches, if not all of its properties are known.
 enum Truth: Int, Hashable, Sendable {
     case no, maybe, yes
 

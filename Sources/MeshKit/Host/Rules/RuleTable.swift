@@ -1,45 +1,45 @@
 import IPVSKit
 
-/// One rule of the host's.
+/// A rule of another program.
 struct HostRule: Hashable, Sendable {
     enum Action: Hashable, Sendable {
-        /// The next rule's turn.
+        /// The packet continues with the next rule.
         case proceed
         case end(End)
         case jump(String)
         case goto(String)
-        /// Back to where the chain was called from.
+        /// The packet returns to the calling chain.
         case leave
-        /// Something is done to the packet, and the next rule has its turn.
+        /// The packet is changed and continues with the next rule.
         case affect(Effect)
-        /// A map says which.
+        /// A map gives the action.
         case lookUp(SetQuestion)
-        /// Our own rules have their turn, which put our mark in the place of any other.
+        /// Our own rules are called, which replace any other mark by ours.
         case ours
     }
 
-    /// What is done to a packet that goes on.
+    /// A change to a packet that continues.
     enum Effect: Hashable, Sendable {
-        /// conntrack takes no note of it.
+        /// conntrack does not track the packet.
         case untracked
         case remarked(MarkChange)
-        /// The rest of its connection goes past all rules, by a flowtable.
+        /// A flowtable carries the rest of the connection past all rules.
         case offloaded(String)
-        /// conntrack keeps its connection apart from those of other zones.
+        /// conntrack keeps the connection apart from those of other zones.
         case zoned(ConntrackZone)
-        /// Its connection is marked, which other packets of it may get their mark from.
+        /// The connection is marked, and later packets of it may get their mark from it.
         case connectionMarked
-        /// Its address or its port is written anew, past conntrack.
+        /// An address or a port of the packet is rewritten without conntrack.
         case rewritten
     }
 
-    /// What ends a packet's way through a table.
+    /// The end of a packet's way through a table.
     enum End: Hashable, Sendable {
         case accept
         case drop
-        /// Sent on to another address or port: which, in words.
+        /// The packet is sent to another address or port, which the text names.
         case translate(String)
-        /// Somebody else decides, in a program.
+        /// A program decides.
         case undecided
     }
 
@@ -52,10 +52,11 @@ struct HostRule: Hashable, Sendable {
     }
 }
 
-/// A rule as its tool writes it. That of nftables is written when somebody asks: of thousands, a handful is named.
+/// A rule as its tool writes it. The text of an nftables rule is only written on demand, since few of thousands of
+/// rules are ever named.
 enum RuleText: Hashable, Sendable, CustomStringConvertible {
     case line(String)
-    /// With the matches and targets of iptables in it, in the words of that.
+    /// The statements of an nftables rule, and its matches and targets of iptables in words of iptables.
     case statements([JSONValue], extensions: [[String]])
 
     var description: String {
@@ -66,41 +67,41 @@ enum RuleText: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A table of the host's: its chains, and which of them the kernel calls.
+/// A table of the host: its chains, and which of them the kernel calls.
 struct RuleTable: Hashable, Sendable {
-    /// Which of the kernel's layers calls its chains.
+    /// The layer of the kernel that calls the chains of a table.
     enum Layer: Hashable, Sendable {
         case network
-        /// What comes by a bridge, whether the node is meant or not.
+        /// Packets that pass a bridge, whether they are for the node or not.
         case bridge
-        /// What a network card has.
+        /// Packets at a network card.
         case device
-        /// What asks for the neighbours of IPv4.
+        /// ARP packets.
         case arp
     }
 
     struct BaseChain: Hashable, Sendable {
         var name: String
-        /// `input`, `prerouting`, …
+        /// The name of the hook: `input`, `prerouting`, …
         var hook: String
         var isNAT: Bool
-        /// What becomes of a packet that leaves by the chain's end.
+        /// Whether a packet is dropped that leaves at the chain's end.
         var drops: Bool
-        /// Chains of lower numbers are called first; conntrack has -200, marks have -150, IPVS has 98.
+        /// Chains with lower numbers are called first. conntrack has -200, marks have -150, IPVS has 98.
         var priority = 0
-        /// The network cards that it is called for; none for all.
+        /// The network devices for which the chain is called; empty for all.
         var devices: [String] = []
     }
 
     var tool: HostRuleSite.Tool
-    /// `filter`, `inet firewalld`.
+    /// The name: `filter`, `inet firewalld`.
     var name: String
     var families: Set<AddressFamily>
     var layer = Layer.network
     var chains: [String: [HostRule]] = [:]
     var bases: [BaseChain] = []
 
-    /// One port out of each part of a range that the rules tell apart: what is so for that one is so for its part.
+    /// One port from each group that the rules treat alike. Whatever holds for this port holds for its group.
     func representatives(of ports: ClosedRange<UInt16>) -> Set<UInt16> {
         guard ports.count > 1 else { return [ports.lowerBound] }
         var found: Set<UInt16> = [ports.lowerBound]
@@ -116,9 +117,9 @@ struct RuleTable: Hashable, Sendable {
     }
 }
 
-/// A rule of the host's, or the policy of a chain, and where it stands.
+/// A rule of the host or the policy of a chain, and its position.
 package struct HostRuleSite: Hashable, Sendable, CustomStringConvertible {
-    /// What the rule was made with, and is changed with.
+    /// The tool with which the rule was made, and with which it is changed.
     package enum Tool: Hashable, Sendable {
         case iptables
         case ip6tables
@@ -126,22 +127,24 @@ package struct HostRuleSite: Hashable, Sendable, CustomStringConvertible {
     }
 
     package var tool: Tool
-    /// `filter` of iptables; `inet filter` of nft, with the family.
+    /// The table: `filter` for iptables, or for nft with the family, `inet filter`.
     package var table: String
-    /// The chain that the kernel calls; the rule may be in one that is called from there.
+    /// The chain that the kernel calls. The rule may be in another chain that is called from there.
     package var baseChain: String
     /// The rule as the tool writes it; `policy DROP` for a policy.
     package var text: String
-    /// The set or map that decides whether it matches, where nobody can tell.
+    /// The set or map that decides whether the rule matches, if that cannot be told.
     package var set: String?
 
-    /// `iptables filter INPUT: policy DROP`; of a table of nftables with its family, `nft inet filter in: policy DROP`.
+    /// `iptables filter INPUT: policy DROP`, or for a table of nftables with its family, `nft inet filter in: policy
+    /// DROP`.
     package var description: String { "\(place): \(shortText)" }
 
-    /// Enough of the rule to find it by: one may name ten thousand addresses.
+    /// The beginning of the rule, which is enough to find it: a rule may name ten thousand addresses.
     package var shortText: String { text.count > 160 ? text.prefix(157) + "..." : text }
 
-    /// The nft variant of iptables keeps its rules in tables of nftables, whose names tell.
+    /// The position of the rule. The nft variant of iptables keeps its rules in tables of nftables, which are
+    /// recognised by their names.
     private var place: String {
         let words = table.split(separator: " ")
         if tool == .nft, words.count == 2, let program = ["ip": "iptables", "ip6": "ip6tables"][words[0]],
@@ -154,18 +157,18 @@ package struct HostRuleSite: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What becomes of a packet's mark: `(mark & kept) ^ flipped`, but for bits that somebody else knows.
+/// A change of a packet's mark: `(mark & kept) ^ flipped`, except for unknown bits.
 struct MarkChange: Hashable, Sendable {
     var kept: UInt32
     var flipped: UInt32
-    /// Bits that come from elsewhere.
+    /// The bits whose new values are not known.
     var unknown: UInt32 = 0
-    /// Those of them that come from the connection's mark.
+    /// The unknown bits that come from the connection's mark.
     var fromConnection: UInt32 = 0
 
-    /// Whether a mark is another one then.
+    /// Whether the change gives a mark another value.
     ///
-    /// - Parameter connection: the connection's mark; nil where it is not known.
+    /// - Parameter connection: the connection's mark; nil if it is not known.
     func changes(_ mark: UInt32, ofConnection connection: UInt32?) -> Truth {
         let unknown = connection == nil ? self.unknown : self.unknown & ~fromConnection
         let restored = (connection ?? 0) & fromConnection
@@ -175,10 +178,10 @@ struct MarkChange: Hashable, Sendable {
     }
 }
 
-/// The zone that a rule has conntrack keep a connection in.
+/// The zone in which a rule makes conntrack keep a connection.
 struct ConntrackZone: Hashable, Sendable {
-    /// Nil where it is not said, as by a map.
+    /// The number; nil if it is not known, for example because a map gives it.
     var number: UInt16?
-    /// Whether replies are looked up in it, too. One for the original direction alone is none to them.
+    /// Whether replies are looked up in the zone, too. A zone for the original direction does not concern replies.
     var isForReplies = true
 }

@@ -1,9 +1,9 @@
 import IPVSKit
 
-/// A set or map that a rule names, as the tool that made it knows it.
+/// A set or map that a rule names, identified as its tool knows it.
 struct NamedSet: Hashable, Sendable {
     enum Kind: Hashable, Sendable {
-        /// `ip`, `ip6`, `inet`, `netdev`, `bridge`, and the name of the table.
+        /// A set of nftables. The family is `ip`, `ip6`, `inet`, `netdev` or `bridge`.
         case nft(family: String, table: String)
         case ipset
     }
@@ -12,14 +12,14 @@ struct NamedSet: Hashable, Sendable {
     var name: String
 }
 
-/// What a rule looks up in a set.
+/// A rule's lookup in a set.
 struct SetQuestion: Hashable, Sendable {
-    /// What a key is made of.
+    /// A field of the packet that is part of the key.
     enum Field: Hashable, Sendable {
         case transport
         case sourcePort, destinationPort
         case source, destination
-        /// Anything else, which no packet tells.
+        /// Any other field, whose value is not known.
         case other
     }
 
@@ -38,7 +38,7 @@ struct SetQuestion: Hashable, Sendable {
         self.fields = fields
     }
 
-    /// The keys that a packet may have; nil where a part of them is not known.
+    /// The keys that a packet may have; nil if a part of them is not known.
     private func keys(of packet: Packet) -> [[Part]]? {
         var keys: [[Part]] = [[]]
         for field in fields {
@@ -54,18 +54,19 @@ struct SetQuestion: Hashable, Sendable {
             guard let parts, !parts.isEmpty else { return nil }
             keys = keys.flatMap { key in parts.map { key + [$0] } }
         }
-        // A node with very many addresses: to ask for each would be to read the set.
+        // With very many addresses, asking for each would amount to reading the whole set.
         return keys.count <= 256 ? keys : nil
     }
 
-    /// Nil where some of the ranges have more than one address.
+    /// The addresses of the ranges; nil if a range has more than one.
     private static func singles(_ ranges: Set<ClosedRange<IPAddress>>?) -> [Part]? {
         guard let ranges else { return nil }
         let addresses = ranges.compactMap(\.single)
         return addresses.count == ranges.count ? addresses.sorted().map(Part.address) : nil
     }
 
-    /// What the kernel says of each key that a packet may have. Nil where it cannot be asked, or does not say.
+    /// The kernel's answers for the keys that a packet may have. Nil if a key is not known, or the kernel does not
+    /// answer.
     func answers(for packet: Packet) -> Set<SetAnswers.Answer>? {
         guard let keys = keys(of: packet) else { return nil }
         var answers: Set<SetAnswers.Answer> = []
@@ -76,11 +77,11 @@ struct SetQuestion: Hashable, Sendable {
         return answers
     }
 
-    /// - Returns: nil where the type of the set is not known.
+    /// - Returns: nil if the type of the set is not known.
     init?(ipset name: String, _ directions: [String], for packet: Packet) {
         guard let type = packet.sets.type(name), let colon = type.firstIndex(of: ":") else { return nil }
         let parts = type[type.index(after: colon)...].split(separator: ",")
-        // `bitmap:port` does not ask for the protocol.
+        // `bitmap:port` ignores the protocol.
         let withTransport = !type.hasPrefix("bitmap:")
         var fields: [Field] = []
         for (index, part) in parts.enumerated() {
@@ -103,19 +104,19 @@ struct SetQuestion: Hashable, Sendable {
     }
 }
 
-/// What the kernel answers when it is asked for one element of a set: of a large one, the rest is none of our business.
+/// Answers questions about single elements of sets. The rest of a large set need not be read.
 struct SetAnswers: Sendable {
     enum Answer: Hashable, Sendable {
         case absent
-        /// With what it stands for, in a map of verdicts.
+        /// The element exists. In a verdict map, it has an action.
         case present(HostRule.Action?)
     }
 
-    /// Nil where the kernel does not say.
+    /// Looks a key up in a set; nil if the kernel does not answer.
     let look: @Sendable (NamedSet, [SetQuestion.Part]) -> Answer?
-    /// The type of a set of ipset's, as `hash:ip,port`.
+    /// The type of an ipset set, such as `hash:ip,port`; nil if it is not known.
     let type: @Sendable (String) -> String?
 
-    /// Nobody to ask.
+    /// Answers nothing.
     static let none = SetAnswers(look: { _, _ in nil }, type: { _ in nil })
 }
