@@ -194,7 +194,8 @@ let package = Package(
         .testTarget(
             name: "KernelTests",
             dependencies: [
-                "IPVSKit", "IPVSKitTesting", "IPVSContract", "FakeKernel", "MeshKit", "RuleKit", "Conntrack", "CConntrack",
+                "IPVSKit", "IPVSKitTesting", "IPVSContract", "FakeKernel", "MeshKit", "RuleKit", "Conntrack",
+                "CConntrack",
                 "Netlink",
                 "meshctl", "balance-port", "live-table", "watch", "HairpinProbe", "ChurnProbe",
                 "TestSupport",

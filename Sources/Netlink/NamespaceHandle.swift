@@ -40,7 +40,9 @@ package final class NamespaceHandle: Sendable {
     /// Whether two handles refer to the same namespace.
     package func isSame(as other: NamespaceHandle) -> Bool {
         var (own, others) = (stat(), stat())
-        guard fstat(descriptor.rawValue, &own) == 0, fstat(other.descriptor.rawValue, &others) == 0 else { return false }
+        guard fstat(descriptor.rawValue, &own) == 0, fstat(other.descriptor.rawValue, &others) == 0 else {
+            return false
+        }
         return own.st_dev == others.st_dev && own.st_ino == others.st_ino
     }
 

@@ -61,7 +61,8 @@ package struct HostProgram: Sendable {
     private func end(_ operation: String) async -> Result<Ran?, RuleError> {
         do {
             let result = try await Subprocess.run(
-                command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]), arguments: Arguments(Array(command.dropFirst())),
+                command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]),
+                arguments: Arguments(Array(command.dropFirst())),
                 environment: .inherit.updating(["LC_ALL": "C"]), input: .string(input),
                 output: .string(limit: 64 << 20), error: .string(limit: 1 << 20))
             return .success(

@@ -22,9 +22,10 @@ public struct RuleSet: Hashable, Sendable {
     /// connection is dropped; otherwise the node would reset the task's connection. No two entries overlap.
     public var answering: Set<TaskPorts> = []
 
-    /// Rules without any content.
+    /// The owner that the rules in the kernel are to carry; nil if they are to carry none.
     public var owner: RuleOwner?
 
+    /// Rules without any content.
     public init(role: RuleRole = .balancer(detour: nil)) { self.role = role }
 
     /// Whether the rules do nothing, so that the namespace needs none.

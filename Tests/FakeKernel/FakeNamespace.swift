@@ -49,7 +49,8 @@ package struct FakeNamespace: Sendable {
     /// The settings that an interface brings.
     package mutating func add(settingsOf interface: String, forwarding: String? = nil) {
         for (family, more) in [
-            ("ipv4", ["send_redirects": "1", "route_localnet": "0"]), ("ipv6", ["disable_ipv6": "0", "accept_ra": "1"]),
+            ("ipv4", ["send_redirects": "1", "route_localnet": "0"]),
+            ("ipv6", ["disable_ipv6": "0", "accept_ra": "1"]),
         ] {
             let common = ["forwarding": forwarding ?? sysctls[setting(family, "default", "forwarding")] ?? "0"]
             for (name, value) in more.merging(common, uniquingKeysWith: { $1 }) {

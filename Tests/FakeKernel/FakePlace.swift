@@ -22,7 +22,9 @@ struct FakePlace: PlaceKernel {
             let gate = kernel.gate
             return with(\.ipvs).client { request in
                 guard request.changes else { return gate.isDead ? .ioError : nil }
-                do { return try gate.refusal(of: "IPVS: command \(request.command.rawValue)") } catch { return .ioError }
+                do { return try gate.refusal(of: "IPVS: command \(request.command.rawValue)") } catch {
+                    return .ioError
+                }
             }
         }
     }

@@ -53,7 +53,9 @@ struct FakeRules: RuleBackend {
         let missing = Self.parts(of: role, by: tool).filter { !content.parts.contains($0) }
         var faults = missing.map { RuleFault("\(name): \($0) missing") }
         if let other = content.role, other != role { faults.append(RuleFault("\(name): the rules are for \(other)")) }
-        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: joined(content.elements), owner: content.owner)
+        return ObservedRules(
+            skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: joined(content.elements),
+            owner: content.owner)
     }
 
     @discardableResult

@@ -62,5 +62,7 @@ package final class FakeLedgerStore: LedgerStore {
 }
 
 extension StoreError {
-    fileprivate init(_ errno: Errno) { self.init(code: .inaccessible, description: "cannot write the document: \(errno)") }
+    fileprivate init(_ errno: Errno) {
+        self.init(code: .inaccessible, description: "cannot write the document: \(errno)")
+    }
 }

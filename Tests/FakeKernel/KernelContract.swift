@@ -136,7 +136,9 @@ package struct KernelContract {
         try await place.change(.addRoute(inner.routes.first!), of: "eth7")
         if case .known(let raised) = try await observe(inner, in: far, other: near) {
             expect(raised.alias == pair.alias && raised.isUp && raised.addresses == inner.addresses, "\(raised)")
-            expect(raised.routes == inner.routes.union([Route(to: "10.77.7.0/24", source: "10.77.7.2")]), "\(raised.routes)")
+            expect(
+                raised.routes == inner.routes.union([Route(to: "10.77.7.0/24", source: "10.77.7.2")]),
+                "\(raised.routes)")
             expect(raised.neighbours == inner.neighbours && raised.reached == inner.reaches, "\(raised)")
         } else {
             faults.append("an interface is gone once raised")
@@ -166,7 +168,9 @@ package struct KernelContract {
         expect(found.skeleton == .absent && found.owner == nil, "\(tool): rules are there before: \(found)")
         try await backend.apply(rendered.changes(from: found).additions)
         found = try await backend.read(expecting: rules.role)
-        expect(found.skeleton == .intact && found.elements == rendered.elements, "\(tool): what is read is otherwise: \(found)")
+        expect(
+            found.skeleton == .intact && found.elements == rendered.elements,
+            "\(tool): what is read is otherwise: \(found)")
         expect(found.owner == rules.owner, "\(tool): the rules do not say whose they are")
         expect(try await backend.owner() == rules.owner, "\(tool): nor when asked for that alone")
         rules.ports[PortBinding(2000...2009, .tcp)] = nil
@@ -174,10 +178,13 @@ package struct KernelContract {
         try await backend.apply(additions)
         try await backend.apply(removals)
         found = try await backend.read(expecting: rules.role)
-        expect(found.elements == backend.render(rules).elements, "\(tool): a port that went left elements: \(found.elements)")
+        expect(
+            found.elements == backend.render(rules).elements,
+            "\(tool): a port that went left elements: \(found.elements)")
         try await backend.apply([.uninstall])
         found = try await backend.read(expecting: rules.role)
-        expect(found.skeleton == .absent && found.elements.isEmpty && found.owner == nil, "\(tool): rules stay: \(found)")
+        expect(
+            found.skeleton == .absent && found.elements.isEmpty && found.owner == nil, "\(tool): rules stay: \(found)")
     }
 
     private mutating func services() async throws {

@@ -37,7 +37,8 @@ package struct PacketModel {
     ) -> Set<Arrival> {
         guard let node = namespaces["node"], let content = node.activeRules else { return [] }
         let elements = Elements(content.elements)
-        guard let mark = elements.mark(of: port, transport, at: address), elements.lets(client, in: mark, port, transport)
+        guard let mark = elements.mark(of: port, transport, at: address),
+            elements.lets(client, in: mark, port, transport)
         else { return [] }
         let forwarding: Sysctl = address.family == .ipv4 ? .ipv4Forwarding : .ipv6Forwarding
         guard node.sysctls[forwarding] == "1", node.sysctls[.ipvsConntrack] == "1",

@@ -42,7 +42,9 @@ import Testing
     }
 
     @Test(arguments: RuleTool.allCases) func aSecondPassPlansNothing(tool: RuleTool) throws {
-        var spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2"), SpecTask(address: "fd00::2", node: "node1")])
+        var spec = try PlanningNode.spec(tasks: [
+            SpecTask(address: "10.0.0.2"), SpecTask(address: "fd00::2", node: "node1"),
+        ])
         try spec.publish(
             PortBinding(1000...1010, .udp, at: "10.0.0.1"), target: 2000, service: "nginx",
             options: .init(stickySeconds: 60, allowed: ["10.0.0.0/8", "0.0.0.0/0"]))
@@ -65,7 +67,8 @@ import Testing
             ])
         let sticky = PlanningNode.kernel(PlanningNode.compile(spec), tool: tool)
         try spec.publish(Self.web, target: 80, service: "nginx", options: .init(stickySeconds: 0))
-        #expect(lines(PlanningNode.plan(from: sticky, to: spec, tool: tool)) == [service, "rules   \(tool): not \(target)"])
+        #expect(
+            lines(PlanningNode.plan(from: sticky, to: spec, tool: tool)) == [service, "rules   \(tool): not \(target)"])
     }
 
     /// Not before: what nobody balances yet would reach a program of the node's own.
@@ -142,7 +145,10 @@ import Testing
         found[.node].table = Table([Table.Entry(VirtualService(id: .firewallMark(0x100, .ipv6)))])
         var ledger = PlanningNode.ledger()
         ledger[.node].marks[0x100] = OwnedMark(binding: nil)
-        #expect(lines(PlanningNode.plan(from: found, to: MeshSpec(), ledger: ledger)) == ["IPVS    delete service FWM 256 IPv6"])
+        #expect(
+            lines(PlanningNode.plan(from: found, to: MeshSpec(), ledger: ledger)) == [
+                "IPVS    delete service FWM 256 IPv6"
+            ])
     }
 
     // MARK: What the compiler says
@@ -272,7 +278,9 @@ import Testing
         let spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
         var found = PlanningNode.kernel(PlanningNode.compile(spec))
         found[.node].timeouts = Timeouts(tcpSeconds: current)
-        if isShared { found[.node].table[.firewallMark(7, .ipv4)] = Table.Entry(VirtualService(id: .firewallMark(7, .ipv4))) }
+        if isShared {
+            found[.node].table[.firewallMark(7, .ipv4)] = Table.Entry(VirtualService(id: .firewallMark(7, .ipv4)))
+        }
         #expect(
             lines(PlanningNode.plan(from: found, to: spec))
                 == (isSet ? ["IPVS    timeout of idle TCP connections = 7500 s (is \(current) s)"] : []))
@@ -336,7 +344,9 @@ import Testing
         var without = spec
         try without.removeTask("10.0.0.2", service: "dns")
         #expect(
-            flows(PlanningNode.plan(from: kernel, to: without, before: spec)) == ["flows   forget flows to 53/udp of 10.0.0.2"]
+            flows(PlanningNode.plan(from: kernel, to: without, before: spec)) == [
+                "flows   forget flows to 53/udp of 10.0.0.2"
+            ]
         )
         without = spec
         try without.unpublish(dns)
@@ -353,9 +363,11 @@ import Testing
         for address in ["10.0.0.2", "10.0.0.3"] as [IPAddress] { try emptied.removeTask(address, service: "dns") }
         #expect(flows(PlanningNode.plan(from: kernel, to: emptied, before: spec)) == ["flows   forget flows to 53/udp"])
         #expect(
-            flows(PlanningNode.plan(from: PlanningNode.kernel(PlanningNode.compile(emptied)), to: spec, before: emptied)) == [
-                "flows   forget flows to 53/udp"
-            ])
+            flows(
+                PlanningNode.plan(from: PlanningNode.kernel(PlanningNode.compile(emptied)), to: spec, before: emptied))
+                == [
+                    "flows   forget flows to 53/udp"
+                ])
         // Somebody took the element out: what was sent meanwhile went nowhere.
         var damaged = kernel
         damaged[.node].rules.elements = damaged[.node].rules.elements.filter { $0.transport != .udp }

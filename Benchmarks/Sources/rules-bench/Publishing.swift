@@ -44,7 +44,8 @@ enum Publishing {
         }
         let folder = FilePath(arguments[0])
         let mesh = try Mesh(
-            store: FileSpecStore(directory: folder), ledger: LedgerFile(directory: folder), ipvs: try IPVS(), tool: tool)
+            store: FileSpecStore(directory: folder), ledger: LedgerFile(directory: folder), ipvs: try IPVS(), tool: tool
+        )
         if let count = Int(arguments[2]) {
             _ = try await mesh.reset()
             _ = try await mesh.change { spec, _ in

@@ -43,7 +43,8 @@ public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
             reason: "Settings of an interface exist once the interface does."),
         Entry(
             phase: .settings, direction: .up, refusal: .pass,
-            reason: "A setting must hold before the first packet: an interface is raised without IPv6 addresses only if "
+            reason:
+                "A setting must hold before the first packet: an interface is raised without IPv6 addresses only if "
                 + "it was told so before."),
         Entry(
             phase: .raising, direction: .up, refusal: .pass,
@@ -53,11 +54,13 @@ public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
             reason: "A connection gets the timeout that is set when it becomes established."),
         Entry(
             phase: .hairpins, direction: .up, refusal: .note,
-            reason: "A bridge must turn a task's packets back before the task is balanced onto itself. Other clients do "
+            reason:
+                "A bridge must turn a task's packets back before the task is balanced onto itself. Other clients do "
                 + "not need it."),
         Entry(
             phase: .rulesBehind, direction: .up, refusal: .pass,
-            reason: "A connection that is not masqueraded, or whose port is not translated, from its beginning never is: "
+            reason:
+                "A connection that is not masqueraded, or whose port is not translated, from its beginning never is: "
                 + "this stands before its destination does."),
         Entry(
             phase: .services, direction: .up, refusal: .pass,

@@ -12,7 +12,8 @@ extension StaleFlows {
     ///   - before: the UDP ports that were published until now.
     ///   - pending: ports whose flows an earlier pass may have failed to delete.
     static func all(
-        of wanted: PlaceContent, before: [PortBinding], rules: [RuleChange], ipvs: [Change], pending: Set<PortBinding> = []
+        of wanted: PlaceContent, before: [PortBinding], rules: [RuleChange], ipvs: [Change],
+        pending: Set<PortBinding> = []
     ) -> [StaleFlows] {
         var flows = Dictionary(
             uniqueKeysWithValues: pending.map { ($0, StaleFlows(binding: $0, tasks: nil)) })

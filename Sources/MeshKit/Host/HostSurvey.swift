@@ -179,7 +179,11 @@ struct HostSurvey: Sendable {
         let forwarding: [(Sysctl, AddressFamily)] = [(.ipv4Forwarding, .ipv4), (.ipv6Forwarding, .ipv6)]
         return forwarding.compactMap { sysctl, family in
             let isSwitchedOn = plan.steps.contains { step in
-                if case .sysctl(let change) = step.change { change.sysctl == sysctl && change.new != "0" } else { false }
+                if case .sysctl(let change) = step.change {
+                    change.sysctl == sysctl && change.new != "0"
+                } else {
+                    false
+                }
             }
             guard isSwitchedOn, Firewall(rules).forwardsForOthers(family) else { return nil }
             return "\(sysctl) is on from now on, and no rule of this node's keeps it from forwarding for everybody"

@@ -51,7 +51,8 @@ struct Applier: Sendable {
         case .namespace(.make): try await kernel.make(place)
         case .namespace(.remove): try await kernel.remove(place)
         case .hairpin(let port, let isOn): try await kernel.setHairpin(isOn, of: port)
-        case .flows: try await kernel.forget(steps.compactMap { if case .flows(let flows) = $0.change { flows } else { nil } })
+        case .flows:
+            try await kernel.forget(steps.compactMap { if case .flows(let flows) = $0.change { flows } else { nil } })
         case .link(.make(let link, _)): try await kernel.make(link, in: places)
         case .link(.remove(let end)): try await kernel.open(place).change(.delete, of: end.name)
         case .link(.raise(let end, let mend, _)): try await raise(end, mend, in: place)

@@ -139,7 +139,9 @@ package struct LiveKernel: MeshKernel {
         }
     }
 
-    package func links(_ ends: [LinkEnd], in place: Place, others: [Place]) async throws -> [String: Reading<ObservedLink>] {
+    package func links(_ ends: [LinkEnd], in place: Place, others: [Place]) async throws -> [String: Reading<
+        ObservedLink
+    >] {
         try await live(place).links(
             ends, others: others.compactMap { place in (try? live(place)).map { (place.id, $0) } })
     }

@@ -44,7 +44,9 @@ extension LivePlace {
         // Addresses and routes of other programs' interfaces do not concern the mesh.
         guard found.isOurs else { return found }
         for address in try await routes.addresses() where address.interface == link.index {
-            guard let own = IPAddress(bytes: address.address), !(own.family == .ipv6 && own.isLinkLocal) else { continue }
+            guard let own = IPAddress(bytes: address.address), !(own.family == .ipv6 && own.isLinkLocal) else {
+                continue
+            }
             found.addresses.insert(InterfacePrefix(own, length: address.prefixLength))
         }
         // Each route is looked up as a packet would look it up, instead of listing all: a host may have a million

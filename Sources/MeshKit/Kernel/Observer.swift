@@ -28,7 +28,7 @@ struct Observer: Sendable {
         for place in places where found[place.id].existence.value == .namespace {
             do {
                 found[place.id] = try await observe(place, outline, request, tool, options)
-            } catch where place.isOptional {
+            } catch  where place.isOptional {
                 found[place.id].existence = .unreadable("\(error)")
             }
         }

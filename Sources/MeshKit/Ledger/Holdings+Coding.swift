@@ -63,7 +63,8 @@ extension Holdings: Codable {
             else {
                 throw DecodingError.dataCorruptedError(
                     forKey: .marks, in: container,
-                    debugDescription: "\(line.debugDescription) is not a firewall mark with a port and its destinations, "
+                    debugDescription:
+                        "\(line.debugDescription) is not a firewall mark with a port and its destinations, "
                         + "as \"256 1080/tcp 10.0.0.2:80 [fd00::2]:80\" is")
             }
             guard marks.updateValue(owned, forKey: mark) == nil else {

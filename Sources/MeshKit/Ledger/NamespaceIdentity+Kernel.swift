@@ -41,7 +41,8 @@ extension NamespaceIdentity {
                 CNetlink_is_network_namespace(handle.descriptor.rawValue) == 1
             else { continue }
             // A later namespace may have the inode number of one that has ended.
-            if let cookie, let found = try? await DetachedThread.run(in: handle, { Self.ownCookie() }), found != cookie {
+            if let cookie, let found = try? await DetachedThread.run(in: handle, { Self.ownCookie() }), found != cookie
+            {
                 return nil
             }
             return name
@@ -54,6 +55,8 @@ extension NamespaceIdentity {
     }
 
     private static func processFiles() -> [(path: String, name: String)] {
-        ((try? names(in: "/proc")) ?? []).compactMap(Int.init).sorted().map { ("/proc/\($0)/ns/net", "the namespace of process \($0)") }
+        ((try? names(in: "/proc")) ?? []).compactMap(Int.init).sorted().map {
+            ("/proc/\($0)/ns/net", "the namespace of process \($0)")
+        }
     }
 }

@@ -37,7 +37,8 @@ package struct Pass {
     ///     that switches it.
     package static func run(
         spec: MeshSpec, ledger: Ledger, observed: ObservedDatapath, purpose: Purpose = .converge, tool: RuleTool,
-        compiler: Compiler = Compiler(), folder: String? = nil, keepingForwarding kept: [Sysctl: String] = [:], now: BootTime
+        compiler: Compiler = Compiler(), folder: String? = nil, keepingForwarding kept: [Sysctl: String] = [:],
+        now: BootTime
     ) -> Outcome {
         var request = MeshRequest(spec: spec, ledger: ledger, folder: folder)
         switch purpose {

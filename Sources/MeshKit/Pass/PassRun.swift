@@ -186,7 +186,11 @@ struct PassRun: Sendable {
 
 extension Plan.Step {
     fileprivate func switchesOn(_ sysctl: Sysctl) -> Bool {
-        if case .sysctl(let change) = change { place == .node && change.sysctl == sysctl && change.new == "1" } else { false }
+        if case .sysctl(let change) = change {
+            place == .node && change.sysctl == sysctl && change.new == "1"
+        } else {
+            false
+        }
     }
 }
 

@@ -36,7 +36,8 @@ struct SavedTables: Equatable, Sendable {
         var table = ""
         for line in RuleLine.lines(of: text) {
             if line.hasPrefix("-A \(Self.ownerChain) ") {
-                owner = line.split(whereSeparator: { $0 == " " || $0 == "\"" })
+                owner =
+                    line.split(whereSeparator: { $0 == " " || $0 == "\"" })
                     .lazy.compactMap { RuleOwner(text: $0) }.first
                 continue
             }

@@ -65,7 +65,8 @@ extension NFTablesBackend {
         }
         for prefix in rules.hairpins.outermost { put(.of(prefix.family, .hairpin4, .hairpin6), prefix: prefix) }
         return RenderedRules(
-            role: rules.isEmpty ? nil : rules.role, owner: rules.owner, elements: elements, order: NFTablesSet.allCases.map(\.rawValue),
+            role: rules.isEmpty ? nil : rules.role, owner: rules.owner, elements: elements,
+            order: NFTablesSet.allCases.map(\.rawValue),
             expanded: Set(NFTablesSet.expanded.map(\.rawValue)),
             disjoint: Set(NFTablesSet.disjoint.map(\.rawValue)),
             translating: [NFTablesSet.targets4.rawValue: .ipv4, NFTablesSet.targets6.rawValue: .ipv6],

@@ -48,7 +48,8 @@ public struct NFTablesBackend: RuleBackend {
         let sets = NFTablesSet.allCases.filter { listing.blocks[$0.heading] == NFTablesListing.of($0) }
         let elements = try await NFTablesElements(in: try open(operation), deadline: deadline).read(sets)
         let faults = try await faults(of: listing, role)
-        return ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements, owner: listing.owner)
+        return ObservedRules(
+            skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements, owner: listing.owner)
     }
 
     /// Makes the changes, in one transaction for the constant rules and another for the elements. The constant rules

@@ -95,7 +95,8 @@ extension FakeNode {
 
         let namespaces = kernel.withState(\.namespaces)
         let marks = try await marksInKernel()
-        #expect(marks.isSubset(of: ledger[.node].marks.keys), "\(at): services of nobody", sourceLocation: sourceLocation)
+        #expect(
+            marks.isSubset(of: ledger[.node].marks.keys), "\(at): services of nobody", sourceLocation: sourceLocation)
         #expect(Set(ledger[.node].marks.keys) == spec.marks, "\(at): marks of nothing", sourceLocation: sourceLocation)
         let own = namespaces.keys.filter { $0 != "node" }
         #expect(
@@ -105,7 +106,9 @@ extension FakeNode {
         #expect(
             tools.isSubset(of: [ledger[.node].rules, ledger[.node].formerRules].compactMap(\.self)),
             "\(at): rules of nobody", sourceLocation: sourceLocation)
-        #expect(ledger[.node].staleFlows.isEmpty && ledger[.node].formerRules == nil, "\(at)", sourceLocation: sourceLocation)
+        #expect(
+            ledger[.node].staleFlows.isEmpty && ledger[.node].formerRules == nil, "\(at)",
+            sourceLocation: sourceLocation)
     }
 
     private func expectArrivals(
@@ -129,7 +132,8 @@ extension FakeNode {
                 guard ledger[.loopback].refusal == nil else { continue }
                 let found = model.arrivalsFromLoopback(at: port, transport)
                 let wanted = spec.arrivals(
-                    at: port, transport, of: "192.168.5.1", from: LoopbackDetour.helperAddress, on: ledger.node, own: own)
+                    at: port, transport, of: "192.168.5.1", from: LoopbackDetour.helperAddress, on: ledger.node,
+                    own: own)
                 // The detour's end is on no list; the node itself may always come.
                 let isListed = spec.services.values.flatMap(\.ports).contains {
                     $0.listening.ports.contains(port) && !$0.allowed.isEmpty

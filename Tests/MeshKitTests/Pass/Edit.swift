@@ -17,7 +17,8 @@ struct Edit: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(name) (\(tool))" }
 
     init(
-        _ name: String, _ tool: RuleTool = .nftables, before: @escaping @Sendable (Mesh) async throws -> Void = { _ in },
+        _ name: String, _ tool: RuleTool = .nftables,
+        before: @escaping @Sendable (Mesh) async throws -> Void = { _ in },
         _ act: @escaping @Sendable (FakeNode) async throws -> MeshChange
     ) {
         self.name = name
@@ -56,56 +57,84 @@ struct Edit: Sendable, CustomTestStringConvertible {
                     try spec.publish(web, target: 80, service: "nginx", avoiding: view.takenMarks)
                 }
             },
-            Edit("a port more", tool, before: standing, change {
-                try $0.publish(PortBinding(1081, .tcp), target: 80, service: "nginx", avoiding: $1.takenMarks)
-            }),
-            Edit("a range with another target", tool, before: standing, change {
-                try $0.publish(range, target: 3000, service: "nginx", avoiding: $1.takenMarks)
-            }),
-            Edit("another target of a live port", tool, before: standing, change { spec, _ in
-                try spec.publish(web, target: 81, service: "nginx")
-            }),
-            Edit("a sticky port with a list of who may come", tool, before: standing, change { spec, _ in
-                try spec.publish(
-                    web, target: 80, service: "nginx",
-                    options: .init(stickySeconds: 60, allowed: ["192.168.5.0/24", "fd05::/64"]))
-            }),
-            Edit("another scheduler", tool, before: standing, change { spec, _ in
-                try spec.publish(web, target: 80, service: "nginx", options: .init(scheduler: .maglevHashing))
-            }),
-            Edit("the client's address hidden", tool, before: standing, change { spec, _ in
-                try spec.publish(web, target: 80, service: "nginx", options: .init(sourceIP: .nat))
-            }),
-            Edit("a task more", tool, before: standing, change { spec, _ in
-                try spec.addTask(SpecTask(address: "10.9.0.13"), service: "nginx")
-            }),
-            Edit("another weight", tool, before: standing, change { spec, _ in
-                try spec.addTask(SpecTask(address: "10.9.0.12", weight: 5), service: "nginx")
-            }),
-            Edit("a task that drains", tool, before: standing, change { spec, _ in
-                try spec.addTask(SpecTask(address: "10.9.0.12", weight: 0), service: "nginx")
-            }),
-            Edit("a task less", tool, before: standing, change { spec, _ in
-                try spec.removeTask("10.9.0.12", service: "nginx")
-            }),
-            Edit("the last task of a family less", tool, before: standing, change { spec, _ in
-                try spec.removeTask("fd00::11", service: "nginx")
-            }),
-            Edit("a UDP task replaced", tool, before: standing, change { spec, _ in
-                try spec.addTask(SpecTask(address: "10.0.0.54"), service: "dns")
-                try spec.removeTask("10.0.0.53", service: "dns")
-            }),
+            Edit(
+                "a port more", tool, before: standing,
+                change {
+                    try $0.publish(PortBinding(1081, .tcp), target: 80, service: "nginx", avoiding: $1.takenMarks)
+                }),
+            Edit(
+                "a range with another target", tool, before: standing,
+                change {
+                    try $0.publish(range, target: 3000, service: "nginx", avoiding: $1.takenMarks)
+                }),
+            Edit(
+                "another target of a live port", tool, before: standing,
+                change { spec, _ in
+                    try spec.publish(web, target: 81, service: "nginx")
+                }),
+            Edit(
+                "a sticky port with a list of who may come", tool, before: standing,
+                change { spec, _ in
+                    try spec.publish(
+                        web, target: 80, service: "nginx",
+                        options: .init(stickySeconds: 60, allowed: ["192.168.5.0/24", "fd05::/64"]))
+                }),
+            Edit(
+                "another scheduler", tool, before: standing,
+                change { spec, _ in
+                    try spec.publish(web, target: 80, service: "nginx", options: .init(scheduler: .maglevHashing))
+                }),
+            Edit(
+                "the client's address hidden", tool, before: standing,
+                change { spec, _ in
+                    try spec.publish(web, target: 80, service: "nginx", options: .init(sourceIP: .nat))
+                }),
+            Edit(
+                "a task more", tool, before: standing,
+                change { spec, _ in
+                    try spec.addTask(SpecTask(address: "10.9.0.13"), service: "nginx")
+                }),
+            Edit(
+                "another weight", tool, before: standing,
+                change { spec, _ in
+                    try spec.addTask(SpecTask(address: "10.9.0.12", weight: 5), service: "nginx")
+                }),
+            Edit(
+                "a task that drains", tool, before: standing,
+                change { spec, _ in
+                    try spec.addTask(SpecTask(address: "10.9.0.12", weight: 0), service: "nginx")
+                }),
+            Edit(
+                "a task less", tool, before: standing,
+                change { spec, _ in
+                    try spec.removeTask("10.9.0.12", service: "nginx")
+                }),
+            Edit(
+                "the last task of a family less", tool, before: standing,
+                change { spec, _ in
+                    try spec.removeTask("fd00::11", service: "nginx")
+                }),
+            Edit(
+                "a UDP task replaced", tool, before: standing,
+                change { spec, _ in
+                    try spec.addTask(SpecTask(address: "10.0.0.54"), service: "dns")
+                    try spec.removeTask("10.0.0.53", service: "dns")
+                }),
             Edit("a port less", tool, before: standing, change { spec, _ in try spec.unpublish(dns) }),
             Edit("a service less", tool, before: standing, change { spec, _ in try spec.removeService("nginx") }),
-            Edit("all ports less", tool, before: standing, change { spec, _ in
-                try spec.unpublish(web)
-                try spec.unpublish(dns)
-            }),
-            Edit("a port that moves to another service", tool, before: standing, change { spec, view in
-                try spec.unpublish(web)
-                try spec.addTask(SpecTask(address: "10.0.0.99"), service: "other")
-                try spec.publish(web, target: 8080, service: "other", avoiding: view.takenMarks)
-            }),
+            Edit(
+                "all ports less", tool, before: standing,
+                change { spec, _ in
+                    try spec.unpublish(web)
+                    try spec.unpublish(dns)
+                }),
+            Edit(
+                "a port that moves to another service", tool, before: standing,
+                change { spec, view in
+                    try spec.unpublish(web)
+                    try spec.addTask(SpecTask(address: "10.0.0.99"), service: "other")
+                    try spec.publish(web, target: 8080, service: "other", avoiding: view.takenMarks)
+                }),
             Edit("the other tool", tool, before: standing) { node in
                 let other: RuleTool = tool == .nftables ? .iptables : .nftables
                 return try await node.mesh(tool: other).reconcile()

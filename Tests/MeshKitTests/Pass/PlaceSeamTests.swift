@@ -52,7 +52,8 @@ import Testing
 
     private static let compiler = Compiler([HostBalancer(), LoopbackDetour(), Annex()])
 
-    @Test(arguments: RuleTool.allCases) func aPlaceOfItsOwnKindIsPutUpRepairedAndTakenDown(tool: RuleTool) async throws {
+    @Test(arguments: RuleTool.allCases) func aPlaceOfItsOwnKindIsPutUpRepairedAndTakenDown(tool: RuleTool) async throws
+    {
         let node = FakeNode()
         let before = try await node.kernelText()
         let mesh = node.mesh(tool: tool, compiler: Self.compiler)
@@ -77,27 +78,42 @@ import Testing
 
     private static let damages: [(String, @Sendable (FakeNode) async throws -> Void)] = [
         ("its setting", { $0.kernel.withState { $0.namespaces["mesh-annex"]!.sysctls[Annex.setting] = "1" } }),
-        ("its interface is down", { $0.kernel.withState { $0.namespaces["mesh-annex"]!.interfaces["inner"]!.isUp = false } }),
+        (
+            "its interface is down",
+            { $0.kernel.withState { $0.namespaces["mesh-annex"]!.interfaces["inner"]!.isUp = false } }
+        ),
         ("its address", { $0.kernel.withState { $0.namespaces["mesh-annex"]!.interfaces["inner"]!.addresses = [] } }),
         ("its route", { $0.kernel.withState { $0.namespaces["mesh-annex"]!.interfaces["inner"]!.routes = [] } }),
-        ("its neighbour", { $0.kernel.withState { $0.namespaces["mesh-annex"]!.interfaces["inner"]!.neighbours = [:] } }),
+        (
+            "its neighbour",
+            { $0.kernel.withState { $0.namespaces["mesh-annex"]!.interfaces["inner"]!.neighbours = [:] } }
+        ),
         ("its alias", { $0.kernel.withState { $0.namespaces["mesh-annex"]!.interfaces["inner"]!.alias = nil } }),
         ("the end on the node", { $0.kernel.withState { $0.namespaces["node"]!.interfaces["outer"]!.addresses = [] } }),
         ("its link", { node in node.kernel.withState { $0.delete("outer", in: "node") } }),
         ("its rules", { $0.kernel.withState { $0.namespaces["mesh-annex"]!.rules = [:] } }),
-        ("its service", { node in
-            let annex = node.kernel.withState { $0.namespaces["mesh-annex"]! }
-            try await annex.client.delete(.firewallMark(0x500, .ipv4))
-        }),
-        ("its timeout", { node in
-            let annex = node.kernel.withState { $0.namespaces["mesh-annex"]! }
-            try await annex.client.set(Timeouts(tcpSeconds: 60))
-        }),
-        ("its namespace", { node in
-            node.kernel.withState { state in
-                state.delete("inner", in: "mesh-annex")
-                state.namespaces["mesh-annex"] = nil
+        (
+            "its service",
+            { node in
+                let annex = node.kernel.withState { $0.namespaces["mesh-annex"]! }
+                try await annex.client.delete(.firewallMark(0x500, .ipv4))
             }
-        }),
+        ),
+        (
+            "its timeout",
+            { node in
+                let annex = node.kernel.withState { $0.namespaces["mesh-annex"]! }
+                try await annex.client.set(Timeouts(tcpSeconds: 60))
+            }
+        ),
+        (
+            "its namespace",
+            { node in
+                node.kernel.withState { state in
+                    state.delete("inner", in: "mesh-annex")
+                    state.namespaces["mesh-annex"] = nil
+                }
+            }
+        ),
     ]
 }

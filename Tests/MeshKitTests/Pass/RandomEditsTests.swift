@@ -16,7 +16,8 @@ import Testing
         var refusals = 0
         for number in 0..<500 {
             let edit = Edit.random(&random)
-            let tool: RuleTool? = Int.random(in: 0..<10, using: &random) == 0 ? .allCases.randomElement(using: &random) : nil
+            let tool: RuleTool? =
+                Int.random(in: 0..<10, using: &random) == 0 ? .allCases.randomElement(using: &random) : nil
             switch Int.random(in: 0..<4, using: &random) {
             case 0: node.gate.begin(cutAfter: Int.random(in: 0..<12, using: &random))
             case 1: node.gate.begin(failing: (Int.random(in: 1..<12, using: &random), .noMemory))
@@ -66,25 +67,33 @@ extension Edit {
             PortBinding(1080, .tcp), PortBinding(1081, .tcp), PortBinding(5353, .udp), PortBinding(2000...2009, .tcp),
         ].randomElement(using: &random)!
         let target = [80, 81, 3000].randomElement(using: &random)!
-        let address = (["10.0.0.11", "10.9.0.12", "10.9.0.13", "fd00::11"] as [IPAddress]).randomElement(using: &random)!
+        let address = (["10.0.0.11", "10.9.0.12", "10.9.0.13", "fd00::11"] as [IPAddress]).randomElement(
+            using: &random)!
         let isLocal = Bool.random(using: &random)
         let weight = UInt32.random(in: 0...2, using: &random)
         let sticky: UInt32? = [nil, 0, 60].randomElement(using: &random)!
         let scheduler: Scheduler? = [nil, .roundRobin, .maglevHashing].randomElement(using: &random)!
         switch Int.random(in: 0..<10, using: &random) {
         case 0..<4:
-            return ("publish \(binding) of \(service) to \(target)", { spec, view in
-                try spec.publish(
-                    binding, target: UInt16(target), service: service,
-                    options: .init(scheduler: scheduler, stickySeconds: sticky), avoiding: view.takenMarks)
-            })
+            return (
+                "publish \(binding) of \(service) to \(target)",
+                { spec, view in
+                    try spec.publish(
+                        binding, target: UInt16(target), service: service,
+                        options: .init(scheduler: scheduler, stickySeconds: sticky), avoiding: view.takenMarks)
+                }
+            )
         case 4..<7:
-            return ("add \(address) to \(service)", { spec, view in
-                try spec.addTask(
-                    SpecTask(address: address, weight: weight, node: isLocal ? view.ledger.node : nil),
-                    service: service)
-            })
-        case 7: return ("remove \(address) from \(service)", { spec, _ in try spec.removeTask(address, service: service) })
+            return (
+                "add \(address) to \(service)",
+                { spec, view in
+                    try spec.addTask(
+                        SpecTask(address: address, weight: weight, node: isLocal ? view.ledger.node : nil),
+                        service: service)
+                }
+            )
+        case 7:
+            return ("remove \(address) from \(service)", { spec, _ in try spec.removeTask(address, service: service) })
         case 8: return ("unpublish \(binding)", { spec, _ in try spec.unpublish(binding) })
         default: return ("remove \(service)", { spec, _ in try spec.removeService(service) })
         }

@@ -28,7 +28,8 @@ import Testing
 
     @Test func theOldTargetStaysUntilItHasNoConnections() async throws {
         let node = try await Self.node(connections: 2)
-        let change = try await node.mesh().change { spec, _ in try spec.publish(Self.web, target: 81, service: "nginx") }
+        let change = try await node.mesh().change { spec, _ in try spec.publish(Self.web, target: 81, service: "nginx")
+        }
         #expect(try await destinations(node) == ["10.0.0.11:80 0", "10.0.0.11:81 1"])
         #expect(change.ledger[.node].retiring.map(\.destinations) == [[Self.old]])
         // As long as they are open, nothing is to be done.

@@ -19,7 +19,9 @@ import Testing
     }
 
     /// Writing the switch for all overwrites that of each interface, in both directions.
-    @Test(arguments: AddressFamily.allCases) func anInterfaceThatForwardedGoesOnForwarding(family: AddressFamily) async throws {
+    @Test(arguments: AddressFamily.allCases) func anInterfaceThatForwardedGoesOnForwarding(family: AddressFamily)
+        async throws
+    {
         let node = Self.node { $0.sysctls[.forwarding("br0", family)] = "1" }
         let before = try await node.kernelText()
         try await Edit.standing(node.mesh())
@@ -46,7 +48,8 @@ import Testing
         node.kernel.withState { $0.routers = ["the bridge br0", "the bridge docker0"] }
         let change = try await node.mesh().reset()
         #expect(Self.value(.ipv4Forwarding, node) == "1")
-        #expect(change.plan.notes.contains { $0.contains("docker0") && $0.contains("ip_forward") }, "\(change.plan.notes)")
+        #expect(
+            change.plan.notes.contains { $0.contains("docker0") && $0.contains("ip_forward") }, "\(change.plan.notes)")
         #expect(Self.value(.ipvsConntrack, node) == "0")
     }
 
