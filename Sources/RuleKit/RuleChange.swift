@@ -30,7 +30,8 @@ extension RenderedRules {
         case .absent: additions.append(.install(role, []))
         case .damaged(let faults): additions.append(.install(role, faults))
         }
-        if let owner, found.owner != owner { additions.append(.claim(owner)) }
+        // Where the constant rules are installed anew, what they said before may be gone.
+        if let owner, found.owner != owner || found.skeleton != .intact { additions.append(.claim(owner)) }
         // Elements of a set that is not ours are removed first.
         let removals = difference.removals.sorted {
             let (left, right) = (place[$0.set] ?? .max, place[$1.set] ?? .max)

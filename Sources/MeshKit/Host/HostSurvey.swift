@@ -179,7 +179,7 @@ struct HostSurvey: Sendable {
         let forwarding: [(Sysctl, AddressFamily)] = [(.ipv4Forwarding, .ipv4), (.ipv6Forwarding, .ipv6)]
         return forwarding.compactMap { sysctl, family in
             let isSwitchedOn = plan.steps.contains { step in
-                if case .sysctl(let change) = step.change {
+                if step.place == .node, case .sysctl(let change) = step.change {
                     change.sysctl == sysctl && change.new != "0"
                 } else {
                     false
