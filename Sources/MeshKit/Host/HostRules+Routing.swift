@@ -1,5 +1,4 @@
 import IPVSKit
-import RuleKit
 
 extension HostRules {
     /// The base chains of other programs with rules that translate or forward packets of a family, in words. Their
@@ -8,7 +7,7 @@ extension HostRules {
         var found: Set<String> = []
         for table in tables where table.families.contains(family) {
             for base in table.bases where base.isNAT || base.hook == "forward" {
-                guard table.chains[base.name]?.contains(where: { !$0.action.isOurs }) == true else { continue }
+                guard table.chains[base.name]?.contains(where: \.action.decides) == true else { continue }
                 found.insert("the rules of \(table.name) \(base.name)")
             }
         }
@@ -17,12 +16,12 @@ extension HostRules {
 }
 
 extension HostRule.Action {
-    /// Whether the rule does nothing but lead to rules of ours.
-    fileprivate var isOurs: Bool {
+    /// Whether the rule can decide what becomes of a packet. A jump to a chain of ours, which counts as ``proceed``, and a
+    /// rule that only writes a log do not.
+    fileprivate var decides: Bool {
         switch self {
-        case .ours: true
-        case .jump(let chain), .goto(let chain): OwnRules.isChain(chain)
-        case .proceed, .end, .leave, .affect, .lookUp: false
+        case .end, .jump, .goto, .lookUp: true
+        case .proceed, .ours, .leave, .affect: false
         }
     }
 }
