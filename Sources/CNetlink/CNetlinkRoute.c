@@ -23,4 +23,4 @@ int CNetlink_bind(const char *from, const char *to) { return mount(from, to, "no
 
 int CNetlink_share(const char *path) { return mount("", path, "none", MS_SHARED | MS_REC, 0); }
 
-int CNetlink_detach(const char *path) { return umount2(path, MNT_DETACH); }
+int CNetlink_detach(const char *path) { return umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW); }

@@ -201,6 +201,13 @@ public struct Mesh: Sendable {
 
     private func tool(for ledger: Ledger) async -> RuleTool {
         if let tool = tool ?? ledger[.node].rules { return tool }
+        // If the documents were lost, the rules in the kernel say which tool wrote them.
+        for tool in RuleTool.allCases {
+            let owner = try? await kernel.open(.node).rules(by: tool).owner()
+            if let owner = owner ?? nil, owner.folder == RuleOwner(id: owner.id, folder: ledgers.folder).folder {
+                return tool
+            }
+        }
         return await kernel.bestTool()
     }
 }

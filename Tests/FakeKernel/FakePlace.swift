@@ -71,6 +71,10 @@ struct FakePlace: PlaceKernel {
         .known(Set(with(\.interfaces).keys).union(["all", "default", "lo"]))
     }
 
+    func strangers() async throws -> Set<String> {
+        Set(with(\.interfaces).filter { !$0.value.isInOurGroup }.keys)
+    }
+
     func claimant(of end: LinkEnd) async throws -> String? { nil }
 
     func connections(to destinations: Set<RetiringDestination>) async throws -> [RetiringDestination: Int] {

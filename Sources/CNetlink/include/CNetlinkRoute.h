@@ -24,7 +24,7 @@ int CNetlink_bind(const char *from, const char *to);
  * 0, or -1 with errno; EINVAL if the path is not a mount point. */
 int CNetlink_share(const char *path);
 
-/* umount2(2) with MNT_DETACH. Returns 0, or -1 with errno; EINVAL if the path is not a mount point. */
+/* umount2(2) with MNT_DETACH and UMOUNT_NOFOLLOW. Returns 0, or -1 with errno; EINVAL if the path is not a mount point. */
 int CNetlink_detach(const char *path);
 
 #pragma clang assume_nonnull end

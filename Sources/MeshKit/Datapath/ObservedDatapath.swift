@@ -54,6 +54,8 @@ public struct ObservedPlace: Sendable {
     package var claimants: [String: String] = [:]
     /// The number of connections that may still transfer data, for each destination of a retiring path.
     package var connections: [RetiringDestination: Int] = [:]
+    /// In a namespace of the mesh's own: the interfaces that are not the mesh's.
+    package var strangers: Set<String> = []
 
     /// A place of which nothing was found.
     public init() {}

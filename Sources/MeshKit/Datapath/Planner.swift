@@ -73,7 +73,10 @@ package struct Planner {
                 // A name that refers to no namespace may be anybody's. If the place was refused, such a name is what
                 // stood in its way.
                 let holdings = ledger[place.id]
-                let isOurs = existence.value == .namespace || (holdings.namespace != nil && holdings.refusal == nil)
+                let isOurs =
+                    existence.value == .namespace
+                    ? place.conflict(in: found, ledger) == nil
+                    : holdings.namespace != nil && holdings.refusal == nil
                 return isThere && isOurs ? [step(place.id, .leavingNamespaces, .namespace(.remove(name: name)))] : []
             }
             if isRemade(place.id) {

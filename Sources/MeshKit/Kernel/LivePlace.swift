@@ -71,6 +71,23 @@ struct LivePlace: PlaceKernel {
         }
     }
 
+    /// The interfaces that neither the mesh nor the kernel made.
+    func strangers() async throws -> Set<String> {
+        // The kernel makes a loopback interface and, with their modules, fallback tunnels in each namespace.
+        let made: Set = [
+            "sit", "ipip", "ip6tnl", "gre", "gretap", "ip6gre", "ip6gretap", "erspan", "ip6erspan", "vti", "vti6",
+        ]
+        return try await asking("look at the interfaces") { () throws(NetlinkError) in
+            Set(
+                try await routes.links()
+                    .filter { link in
+                        link.name != "lo" && !(link.kind.map(made.contains) ?? false) && link.group != Self.group
+                            && link.alias?.hasPrefix(ObservedLink.aliasPrefix) != true
+                    }
+                    .map(\.name))
+        }
+    }
+
     /// The interfaces that may hear a router. Veth interfaces lead to containers, and a bridge and its ports are left
     /// alone.
     func outwardInterfaces() async throws -> Set<String> {

@@ -54,6 +54,8 @@ package protocol PlaceKernel: Sendable {
     func write(_ value: String, to sysctl: Sysctl) async throws(SysctlError)
     /// The names of the interfaces that have settings of a family.
     func interfaces(with family: AddressFamily) async -> Reading<Set<String>>
+    /// The interfaces that somebody else made: not the mesh, and not the kernel with the namespace.
+    func strangers() async throws -> Set<String>
     /// Who else uses an address that an end claims, in words; nil if nobody does.
     func claimant(of end: LinkEnd) async throws -> String?
     /// Carries out one operation on an interface.

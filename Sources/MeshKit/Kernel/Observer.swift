@@ -60,6 +60,7 @@ struct Observer: Sendable {
         found.existence = .known(.namespace)
         let here = try await kernel.open(place)
         let holdings = request.ledger[place.id]
+        if case .own = place.existence { found.strangers = try await here.strangers() }
         // IPVS comes first: its settings exist only once its module is loaded, and reading the table loads it.
         if outline.balancers.contains(place.id) {
             let ipvs = try here.ipvs

@@ -22,7 +22,7 @@ extension Holdings: Codable {
         staleFlows = Set(try Self.parsed(container, .staleFlows, "a port") { PortBinding(text: $0) })
         retiring = try container.decodeIfPresent([RetiringPath].self, forKey: .retiring) ?? []
         refusal = try container.decodeIfPresent(String.self, forKey: .refusal)
-        routers = try container.decodeIfPresent(Set<String>.self, forKey: .routers) ?? []
+        routers = try container.decodeIfPresent([Sysctl: Set<String>].self, forKey: .routers) ?? [:]
     }
 
     /// Leaves out fields with the values that they have in empty holdings. A mark is one line of text, which keeps a
@@ -47,7 +47,7 @@ extension Holdings: Codable {
         if !staleFlows.isEmpty { try container.encode(staleFlows.sorted().map(\.description), forKey: .staleFlows) }
         if !retiring.isEmpty { try container.encode(retiring, forKey: .retiring) }
         try container.encodeIfPresent(refusal, forKey: .refusal)
-        if !routers.isEmpty { try container.encode(routers.sorted(), forKey: .routers) }
+        if !routers.isEmpty { try container.encode(routers.mapValues { $0.sorted() }, forKey: .routers) }
     }
 
     private static func marks(

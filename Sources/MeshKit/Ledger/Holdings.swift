@@ -17,7 +17,7 @@ public struct Holdings: Equatable, Sendable {
     public var settings: [Sysctl: OriginalSetting] = [:]
     /// Who else may have needed forwarding when the mesh switched it on, in words. If somebody has come to need it
     /// since, it stays on.
-    public var routers: Set<String> = []
+    public var routers: [Sysctl: Set<String>] = [:]
     /// The timeout of idle TCP connections in IPVS before the first write, in seconds.
     public var originalTCPTimeoutSeconds: UInt32?
     /// The ports that the mesh has added to `ip_local_reserved_ports`, which others write, too.

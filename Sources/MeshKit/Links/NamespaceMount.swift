@@ -33,6 +33,11 @@ struct NamespaceMount: Sendable {
     /// - Parameter anywhere: any network namespace, in which the thread can work.
     func content(from anywhere: NamespaceHandle) async throws -> Content {
         try await inFirstProcess("look for the namespace \(name)", anywhere) { () throws(Errno) in
+            // A link leads to a name that is somebody else's.
+            var status = Glibc.stat()
+            if lstat(mountPoint.string, &status) == 0, status.st_mode & S_IFMT == S_IFLNK {
+                throw .tooManySymbolicLinkLevels
+            }
             let handle: NamespaceHandle
             do throws(Errno) {
                 handle = try NamespaceHandle(path: mountPoint)

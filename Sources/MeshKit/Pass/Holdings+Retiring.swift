@@ -17,6 +17,8 @@ extension Holdings {
             guard let wanted = ports[path.mark] else { return nil }
             var left = path
             left.destinations.subtract(wanted.destinations)
+            // The connections of a task that is removed end, whichever path they came by.
+            left.destinations = left.destinations.filter { wanted.addresses.contains($0.address) }
             left.destinations = left.destinations.filter { destination in
                 guard path.since < now else { return true }
                 let id = VirtualService.ID.firewallMark(path.mark, destination.address.family)

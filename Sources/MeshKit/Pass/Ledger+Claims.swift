@@ -81,7 +81,11 @@ extension Ledger {
     /// A note for each place that this host refused, with the reason.
     var refusalNotes: [String] {
         places.sorted { $0.key < $1.key }.compactMap { place, holdings in
-            holdings.refusal.map { "this host does not carry the place \(place): \($0)" }
+            holdings.refusal.map { reason in
+                let lost =
+                    place == .loopback ? "127.0.0.1 is not answered on this host" : "this host does without \(place)"
+                return "\(lost): \(reason); once the cause is gone, `meshctl reconcile --retry` tries it again"
+            }
         }
     }
 

@@ -13,6 +13,8 @@ public struct MeshChange: Sendable {
     public var didChange = false
     /// What the kernel should hold after the change.
     var datapath: Datapath
+    /// The number of steps that only help and that the kernel refused. The plan's notes say why.
+    public var refusedSteps = 0
     /// Rules and sets of the mesh that had to stay in the kernel because somebody else uses them.
     public var remnants: [RuleRemnant] = []
     /// The optional places that this host refused during the change, with the reasons.

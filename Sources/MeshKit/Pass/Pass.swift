@@ -55,6 +55,11 @@ package struct Pass {
 
         let outline = compiler.outline(request)
         var datapath = compiler.compile(request, on: observed.node)
+        for place in datapath.places.values {
+            guard let conflict = place.conflict(in: observed, request.ledger) else { continue }
+            request.ledger[place.id].refusal = conflict
+            datapath = compiler.compile(request, on: observed.node)
+        }
         for link in datapath.links {
             guard let conflict = link.conflict(in: observed) else { continue }
             request.ledger[link.purpose].refusal = conflict

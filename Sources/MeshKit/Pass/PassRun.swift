@@ -75,11 +75,14 @@ struct PassRun: Sendable {
             }
             var claims = outcome.claims
             var settled = outcome.settled
-            let routers = await routers(whenSwitchedOnBy: outcome.plan)
-            for router in routers where purpose != .reset {
-                claims[.node].routers.insert(router)
-                settled[.node].routers.insert(router)
+            if purpose != .reset {
+                for (sysctl, routers) in await routers(whenSwitchedOnBy: outcome.plan) {
+                    // A switch that somebody turned off in between was first turned on for the sake of the ports alone.
+                    claims[.node].routers[sysctl] = claims[.node].routers[sysctl] ?? routers
+                    settled[.node].routers[sysctl] = claims[.node].routers[sysctl]
+                }
             }
+            let former = round.ledger
             try save(claims, as: &round.ledger)
             if !round.hasSwapped, round.spec != before {
                 try await mesh.store.swap(round.spec, replacing: before.generation)
@@ -96,7 +99,8 @@ struct PassRun: Sendable {
                 change.plan.notes += result.failures.map(\.reason)
                 change.remnants = result.remnants
                 change.datapath = outcome.datapath
-                settle(settled.keeping(result.failures.map(\.step), of: round.ledger), &round, &change)
+                settle(settled.keeping(result.failures.map(\.step), of: round.ledger, former: former), &round, &change)
+                change.refusedSteps += result.failures.count
             } catch let refusal as PlaceRefusal {
                 refused[refusal.place] = refusal.reason
                 try save(round.ledger.refusing(refusal.place, because: refusal.reason), as: &round.ledger)
@@ -165,20 +169,23 @@ struct PassRun: Sendable {
         guard purpose != .converge else { return [:] }
         let holdings = round.ledger[.node]
         var kept: [Sysctl: String] = [:]
-        for family in AddressFamily.allCases where holdings.settings[.forwardingOfAll(family)] != nil {
-            let since = await mesh.kernel.routers(family).subtracting(holdings.routers)
-            guard let first = since.min() else { continue }
-            kept[.forwardingOfAll(family)] = "\(first) has come since meshctl switched forwarding on, and may need it"
+        for family in AddressFamily.allCases {
+            let sysctl = Sysctl.forwardingOfAll(family)
+            // An earlier version did not note who was there, and from that nothing can be concluded.
+            guard holdings.settings[sysctl] != nil, let before = holdings.routers[sysctl] else { continue }
+            guard let first = await mesh.kernel.routers(family).subtracting(before).min() else { continue }
+            kept[sysctl] = "\(first) came after meshctl had switched forwarding on, and may need it"
         }
         return kept
     }
 
     /// Who else may need forwarding at the moment at which the plan switches it on.
-    private func routers(whenSwitchedOnBy plan: Plan) async -> Set<String> {
-        var routers: Set<String> = []
-        for family in AddressFamily.allCases
-        where plan.steps.contains(where: { $0.switchesOn(.forwardingOfAll(family)) }) {
-            routers.formUnion(await mesh.kernel.routers(family))
+    private func routers(whenSwitchedOnBy plan: Plan) async -> [Sysctl: Set<String>] {
+        var routers: [Sysctl: Set<String>] = [:]
+        for family in AddressFamily.allCases {
+            let sysctl = Sysctl.forwardingOfAll(family)
+            guard plan.steps.contains(where: { $0.switchesOn(sysctl) }) else { continue }
+            routers[sysctl] = await mesh.kernel.routers(family)
         }
         return routers
     }
@@ -203,13 +210,15 @@ extension Ledger {
     }
 
     /// The ledger with everything that stayed because the kernel refused to remove it.
-    fileprivate func keeping(_ failed: [Plan.Step], of claims: Ledger) -> Ledger {
+    fileprivate func keeping(_ failed: [Plan.Step], of claims: Ledger, former: Ledger) -> Ledger {
         var ledger = self
         for step in failed {
             switch step.change {
             case .hairpin(let port, false): ledger[step.place].hairpinPorts.insert(port)
             case .namespace(.remove(let name)): ledger[step.place].namespace = name
             case .link(.remove(let end)): ledger[step.place].links.insert(end.name)
+            case .sysctl(let change) where change.sysctl == .reservedPorts:
+                ledger[step.place].reservedPorts = former[step.place].reservedPorts
             case .sysctl(let change) where step.phase == .restoring:
                 ledger[step.place].settings[change.sysctl] = claims[step.place].settings[change.sysctl]
             case .sysctl, .hairpin, .namespace, .link, .tcpTimeout, .ipvs, .rules, .flows: break

@@ -124,7 +124,8 @@ struct AtomicDocument<Content: DocumentContent>: Sendable {
         switch error as? DecodingError {
         case .keyNotFound(let key, let context): "\(path(context))\(key.stringValue) is missing"
         case .typeMismatch(_, let context), .valueNotFound(_, let context):
-            "\(path(context)) \(context.debugDescription)"
+            context.codingPath.isEmpty
+                ? "it is not a JSON object" : "\(path(context)) \(context.debugDescription)"
         case .dataCorrupted(let context):
             context.codingPath.isEmpty
                 ? "it is truncated, or is not JSON" : "\(path(context)) \(context.debugDescription)"

@@ -21,9 +21,11 @@ struct Reconcile: AsyncParsableCommand {
         let plan = change.plan
         change.plan.sayNotes()
         change.sayRefusal()
+        let refused = change.refusedSteps == 0 ? "" : " \(counted(change.refusedSteps, "change")) refused, see above."
         let summary =
-            plan.isEmpty
-            ? "Nothing to do: the kernel holds what it should." : "\(counted(plan.steps.count, "change")) made."
+            plan.isEmpty && refused.isEmpty
+            ? "Nothing to do: the kernel holds what it should."
+            : "\(counted(plan.steps.count, "change")) made." + refused
         try StandardOutput.print(plan.listing + [summary], afterChange: change.didChange)
     }
 }

@@ -19,6 +19,7 @@ struct Status: AsyncParsableCommand {
 
     func run() async throws {
         let (view, plan) = try await options.mesh().observe()
+        plan.sayNotes()
         try format.print(StatusReport(view, plan))
     }
 }

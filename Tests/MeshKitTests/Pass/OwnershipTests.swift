@@ -88,6 +88,24 @@ import Testing
         #expect(try #require(try node.ledgers.load())[.node].marks.keys.sorted() == [0x101])
     }
 
+    /// Somebody gave a namespace of theirs the name that ours would have.
+    @Test func aNamespaceOfSomebodyElsesIsLeftAlone() async throws {
+        let node = FakeNode()
+        let name = LoopbackDetour.namespaceName(nodeInode: 4711)
+        node.kernel.withState { state in
+            var theirs = FakeKernel().withState { $0.namespaces["node"]! }
+            theirs.interfaces["precious"] = FakeNamespace.Interface(
+                index: 5, kind: "dummy", hardwareAddress: HardwareAddress([2, 0, 0, 0, 0, 5]))
+            state.namespaces[name] = theirs
+        }
+        let plan = try await {
+            try await Edit.standing(node.mesh()); return try await node.mesh().plan()
+        }()
+        #expect(plan.isEmpty && plan.notes.contains { $0.contains(name) }, "\(plan.notes)")
+        _ = try await node.mesh().reset()
+        #expect(node.kernel.withState { $0.namespaces[name]?.interfaces["precious"] } != nil)
+    }
+
     // MARK: One namespace of one boot
 
     @Test func theLedgerOfAnotherBootIsVoid() async throws {

@@ -78,6 +78,23 @@ import Testing
         #expect(try #require(try node.ledgers.load())[.node].retiring == [])
     }
 
+    /// So does the path of a task that is removed, the last one of its family or not.
+    @Test(arguments: [true, false]) func whatRetiresGoesWithItsTask(isLast: Bool) async throws {
+        let node = try await Self.node(connections: 2)
+        if !isLast {
+            _ = try await node.mesh().change { spec, _ in
+                try spec.addTask(SpecTask(address: "10.0.0.12"), service: "nginx")
+            }
+        }
+        _ = try await node.mesh().change { spec, _ in try spec.publish(Self.web, target: 81, service: "nginx") }
+        _ = try await node.mesh().change { spec, _ in try spec.removeTask("10.0.0.11", service: "nginx") }
+        #expect(
+            try #require(try node.ledgers.load())[.node].retiring.allSatisfy { path in
+                path.destinations.allSatisfy { $0.address != "10.0.0.11" }
+            })
+        #expect(try await node.mesh().plan().isEmpty)
+    }
+
     /// An agent looks again a second later, and at once where nobody has looked at the connections yet.
     @Test func itSaysWhenToLookAgain() async throws {
         let node = try await Self.node(connections: 2)

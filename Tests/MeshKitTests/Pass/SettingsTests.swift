@@ -53,6 +53,34 @@ import Testing
         #expect(Self.value(.ipvsConntrack, node) == "0")
     }
 
+    /// Each family has its own switch, and its own moment.
+    @Test func whoCameBetweenTheFamiliesKeepsTheFirstOne() async throws {
+        let node = Self.node()
+        _ = try await node.mesh().change { spec, view in
+            try spec.addTask(SpecTask(address: "10.0.0.11"), service: "nginx")
+            try spec.publish(PortBinding(1080, .tcp), target: 80, service: "nginx", avoiding: view.takenMarks)
+        }
+        node.kernel.withState { $0.routers = ["the bridge docker0"] }
+        _ = try await node.mesh().change { spec, _ in
+            try spec.addTask(SpecTask(address: "fd00::11"), service: "nginx")
+        }
+        _ = try await node.mesh().reset()
+        #expect(Self.value(.ipv4Forwarding, node) == "1")
+        #expect(Self.value(.ipv6Forwarding, node) == "0")
+    }
+
+    /// A ledger that was converted does not say who was there.
+    @Test func unknownIsNotNobody() async throws {
+        let node = Self.node()
+        try await Edit.standing(node.mesh())
+        var ledger = try #require(try node.ledgers.load())
+        ledger[.node].routers = [:]
+        try node.ledgers.save(ledger, replacing: ledger.generation)
+        node.kernel.withState { $0.routers = ["the bridge br0"] }
+        _ = try await node.mesh().reset()
+        #expect(Self.value(.ipv4Forwarding, node) == "0")
+    }
+
     @Test func forwardingGoesWhereNobodyCame() async throws {
         let node = Self.node()
         node.kernel.withState { $0.routers = ["the bridge br0"] }
@@ -78,6 +106,7 @@ import Testing
             else { continue }
             let made = try #require(change)
             #expect(made.plan.notes.contains { $0.contains("ip_local_reserved_ports") }, "\(made.plan.notes)")
+            #expect(made.refusedSteps == 1 && made.ledger[.node].reservedPorts == [])
             let model = try await PacketModel(node.kernel)
             #expect(!model.arrivals(at: 40000, .tcp, of: "192.168.5.1", from: "192.168.5.2").isEmpty)
             return

@@ -16,7 +16,8 @@ enum IPTablesTargets {
         }
         func port(_ name: String) -> String { option(name).map { "port \($0) of this node" } ?? "this node" }
         switch target {
-        case "ACCEPT": return .end(.accept)
+        // A source that is translated ends the way through a nat chain, as nftables counts it.
+        case "ACCEPT", "MASQUERADE", "SNAT": return .end(.accept)
         case "DROP", "REJECT": return .end(.drop)
         case "RETURN": return .leave
         case "NFQUEUE", "QUEUE", "SYNPROXY": return .end(.undecided)
