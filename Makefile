@@ -12,8 +12,8 @@ export MESHCTL_KERNEL := $(KERNEL)
 export MESHCTL_STRICT ?= 1
 release: MESHCTL_STRICT := 0
 
-# By default the benchmarks use a kernel whose system calls cost what they do elsewhere.
-bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL),qemu)
+# The benchmarks choose kernels themselves, unless one is named.
+bench: export BENCH_KERNEL := $(if $(filter command line environment,$(origin KERNEL)),$(KERNEL))
 
 SOURCES := $(wildcard Package.swift Sources Tests Examples Fuzz/Package.swift Fuzz/Sources Benchmarks/Package.swift \
     Benchmarks/Sources)
@@ -36,7 +36,7 @@ build: ## build meshctl for debugging
 release: ## build meshctl to install: .build/release/meshctl
 	swift build -c release --static-swift-stdlib --product meshctl
 
-demo: deps build ## show the main job: two nginx, one published port, a fault and its repair
+demo: deps build ## show the main job: published ports on one node and on two, faults and their repair
 	@scripts/demo
 
 test: deps test-unit test-kernel test-older test-docker test-package test-release ## run all tests
@@ -73,7 +73,7 @@ test-older: build-tests ## run the tests that depend on the kernel's version in 
 test-docker: build-tests ## run the tests with a real dockerd, in user-mode Linux
 	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
 	[[ -t 1 ]] || export NO_COLOR=1
-	scripts/lab --kernel uml-6.12 --docker --timeout 600 --env MESHCTL_KERNEL_LANE=1 --env MESHCTL_DOCKER_LANE=1 \
+	scripts/lab --kernel uml-6.12 --docker --timeout 900 --env MESHCTL_KERNEL_LANE=1 --env MESHCTL_DOCKER_LANE=1 \
 	    --env CI --env NO_COLOR --env MESHCTL_TEST_RULES=nftables,iptables -- \
 	    "$$tests" --testing-library swift-testing --filter KernelTests.DockerTests
 	echo 'test: published containers of a real dockerd are reached'
@@ -94,7 +94,7 @@ fuzz: fuzz-check ## fuzz the parsers for FUZZ_SECONDS, by default 600, and minim
 fuzz-check: ## check that the fuzzer sees the parsers, and finds a planted overread in each within a minute
 	scripts/fuzz check
 
-bench: deps ## compare with ipvsadm, libnl and raw netlink: docs/benchmarks.md
+bench: deps ## compare with ipvsadm, libnl, haproxy and a Docker Swarm: docs/benchmarks.md
 	@scripts/bench
 
 docs: ## build the documentation of IPVSKit and IPVSKitTesting and check its links: .build/docs

@@ -34,8 +34,10 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.5.0"),
-        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.9.0"),
     ],
     targets: [
         // This target carries pkg-config's flags and the apt hint; it is never imported.
@@ -91,6 +93,7 @@ let package = Package(
                 "IPVSKit", "RuleKit", "Conntrack", "Netlink", "CNetlink",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Yams", package: "Yams", condition: mesh),
             ],
             swiftSettings: settings),
         .executableTarget(
@@ -98,6 +101,8 @@ let package = Package(
             dependencies: [
                 "MeshKit", "RuleKit", "Conntrack", "IPVSKit",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: mesh),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: mesh),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: mesh),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -183,7 +188,8 @@ let package = Package(
         .testTarget(
             name: "MeshKitTests",
             dependencies: [
-                "MeshKit", "RuleKit", "IPVSKit", "FakeKernel", "LockProbe", "StoreProbe", "TestSupport",
+                "MeshKit", "RuleKit", "IPVSKit", "Netlink", "FakeKernel", "LockProbe", "StoreProbe", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),

@@ -22,14 +22,23 @@ let package = Package(
         // The harness: starts the peers, alternates them, checks the kernel, prints.
         .executableTarget(name: "bench", swiftSettings: settings),
 
+        // Results, goals, and namespaces of the guest.
+        .target(name: "BenchSupport", swiftSettings: settings),
+
         // Measures what published ports cost, comparing few with many.
         .executableTarget(
             name: "rules-bench",
             dependencies: [
+                "BenchSupport",
                 .product(name: "IPVSKit", package: "meshctl"), .product(name: "RuleKit", package: "meshctl"),
                 .product(name: "MeshKit", package: "meshctl"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ], swiftSettings: settings),
+
+        // Compares published ports with haproxy and with a Docker Swarm.
+        .executableTarget(
+            name: "mesh-bench", dependencies: ["BenchSupport", .product(name: "meshctl", package: "meshctl")],
+            swiftSettings: settings),
 
         // IPVSKit and its peers: each program does the same work and measures itself.
         .executableTarget(

@@ -110,6 +110,11 @@ size_t CConntrack_build_delete(void *buffer, uint32_t sequence, const CConntrack
     return message->nlmsg_len;
 }
 
+size_t CConntrack_build_get(void *buffer, uint32_t sequence, const CConntrackEntry *entry) {
+    struct nlmsghdr *message = begin(buffer, IPCTNL_MSG_CT_GET, NLM_F_ACK, sequence, entry->family);
+    return put_entry(message, entry, false) ? message->nlmsg_len : 0;
+}
+
 /* Reading. */
 
 static CConntrackAddress get_address(const struct nf_conntrack *entry, int ipv4, int ipv6) {

@@ -104,6 +104,16 @@ public struct Conntrack: Sendable {
         }
     }
 
+    /// Whether the kernel has zones, which keep flows apart that have the same addresses and ports.
+    ///
+    /// The kernel is asked for a flow in a zone (`IPCTNL_MSG_CT_GET` with `CTA_ZONE`), and refuses the zone if it was
+    /// built without `CONFIG_NF_CONNTRACK_ZONES`. Nothing is changed.
+    ///
+    /// - Throws: ``ConntrackError/Code/notPermitted``, ``ConntrackError/Code/unavailable`` and others.
+    public func hasZones() async throws(ConntrackError) -> Bool {
+        try await run("ask for a zone") { client throws(NetlinkError) in try await client.hasZones() }
+    }
+
     /// Runs the body. All of its calls end by the deadline.
     private func run<Value>(
         _ operation: String, _ body: (FlowClient) async throws(NetlinkError) -> Value

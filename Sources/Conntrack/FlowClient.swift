@@ -51,6 +51,27 @@ struct FlowClient: Sendable {
         return (reply.entry, flow)
     }
 
+    /// Whether the kernel looks for an entry in a zone.
+    func hasZones() async throws(NetlinkError) -> Bool {
+        // No packet has these ports.
+        var entry = CConntrackEntry()
+        entry.family = 2
+        entry.protocol = 17
+        entry.zone = 1
+        let wanted = entry
+        let messages = Messages(1) { _, writer in
+            writer.message(upTo: Int(CConntrack_MESSAGE_SIZE)) { bytes, sequence in
+                var entry = wanted
+                return CConntrack_build_get(bytes, sequence, &entry)
+            }
+        }
+        let outcome = try await client.send(messages, deadline: rest)
+        if let interruption = outcome.interruption { throw .interrupted(interruption) }
+        guard let refusal = outcome.failures.first, refusal.errno != .noSuchFileOrDirectory else { return true }
+        if refusal.errno == .notSupportedOnSocket { return false }
+        throw .refused(refusal.errno, message: refusal.message)
+    }
+
     /// Deletes the entries, many in one call of the kernel, and returns the number of deleted ones. An entry that has
     /// ended by itself meanwhile is no failure, and is not counted. A refusal stops nothing: the first one is thrown
     /// after the last entry.

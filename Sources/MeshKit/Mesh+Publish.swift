@@ -1,5 +1,4 @@
 public import IPVSKit
-import Netlink
 public import RuleKit
 
 /// The result of a change that lets clients reach a service.
@@ -12,23 +11,32 @@ public struct Publication: Sendable {
 }
 
 extension Mesh {
-    /// Publishes a port, as ``MeshSpec/publish(_:target:service:options:avoiding:)`` describes.
+    /// Publishes ports of a service, all or none, as ``MeshSpec/publish(_:target:service:options:avoiding:)`` describes.
     ///
-    /// - Parameter force: publishes the port even if a program on this node uses it already.
-    /// - Throws: ``InputError`` if a program on this node uses the port already, or the input is invalid.
+    /// - Parameters:
+    ///   - ports: where the mesh answers, and the port in the task.
+    ///   - force: publishes the ports even if a program on this node uses them already.
+    ///   - cutting: ends the connections by the ports' former paths at once, and also those of the service's other ports
+    ///     if the options choose a balancer.
+    /// - Throws: ``InputError`` if a program on this node uses a port already, or the input is invalid.
     public func publish(
-        _ listening: PortBinding, target: UInt16, service: String, options: PublishOptions = PublishOptions(),
-        force: Bool = false
+        _ ports: [(listening: PortBinding, target: UInt16)], service: String,
+        options: PublishOptions = PublishOptions(), force: Bool = false, cutting: Bool = false
     ) async throws -> Publication {
-        try await surveyed { spec, view in
-            let isNew = spec.publisher(of: listening) == nil
-            try spec.publish(listening, target: target, service: service, options: options, avoiding: view.takenMarks)
-            guard isNew, let (_, port) = spec.publisher(of: listening), let owner = spec.services[service] else {
-                return nil
+        let cut: ConnectionCut =
+            options.balancing == nil ? .ports(Set(ports.map(\.listening))) : .service(service)
+        return try await surveyed(cutting: cutting ? cut : .none) { spec, view in
+            let new = ports.map(\.listening).filter { spec.publisher(of: $0) == nil }
+            for port in ports {
+                try spec.publish(
+                    port.listening, target: port.target, service: service, options: options,
+                    avoiding: view.takenMarks)
             }
+            let published = new.compactMap { spec.publisher(of: $0)?.port }
+            guard !published.isEmpty, let owner = spec.services[service] else { return nil }
             let survey = await HostSurvey(on: view.observed.node)
-            if !force { try survey.refuseConflicts(port, of: owner) }
-            return Surveyed(survey: survey, ports: [port], tasks: owner.tasks)
+            if !force { for port in published { try await survey.refuseConflicts(port, of: owner) } }
+            return Surveyed(survey, .ports(published, owner.tasks))
         }
     }
 
@@ -38,10 +46,14 @@ extension Mesh {
     ///   - address: the address at which the task is reached.
     ///   - weight: the task's share of new connections.
     ///   - isLocal: whether the task is behind this node, so that its replies come back through the node.
+    ///   - replacing: takes the place of the service's attached tasks.
+    ///   - cutting: ends the connections by the former path at once.
     public func addTask(
-        _ address: IPAddress, weight: UInt32 = 1, isLocal: Bool = false, service: String
+        _ address: IPAddress, weight: UInt32 = 1, isLocal: Bool = false, service: String, replacing: Bool = false,
+        cutting: Bool = false
     ) async throws -> Publication {
-        try await surveyed { spec, view in
+        try await surveyed(cutting: cutting ? .service(service) : .none) { spec, view in
+            if replacing { spec.makeWay(for: .host, service: service) }
             let task = SpecTask(address: address, weight: weight, node: isLocal ? view.ledger.node : nil)
             let tasks = spec.services[service]?.tasks ?? []
             try spec.addTask(task, service: service)
@@ -49,33 +61,7 @@ extension Mesh {
             guard !tasks.contains(where: { $0.address.family == task.address.family }),
                 let ports = spec.services[service]?.ports.filter({ $0.isFor(task) }), !ports.isEmpty
             else { return nil }
-            return Surveyed(survey: await HostSurvey(on: view.observed.node), ports: ports, tasks: [task])
+            return Surveyed(await HostSurvey(on: view.observed.node), .ports(ports, [task]))
         }
-    }
-
-    /// The ports and tasks that a change concerns, and the survey that is asked about them after the change.
-    private struct Surveyed {
-        var survey: HostSurvey
-        var ports: [PublishedPort]
-        var tasks: [SpecTask]
-    }
-
-    private func surveyed(
-        _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Surveyed?
-    ) async throws -> Publication {
-        let found = Locked<Surveyed?>(nil)
-        let change = try await change { spec, view in
-            let surveyed = try await edit(&spec, view)
-            found.withLock { $0 = surveyed }
-        }
-        var warnings: [String] = []
-        if let found = found.withLock({ $0 }) {
-            warnings = found.ports.flatMap {
-                found.survey.warnings($0, for: found.tasks, in: change.datapath, change.ledger[.node].rules)
-            }
-            warnings += found.survey.warnings(for: found.tasks)
-            warnings += found.survey.warnings(after: change.plan) + found.survey.unread
-        }
-        return Publication(change: change, warnings: warnings)
     }
 }

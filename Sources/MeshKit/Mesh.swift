@@ -1,4 +1,5 @@
 public import IPVSKit
+import Netlink
 import RuleKit
 
 /// The mesh on one node: the spec, the kernel, and the passes that make the kernel follow the spec.
@@ -12,7 +13,11 @@ public struct Mesh: Sendable {
     let compiler: Compiler
     /// The tool that writes the rules. Nil keeps the tool in use, or chooses the one that suits the kernel best.
     private let tool: RuleTool?
+    /// The name that this node is to have; nil keeps its name.
+    private let nodeName: String?
     private let onWait: @Sendable () -> Void
+    /// The last pass of this value that had nothing to do.
+    private let idle = Locked<IdlePass?>(nil)
 
     var observer: Observer { Observer(kernel: kernel, compiler: compiler) }
 
@@ -24,26 +29,29 @@ public struct Mesh: Sendable {
     ///     folder until it ends.
     ///   - tool: the tool that writes the rules. Nil keeps the tool in use, or chooses the one that suits the kernel
     ///     best.
+    ///   - nodeName: the name of this node. Nil keeps the name; a new ledger takes the host's. A node that has put
+    ///     anything into its kernel cannot be given another name.
     ///   - onWait: called once if another process holds the lock for longer than a second.
     /// - Throws: an error if the namespace of the process cannot be opened.
     public init(
-        store: any SpecStore, ledger: LedgerFile, ipvs: IPVS, tool: RuleTool? = nil,
+        store: any SpecStore, ledger: LedgerFile, ipvs: IPVS, tool: RuleTool? = nil, nodeName: String? = nil,
         onWait: @escaping @Sendable () -> Void = {}
     ) throws {
         self.init(
             store: store, ledger: ledger, kernel: try LiveKernel(ipvs: ipvs, cache: ledger.directory), tool: tool,
-            onWait: onWait)
+            nodeName: nodeName, onWait: onWait)
     }
 
     package init(
         store: any SpecStore, ledger: any LedgerStore, kernel: any MeshKernel, compiler: Compiler = Compiler(),
-        tool: RuleTool? = nil, onWait: @escaping @Sendable () -> Void = {}
+        tool: RuleTool? = nil, nodeName: String? = nil, onWait: @escaping @Sendable () -> Void = {}
     ) {
         self.store = store
         ledgers = ledger
         self.kernel = kernel
         self.compiler = compiler
         self.tool = tool
+        self.nodeName = nodeName
         self.onWait = onWait
     }
 
@@ -61,7 +69,7 @@ public struct Mesh: Sendable {
             let look = try await look()
             guard look.request.publishesAnything else { return (look.plan, []) }
             let survey = await HostSurvey(on: look.found.node)
-            return (look.plan, survey.warnings(look.request, in: look.outcome.datapath, look.tool))
+            return (look.plan, await survey.warnings(look.request, in: look.outcome.datapath, look.tool))
         }
     }
 
@@ -86,9 +94,9 @@ public struct Mesh: Sendable {
     /// The caller holds the lock.
     private func look(withCounters: Bool = false) async throws -> Look {
         let spec = try await store.load()
-        let ledger = try await ledger(for: spec)
+        let ledger = try await currentLedger()
         let tool = await tool(for: ledger)
-        let request = MeshRequest(spec: spec, ledger: ledger)
+        let request = request(spec, ledger)
         let found = try await observer.observe(request, tool: tool, .init(withCounters: withCounters))
         try refuseRulesOfOthers(found, ledger)
         var outcome = Pass.run(
@@ -98,71 +106,181 @@ public struct Mesh: Sendable {
         return Look(request: request, tool: tool, found: found, outcome: outcome)
     }
 
+    /// What an edit would change in the mesh and in the kernel. Changes nothing.
+    public func preview(
+        _ edit: (inout MeshSpec, MeshView) async throws -> Void
+    ) async throws -> ChangePreview {
+        try await locked(.shared) {
+            let before = try await store.load()
+            let ledger = try await currentLedger()
+            let tool = await tool(for: ledger)
+            var found = try await observer.observe(request(before, ledger), tool: tool, .init())
+            try refuseRulesOfOthers(found, ledger)
+            var spec = before
+            try await edit(&spec, MeshView(spec: before, ledger: ledger, observed: found))
+            try await look(again: &found, for: spec, insteadOf: before, ledger, tool)
+            var outcome = Pass.run(
+                spec: spec, former: before, ledger: ledger, observed: found, tool: tool, compiler: compiler,
+                folder: ledgers.folder, now: kernel.now())
+            outcome.plan.notes = outcome.claims.refusalNotes + outcome.plan.notes
+            return ChangePreview(differences: spec.differences(from: before), plan: outcome.plan)
+        }
+    }
+
     // MARK: Changing
 
     /// Runs one pass, which makes the kernel hold what the spec asks for.
     ///
-    /// - Parameter retry: also tries the places again that this host refused before.
+    /// - Parameters:
+    ///   - retry: also tries the places again that this host refused before.
+    ///   - cut: which connections of retiring paths end at once.
     @discardableResult
-    public func reconcile(retry: Bool = false) async throws -> MeshChange {
-        try await change(purpose: .converge, retrying: retry) { _, _ in }
+    public func reconcile(retry: Bool = false, cutting cut: ConnectionCut = .none) async throws -> MeshChange {
+        try await change(purpose: .converge, retrying: retry, cutting: cut) { _, _ in }
     }
 
     /// Edits the spec and changes the kernel accordingly. If either fails, both are put back as they were.
     ///
-    /// - Parameter edit: changes the spec, knowing what was observed.
+    /// - Parameters:
+    ///   - cut: which connections end at once, of paths that the edit replaces or that retire already.
+    ///   - edit: changes the spec, knowing what was observed.
     public func change(
+        cutting cut: ConnectionCut = .none,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {
-        try await change(purpose: .converge, edit)
+        try await change(purpose: .converge, cutting: cut, edit)
     }
 
-    /// Removes everything that the mesh has put into the kernel, restores settings, and removes all services from the
-    /// spec.
-    public func reset() async throws -> MeshChange {
-        try await change(purpose: .reset) { spec, _ in
-            for name in spec.services.keys { try spec.removeService(name) }
+    /// Runs one pass of an agent.
+    ///
+    /// - Parameters:
+    ///   - retry: also tries the places again that this host refused before.
+    ///   - check: throws if the spec is not to be followed.
+    func follow(
+        retry: Bool, checking check: @Sendable @escaping (MeshSpec) throws -> Void
+    ) async throws -> MeshChange {
+        try await change(purpose: .converge, retrying: retry) { spec, _ in try check(spec) }
+    }
+
+    /// Removes everything that the mesh has put into the kernel, restores settings, and removes all services, networks
+    /// and nodes from the spec.
+    ///
+    /// - Parameter recovering: also removes what the documents do not know of and the kernel says is this node's, for a
+    ///   node whose documents were lost. The plan's notes list IPVS services that may be this node's and stay.
+    public func reset(recovering: Bool = false) async throws -> MeshChange {
+        try await change(purpose: .reset, recovering: recovering) { spec, _ in
+            spec.services = [:]
+            spec.networks = [:]
+            spec.nodes = [:]
+            // An empty mesh is older than any file.
+            spec.meshGeneration = 0
         }
     }
 
-    /// - Parameter retrying: whether the places are tried again that this host refused before.
+    /// - Parameters:
+    ///   - retrying: whether the places are tried again that this host refused before.
+    ///   - recovering: whether the ledger also takes what the kernel says is this node's.
     private func change(
-        purpose: Pass.Purpose, retrying: Bool = false,
+        purpose: Pass.Purpose, retrying: Bool = false, recovering: Bool = false, cutting cut: ConnectionCut = .none,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {
         try await locked(.exclusive) {
             let before = try await store.load()
-            var ledger = try await self.ledger(for: before)
+            var ledger = try await currentLedger()
+            try saveName(&ledger)
             // Refusals are forgotten before anything is observed: the observer compares the rules with those of a node
             // that has all places which are not refused.
             if retrying { try forgetRefusals(&ledger) }
+            var notes = recovering ? try await recover(&ledger) : []
             let tool = await tool(for: ledger)
             let options = Observer.Options(forRestoring: purpose == .reset)
-            var found = try await observer.observe(MeshRequest(spec: before, ledger: ledger), tool: tool, options)
+            let request = request(before, ledger)
+            let clock = ContinuousClock()
+            let start = clock.now
+            var found = try await observer.observe(request, tool: tool, options)
+            let readingTime = clock.now - start
             try refuseRulesOfOthers(found, ledger)
+            if recovering { notes += ledger[.node].recoverMarks(from: found[.node]) }
             var spec = before
             try await edit(&spec, MeshView(spec: before, ledger: ledger, observed: found))
             spec.generation = before.generation
-            if spec != before {
-                try await observer.complete(&found, for: MeshRequest(spec: spec, ledger: ledger), tool: tool, options)
+            let isPlain = spec == before && purpose == .converge && !retrying && cut == .none
+            if isPlain, var change = idle.withLock(\.self)?.repeated(over: found, spec, ledger, tool) {
+                change.readingTime = readingTime
+                return change
             }
-            let run = PassRun(mesh: self, before: before, spec: spec, ledger: ledger, tool: tool, purpose: purpose)
+            if spec != before, purpose == .converge, spec.meshGeneration == before.meshGeneration {
+                spec.meshGeneration += 1
+            }
+            try await look(again: &found, for: spec, insteadOf: before, ledger, tool, cutting: cut, options)
+            let run = PassRun(
+                mesh: self, before: before, spec: spec, ledger: ledger, tool: tool, purpose: purpose, cut: cut)
             // A pass that has begun is finished or taken back even if the task that asked for it is cancelled.
             let observed = found
-            return try await Task { try await run.carryOut(observed) }.value
+            var change = try await Task { try await run.carryOut(observed) }.value
+            change.plan.notes += notes
+            change.readingTime = readingTime
+            if isPlain {
+                let pass = IdlePass(over: found, spec, ledger, tool, resultingIn: change)
+                idle.withLock { $0 = pass }
+            }
+            return change
         }
+    }
+
+    /// Observes what an edited spec needs and the former one did not.
+    private func look(
+        again found: inout ObservedDatapath, for spec: MeshSpec, insteadOf before: MeshSpec, _ ledger: Ledger,
+        _ tool: RuleTool, cutting cut: ConnectionCut = .none, _ options: Observer.Options = .init()
+    ) async throws {
+        // The paths that are about to retire decide what there is to observe, too.
+        let retiring = Retirement(spec: spec, former: before, cut: cut, now: kernel.now()).begun(in: ledger, found)
+        guard spec != before || retiring != ledger else { return }
+        let request = request(spec, retiring)
+        if observer.looksAtMore(for: request, than: self.request(before, ledger)) {
+            found = try await observer.observe(request, tool: tool, options)
+        } else {
+            try await observer.complete(&found, for: request, tool: tool, options)
+        }
+    }
+
+    /// Adds to the ledger what the kernel itself says is this node's.
+    ///
+    /// - Returns: what could not be decided, in words.
+    private func recover(_ ledger: inout Ledger) async throws -> [String] {
+        let traces = try await kernel.traces()
+        ledger.recover(traces.found, folder: ledgers.folder)
+        return traces.unreadable.map { "not looked at: the network namespace \($0)" }
+            + ledger.bareNames(among: traces, folder: ledgers.folder).map {
+                "the network namespace \($0) stays: it is empty and may be anybody's; if nobody else made it, "
+                    + "`ip netns del \($0)` removes it"
+            }
     }
 
     private func forgetRefusals(_ ledger: inout Ledger) throws {
         var forgetful = ledger
         forgetful.forgetRefusals()
         guard forgetful != ledger else { return }
-        try ledgers.save(forgetful, replacing: ledger.generation)
-        forgetful.generation += 1
-        ledger = forgetful
+        try save(forgetful, as: &ledger)
+    }
+
+    /// Saves the node's new name, which a pass that changes nothing else would not save.
+    private func saveName(_ ledger: inout Ledger) throws {
+        guard let saved = try ledgers.load(), saved.generation > 0, saved.node != ledger.node else { return }
+        try save(ledger, as: &ledger)
+    }
+
+    private func save(_ new: Ledger, as ledger: inout Ledger) throws {
+        try ledgers.save(new, replacing: ledger.generation)
+        ledger = new
+        ledger.generation += 1
     }
 
     // MARK: What both take
+
+    func request(_ spec: MeshSpec, _ ledger: Ledger) -> MeshRequest {
+        MeshRequest(spec: spec, ledger: ledger, folder: ledgers.folder)
+    }
 
     private func locked<Result: Sendable>(
         _ mode: LockFile.Mode, _ body: () async throws -> Result
@@ -170,9 +288,24 @@ public struct Mesh: Sendable {
         try await ledgers.locked(mode, onWait: onWait, body)
     }
 
+    /// This node's ledger under the name that the node is to have.
+    func currentLedger() async throws -> Ledger {
+        if let nodeName { try MeshSpec.validate(nodeName: nodeName) }
+        var ledger = try await ledgerOfThisBoot()
+        guard let nodeName, nodeName != ledger.node else { return ledger }
+        guard ledger.places.isEmpty else {
+            throw InputError(
+                "the state in \(ledgers.folder) is that of node \(ledger.node), which has put its ports into the kernel: "
+                    + "leave the other name \(nodeName) out, choose another folder with --state-dir, or run "
+                    + "`meshctl reset` first")
+        }
+        ledger.node = nodeName
+        return ledger
+    }
+
     /// This node's ledger, if it belongs to the present namespace and boot. A new one, if it belongs to another boot or
     /// to a namespace that has ended.
-    private func ledger(for spec: MeshSpec) async throws -> Ledger {
+    private func ledgerOfThisBoot() async throws -> Ledger {
         let here = try kernel.identity()
         guard var ledger = try ledgers.load() else { return Ledger(node: Ledger.hostName(), home: here) }
         guard let home = ledger.home, home != here else {

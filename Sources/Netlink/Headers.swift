@@ -22,6 +22,19 @@ import CNetlink
     }
 }
 
+extension NetlinkHeader {
+    /// Calls the body with each message of a datagram, and with what follows the message's header.
+    static func forEachMessage(
+        in datagram: UnsafeRawBufferPointer, _ body: (NetlinkHeader, UnsafeRawBufferPointer) -> Void
+    ) {
+        var rest = datagram
+        while let header = NetlinkHeader(rest) {
+            body(header, UnsafeRawBufferPointer(rebasing: rest[NetlinkHeader.size..<header.length]))
+            rest = UnsafeRawBufferPointer(rebasing: rest[min(aligned(header.length), rest.count)...])
+        }
+    }
+}
+
 @usableFromInline enum GenericNetlinkHeader {
     @inlinable static var size: Int { 4 }
 }

@@ -46,6 +46,12 @@ package final class NamespaceHandle: Sendable {
         return own.st_dev == others.st_dev && own.st_ino == others.st_ino
     }
 
+    /// The inode of the namespace's file, which no other living namespace has; nil if it cannot be read.
+    package var inode: UInt64? {
+        var status = stat()
+        return fstat(descriptor.rawValue, &status) == 0 ? UInt64(status.st_ino) : nil
+    }
+
     /// Whether the calling thread is in the namespace. Also false if /proc does not tell.
     private var isCurrent: Bool {
         var (own, other) = (stat(), stat())

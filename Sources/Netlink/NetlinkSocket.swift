@@ -46,6 +46,12 @@ struct NetlinkSocket: ~Copyable {
         _ = nl_socket_set_buffer_size(handle, 1 << 20, 1 << 20)
         setBuffer(SO_RCVBUFFORCE, to: 1 << 20)
         Acknowledgement.request(on: descriptor)
+        if netlinkProtocol == .filteredRoute {
+            var on: CInt = 1
+            _ = setsockopt(
+                descriptor, CInt(CNetlink_SOL_NETLINK), CInt(NETLINK_GET_STRICT_CHK), &on,
+                socklen_t(MemoryLayout<CInt>.size))
+        }
     }
 
     deinit { nl_socket_free(handle) }
@@ -109,7 +115,7 @@ extension NetlinkProtocol {
     fileprivate var number: CInt {
         switch self {
         case .generic: NETLINK_GENERIC
-        case .route: NETLINK_ROUTE
+        case .route, .filteredRoute: NETLINK_ROUTE
         case .netfilter: NETLINK_NETFILTER
         }
     }

@@ -18,6 +18,10 @@ public struct RuleSet: Hashable, Sendable {
     /// Replies from these tasks are accepted in the forward chain despite its policy, if the rules of the backend can
     /// override it.
     public var tasks: Set<IPAddress> = []
+    /// The networks of this node whose members reach the sandbox (``IngressPath``) with the node's address as their
+    /// source, because the sandbox's replies would not come back through the node otherwise. One network may lie in
+    /// another.
+    public var insiders: Set<IPPrefix> = []
     /// The task ports that answer. A packet from one of them to the node itself that conntrack cannot assign to a
     /// connection is dropped; otherwise the node would reset the task's connection. No two entries overlap.
     public var answering: Set<TaskPorts> = []
@@ -30,45 +34,11 @@ public struct RuleSet: Hashable, Sendable {
 
     /// Whether the rules do nothing, so that the namespace needs none.
     public var isEmpty: Bool {
-        if case .turnaround = role { return false }
+        switch role {
+        case .turnaround, .task, .passage, .balancer(_, ingress: _?, _): return false
+        case .balancer: break
+        }
         return ports.isEmpty && virtualAddresses.isEmpty && tasks.isEmpty
-    }
-}
-
-/// The role of a namespace in the mesh.
-public enum RuleRole: Hashable, Sendable {
-    /// The namespace has the IPVS services: rules mark the packets to published ports, and IPVS balances them.
-    /// Connections that IPVS cannot balance take the detour.
-    case balancer(detour: Detour?)
-    /// The namespace is the other end of a detour: it sends every packet from `node` back to the node, with another
-    /// source address.
-    case turnaround(node: IPAddress)
-}
-
-/// A detour of new connections to published ports through another namespace. They leave by DNAT with their port
-/// unchanged.
-public struct Detour: Hashable, Sendable {
-    /// The connections that take the detour.
-    public enum Scope: Hashable, Sendable {
-        /// Connections to 127.0.0.0/8, which IPVS does not carry to other hosts. The other namespace sends them back,
-        /// and they arrive like the connections of an ordinary client.
-        case loopback
-        /// Connections to any local address, because the IPVS services are in the other namespace.
-        case everything
-    }
-
-    /// The connections that take the detour.
-    public var scope: Scope
-    /// The IPv4 address in the other namespace to which they are sent.
-    public var address: IPAddress
-    /// The interface through which they leave.
-    public var interface: String
-
-    /// A detour.
-    public init(_ scope: Scope, to address: IPAddress, by interface: String) {
-        self.scope = scope
-        self.address = address
-        self.interface = interface
     }
 }
 
@@ -89,17 +59,22 @@ public struct PortRule: Hashable, Sendable {
     /// The families in which the mark has an IPVS service. The port is translated in these families only: in another
     /// family, IPVS leaves the packet to the node, where another program may listen on the translated port.
     public var families: Set<AddressFamily>
+    /// Whether the IPVS services are in the sandbox: the connection is sent there (``IngressPath``) instead of being
+    /// balanced here. The sandbox translates the port, if rules do.
+    public var isElsewhere: Bool
 
-    /// By default connections are accepted from everywhere, and the mark has a service in both families.
+    /// By default connections are accepted from everywhere, the mark has a service in both families, and the services
+    /// are in this namespace.
     public init(
         mark: FirewallMark, allowed: Set<IPPrefix>? = nil, target: UInt16? = nil, twin: UInt16? = nil,
-        families: Set<AddressFamily> = [.ipv4, .ipv6]
+        families: Set<AddressFamily> = [.ipv4, .ipv6], isElsewhere: Bool = false
     ) {
         self.mark = mark
         self.allowed = allowed
         self.target = target
         self.twin = twin
         self.families = families
+        self.isElsewhere = isElsewhere
     }
 }
 

@@ -9,7 +9,7 @@ struct Meshctl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "meshctl",
         abstract: """
-            Publish a port of this node, and the kernel's load balancer, IPVS, spreads its connections over your servers.
+            Publish a port, and the kernel's load balancer, IPVS, spreads its connections over your servers on any node.
             """,
         discussion: """
             EXAMPLE
@@ -29,8 +29,8 @@ struct Meshctl: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Publish.self, Unpublish.self, ServiceCommand.self, TaskCommand.self, Status.self, PlanCommand.self,
-            Reconcile.self, Reset.self,
+            Publish.self, Unpublish.self, ServiceCommand.self, TaskCommand.self, NetworkCommand.self, NodeCommand.self,
+            Status.self, PlanCommand.self, Reconcile.self, AgentCommand.self, Apply.self, Export.self, Reset.self,
         ])
 
     static func main() async {

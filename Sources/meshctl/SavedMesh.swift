@@ -20,9 +20,9 @@ struct SavedMesh {
     var localAddresses: Set<IPAddress> { spec.localAddresses(on: node) }
 }
 
-extension GlobalOptions {
+extension MeshOptions {
     func savedMesh() async throws -> SavedMesh {
-        let spec = try await store().load()
-        return SavedMesh(spec: spec, node: try ledger().load()?.node ?? Ledger.hostName())
+        let (spec, node) = (try await store().load(), try ownNode())
+        return SavedMesh(spec: spec, node: try ledger().load()?.node ?? node ?? Ledger.hostName())
     }
 }

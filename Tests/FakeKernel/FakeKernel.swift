@@ -17,12 +17,20 @@ package final class FakeKernel: MeshKernel {
         package var refusesLinks = false
         /// Connections that still move data.
         package var connections: [RetiringDestination: Int] = [:]
+        /// Connections of programs, by the namespace and the address and port of the program.
+        package var servedConnections: [String: [Destination.ID: Int]] = [:]
         package var whereabouts: String?
         /// Who else needs forwarding.
         package var routers: Set<String> = []
+        /// The networks that the node has apart from the mesh.
+        package var hostNetworks = HostNetworks(prefixes: ["192.168.5.0/24": "up0", "10.0.0.0/24": "br0"])
+        /// The tasks' namespaces by path.
+        package var tasks: [String: TaskFacts] = [:]
     }
 
     package let gate: Gate
+    /// Hears nothing: nobody sends messages about namespaces in memory.
+    package let listener = KernelListener()
     let state: Locked<State>
 
     package init(gate: Gate = Gate()) {
@@ -83,6 +91,9 @@ package final class FakeKernel: MeshKernel {
 
     package func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] { [:] }
     package func routers(_ family: AddressFamily) async -> Set<String> { withState(\.routers) }
+    package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { withState(\.facts.underlayMTU) }
+    package func filtersForwards() async -> Bool { withState(\.facts.filtersForwards) }
+    package func hasZones() async -> Bool { withState(\.facts.hasZones) ?? false }
     package func bestTool() async -> RuleTool { .nftables }
 
     package func setHairpin(_ isOn: Bool, of port: String) async throws {
@@ -94,21 +105,45 @@ package final class FakeKernel: MeshKernel {
         }
     }
 
-    package func forget(_ flows: [StaleFlows]) async throws { try operation("forget flows") }
+    package func traces() async throws -> Traces {
+        try gate.look()
+        return withState { state in
+            var traces = Traces()
+            for (name, namespace) in state.namespaces.sorted(by: { $0.key < $1.key }) {
+                var trace = Trace(name == "node" ? .node : state.tasks[name] == nil ? .name(name) : .file(name))
+                trace.links = Set(namespace.interfaces.filter(\.value.isInOurGroup).keys)
+                if trace.links.isEmpty, namespace.routingRules.isEmpty, trace.location != .node {
+                    if case .name = trace.location, namespace.interfaces.isEmpty { traces.bare.append(name) }
+                    continue
+                }
+                trace.owners = namespace.rules.compactMapValues(\.owner)
+                traces.found.append(trace)
+            }
+            return traces
+        }
+    }
 
     // MARK: Places
+
+    /// Nothing is open.
+    package func release() {}
 
     private static func name(_ place: Place) -> String {
         switch place.existence {
         case .own(let name): name
         case .lent(.process): "node"
-        case .lent(.file(let path)): path
+        case .lent(.file(let path, _)): path
         }
     }
 
     package func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
         if gate.isDead { return .unreadable("the process is dead") }
-        return withState { $0.namespaces[Self.name(place)] == nil ? .absent : .known(.namespace) }
+        return withState { state in
+            if case .lent(.file(let path, let inode?)) = place.existence, state.tasks[path]?.inode != inode {
+                return .absent
+            }
+            return state.namespaces[Self.name(place)] == nil ? .absent : .known(.namespace)
+        }
     }
 
     package func make(_ place: Place) async throws {
@@ -123,10 +158,7 @@ package final class FakeKernel: MeshKernel {
     package func remove(_ place: Place) async throws {
         let name = Self.name(place)
         try operation("remove the namespace \(name)")
-        withState { state in
-            for interface in state.namespaces[name]?.interfaces.keys ?? [:].keys { state.delete(interface, in: name) }
-            state.namespaces[name] = nil
-        }
+        withState { $0.deleteNamespace(name) }
     }
 
     package func open(_ place: Place) async throws -> any PlaceKernel {
@@ -138,8 +170,11 @@ package final class FakeKernel: MeshKernel {
         return FakePlace(kernel: self, name: name)
     }
 
+    /// The namespace by whose network a VXLAN interface sends: that of the socket which asked for the interface.
+    private static let birthplace = "node"
+
     package func make(_ link: Link, in places: [PlaceID: Place]) async throws {
-        let words = "make the pair \(link.ends.map { "\($0.id)" }.joined(separator: " and "))"
+        let words = "make the \(link.kind) \(link.ends.map { "\($0.id)" }.joined(separator: " and "))"
         try operation(words)
         if withState(\.refusesLinks) { throw PlaceError(words, .notSupportedOnSocket) }
         let names = link.ends.map { Self.name(places[$0.id.place]!) }
@@ -148,12 +183,18 @@ package final class FakeKernel: MeshKernel {
                 guard let namespace = state.namespaces[name] else { return .noSuchFileOrDirectory }
                 if namespace.interfaces[end.id.name] != nil { return .fileExists }
             }
+            if case .vxlan(let settings) = link.kind, state.has(settings, bornIn: Self.birthplace) {
+                return .fileExists
+            }
             for (index, end) in link.ends.enumerated() {
-                let peer = link.ends[1 - index]
                 var made = FakeNamespace.Interface(
-                    index: state.nextIndex, kind: link.kind.rawValue, hardwareAddress: end.hardwareAddress)
+                    index: state.nextIndex, kind: link.kind.description, hardwareAddress: end.hardwareAddress)
                 made.isInOurGroup = true
-                made.peer = (names[1 - index], peer.id.name)
+                if link.ends.count == 2 { made.peer = (names[1 - index], link.ends[1 - index].id.name) }
+                if case .vxlan(let settings) = link.kind {
+                    made.vxlan = settings
+                    made.birthplace = Self.birthplace
+                }
                 state.namespaces[names[index]]!.interfaces[end.id.name] = made
                 state.namespaces[names[index]]!.add(settingsOf: end.id.name)
                 state.nextIndex += 1
@@ -167,7 +208,7 @@ package final class FakeKernel: MeshKernel {
         _ ends: [LinkEnd], in place: Place, others: [Place]
     ) async throws -> [String: Reading<ObservedLink>] {
         try gate.look()
-        let places = Dictionary(uniqueKeysWithValues: others.map { (Self.name($0), $0.id) })
+        let places = Dictionary(uniqueKeysWithValues: others.map { (Self.name($0), $0) })
         return withState { state in
             Dictionary(
                 uniqueKeysWithValues: ends.map { end in
@@ -183,10 +224,20 @@ package final class FakeKernel: MeshKernel {
                     if let peer = there.peer, let place = places[peer.namespace],
                         let other = state.namespaces[peer.namespace]?.interfaces[peer.name]
                     {
-                        found.peer = .place(place, index: other.index)
+                        found.peer = .place(place.id, index: other.index)
+                        if case .own = place.existence { found.leadsIntoOwnPlace = true }
                     }
                     found.addresses = there.addresses
-                    found.routes = there.routes
+                    found.lacksLinkLocal = there.isUp && there.lacksLinkLocal
+                    found.secondaryAddresses = there.secondaryAddresses
+                    let wanted = end.routes.union(end.connectedRoutes)
+                    found.routes = there.routes.intersection(wanted)
+                    found.strayRoutes = there.routes.intersection(there.ours).subtracting(wanted)
+                    found.vxlan = there.vxlan
+                    found.forwarding = there.forwarding
+                    found.bridge = there.bridge
+                    found.isIsolated = there.isIsolated
+                    found.mtu = there.mtu
                     found.neighbours = there.neighbours
                     found.reached = end.reaches.filter { address in
                         there.routes.contains { $0.destination.contains(address) }
@@ -198,10 +249,33 @@ package final class FakeKernel: MeshKernel {
 }
 
 extension FakeKernel.State {
-    /// Takes an interface away, and its other end with it.
+    /// Deletes an interface, and its other end with it. The ports of a bridge stay, as interfaces of their own.
     package mutating func delete(_ interface: String, in namespace: String) {
         guard let gone = namespaces[namespace]?.interfaces.removeValue(forKey: interface) else { return }
         namespaces[namespace]!.remove(settingsOf: interface)
+        for (name, port) in namespaces[namespace]!.interfaces where port.bridge == interface {
+            namespaces[namespace]!.interfaces[name]!.bridge = nil
+            namespaces[namespace]!.interfaces[name]!.isIsolated = false
+        }
         if let peer = gone.peer { delete(peer.name, in: peer.namespace) }
+    }
+
+    /// Deletes a namespace with its interfaces, and the VXLAN interfaces that were born in it, wherever they are.
+    package mutating func deleteNamespace(_ name: String) {
+        for interface in namespaces[name]?.interfaces.keys ?? [:].keys { delete(interface, in: name) }
+        namespaces[name] = nil
+        for (other, namespace) in namespaces {
+            for (interface, there) in namespace.interfaces where there.birthplace == name {
+                delete(interface, in: other)
+            }
+        }
+    }
+
+    /// Whether there is a VXLAN interface with which packets of another could be confused.
+    fileprivate func has(_ vxlan: VXLAN, bornIn birthplace: String) -> Bool {
+        namespaces.values.lazy.flatMap(\.interfaces.values).contains { there in
+            there.birthplace == birthplace && there.vxlan?.identifier == vxlan.identifier
+                && there.vxlan?.port == vxlan.port && there.vxlan?.local?.family == vxlan.local?.family
+        }
     }
 }

@@ -22,12 +22,27 @@ package struct FakeNamespace: Sendable {
         /// The namespace and the name of the other end.
         package var peer: (namespace: String, name: String)?
         package var addresses: Set<InterfacePrefix> = []
+        /// Whether somebody has removed the IPv6 link-local address.
+        package var lacksLinkLocal = false
+        /// The IPv4 addresses among them that joined another one in its network.
+        package var secondaryAddresses: Set<InterfacePrefix> = []
         package var routes: Set<Route> = []
+        /// The routes that the mesh has added, some of which may be gone.
+        package var ours: Set<Route> = []
         package var neighbours: [IPAddress: HardwareAddress] = [:]
+        /// The settings of a VXLAN interface, with its forwarding database.
+        package var vxlan: VXLAN?
+        /// The namespace in which a VXLAN interface was made.
+        package var birthplace: String?
+        package var forwarding: [HardwareAddress: IPAddress] = [:]
+        package var bridge: String?
+        package var isIsolated = false
+        package var mtu: UInt32 = 1500
     }
 
     package var interfaces: [String: Interface] = [:]
     package var sysctls: [Sysctl: String] = [:]
+    package var routingRules: Set<RoutingRule> = []
     package var rules: [RuleTool: FakeRuleContent] = [:]
     package let ipvs = FakeIPVS()
     /// What somebody else changes the IPVS table by.
@@ -49,8 +64,8 @@ package struct FakeNamespace: Sendable {
     /// The settings that an interface brings.
     package mutating func add(settingsOf interface: String, forwarding: String? = nil) {
         for (family, more) in [
-            ("ipv4", ["send_redirects": "1", "route_localnet": "0"]),
-            ("ipv6", ["disable_ipv6": "0", "accept_ra": "1"]),
+            ("ipv4", ["send_redirects": "1", "route_localnet": "0", "rp_filter": "0"]),
+            ("ipv6", ["disable_ipv6": "0", "accept_ra": "1", "accept_dad": "1"]),
         ] {
             let common = ["forwarding": forwarding ?? sysctls[setting(family, "default", "forwarding")] ?? "0"]
             for (name, value) in more.merging(common, uniquingKeysWith: { $1 }) {

@@ -38,8 +38,14 @@ package struct FakeNode: Sendable {
             for (interface, there) in namespace.interfaces {
                 lines.append(
                     "\(name) link \(interface) \(there.kind ?? "-") \(there.alias ?? "-") \(there.isUp) "
-                        + "\(there.addresses.sorted()) \(there.routes.sorted()) \(there.peer?.name ?? "-")")
+                        + "\(there.addresses.sorted()) \(there.routes.sorted()) \(there.peer?.name ?? "-") "
+                        + "\(there.hardwareAddress) mtu \(there.mtu) port of \(there.bridge ?? "-") "
+                        + "\(there.isIsolated ? "isolated" : "open")")
+                lines += there.neighbours.map { "\(name) neighbour \(interface) \($0) \($1)" }
+                lines += there.forwarding.map { "\(name) forwarding \(interface) \($0) \($1)" }
+                if let vxlan = there.vxlan { lines.append("\(name) vxlan \(interface) \(vxlan)") }
             }
+            lines += namespace.routingRules.map { "\(name) routing rule \($0)" }
             for (sysctl, value) in namespace.sysctls { lines.append("\(name) sysctl \(sysctl) = \(value)") }
             for (tool, content) in namespace.rules {
                 lines += content.parts.map { "\(name) \(tool) has \($0) for \(content.role!)" }
@@ -59,9 +65,10 @@ extension MeshSpec {
     /// - Parameters:
     ///   - node: the name of the node.
     ///   - own: its addresses.
+    ///   - isJoined: whether an attached task can be reached from the node.
     package func arrivals(
         at port: UInt16, _ transport: TransportProtocol, of address: IPAddress, from client: IPAddress, on node: String,
-        own: Set<IPAddress>
+        own: Set<IPAddress>, isJoined: (SpecTask) -> Bool = { _ in true }
     ) -> Set<PacketModel.Arrival> {
         for service in services.values {
             for published in service.ports
@@ -72,8 +79,14 @@ extension MeshSpec {
                     return []
                 }
                 let target = published.target + (port - published.listening.ports.lowerBound)
-                return Set(
-                    service.tasks.filter { $0.address.family == address.family && $0.weight > 0 }.map { task in
+                let attached = service.tasks.filter { $0.attachment != nil && $0.share > 0 && isJoined($0) }
+                let reached = attached.flatMap { $0.attachment!.addresses[MeshNetwork.ingress] ?? [] }
+                    .filter { $0.family == address.family }
+                    .map { PacketModel.Arrival($0, target, isMasqueraded: published.sourceIP == .nat) }
+                return Set(reached).union(
+                    service.tasks.filter {
+                        $0.attachment == nil && $0.address.family == address.family && $0.share > 0
+                    }.map { task in
                         let isBehindUs = services.values.contains { other in
                             other.tasks.contains { $0.address == task.address && $0.node == node }
                         }

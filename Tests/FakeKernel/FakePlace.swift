@@ -67,6 +67,24 @@ struct FakePlace: PlaceKernel {
         guard isThere else { throw SysctlError(sysctl: sysctl, value: value, errno: .noSuchFileOrDirectory) }
     }
 
+    func forget(_ flows: [StaleFlows]) async throws { try kernel.operation("forget flows") }
+
+    func routingRules() async throws -> Set<RoutingRule> {
+        try kernel.gate.look()
+        return with(\.routingRules)
+    }
+
+    func set(_ rule: RoutingRule, _ isWanted: Bool) async throws {
+        let words = "\(isWanted ? "add" : "remove") the routing rule \(rule)"
+        try kernel.operation(words)
+        let isDouble = with { namespace in
+            if isWanted { return !namespace.routingRules.insert(rule).inserted }
+            namespace.routingRules.remove(rule)
+            return false
+        }
+        if isDouble { throw PlaceError(words, .fileExists) }
+    }
+
     func interfaces(with family: AddressFamily) async -> Reading<Set<String>> {
         .known(Set(with(\.interfaces).keys).union(["all", "default", "lo"]))
     }
@@ -77,10 +95,19 @@ struct FakePlace: PlaceKernel {
 
     func claimant(of end: LinkEnd) async throws -> String? { nil }
 
-    func connections(to destinations: Set<RetiringDestination>) async throws -> [RetiringDestination: Int] {
+    func connections(
+        to destinations: [RetiringDestination: TransportProtocol]
+    ) async throws -> [RetiringDestination: Int] {
         try kernel.gate.look()
         return kernel.withState { state in
-            Dictionary(uniqueKeysWithValues: destinations.map { ($0, state.connections[$0] ?? 0) })
+            Dictionary(uniqueKeysWithValues: destinations.keys.map { ($0, state.connections[$0] ?? 0) })
+        }
+    }
+
+    func connections(at servers: [Destination.ID: TransportProtocol]) async throws -> [Destination.ID: Int] {
+        try kernel.gate.look()
+        return kernel.withState { state in
+            Dictionary(uniqueKeysWithValues: servers.keys.map { ($0, state.servedConnections[name]?[$0] ?? 0) })
         }
     }
 
@@ -93,7 +120,7 @@ struct FakePlace: PlaceKernel {
         }
         let errno: Errno? = with { namespace in
             guard var there = namespace.interfaces[interface] else { return Errno(rawValue: 19) }
-            if case .addAddress(let address) = change, there.addresses.contains(address) { return .fileExists }
+            if let refusal = namespace.refusal(of: change, on: interface, there) { return refusal }
             there.perform(change)
             namespace.interfaces[interface] = there
             return nil
@@ -114,31 +141,111 @@ extension SimulatedRequest {
     }
 }
 
+extension FakeNamespace {
+    /// What the kernel refuses a change of an interface with; nil if it does not.
+    fileprivate func refusal(of change: LinkOperation, on interface: String, _ there: Interface) -> Errno? {
+        switch change {
+        case .addAddress(let address):
+            let disabled = Sysctl(rawValue: "net/ipv6/conf/\(interface)/disable_ipv6")
+            if address.address.family == .ipv6, sysctls[disabled] == "1" { return .permissionDenied }
+            let isThere = there.addresses.contains {
+                $0.address == address.address && ($0.address.family == .ipv6 || $0.length == address.length)
+            }
+            return isThere ? .fileExists : nil
+        case .removeAddress(let address) where address.address.isIPv6LinkLocal:
+            return there.lacksLinkLocal ? Errno(rawValue: 99) : nil
+        case .removeAddress(let address):
+            return there.addresses.contains(address) ? nil : Errno(rawValue: 99)
+        case .joinBridge(let bridge): return interfaces[bridge]?.kind == "bridge" ? nil : Errno(rawValue: 19)
+        case .isolate: return there.bridge == nil ? .notSupportedOnSocket : nil
+        case .addRoute(let route):
+            guard there.isUp else { return Errno(rawValue: 100) }
+            if let gateway = route.gateway, !there.addresses.contains(where: { $0.network.contains(gateway) }) {
+                return gateway.family == .ipv4 ? .networkUnreachable : .noRouteToHost
+            }
+            let isExclusive = route.destination.length == 0 && route.table == .main
+            let isThere = interfaces.values.contains { other in
+                other.routes.contains { $0.destination == route.destination && $0.table == route.table }
+            }
+            return isExclusive && isThere ? .fileExists : nil
+        default: return nil
+        }
+    }
+}
+
+extension IPAddress {
+    fileprivate var isIPv6LinkLocal: Bool { family == .ipv6 && isLinkLocal }
+}
+
+extension InterfacePrefix {
+    fileprivate var network: IPPrefix { IPPrefix(address, length: length) }
+}
+
 extension FakeNamespace.Interface {
     fileprivate mutating func perform(_ change: LinkOperation) {
         switch change {
         case .setAlias(let alias): self.alias = alias
         case .setHardwareAddress(let address): hardwareAddress = address
         case .addAddress(let address):
+            if addresses.contains(where: { $0.address.family == .ipv4 && $0.network == address.network }) {
+                secondaryAddresses.insert(address)
+            }
             addresses.insert(address)
             if isUp { connect(address) }
+        case .removeAddress(let address) where address.address.isIPv6LinkLocal: lacksLinkLocal = true
         case .removeAddress(let address):
-            addresses.remove(address)
-            let network = IPPrefix(address.address, length: address.length)
-            routes = routes.filter { route in
-                route.source != address.address && !(route.gateway.map(network.contains) ?? false)
-            }
+            remove(address)
+        case .restoreLinkLocal: lacksLinkLocal = false
         case .raise:
             isUp = true
             for address in addresses { connect(address) }
-        case .addRoute(let route): routes.insert(route)
+        case .setMTU(let mtu): self.mtu = mtu
+        case .joinBridge(let name): bridge = name
+        case .isolate(let isIsolated): self.isIsolated = isIsolated
+        case .addRoute(let route):
+            routes = routes.filter { $0.destination != route.destination || $0.table != route.table }
+            routes.insert(route)
+            ours.insert(route)
+        case .removeRoute(let route): routes.remove(route)
         case .putNeighbour(let address, let hardware): neighbours[address] = hardware
+        case .removeNeighbour(let address): neighbours[address] = nil
+        case .putForwarding(let hardware, let node): forwarding[hardware] = node
+        case .removeForwarding(let hardware): forwarding[hardware] = nil
         case .delete: break
         }
     }
 
-    /// The kernel makes the route to an address's network once the interface is up.
+    /// The kernel removes the secondary addresses of a network with its primary one.
+    private mutating func remove(_ address: InterfacePrefix) {
+        addresses.remove(address)
+        disconnect(address)
+        if secondaryAddresses.remove(address) != nil { return }
+        for secondary in secondaryAddresses where secondary.network == address.network { remove(secondary) }
+    }
+
+    /// The kernel removes the route to an address's network with the address. With the last address of IPv4, it removes
+    /// all routes of the family through the interface, of all tables.
+    private mutating func disconnect(_ address: InterfacePrefix) {
+        let family = address.address.family
+        let isLast = !addresses.contains { $0.address.family == family }
+        let isShared = addresses.contains { $0.network == address.network }
+        let isThereStill = addresses.contains { $0.address == address.address }
+        routes = routes.filter { route in
+            guard route.destination.family == family else { return true }
+            if family == .ipv4 {
+                let isItsOwn = route.source == address.address
+                return !isLast && (!isItsOwn || (isThereStill && route.destination != address.network))
+            }
+            return isShared || route.gateway != nil || route.destination != address.network
+        }
+    }
+
+    /// The kernel makes the route to an address's network once the interface is up. A secondary address needs none.
     private mutating func connect(_ address: InterfacePrefix) {
-        routes.insert(Route(to: IPPrefix(address.address, length: address.length), source: address.address))
+        guard !secondaryAddresses.contains(address) else { return }
+        routes.insert(
+            Route(
+                to: IPPrefix(address.address, length: address.length),
+                source: address.address.family == .ipv4 ? address.address : nil))
     }
 }

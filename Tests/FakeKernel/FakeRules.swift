@@ -43,6 +43,11 @@ struct FakeRules: RuleBackend {
             ["sets"]
                 + ["ipv4", "ipv6"].flatMap { family in ["nat", "filter", "mangle"].map { "\(family) \($0)" } }
         case (.iptables, .turnaround): ["ipv4 nat"]
+        case (.iptables, .task(let path)):
+            ["ipv4", "ipv6"].flatMap { family in
+                (["nat", "mangle"] + (path.hasZones ? ["raw"] : [])).map { "\(family) \($0)" }
+            }
+        case (.iptables, .passage): ["ipv4 filter", "ipv6 filter"]
         }
     }
 
@@ -103,7 +108,8 @@ struct FakeRules: RuleBackend {
     }
 
     private func uninstall() async throws(RuleError) {
-        for part in Self.parts(of: .balancer(detour: nil), by: tool).reversed() where read().parts.contains(part) {
+        let all = Self.parts(of: .balancer(detour: nil), by: tool) + ["ipv4 raw", "ipv6 raw"]
+        for part in all.reversed() where read().parts.contains(part) {
             try operation("\(name): take down \(part)")
             edit { content in
                 content.parts.remove(part)

@@ -6,13 +6,13 @@ import SystemPackage
 /// What a pass relies on of a kernel, checked alike on the fake and on the real one. It works in two namespaces of its own,
 /// which it leaves as it found them: not there.
 package struct KernelContract {
-    private let kernel: any MeshKernel
+    let kernel: any MeshKernel
     private let tools: [RuleTool]
     /// What was found to be otherwise.
     package private(set) var faults: [String] = []
 
-    private let near = Place(id: PlaceID(rawValue: "near"), existence: .own(name: "mesh-contract-near"), rank: 1)
-    private let far = Place(id: PlaceID(rawValue: "far"), existence: .own(name: "mesh-contract-far"), rank: 2)
+    let near = Place(id: PlaceID(rawValue: "near"), existence: .own(name: "mesh-contract-near"), rank: 1)
+    let far = Place(id: PlaceID(rawValue: "far"), existence: .own(name: "mesh-contract-far"), rank: 2)
 
     /// - Parameter tools: those that the kernel has.
     package init(_ kernel: any MeshKernel, tools: [RuleTool]) {
@@ -24,14 +24,19 @@ package struct KernelContract {
         try await namespaces()
         try await settings()
         try await links()
+        try await routes()
+        try await neighbours()
+        try await bridges()
+        try await tunnels()
+        try await routingRules()
         for tool in tools { try await rules(by: tool) }
         try await services()
         try await removal()
     }
 
-    private mutating func expect(_ isTrue: Bool, _ words: String) { if !isTrue { faults.append(words) } }
+    mutating func expect(_ isTrue: Bool, _ words: String) { if !isTrue { faults.append(words) } }
 
-    private mutating func expectError(_ words: String, _ body: () async throws -> Void) async {
+    mutating func expectError(_ words: String, _ body: () async throws -> Void) async {
         do {
             try await body()
             faults.append("\(words): it was done")
@@ -47,6 +52,15 @@ package struct KernelContract {
             expect(await kernel.existence(of: place) == .known(.namespace), "\(place.id) is not there once made")
         }
         await expectError("a name is given twice") { try await kernel.make(near) }
+        do {
+            _ = try await kernel.taskFacts(at: "/run/netns/mesh-contract-none")
+            faults.append("a task's namespace is there that nobody made")
+        } catch {
+            expect(error is InputError, "a task's namespace that is not there is no fault of the input: \(error)")
+        }
+        expect(
+            try await !kernel.hostNetworks().prefixes.keys.contains { $0.length == 0 },
+            "the default route is a network of the host")
         expect(try kernel.identity() == kernel.identity(), "the node is another one each time")
         expect(kernel.now() < kernel.now(), "time stands still")
     }
@@ -90,7 +104,7 @@ package struct KernelContract {
         expect(names.isSuperset(of: ["all", "default", "lo"]), "interfaces are missing: \(names.sorted())")
     }
 
-    private var pair: Link {
+    var pair: Link {
         var (inner, outer) = (
             LinkEnd("eth7", in: far.id, hardwareAddress: HardwareAddress([2, 0, 0, 0, 7, 2])),
             LinkEnd("out7", in: near.id, hardwareAddress: HardwareAddress([2, 0, 0, 0, 7, 1]))
@@ -103,7 +117,7 @@ package struct KernelContract {
         return .pair(inner, outer, for: far.id, alias: "meshctl: contract")
     }
 
-    private func observe(_ end: LinkEnd, in place: Place, other: Place) async throws -> Reading<ObservedLink> {
+    func observe(_ end: LinkEnd, in place: Place, other: Place) async throws -> Reading<ObservedLink> {
         try await kernel.links([end], in: place, others: [other])[end.id.name] ?? .absent
     }
 
@@ -112,7 +126,17 @@ package struct KernelContract {
         let (inner, outer) = (pair.ends[0], pair.ends[1])
         let places = [near.id: near, far.id: far]
         expect(try await observe(inner, in: far, other: near) == .absent, "an interface is there before it is made")
+        var traces = try await kernel.traces()
+        expect(
+            Set(traces.bare).isSuperset(of: ["mesh-contract-far", "mesh-contract-near"]),
+            "new namespaces are not found as empty ones: \(traces)")
         try await kernel.make(pair, in: places)
+        traces = try await kernel.traces()
+        for (name, interface) in [("mesh-contract-far", "eth7"), ("mesh-contract-near", "out7")] {
+            expect(
+                traces.found.contains { $0.location == .name(name) && $0.links == [interface] && $0.owners.isEmpty },
+                "a new interface of the mesh is not found in \(name): \(traces)")
+        }
         await expectError("a link is made twice") { try await kernel.make(pair, in: places) }
         guard case .known(let made) = try await observe(inner, in: far, other: near),
             case .known(let peer) = try await observe(outer, in: near, other: far)

@@ -57,7 +57,8 @@ package struct PacketModel {
 
     /// Where a program of the node's own gets to by 127.0.0.1.
     package func arrivalsFromLoopback(at port: UInt16, _ transport: TransportProtocol) -> Set<Arrival> {
-        guard let node = namespaces["node"], let content = node.activeRules, case .balancer(let detour?) = content.role,
+        guard let node = namespaces["node"], let content = node.activeRules,
+            case .balancer(let detour?, _, _) = content.role,
             Elements(content.elements).mark(of: port, transport, at: "127.0.0.1") != nil,
             let out = node.interfaces[detour.interface], out.isUp, !out.addresses.isEmpty,
             node.sysctls[Sysctl(rawValue: "net/ipv4/conf/\(detour.interface)/route_localnet")] == "1",

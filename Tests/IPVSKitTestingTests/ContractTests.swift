@@ -4,7 +4,7 @@ import IPVSKitTesting
 import Testing
 
 /// The contract on the fake. `KernelTests` runs it on the kernel.
-@Suite(.timeLimit(.minutes(1))) struct ContractTests {
+@Suite(.timeLimit(.minutes(5))) struct ContractTests {
     @Test(arguments: IPVSContract.all) func holdsOnTheFake(clause: IPVSContract.Clause) async throws {
         let fake = FakeIPVS(interfaces: ["v1"])
         try await clause.body(.init(fake.client, interface: "v1", soak: .seconds(2)))

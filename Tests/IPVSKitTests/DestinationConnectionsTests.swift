@@ -18,9 +18,10 @@ import Testing
     }
 
     private static func count(
-        _ connections: [Connection], _ service: VirtualService.ID = web, _ destination: Destination.ID = task
+        _ connections: [Connection], _ service: VirtualService.ID = web, _ destination: Destination.ID = task,
+        _ transport: TransportProtocol? = nil
     ) -> (open: Int, closed: Int) {
-        var found = DestinationConnections(destination: destination, service: service)
+        var found = DestinationConnections(destination: destination, service: service, transport: transport)
         for connection in connections { found.take(connection) }
         return (found.open, found.closed)
     }
@@ -54,6 +55,9 @@ import Testing
         // The table does not show for which addresses and ports a mark stands.
         #expect(Self.count(others, Self.mark) == (3, 0))
         #expect(Self.count(others, .firewallMark(0x102, .ipv6)) == (1, 0))
+        // Whoever gave the mark knows for which protocol.
+        #expect(Self.count(others, Self.mark, Self.task, .tcp) == (2, 0))
+        #expect(Self.count(others, Self.mark, Self.task, .sctp) == (1, 0))
         // All ports of the client and of the destination.
         #expect(Self.count(others, .address("10.1.0.1", port: 0, protocol: .tcp)) == (1, 0))
         #expect(Self.count(others, Self.web, .init("10.2.0.1", port: 0)) == (1, 0))

@@ -140,6 +140,8 @@ extension KernelTests.ConntrackTests {
     @Test func withoutTheModuleItSaysWhichOne() async throws {
         try await Topology.with { topology in
             let conntrack = try Conntrack(in: .named(try await topology.namespace("n").name))
+            // Without this one, the kernel has no sockets of netfilter's at all.
+            try await Shell.check("modprobe", "nfnetlink")
             let loader = FilePath("/proc/sys/kernel/modprobe")
             let path = try loader.text()
             try loader.write("/bin/false")

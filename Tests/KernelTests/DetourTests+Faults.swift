@@ -178,11 +178,8 @@ extension KernelTests.DetourTests {
                 try await host.meshctl("reconcile")
                 #expect(try await host.meshctl(["plan"]).status == 0)
                 try await Self.expectAnswers(host, "once it is made anew")
-                let left = try await DetachedThread.run(in: handle) { () -> Bool in
-                    var socket = try RouteSocket()
-                    return try socket.link(named: "eth0") != nil
-                }
-                #expect(!left, "the pair of before is still there")
+                let left = try await RouteClient(in: handle).link(named: "eth0")
+                #expect(left == nil, "the pair of before is still there")
             }
         }
 

@@ -55,14 +55,252 @@ extension KernelTests {
                     try await host.client.get(host.clientLink.near4, port: 1080, count: 1) == ["Connection refused"])
             }
         }
+
+        /// A running container is attached to the mesh: it is reached by the published port of its own node and of
+        /// another, sees the client, and keeps what Docker gave it. Docker's rules stay as they are.
+        @Test(arguments: RuleTool.tested) func anAttachedContainerIsReachedByEachNode(tool: RuleTool) async throws {
+            try await DockerHost.with(rules: tool) { docker, host in
+                let nodes = try await DockerNodes(host)
+                let (other, link) = (nodes.other, nodes.link)
+                let addresses = try await [docker.startServer("web1"), docker.startServer("web2")]
+                let rules = try await host.foreignText(ours: [])
+                try await nodes.add()
+                for name in ["web1", "web2"] { _ = try await nodes.attach(name, of: docker, on: 1) }
+                let published = try await nodes.meshctl("publish", "1080:80", "web", on: 1)
+                #expect(published.contains("2 tasks on ingress   client address kept"), "\(published)")
+                try await nodes.share(from: 1, to: 2)
+
+                let answers = try await host.client.get(host.clientLink.near4, port: 1080, count: 4)
+                try #require(counted(answers) == ["web1\n": 2, "web2\n": 2])
+                for name in ["web1", "web2"] {
+                    let log = try await docker.log(of: name)
+                    #expect(log.contains("\(host.clientLink.far4)]:"), "\(log)")
+                }
+                for address in [link.far4, "127.0.0.1"] as [IPAddress] {
+                    let answers = try await other.get(address, port: 1080, count: 4)
+                    #expect(counted(answers) == ["web1\n": 2, "web2\n": 2], "from node2 by \(address)")
+                }
+                let loopback = try await host.node.get("127.0.0.1", port: 1080, count: 4)
+                #expect(counted(loopback) == ["web1\n": 2, "web2\n": 2])
+                for name in ["web1", "web2"] {
+                    let seen = try await docker.withNamespace(of: name, named: host.topology.prefix + name) {
+                        try await $0.get(host.clientLink.near4, port: 1080, count: 4)
+                    }
+                    #expect(counted(seen) == ["web1\n": 2, "web2\n": 2], "\(name)")
+                }
+                // Docker's own way to the container goes on.
+                #expect(try await host.node.get(addresses[0], port: 80, count: 1) == ["web1\n"])
+
+                try await docker.run("restart", "--time", "0", "web1")
+                let plan = try await nodes.run(["plan"], on: 1)
+                #expect(
+                    plan.status == 2
+                        && plan.error.contains("attach it again with `meshctl task attach web --container web1`"),
+                    "\(plan)")
+                // The same command, and the same address.
+                let attached = try await nodes.attach("web1", of: docker, on: 1)
+                #expect(attached.contains("including 10.255.0.4 on node node1"), "\(attached)")
+                try await nodes.share(from: 1, to: 2)
+                let again = try await other.get(link.far4, port: 1080, count: 4)
+                #expect(counted(again) == ["web1\n": 2, "web2\n": 2])
+
+                let list = try await nodes.meshctl("task", "ls", "web", on: 2)
+                #expect(list.contains("web1") && list.contains("web2"), "\(list)")
+                let detached = try await nodes.meshctl("task", "detach", "web", "--container", "web2", on: 1)
+                #expect(detached.contains("Detached 10.255.0.5 from web, which has 1 task left"), "\(detached)")
+                #expect(try await host.client.get(host.clientLink.near4, port: 1080, count: 2) == ["web1\n", "web1\n"])
+                try await refusals(docker, nodes)
+
+                for node in 1...2 { _ = try await nodes.meshctl("reset", on: node) }
+                let rulesAfter = try await host.foreignText(ours: [])
+                #expect(rulesAfter == rules)
+            }
+        }
+
+        /// The routing mesh of a Swarm and ours in one kernel: the ports of both answer, ours has another UDP port and
+        /// another subnet than the Swarm's networks, and `reset` leaves the Swarm as it was, in each of its namespaces.
+        @Test(arguments: RuleTool.tested) func aSwarmKeepsWhatIsIts(tool: RuleTool) async throws {
+            try await DockerHost.with(rules: tool) { docker, host in
+                try await docker.startSwarm(at: host.clientLink.near4, publishing: "2080:80")
+                let client = host.client
+                try await eventually {
+                    // Before the task is there, nobody answers at all.
+                    let address = "http://\(host.clientLink.near4):2080/"
+                    return try await client.run(["curl", "-s", "--max-time", "1", address]).output == "swarm\n"
+                }
+                let before = try await docker.everything(host)
+
+                let task = try await host.topology.namespace("task")
+                let www = host.topology.directory.appending("www")
+                try await task.check(
+                    "sh", "-ec",
+                    """
+                    mkdir \(www)
+                    echo mesh >\(www)/index.html
+                    "$MESHCTL_LAB_BUSYBOX" httpd -p 80 -h \(www) </dev/null >/dev/null 2>&1
+                    """)
+                let settled = try await docker.everything(host)
+                try await host.meshctl("task", "attach", "web", "--netns", "/run/netns/\(task.name)")
+                // Swarm's own ingress network has this subnet.
+                let refused = try await host.meshctl(["network", "create", "back", "--subnet", "10.0.0.0/24"])
+                #expect(refused.status == 65 && refused.error.contains("10.0.0.0/24"), "\(refused)")
+                try await host.meshctl("network", "create", "back")
+                let published = try await host.meshctl(["publish", "1080:80", "web"])
+                try #require(published.status == 0 && published.error == "", "\(published)")
+
+                let exported = try await host.meshctl(["export"]).output
+                #expect(exported.contains("port: 4790") && !exported.contains("port: 4789"), "\(exported)")
+                #expect(!exported.contains("10.0.0."), "the first of the usual subnets is the Swarm's: \(exported)")
+                for address in [host.clientLink.near4, "127.0.0.1"] as [IPAddress] {
+                    let from = address.isLoopback ? host.node : client
+                    #expect(try await from.get(address, port: 1080, count: 2) == ["mesh\n", "mesh\n"], "at \(address)")
+                }
+                #expect(try await client.get(host.clientLink.near4, port: 2080, count: 2) == ["swarm\n", "swarm\n"])
+                #expect(try await host.meshctl(["plan"]).status == 0)
+                #expect(try await host.foreignText(ours: []) == before.rules)
+
+                try await host.meshctl("reset")
+                let after = try await docker.everything(host)
+                #expect(after == settled)
+                #expect(after.rules == before.rules && after.namespaces == before.namespaces)
+                #expect(try await client.get(host.clientLink.near4, port: 2080, count: 1) == ["swarm\n"])
+            }
+        }
+
+        /// Two hosts with a dockerd each: a container of either is reached by the port of both, before and after a
+        /// restart. The second dockerd has a mount namespace of its own as well.
+        @Test(arguments: RuleTool.tested) func containersOfTwoDaemonsAreReachedByEachNode(tool: RuleTool) async throws {
+            try await DockerHost.with(rules: tool) { docker, host in
+                let nodes = try await DockerNodes(host)
+                try await nodes.other.ip(["route add default via \(nodes.link.near4)"])
+                let directory = host.topology.directory.appending("docker2")
+                try await DockerHost.running(at: directory, in: nodes.other) { far in
+                    let daemons = [("web1", docker), ("web2", far)]
+                    for (name, daemon) in daemons { _ = try await daemon.startServer(name) }
+                    try await nodes.add()
+                    _ = try await nodes.attach("web1", of: docker, on: 1)
+                    _ = try await nodes.meshctl("publish", "1080:80", "web", on: 1)
+                    try await nodes.share(from: 1, to: 2)
+                    _ = try await nodes.attach("web2", of: far, on: 2)
+                    try await nodes.share(from: 2, to: 1)
+                    func expectAnswers(_ when: String) async throws {
+                        for (client, address) in [
+                            (host.client, host.clientLink.near4), (host.node, nodes.link.far4),
+                        ] {
+                            let answers = try await client.get(address, port: 1080, count: 4)
+                            #expect(counted(answers) == ["web1\n": 2, "web2\n": 2], "\(when), by \(address)")
+                        }
+                        for node in [host.node, nodes.other] {
+                            let answers = try await node.get("127.0.0.1", port: 1080, count: 4)
+                            #expect(counted(answers) == ["web1\n": 2, "web2\n": 2], "\(when), on \(node.name)")
+                        }
+                        for node in 1...2 {
+                            let plan = try await nodes.run(["plan"], on: node)
+                            #expect(plan.status == 0, "\(when): \(plan)")
+                        }
+                    }
+                    try await expectAnswers("at first")
+                    for (name, daemon) in daemons {
+                        let log = try await daemon.log(of: name)
+                        #expect(log.contains("\(host.clientLink.far4)]:"), "\(log)")
+                    }
+                    for (index, (name, daemon)) in daemons.enumerated() {
+                        try await daemon.run("restart", "--time", "0", name)
+                        _ = try await nodes.attach(name, of: daemon, on: index + 1)
+                        try await nodes.share(from: index + 1, to: 2 - index)
+                        try await expectAnswers("after a restart of \(name)")
+                    }
+                    for node in 1...2 { _ = try await nodes.meshctl("reset", on: node) }
+                }
+            }
+        }
+
+        /// Containers that cannot be attached: what is said of them, and that it changes nothing.
+        private func refusals(_ docker: DockerHost, _ nodes: DockerNodes) async throws {
+            try await docker.run(
+                "run", "--detach", "--name", "own", "--network", "host", "meshctl-test", "sleep", "600")
+            try await docker.run("stop", "--time", "0", "web2")
+            let before = try nodes.state(of: 1).appending("mesh.json").text()
+            for (container, words) in [
+                ("own", "is this node's own network namespace"),
+                ("web2", "container web2 is not running: start it first"),
+                ("web3", "there is no container web3 at \(docker.socketPath)"),
+            ] {
+                let ran = try await nodes.run(
+                    ["task", "attach", "web", "--container", container], on: 1,
+                    environment: ["DOCKER_HOST": docker.socket])
+                #expect(ran.status == 65 && ran.error.contains(words), "\(ran)")
+            }
+            #expect(try nodes.state(of: 1).appending("mesh.json").text() == before)
+        }
     }
 }
 
-/// A dockerd in the first namespace, and a client beside it.
+/// Waits until something holds, at most half a minute.
+private func eventually(_ condition: () async throws -> Bool) async throws {
+    for _ in 0..<300 {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(100))
+    }
+    throw Errno.timedOut
+}
+
+/// The node in the first namespace, and another beside it.
+private struct DockerNodes {
+    let host: MeshHost
+    let other: TestNamespace
+    let link: Topology.Link
+
+    init(_ host: MeshHost) async throws {
+        self.host = host
+        other = try await host.topology.namespace("node2")
+        link = try await host.topology.link(host.node, other, number: 2)
+    }
+
+    func state(of node: Int) -> FilePath { host.topology.directory.appending("node\(node)") }
+
+    func run(_ arguments: [String], on node: Int, environment: [String: String] = [:]) async throws -> Ran {
+        let own = [
+            "MESHCTL_STATE_DIR": state(of: node).string, "MESHCTL_RULES": host.tool.rawValue,
+            "MESHCTL_NODE": "node\(node)",
+        ]
+        return try await (node == 1 ? host.node : other).run(
+            [try BuiltProducts.path("meshctl")] + arguments, environment: environment.merging(own) { $1 })
+    }
+
+    func meshctl(_ arguments: String..., on node: Int) async throws -> String {
+        let ran = try await run(arguments, on: node)
+        guard ran.status == 0 else { throw Shell.Failed(ran: ran) }
+        return ran.output
+    }
+
+    func add() async throws {
+        for (node, address) in [(1, link.near4), (2, link.far4)] {
+            _ = try await meshctl("node", "add", "node\(node)", "--address", "\(address)", on: 1)
+        }
+    }
+
+    func attach(_ name: String, of docker: DockerHost, on node: Int) async throws -> String {
+        try await meshctl(
+            "task", "attach", "web", "--container", name, "--docker-socket", docker.socketPath, on: node)
+    }
+
+    func share(from node: Int, to other: Int) async throws {
+        let file = host.topology.directory.appending("mesh.yaml")
+        try file.write(try await meshctl("export", on: node))
+        _ = try await meshctl("apply", "-f", file.string, on: other)
+    }
+}
+
+/// A dockerd, in the first namespace or in another.
 private struct DockerHost {
     let directory: FilePath
-    var socket: String { "unix://\(directory)/docker.sock" }
+    /// Nil for the first.
+    var namespace: TestNamespace?
+    var socketPath: String { "\(directory)/docker.sock" }
+    var socket: String { "unix://\(socketPath)" }
 
+    /// Runs the body with a dockerd in the first namespace, and a client beside it.
     static func with(rules tool: RuleTool, _ body: (DockerHost, MeshHost) async throws -> Void) async throws {
         // dockerd would load them, too, but it asks by names that not every kernel's modules have.
         for module in [
@@ -82,28 +320,49 @@ private struct DockerHost {
                 clientLink: try await topology.link(node, client, number: 1), tasks: [], tool: tool)
             // Without a default route dockerd has no idea which addresses are free.
             try await node.ip(["route add default via \(host.clientLink.far4)"])
-            let docker = DockerHost(directory: topology.directory.appending("docker"))
-            let daemon = try await docker.start()
+            // What the namespace had before is there again as far as dockerd lets it.
+            func cleanUp() async {
+                _ = try? await Shell.run([
+                    "sh", "-c", "ip link del docker0; ip link del v1; ip netns del \(host.node.name)",
+                ])
+            }
             do {
-                try await docker.makeImage()
-                try await body(docker, host)
+                try await running(at: topology.directory.appending("docker")) { try await body($0, host) }
             } catch {
-                print(try docker.directory.appending("log").text().suffix(4000))
-                await docker.stop(daemon, host)
+                await cleanUp()
                 throw error
             }
-            await docker.stop(daemon, host)
+            await cleanUp()
         }
+    }
+
+    /// Runs the body with a dockerd that keeps all that it has in a folder.
+    static func running(
+        at directory: FilePath, in namespace: TestNamespace? = nil, _ body: (DockerHost) async throws -> Void
+    ) async throws {
+        let docker = DockerHost(directory: directory, namespace: namespace)
+        let daemon = try await docker.start()
+        do {
+            try await docker.makeImage()
+            try await body(docker)
+        } catch {
+            print(try docker.directory.appending("log").text().suffix(4000))
+            await docker.stop(daemon)
+            throw error
+        }
+        await docker.stop(daemon)
     }
 
     /// Gives dockerd's process.
     private func start() async throws -> String {
+        // `ip netns exec` would hide the cgroups.
+        let elsewhere = namespace.map { "nsenter --net=/run/netns/\($0.name) unshare --mount" } ?? ""
         let pid = try await Shell.check(
             "sh", "-ec",
             """
             mkdir -p \(directory)
             mount -t tmpfs tmpfs \(directory)
-            dockerd --host \(socket) --pidfile \(directory)/pid --data-root \(directory)/data \
+            \(elsewhere) dockerd --host \(socket) --pidfile \(directory)/pid --data-root \(directory)/data \
                 --exec-root \(directory)/exec --storage-driver vfs >\(directory)/log 2>&1 </dev/null &
             echo $!
             """)
@@ -114,17 +373,14 @@ private struct DockerHost {
         return String(pid.split(separator: "\n")[0])
     }
 
-    /// What the namespace had before is there again as far as dockerd lets it.
-    private func stop(_ daemon: String, _ host: MeshHost) async {
+    private func stop(_ daemon: String) async {
         _ = try? await Shell.run([
             "sh", "-c",
             """
             docker --host \(socket) ps -aq | xargs -r docker --host \(socket) rm -f
             kill \(daemon)
             for _ in $(seq 100); do kill -0 \(daemon) 2>/dev/null || break; sleep 0.1; done
-            ip link del docker0; ip link del v1
             umount -l \(directory)
-            ip netns del \(host.node.name)
             """,
         ])
     }
@@ -142,7 +398,7 @@ private struct DockerHost {
             """
             mkdir -p \(directory)/image/bin \(directory)/image/www
             cp \(busybox) \(directory)/image/bin/busybox
-            for name in sh httpd; do ln -s busybox \(directory)/image/bin/$name; done
+            for name in sh httpd sleep; do ln -s busybox \(directory)/image/bin/$name; done
             tar -C \(directory)/image -c . | docker --host \(socket) import - meshctl-test
             """)
     }
@@ -155,6 +411,50 @@ private struct DockerHost {
         let address = try await run("inspect", "--format", "{{.NetworkSettings.IPAddress}}", name)
         let parsed: IPAddress? = .init(String(address.split(separator: "\n")[0]))
         return try #require(parsed)
+    }
+
+    /// A Swarm of one node, with a service of one task.
+    func startSwarm(at address: IPAddress, publishing port: String) async throws {
+        for module in ["vxlan", "xt_ipvs", "xt_mark", "xt_nat", "xt_REDIRECT"] {
+            _ = try await Shell.run(["modprobe", module])
+        }
+        // A Swarm asks the image's registry before it takes what is here. This one refuses at once; a name would have to
+        // be looked up, in vain and for half a minute.
+        try await run("tag", "meshctl-test", "localhost:1/meshctl-test")
+        try await run("swarm", "init", "--advertise-addr", "\(address)")
+        try await run(
+            "service", "create", "--detach", "--quiet", "--no-resolve-image", "--name", "swarm", "--publish", port,
+            "localhost:1/meshctl-test", "/bin/sh", "-c", "echo swarm >/www/index.html; exec httpd -f -p 80 -h /www")
+    }
+
+    /// What is in the kernel.
+    struct Everything: Equatable {
+        /// The node's rules and balancers that are not the mesh's.
+        var rules: String
+        /// The node's settings, interfaces, routes and rules of routing.
+        var node: String
+        /// The same of each of Docker's namespaces, and its rules and balancers.
+        var namespaces: String
+    }
+
+    func everything(_ host: MeshHost) async throws -> Everything {
+        let routes = try await host.node.check("sh", "-ec", "ip route show table all; ip rule; ip -6 rule")
+        let namespaces = try await Shell.check(
+            "sh", "-ec",
+            """
+            for file in \(directory)/exec/netns/*; do
+                echo "$file"
+                nsenter --net="$file" sh -ec '
+                    iptables-save; ip6tables-save; ipvsadm -Sn
+                    ip -br address; ip route show table all; ip rule; ip neighbour show nud permanent
+                    sysctl -a -r "^net\\."' 2>&1
+            done
+            """)
+        return Everything(
+            rules: try await host.foreignText(ours: []), node: try await host.settings() + routes,
+            namespaces: namespaces.replacing(/\[\d+:\d+\]/, with: "[]").filteringLines {
+                !$0.hasPrefix("#") && !$0.hasPrefix("net.netfilter.nf_conntrack_count ")
+            })
     }
 
     /// Gives a container's network a name for as long as the body runs: a container has no client, but a network.

@@ -37,7 +37,7 @@ extension KernelTests {
                 let address = host.clientLink.near4
                 var accepted: [UInt16] = []
                 for port: UInt16 in [1000, 1005, 1010, 1011, 1020, 1030, 1040, 1041, 1080] {
-                    let answer = firewall.answer(publishing: .tcp, ports: port...port, at: [address])
+                    let answer = await firewall.answer(publishing: .tcp, ports: port...port, at: [address])
                     let verdict = try #require(answer).verdict
                     // Nobody listens: what comes through is refused.
                     let seen = try await host.client.get(address, port: port, count: 1)
@@ -58,7 +58,7 @@ extension KernelTests {
                 try await host.node.check("iptables-restore", input: Self.iptables + "\n")
                 let address = host.clientLink.near4
                 func answer() async throws -> Firewall.Answer? {
-                    Firewall(try await Self.rules(of: host.node)).answer(
+                    await Firewall(try await Self.rules(of: host.node)).answer(
                         publishing: .tcp, ports: 1041...1050, at: [address])
                 }
                 let advice = try #require(try await answer()).advice

@@ -52,7 +52,7 @@ extension KernelTests {
                 let file = host.stateDirectory.appending("mesh.json")
                 for damaged in [
                     String(store.prefix(store.count / 2)), "not JSON",
-                    store.replacing("\"schema\" : 3", with: "\"schema\" : 4"),
+                    store.replacing("\"schema\" : 4", with: "\"schema\" : 5"),
                 ] {
                     try #require(damaged != store)
                     try file.write(damaged)

@@ -22,8 +22,8 @@ extension KernelTests {
                 let (near, far) = (try await topology.namespace("near"), try await topology.namespace("far"))
                 let (client, other) = (try Self.client(in: near), try Self.client(in: far))
                 try await client.createPair(
-                    VethEnd(name: "p0", hardwareAddress: [2, 0, 0, 0, 0, 1], group: 7),
-                    VethEnd(
+                    NewInterface(name: "p0", hardwareAddress: [2, 0, 0, 0, 0, 1], group: 7),
+                    NewInterface(
                         name: "p1", hardwareAddress: [2, 0, 0, 0, 0, 2], group: 7,
                         namespace: try Self.handle(of: far)))
                 let ends = try await (client.link(named: "p0"), other.link(named: "p1"))

@@ -77,10 +77,15 @@ import Testing
                 let first = try await Self.hold(directory, mode)
                 #expect(first.status == 0, "\(first)")
                 #expect(Self.mode(of: lock) == 0o600)
-                let start = ContinuousClock.now
-                let second = try await Self.hold(directory, mode)
-                #expect(second.status == 0, "\(second)")
-                #expect(ContinuousClock.now - start < LockFile.patience, "waited for what is none of its own any more")
+                // A single slow start of the program is no waiting; five in a row are.
+                var fastest = Duration.seconds(3600)
+                for _ in 0..<5 where fastest >= LockFile.patience {
+                    let start = ContinuousClock.now
+                    let second = try await Self.hold(directory, mode)
+                    #expect(second.status == 0, "\(second)")
+                    fastest = min(fastest, ContinuousClock.now - start)
+                }
+                #expect(fastest < LockFile.patience, "waited for what is none of its own any more")
                 try directory.appending("stop").write("")
                 try await group.waitForAll()
             }

@@ -29,7 +29,7 @@ import Testing
                 try directory.appending("mesh.json").text() == """
                     {
                       "generation" : 1,
-                      "schema" : 3,
+                      "schema" : 4,
                       "services" : {
                         "nginx" : {
                           "ports" : [
@@ -64,6 +64,54 @@ import Testing
         }
     }
 
+    /// The shape of nodes, networks and attached tasks.
+    @Test func theDocumentOfAMesh() async throws {
+        try await TemporaryDirectory.with { directory in
+            let store = FileSpecStore(directory: directory)
+            var spec = MeshSpec()
+            spec.meshGeneration = 7
+            try spec.addNode("a", address: "192.0.2.1", gatewaySubnets: ["172.18.0.0/16"])
+            try spec.createNetwork("ingress", subnets: ["10.255.0.0/16"])
+            try spec.createNetwork("back", subnets: ["10.0.1.0/24"])
+            let request = TaskAttachmentRequest(
+                namespace: "/run/netns/t1", inode: 4711, node: "a", networks: ["back"])
+            try spec.attach(request, service: "web")
+            try await store.swap(spec, replacing: 0)
+            spec.generation = 1
+            #expect(try await store.load() == spec)
+            #expect(store.document.generationOfWholeDocument() == 1, "known without reading all of it")
+            let text = try store.file.text().replacing(/\s/, with: "")
+            #expect(
+                text
+                    == #"""
+                    {"generation":1,"meshGeneration":7,"networks":{
+                    "back":{"balancers":{"a":["10.0.1.2"]},"identifier":4097,"port":4789,"subnets":["10.0.1.0/24"]},
+                    "ingress":{"balancers":{"a":["10.255.0.2"]},"identifier":4096,"port":4789,
+                    "subnets":["10.255.0.0/16"]}},
+                    "nodes":{"a":{"address":"192.0.2.1","gatewaySubnets":["172.18.0.0/16"],"number":1}},"schema":4,
+                    "services":{"web":{"ports":[],"scheduler":"rr","tasks":[{"address":"10.255.0.3",
+                    "attachment":{"addresses":{"back":["10.0.1.4"],"ingress":["10.255.0.3"]},"defaultAddresses":[],
+                    "gatewayAddresses":["172.18.0.2"],"inode":4711,"namespace":"/run/netns/t1"},"node":"a","weight":1}],
+                    "virtualAddresses":{"back":{"addresses":["10.0.1.3"],"mark":256}}}}}
+                    """#.replacing(/\s/, with: ""))
+        }
+    }
+
+    /// Layout 3 had neither nodes nor networks.
+    @Test func layout3IsReadAndReplacedByLayout4() async throws {
+        try await TemporaryDirectory.with { directory in
+            let store = FileSpecStore(directory: directory)
+            try await store.swap(Self.published(), replacing: 0)
+            let text = try store.file.text()
+            try store.file.write(text.replacing("\"schema\" : 4", with: "\"schema\" : 3"))
+            var spec = try Self.published()
+            spec.generation = 1
+            #expect(try await store.load() == spec)
+            try await store.swap(spec, replacing: 1)
+            #expect(try store.file.text() == text.replacing("\"generation\" : 1", with: "\"generation\" : 2"))
+        }
+    }
+
     @Test func everythingThatCanBeSaidOfAPort() async throws {
         try await TemporaryDirectory.with { directory in
             let store = FileSpecStore(directory: directory)
@@ -90,12 +138,12 @@ import Testing
 
     @Test(
         arguments: [
-            ("hello", StoreError.Code.corrupt), ("[]", .corrupt), ("{\"schema\": 4}", .newerSchema),
-            ("{\"schema\": 0}", .corrupt), ("{\"schema\": 3}", .corrupt), ("{\"schema\": \"3\"}", .corrupt),
+            ("hello", StoreError.Code.corrupt), ("[]", .corrupt), ("{\"schema\": 5}", .newerSchema),
+            ("{\"schema\": 0}", .corrupt), ("{\"schema\": 4}", .corrupt), ("{\"schema\": \"4\"}", .corrupt),
             ("", .corrupt), ("{\"schema\": 99, \"future\": true}", .newerSchema),
             // Whole, in the order that we write, and with the generation that is to be replaced.
-            ("{\n  \"generation\" : 1,\n  \"schema\" : 4,\n  \"services\" : {\n\n  }\n}\n", .newerSchema),
-            ("{\n  \"generation\" : 1,\n  \"future\" : {\n\n  },\n  \"schema\" : 4\n}\n", .newerSchema),
+            ("{\n  \"generation\" : 1,\n  \"schema\" : 5,\n  \"services\" : {\n\n  }\n}\n", .newerSchema),
+            ("{\n  \"generation\" : 1,\n  \"future\" : {\n\n  },\n  \"schema\" : 5\n}\n", .newerSchema),
             (#"{"schema":3,"generation":1,"services":{"a":{"scheduler":"rr","ports":[]}}}"#, .corrupt),
             (
                 #"{"schema":3,"generation":1,"services":{"a":{"scheduler":"rr","tasks":[],"ports":[{"port":0,"target":80,"transport":"tcp","mark":256}]}}}"#,

@@ -85,6 +85,19 @@ import Testing
                     mark: 0x103, binding: PortBinding(1082, .tcp, at: "fd00::1"), destinations: [],
                     since: BootTime(nanoseconds: 18), until: BootTime(nanoseconds: .max)),
             ]
+            ledger[.sandbox].marks[0x104] = OwnedMark(binding: PortBinding(1083, .udp))
+            ledger[.sandbox].retiring = [
+                RetiringPath(
+                    mark: 0x104, binding: PortBinding(1083, .udp), destinations: [.init("10.255.0.4", port: 80)],
+                    tasks: [
+                        SpecTask(
+                            address: "10.255.0.4", weight: 2, node: "node1",
+                            attachment: TaskAttachment(
+                                namespace: "/run/netns/web", inode: 7,
+                                addresses: ["ingress": ["10.255.0.4", "fd25::4"]], gatewayAddresses: ["172.18.0.2"],
+                                defaultAddresses: ["fd00::9"]))
+                    ], since: BootTime(nanoseconds: 19))
+            ]
             let helper = PlaceID(rawValue: "loopback")
             ledger[helper].namespace = "meshctl-lo-1"
             ledger[helper].links = ["eth0"]

@@ -35,8 +35,8 @@ enum PlanningNode {
     }
 
     /// - Parameters:
-    ///   - before: what was asked for so far, which the ledger owns; nil for what is asked for now.
-    ///   - ledger: nil for one that owns just that.
+    ///   - before: the spec whose objects the ledger owns; nil if the ledger owns those of the new spec.
+    ///   - ledger: the ledger; nil for one that owns exactly the objects of that spec.
     static func plan(
         from found: ObservedDatapath, to spec: MeshSpec, before: MeshSpec? = nil, ledger: Ledger? = nil,
         tool: RuleTool = .nftables
@@ -79,7 +79,7 @@ enum PlanningNode {
 
     private static func observed(_ end: LinkEnd, of link: Link, index: Int32) -> ObservedLink {
         var there = ObservedLink(index: index)
-        there.kind = link.kind.rawValue
+        there.kind = link.kind.description
         there.alias = link.alias
         there.isInOurGroup = true
         there.hardwareAddress = end.hardwareAddress

@@ -13,15 +13,21 @@ import Testing
     @Test func helpNamesEveryCommandAndTheExitStatuses() async throws {
         let ran = try await meshctl("--help")
         #expect(ran.status == 0)
-        for word in ["publish", "unpublish", "service", "task", "status", "plan", "reconcile", "reset", "EXIT STATUS"] {
+        for word in [
+            "publish", "unpublish", "service", "task", "network", "node", "status", "plan", "reconcile", "apply",
+            "export",
+            "reset", "EXIT STATUS",
+        ] {
             #expect(ran.output.contains(word), "no \(word) in\n\(ran.output)")
         }
     }
 
     @Test(
         arguments: [
-            ["publish"], ["unpublish"], ["task", "add"], ["task", "rm"], ["task", "ls"], ["service", "ls"],
-            ["service", "inspect"], ["service", "rm"], ["status"], ["plan"], ["reconcile"], ["reset"],
+            ["publish"], ["unpublish"], ["task", "add"], ["task", "rm"], ["task", "drain"],
+            ["task", "undrain"], ["task", "ls"], ["service", "ls"],
+            ["service", "inspect"], ["service", "rm"], ["service", "create"], ["service", "set"], ["status"], ["plan"],
+            ["reconcile"], ["reset"],
         ])
     func everyCommandHasAnExample(command: [String]) async throws {
         let ran = try await Shell.run([try BuiltProducts.path("meshctl")] + command + ["--help"])
@@ -40,7 +46,10 @@ import Testing
 
     /// The text of a paragraph is the same at every width, and no line is wider than the terminal.
     @Test(arguments: ["60", "80", "120"]) func helpWrapsInAnyTerminal(columns: String) async throws {
-        for command in ["publish", "task add", "status", "plan", "reset"] {
+        for command in [
+            "publish", "service set", "service create", "task add", "task attach", "node add", "apply", "status",
+            "plan", "reset",
+        ] {
             let ran = try await Shell.run(
                 [try BuiltProducts.path("meshctl"), "help"] + command.split(separator: " ").map(String.init),
                 environment: ["COLUMNS": columns])
@@ -93,7 +102,14 @@ import Testing
                 ["publish", "1080:80", "nginx", "--scheduler", "dh"],
                 "dh chooses by the address that clients connect to"
             ),
-            (["publish", "1080:80"], "Missing expected argument"),
+            (["publish", "1080:80"], "Name the ports and then the service"),
+            (["publish", "1080:80", "nginx", "--network", "overlay"], "is none of host and ingress"),
+            (["service", "set", "nginx"], "Say what to change"),
+            (["service", "set", "nginx", "1080", "--scheduler", "wlc"], "hold for the whole service"),
+            (["service", "set", "nginx", "1080:80", "--sticky", "1m"], "is not an IPv4 address"),
+            (["service", "set", "nginx", "--allow", "any", "--allow", "10.0.0.0/8"], "cannot be combined"),
+            (["service", "create"], "Missing expected argument"),
+            (["service", "create", "nginx", "--network", "back"], "is none of host and ingress"),
             (["unpublish", "http"], "ports are the numbers from 1 to 65535"),
             (["task", "add", "nginx", "999.1.1.1"], "write an IPv4 or IPv6 address"),
             (["task", "add", "nginx", "10.0.0.1:80"], "write an IPv4 or IPv6 address"),

@@ -60,15 +60,17 @@ import Testing
     }
 
     /// Of the kernel that the tests run on: it needs no rights to be refused.
-    @Test func theKernelSaysWhyARouteIsRefused() throws {
-        var socket = try RouteSocket()
+    @Test func theKernelSaysWhyARouteIsRefused() async throws {
         struct Header: BitwiseCopyable {
             var family: UInt8 = 2, destination: UInt8 = 32, source: UInt8 = 0, tos: UInt8 = 0, table: UInt8 = 0
             var `protocol`: UInt8 = 0, scope: UInt8 = 0, type: UInt8 = 0
             var flags: UInt32 = 0
         }
         // RTM_GETROUTE with an address (RTA_DST) of one byte.
-        #expect(throws: Errno.self) { try socket.perform(26, header: Header()) { $0.put(1, UInt8(1)) } }
-        #expect(socket.refusal?.message?.isEmpty == false)
+        let client = RouteClient(in: try NamespaceHandle(path: "/proc/thread-self/ns/net"))
+        let error = await #expect(throws: NetlinkError.self) {
+            try await client.perform(26, header: Header()) { $0.put(1, UInt8(1)) }
+        }
+        #expect(error?.message?.isEmpty == false)
     }
 }

@@ -8,7 +8,7 @@ import Testing
 
     @Test func namesAreShortAndTheirOwn() {
         let names = Self.sets.map(\.name)
-        #expect(names.count == 26)
+        #expect(names.count == 34)
         #expect(Set(names).count == names.count)
         #expect(names.allSatisfy { $0.utf8.count <= 15 && $0.hasPrefix("mesh-") }, "\(names)")
     }

@@ -4,7 +4,7 @@ import Testing
 @testable import RuleKit
 
 @Suite struct NFTablesTests {
-    private static let detour = Detour(.loopback, to: "169.254.113.2", by: "meshctl-lo")
+    private static let detour = Detour(to: "169.254.113.2", by: "meshctl-lo")
 
     @Test func whatAPortIsMadeOf() {
         var rules = RuleSet()

@@ -69,7 +69,7 @@ import Testing
         """
 
     private static let skeleton = Skeleton(
-        role: .balancer(detour: Detour(.loopback, to: "10.99.0.2", by: "mesh0")), family: .ipv4)
+        role: .balancer(detour: Detour(to: "10.99.0.2", by: "mesh0")), family: .ipv4)
 
     private func faults(_ text: String) -> [String] {
         SavedTables(text).faults(against: Self.skeleton, tool: "iptables", family: .ipv4).map(\.description)
@@ -229,31 +229,6 @@ import Testing
     @Test func removingNamesOnlyWhatIsThere() {
         let text = "*filter\n:MESH-FORWARD - [0:0]\nCOMMIT\n"
         #expect(SavedTables(text).removing() == "*filter\n-F MESH-FORWARD\n-X MESH-FORWARD\nCOMMIT\n")
-    }
-
-    @Test func whereTheServicesAreElsewhereNothingIsMarked() {
-        let role = RuleRole.balancer(detour: Detour(.everything, to: "10.99.0.2", by: "mesh0"))
-        let lines = Skeleton(role: role, family: .ipv4).chains.filter { $0.table != "mangle" }
-            .flatMap { $0.jumpLines() + $0.ruleLines() }
-        #expect(
-            lines == [
-                "-A PREROUTING -m addrtype --dst-type LOCAL -j MESH-DETOUR",
-                "-A OUTPUT -m addrtype --dst-type LOCAL -j MESH-DETOUR",
-                "-A MESH-DETOUR -p tcp -m set --match-set mesh-mark-tcp dst -j DNAT --to-destination 10.99.0.2",
-                "-A MESH-DETOUR -p udp -m set --match-set mesh-mark-udp dst -j DNAT --to-destination 10.99.0.2",
-                "-A MESH-DETOUR -p sctp -m set --match-set mesh-mark-sctp4 dst,dst -j DNAT --to-destination 10.99.0.2",
-                "-A MESH-DETOUR -m set --match-set mesh-mark-at4 dst,dst -j DNAT --to-destination 10.99.0.2",
-                "-A MESH-DETOUR -m set --match-set mesh-vip4 dst -j DNAT --to-destination 10.99.0.2",
-                "-A POSTROUTING -j MESH-SNAT", "-A MESH-SNAT -o mesh0 -j MASQUERADE",
-                "-A FORWARD -j MESH-FORWARD",
-                "-A MESH-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -m set --match-set mesh-task4 src -j ACCEPT",
-                "-A MESH-FORWARD -d 10.99.0.2/32 -o mesh0 -m conntrack --ctstate DNAT --ctdir ORIGINAL -j ACCEPT",
-                "-A MESH-FORWARD -s 10.99.0.2/32 -i mesh0 -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -j ACCEPT",
-            ])
-        for family in [AddressFamily.ipv4, .ipv6] {
-            let names = Skeleton(role: role, family: family).chains.map(\.name)
-            #expect(!names.contains("MESH-MARK") && names.contains("MESH-ALLOW"))
-        }
     }
 
     @Test func theOtherEndTurnsAround() {

@@ -1,3 +1,4 @@
+import BenchSupport
 import Foundation
 
 /// The ends of a flood of datagrams.

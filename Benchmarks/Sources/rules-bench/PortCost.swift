@@ -1,3 +1,4 @@
+import BenchSupport
 import IPVSKit
 import RuleKit
 
@@ -79,8 +80,4 @@ enum Ports {
 
         private func rules(_ count: Int) -> RuleSet { Ports.rules(count, .tcp) }
     }
-}
-
-extension Duration {
-    var seconds: Double { Double(components.seconds) + Double(components.attoseconds) / 1e18 }
 }

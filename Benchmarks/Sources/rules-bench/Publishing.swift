@@ -1,3 +1,4 @@
+import BenchSupport
 import Foundation
 import IPVSKit
 import MeshKit
@@ -60,7 +61,7 @@ enum Publishing {
         }
         let port = PortBinding(60000, .tcp)
         let clock = ContinuousClock()
-        let duration = try await clock.measure { _ = try await mesh.publish(port, target: 80, service: "web") }
+        let duration = try await clock.measure { _ = try await mesh.publish([(port, 80)], service: "web") }
         _ = try await mesh.change { spec, _ in try spec.unpublish(port) }
         print(duration.seconds)
     }

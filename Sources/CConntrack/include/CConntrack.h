@@ -79,6 +79,12 @@ size_t CConntrack_build_dump(
  */
 size_t CConntrack_build_delete(void *buffer, uint32_t sequence, const CConntrackEntry *entry);
 
+/*
+ * Builds a request for the entry with this original tuple and zone (IPCTNL_MSG_CT_GET). Returns the length, or 0 without
+ * memory.
+ */
+size_t CConntrack_build_get(void *buffer, uint32_t sequence, const CConntrackEntry *entry);
+
 typedef enum {
     CConntrackReplyOther,
     CConntrackReplyEntry,

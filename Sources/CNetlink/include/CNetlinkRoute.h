@@ -2,8 +2,10 @@
 #define CNETLINK_ROUTE_H
 
 /* Links, addresses and routes, and the mounts that name a network namespace. */
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>

@@ -93,6 +93,40 @@ extension IPVS {
         return found.left(of: counted)
     }
 
+    /// The number of connections that are not closed, for each of the given destinations that exists. The connection
+    /// table is read once at most.
+    ///
+    /// - Parameter services: the destinations of each service, and the protocol of its connections, which the table
+    ///   shows. That of a service by firewall mark may be unknown.
+    package func connectionsLeft(
+        of services: [VirtualService.ID: (destinations: Set<Destination.ID>, transport: TransportProtocol?)]
+    ) async throws(IPVSError) -> [VirtualService.ID: [Destination.ID: Int]] {
+        let ids = Array(services.keys)
+        var left: [VirtualService.ID: [Destination.ID: Int]] = [:]
+        // By address, since thousands of connections are compared with them.
+        var unsure: [IPAddress: [(found: DestinationConnections, counted: Int)]] = [:]
+        for (id, destinations) in zip(ids, try await destinations(of: ids)) {
+            for status in destinations where services[id]!.destinations.contains(status.id) {
+                let counted = Int(status.activeConnections) + Int(status.inactiveConnections)
+                left[id, default: [:]][status.id] = counted
+                guard counted > 0 else { continue }
+                let found = DestinationConnections(
+                    destination: status.id, service: id, transport: services[id]!.transport)
+                unsure[status.id.address, default: []].append((found, counted))
+            }
+        }
+        guard !unsure.isEmpty else { return left }
+        for try await connection in connections() {
+            guard var candidates = unsure.removeValue(forKey: connection.destination.address) else { continue }
+            for index in candidates.indices { candidates[index].found.take(connection) }
+            unsure[connection.destination.address] = candidates
+        }
+        for (found, counted) in unsure.values.joined() {
+            left[found.service]?[found.destination] = found.left(of: counted)
+        }
+        return left
+    }
+
     /// The same client with a logger that discards failures.
     private var quiet: IPVS { IPVS(sharing: self, logger: Logger(label: "ipvs") { _ in SwiftLogNoOpLogHandler() }) }
 }

@@ -2,13 +2,16 @@
 struct DestinationConnections {
     let destination: Destination.ID
     let service: VirtualService.ID
+    /// The protocol of all connections of a service by firewall mark, if the caller knows it.
+    let transport: TransportProtocol?
     /// The number of connections that may still carry data.
     private(set) var open = 0
     private(set) var closed = 0
 
-    init(destination: Destination.ID, service: VirtualService.ID) {
+    init(destination: Destination.ID, service: VirtualService.ID, transport: TransportProtocol? = nil) {
         self.destination = destination
         self.service = service
+        self.transport = transport
     }
 
     /// Counts a connection if it may belong to the destination.
@@ -30,7 +33,9 @@ struct DestinationConnections {
             destination.port == 0 || connection.destination.port == destination.port
         else { return false }
         switch service {
-        case .firewallMark(_, let family): return connection.virtual.address.family == family
+        case .firewallMark(_, let family):
+            return connection.virtual.address.family == family
+                && transport.map { $0 == connection.protocol } ?? true
         case .address(let address, let port, let transport):
             return connection.protocol == transport && connection.virtual.address == address
                 && (port == 0 || connection.virtual.port == port)

@@ -6,8 +6,13 @@ package struct Compiler: Sendable {
     /// The parts, in the order in which they compile: a later part sees what the earlier ones want.
     private let parts: [any DatapathPart]
 
+    /// All parts of a node. A task's links join bridges that an earlier part makes.
+    package static let allParts: [any DatapathPart] = [
+        HostBalancer(), LoopbackDetour(), Overlay(), IngressBalancer(), NetworkBalancer(), TaskPlaces(), FormerLinks(),
+    ]
+
     /// - Parameter parts: the parts in the order in which they compile.
-    package init(_ parts: [any DatapathPart] = [HostBalancer(), LoopbackDetour()]) { self.parts = parts }
+    package init(_ parts: [any DatapathPart] = Self.allParts) { self.parts = parts }
 
     /// The places, links and settings that the observer has to read.
     package func outline(_ request: MeshRequest) -> Outline {

@@ -25,11 +25,16 @@ public struct PlaceContent: Equatable, Sendable {
     public var tcpTimeoutSeconds: UInt32?
     /// The rules as values, which a rule tool writes.
     public var rules = RuleSet()
+    /// The path to the sandbox that iptables has to let pass although another tool carries the rules; nil if nothing in
+    /// iptables can be in the way.
+    public var passage: IngressPath?
     /// The kernel settings that services, rules and links depend on, with their values.
     public var sysctls: [Sysctl: String] = [:]
     /// Published ports that the node must not choose as source ports of its own connections
     /// (`ip_local_reserved_ports`).
     public var reservedPorts: [ClosedRange<UInt16>] = []
+    /// The routing rules by which packets with a mark are routed by a table of their own.
+    public var routingRules: Set<RoutingRule> = []
     /// Bridge ports that need hairpin mode, so that a task behind the port can reach itself.
     public var hairpinPorts: Set<String> = []
 

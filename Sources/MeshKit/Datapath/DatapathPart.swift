@@ -27,10 +27,18 @@ extension DatapathPart {
 
 /// The spec and this node's ledger, which together decide what the node's kernel should hold.
 package struct MeshRequest: Equatable, Sendable {
-    package var spec: MeshSpec
-    package var ledger: Ledger
+    package var spec: MeshSpec { didSet { findMembership() } }
+    package var ledger: Ledger { didSet { findMembership() } }
     /// Marks of the spec that the IPVS services of another program already use. Ports with these marks are not served.
     package var foreignMarks: Set<FirewallMark> = []
+    /// The addresses by which the default routes of this node's tasks lead, of tasks that another node has recorded
+    /// without knowing them.
+    package var defaultAddresses: [PlaceID: [IPAddress]] = [:] { didSet { findMembership() } }
+    /// The tasks of the mesh, and the networks of this node. Every part needs them, and with a thousand tasks they take
+    /// a while to compute.
+    private(set) var membership: Membership
+    /// Whether this node's kernel has conntrack zones; nil if nobody looked.
+    package var hasZones: Bool?
     /// The folder of the ledger. The rules in the kernel name it as their owner; if it is nil, they name none.
     package var folder: String?
 
@@ -41,7 +49,10 @@ package struct MeshRequest: Equatable, Sendable {
         self.folder = folder
         self.spec = spec
         self.ledger = ledger
+        membership = Membership(spec, ledger, defaultAddresses)
     }
+
+    private mutating func findMembership() { membership = Membership(spec, ledger, defaultAddresses) }
 
     /// The addresses of tasks behind this node. Their replies come back through the node.
     package var localAddresses: Set<IPAddress> { spec.localAddresses(on: ledger.node) }
@@ -64,6 +75,12 @@ package struct Outline: Equatable, Sendable {
     /// The families whose forwarding the mesh may have to switch on. The kernel then overwrites the setting of each
     /// interface.
     package var forwarding: Set<AddressFamily> = []
+    /// The places that may have routing rules of the mesh.
+    package var routed: Set<PlaceID> = []
+    /// The addresses of the nodes to which overlay networks lead.
+    package var peers: Set<IPAddress> = []
+    /// The path to the sandbox that iptables may be asked to let pass; nil if the mesh never asked.
+    package var passage: IngressPath?
     /// The links that may exist.
     package var links: [Link] = []
 

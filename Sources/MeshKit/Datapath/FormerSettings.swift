@@ -52,7 +52,7 @@ package struct FormerSettings: Equatable, Sendable {
             else { continue }
             write(target, to: sysctl)
         }
-        if let seconds = tcpTimeoutSeconds, let now = found.timeouts.tcpSeconds, now == HostBalancer.tcpTimeoutSeconds,
+        if let seconds = tcpTimeoutSeconds, let now = found.timeouts.tcpSeconds, now == PortBalancing.tcpTimeoutSeconds,
             now != seconds
         {
             changes.append(.tcpTimeout(old: now, new: seconds))

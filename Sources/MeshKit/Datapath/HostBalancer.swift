@@ -9,9 +9,10 @@ package struct HostBalancer: DatapathPart {
         outline.balancers.insert(.node)
         outline.roles[.node] = .balancer(detour: nil)
         outline.sysctls[.node, default: []].formUnion(Sysctl.ofBalancers)
-        let isIPv6 = request.spec.services.values.contains { service in
-            !service.ports.isEmpty && service.tasks.contains { $0.address.family == .ipv6 }
-        }
+        let isIPv6 =
+            request.spec.services(by: .host).contains { service in
+                !service.ports.isEmpty && service.tasks.contains { $0.address.family == .ipv6 }
+            } || request.ledger[.node].retiring.contains { $0.destinations.contains { $0.address.family == .ipv6 } }
         outline.forwarding.insert(.ipv4)
         if isIPv6 || request.ledger[.node].settings[.ipv6Forwarding] != nil { outline.forwarding.insert(.ipv6) }
     }
@@ -21,23 +22,24 @@ package struct HostBalancer: DatapathPart {
     }
 
     package func compile(_ request: MeshRequest, on node: NodeFacts, into datapath: inout Datapath) {
-        guard request.publishesAnything else { return }
+        guard request.balancesOnHost else { return }
+        let services = request.spec.services(by: .host)
         var content = PlaceContent()
         var entries: [Table.Entry] = []
         let local = request.localAddresses
         let own = Set(node.addresses.map(\.address))
-        let retiring = Dictionary(grouping: request.ledger[.node].retiring, by: \.mark)
+        let retiring = request.ledger[.node].retiring
         content.rules = RuleSet(role: .balancer(detour: nil))
         content.rules.owner = request.owner
-        for service in request.spec.services.values {
-            let twins = Twins(service)
+        for service in services {
+            let twins = PortBalancing.Twins(service)
             let tasks = Dictionary(grouping: service.tasks, by: \.address.family)
             for port in service.ports where !request.foreignMarks.contains(port.mark) {
                 var families: Set<AddressFamily> = []
                 // A family without tasks gets no service: a kernel without IPv6 would refuse one.
                 for (family, tasks) in tasks where port.listening.address?.family ?? family == family {
                     families.insert(family)
-                    entries.append(Self.entry(service, port, family, tasks, retiring[port.mark] ?? []))
+                    entries.append(PortBalancing.entry(service, port, family, tasks))
                     for task in tasks {
                         content.rules.tasks.insert(task.address)
                         if port.hidesClient(from: task.address, local: local, own: own) {
@@ -45,15 +47,16 @@ package struct HostBalancer: DatapathPart {
                         }
                     }
                 }
-                content.rules.ports[port.listening] = Self.rule(port, twins, families)
+                content.rules.ports[port.listening] = PortBalancing.rule(port, twins, families)
             }
         }
+        content.ipvs = Table(entries)
+        content.keep(retiring, of: request.spec)
         Self.addHairpins(
             for: content.rules.tasks, seeing: Self.tasksSeeingClients(request, on: node), on: node, to: &content)
-        content.rules.answering = Self.answering(request)
-        content.ipvs = Table(entries)
-        content.sysctls = Self.sysctls(entries, request.ledger[.node], on: node)
-        content.tcpTimeoutSeconds = Self.tcpTimeoutSeconds
+        content.rules.answering = PortBalancing.answering(services, retiring: retiring)
+        content.sysctls = Self.sysctls(content.ipvs, request.ledger[.node], on: node)
+        content.tcpTimeoutSeconds = PortBalancing.tcpTimeoutSeconds
         content.reservedPorts = PortReservation.reservable(content.rules.ports.keys, among: node.localPorts)
         datapath[.node] = content
     }
@@ -63,7 +66,7 @@ package struct HostBalancer: DatapathPart {
         let local = request.localAddresses
         let own = Set(node.addresses.map(\.address))
         var seeing: Set<IPAddress> = []
-        for service in request.spec.services.values {
+        for service in request.spec.services(by: .host) {
             let choices = Dictionary(grouping: service.ports) { Sight(port: $0) }.values.compactMap(\.first)
             for task in service.tasks
             where choices.contains(where: {
@@ -85,124 +88,6 @@ package struct HostBalancer: DatapathPart {
             family = port.listening.address?.family
             sourceIP = port.sourceIP
         }
-    }
-
-    /// The ports from which tasks answer, for TCP and SCTP. UDP needs no protection: a datagram that conntrack calls
-    /// INVALID is damaged, and no host answers a damaged datagram.
-    private static func answering(_ request: MeshRequest) -> Set<TaskPorts> {
-        struct Kind: Hashable {
-            var transport: TransportProtocol
-            var family: AddressFamily
-        }
-        struct Place: Hashable {
-            var task: IPAddress
-            var transport: TransportProtocol
-        }
-        var served: [Place: RangeSet<Int>] = [:]
-        for path in request.ledger[.node].retiring where path.binding.transport != .udp {
-            for destination in path.destinations where destination.port != 0 {
-                let port = Int(destination.port)
-                served[Place(task: destination.address, transport: path.binding.transport), default: RangeSet()]
-                    .insert(contentsOf: port..<port + 1)
-            }
-        }
-        for service in request.spec.services.values {
-            var targets: [Kind: RangeSet<Int>] = [:]
-            for port in service.ports where port.listening.transport != .udp {
-                let range = Int(port.targets.lowerBound)..<Int(port.targets.upperBound) + 1
-                for family in port.listening.address.map({ [$0.family] }) ?? AddressFamily.allCases {
-                    targets[Kind(transport: port.listening.transport, family: family), default: RangeSet()]
-                        .insert(contentsOf: range)
-                }
-            }
-            for task in service.tasks {
-                for (kind, ports) in targets where kind.family == task.address.family {
-                    served[Place(task: task.address, transport: kind.transport), default: RangeSet()].formUnion(ports)
-                }
-            }
-        }
-        return Set(
-            served.flatMap { place, ports in
-                ports.ranges.map {
-                    TaskPorts(place.task, place.transport, UInt16($0.lowerBound)...UInt16($0.upperBound - 1))
-                }
-            })
-    }
-
-    /// In seconds: longer than the two hours after which Linux begins to probe an idle connection. If IPVS forgot the
-    /// connection before that, the connection would end with its next packet.
-    static let tcpTimeoutSeconds: UInt32 = 7500
-
-    /// - Parameter families: the families that have tasks.
-    private static func rule(_ port: PublishedPort, _ twins: Twins, _ families: Set<AddressFamily>) -> PortRule {
-        // A persistent service by mark ignores the ports of its destinations, and a destination of a range keeps the
-        // packet's port. In both cases the rules translate the port before IPVS sees the packet.
-        let isTranslated = port.isShifted && (port.stickySeconds != nil || port.listening.isRange)
-        return PortRule(
-            mark: port.mark, allowed: port.allowed.isEmpty ? nil : Set(port.allowed),
-            target: isTranslated ? port.target : nil, twin: twins.first(of: port), families: families)
-    }
-
-    /// Groups of single ports of one service that lead to the same target port. Each group is known by its lowest port.
-    ///
-    /// IPVS finds the connection of a task's reply by the addresses and ports of the task and the client alone. If one
-    /// client port had two connections to one task port, through two published ports, IPVS would send the replies of
-    /// both connections to the same published port. So the rules translate all ports of the group to the lowest one,
-    /// and IPVS sees a single published port. conntrack still distinguishes the two connections: it gives one of them
-    /// another source port.
-    private struct Twins {
-        private struct Key: Hashable {
-            var target: UInt16
-            var transport: TransportProtocol
-            var address: IPAddress?
-        }
-
-        private var first: [Key: UInt16] = [:]
-
-        init(_ service: MeshSpec.Service) {
-            for port in service.ports {
-                guard let key = Self.key(port) else { continue }
-                first[key] = min(first[key] ?? .max, port.listening.ports.lowerBound)
-            }
-        }
-
-        private static func key(_ port: PublishedPort) -> Key? {
-            guard !port.listening.isRange, port.stickySeconds == nil else { return nil }
-            return Key(
-                target: port.target, transport: port.listening.transport, address: port.listening.address)
-        }
-
-        /// The lowest port of the group; nil if the port itself is the lowest, or has no group.
-        func first(of port: PublishedPort) -> UInt16? {
-            guard let lowest = Self.key(port).flatMap({ first[$0] }) else { return nil }
-            return lowest == port.listening.ports.lowerBound ? nil : lowest
-        }
-    }
-
-    /// The service for one port and family.
-    ///
-    /// - Parameter retiring: paths of the port that take no new connections and stay until their last connection has
-    ///   ended.
-    private static func entry(
-        _ service: MeshSpec.Service, _ port: PublishedPort, _ family: AddressFamily, _ tasks: [SpecTask],
-        _ retiring: [RetiringPath]
-    ) -> Table.Entry {
-        // Port 0 keeps the packet's port.
-        let targetPort = port.listening.isRange ? 0 : port.target
-        let left = Set(retiring.flatMap(\.destinations)).filter { id in
-            id.address.family == family && !(id.port == targetPort && tasks.contains { $0.address == id.address })
-        }
-        return Table.Entry(
-            VirtualService(
-                id: .firewallMark(port.mark, family), scheduler: service.scheduler, flags: flags(service.scheduler),
-                persistence: port.stickySeconds.map { .init(timeoutSeconds: $0) }),
-            destinations: tasks.map { Destination($0.address, port: targetPort, weight: $0.weight) }
-                + left.map { Destination($0.address, port: $0.port, weight: 0) })
-    }
-
-    /// Without the fallback flag, a hashing scheduler refuses every client that hashes to a draining task.
-    private static func flags(_ scheduler: Scheduler) -> VirtualService.Flags {
-        [.sourceHashing, .maglevHashing].contains(scheduler) ? .hashFallback : []
     }
 
     /// Adds the networks within which packets are masqueraded, and the bridge ports that need hairpin mode. A task that
@@ -228,18 +113,20 @@ package struct HostBalancer: DatapathPart {
     }
 
     private static func sysctls(
-        _ entries: [Table.Entry], _ holdings: Holdings, on node: NodeFacts
+        _ table: Table, _ holdings: Holdings, on node: NodeFacts
     ) -> [Sysctl: String] {
-        var sysctls: [Sysctl: String] = [
-            .ipv4Forwarding: "1", .ipvsConntrack: "1", .expireNoDestination: "1", .expireQuiescentTemplate: "1",
-        ]
-        // Before Linux 5.9 this setting delayed each connection that reused a port by a second.
-        if node.kernel >= KernelVersion(major: 5, minor: 9) { sysctls[.connectionReuse] = "1" }
-        if entries.contains(where: { $0.service.id.family == .ipv6 }) {
-            sysctls[.ipv6Forwarding] = "1"
-            for interface in interfacesMindingRouters(holdings, on: node) {
-                sysctls[.acceptRouterAdvertisements(interface)] = "2"
-            }
+        var sysctls = PortBalancing.sysctls(on: node)
+        if table.entries.keys.contains(where: { $0.family == .ipv6 }) {
+            sysctls.merge(forwardingIPv6(holdings, on: node)) { $1 }
+        }
+        return sysctls
+    }
+
+    /// The settings that switch IPv6 forwarding on, and keep the interfaces obeying router advertisements.
+    static func forwardingIPv6(_ holdings: Holdings, on node: NodeFacts) -> [Sysctl: String] {
+        var sysctls: [Sysctl: String] = [.ipv6Forwarding: "1"]
+        for interface in interfacesMindingRouters(holdings, on: node) {
+            sysctls[.acceptRouterAdvertisements(interface)] = "2"
         }
         return sysctls
     }
@@ -258,4 +145,9 @@ package struct HostBalancer: DatapathPart {
             return isOurs && former?.found == "0"
         }
     }
+}
+
+extension MeshRequest {
+    /// Whether the node's own balancer has connections, or takes new ones.
+    var balancesOnHost: Bool { spec.publishes(by: .host) || !ledger[.node].retiring.isEmpty }
 }

@@ -9,6 +9,20 @@ package struct NodeFacts: Equatable, Sendable {
     var routes: [IPAddress: RoutedNetwork] = [:]
     /// For each bridge, its ports that lead into containers, and whether each port is in hairpin mode.
     package var bridgePorts = Reading<[String: [String: Bool]]>.known([:])
+    /// The lent places that no longer exist, such as the namespaces of tasks that have ended.
+    package var gone: Set<PlaceID> = []
+    /// The addresses by which the default routes of this node's tasks lead, of tasks that another node has recorded
+    /// without knowing them.
+    package var defaultAddresses: [PlaceID: [IPAddress]] = [:]
+    /// The greatest length of a packet to the other nodes, in bytes: the least of the interfaces by which they are
+    /// reached. Nil if there are none, or none is reached.
+    package var underlayMTU: UInt32?
+    /// Whether iptables has a table that filters forwarded packets. It is looked at only if the mesh sends some.
+    package var filtersForwards = false
+    /// Whether the kernel has conntrack zones; nil if nobody looked, since no task of this node was attached.
+    package var hasZones: Bool?
+    /// Whether br_netfilter is loaded, so that each namespace has its settings.
+    package var hasBridgeFilter = false
     /// Whether packets that a bridge forwards pass the rules (br_netfilter).
     package var filtersBridges = false
     /// The range from which the node chooses source ports (`ip_local_port_range`).

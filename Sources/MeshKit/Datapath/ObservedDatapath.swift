@@ -2,7 +2,7 @@ public import IPVSKit
 public import RuleKit
 
 /// What one node's kernel holds at present, as far as it concerns the mesh, place by place.
-public struct ObservedDatapath: Sendable {
+public struct ObservedDatapath: Equatable, Sendable {
     /// The observed places.
     public var places: [PlaceID: ObservedPlace] = [:]
     /// The properties of the node that decide what its kernel should hold.
@@ -16,12 +16,13 @@ public struct ObservedDatapath: Sendable {
 
     /// The marks of all services of the node's own namespace.
     public var marks: Set<FirewallMark> { Set(self[.node].table.entries.keys.compactMap(\.firewallMark)) }
-    /// The services of the node's own namespace with their counters; empty unless counters were requested.
-    public var services: [VirtualServiceStatus] { self[.node].services }
+    /// The services of published ports with their counters, of the node's own balancer and of the sandbox; empty unless
+    /// counters were requested.
+    public var services: [VirtualServiceStatus] { self[.node].services + self[.sandbox].services }
 }
 
 /// What was found in one place.
-public struct ObservedPlace: Sendable {
+public struct ObservedPlace: Equatable, Sendable {
     /// What a place's name stands for.
     public enum Existence: Hashable, Sendable {
         /// A network namespace.
@@ -46,10 +47,14 @@ public struct ObservedPlace: Sendable {
     package var role: RuleRole?
     /// What remains of the rules that another tool carried before.
     public var formerRules: ObservedRules?
+    /// The rules by which iptables lets the path to the sandbox pass, if another tool carries all other rules.
+    public var passage: ObservedRules?
     /// The settings that the outline asks for.
     public var sysctls: [Sysctl: Reading<String>] = [:]
     /// The interfaces that the outline asks for, by name.
     package var links: [String: Reading<ObservedLink>] = [:]
+    /// The routing rules of the mesh.
+    package var routingRules: Set<RoutingRule> = []
     /// For each missing link end, by interface name: who else uses an address that the end claims, in words.
     package var claimants: [String: String] = [:]
     /// The number of connections that may still transfer data, for each destination of a retiring path.

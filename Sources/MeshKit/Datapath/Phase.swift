@@ -1,8 +1,9 @@
 /// The time at which a step of a plan is taken, relative to the steps of all places.
 public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
     case clearing
-    case namespaces, links, settings, raising, timeouts, hairpins, rulesBehind, services, rules, claiming
-    case withdrawingRules, withdrawingServices, withdrawingRulesBehind, withdrawingHairpins, lowering
+    case namespaces, links, settings, raising, routing, timeouts, hairpins, rulesBehind, services, rules, claiming
+    case withdrawingRules, withdrawingServices, withdrawingRulesBehind, withdrawingHairpins, withdrawingRouting
+    case lowering
     case leavingNamespaces, formerRules, restoring, flows
 
     /// The order in which the places take their steps of a phase.
@@ -50,6 +51,11 @@ public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
             phase: .raising, direction: .up, refusal: .pass,
             reason: "The rules send packets by an interface, which must be up by then."),
         Entry(
+            phase: .routing, direction: .up, refusal: .pass,
+            reason:
+                "A routing rule leads to a table, whose routes were made with their interface. Without the rule, the "
+                + "reply to a client would leave by another node."),
+        Entry(
             phase: .timeouts, direction: .up, refusal: .pass,
             reason: "A connection gets the timeout that is set when it becomes established."),
         Entry(
@@ -83,6 +89,9 @@ public enum Phase: Int, Sendable, Hashable, CaseIterable, Comparable {
         Entry(
             phase: .withdrawingHairpins, direction: .down, refusal: .note,
             reason: "No task is balanced onto itself any more."),
+        Entry(
+            phase: .withdrawingRouting, direction: .down, refusal: .pass,
+            reason: "No rule marks packets for these routes any more."),
         Entry(
             phase: .lowering, direction: .down, refusal: .pass,
             reason: "No rule sends a packet by these interfaces any more."),

@@ -15,8 +15,9 @@ public struct Place: Hashable, Sendable, Identifiable {
     public enum NamespacePath: Hashable, Sendable {
         /// The namespace that the process is in.
         case process
-        /// A file that refers to the namespace, such as `/proc/PID/ns/net`.
-        case file(String)
+        /// A file that refers to the namespace, such as `/proc/PID/ns/net`, and the namespace's inode. If it refers to
+        /// a namespace of another inode, the namespace that was meant is gone.
+        case file(String, inode: UInt64?)
     }
 
     /// The name of the place in ledger and messages.
@@ -41,6 +42,9 @@ public struct Place: Hashable, Sendable, Identifiable {
         self.families = families
         self.rank = rank
     }
+
+    /// Whether the namespace belongs to somebody else.
+    var isLent: Bool { if case .lent = existence { true } else { false } }
 
     /// The node's own namespace, which is the namespace of the process.
     public static let node = Self(id: .node, existence: .lent(.process), rank: 0)

@@ -20,7 +20,7 @@ extension Plan.Step: CustomStringConvertible {
     public var part: Part {
         switch change {
         case .sysctl: .sysctl
-        case .hairpin, .namespace, .link: .links
+        case .hairpin, .namespace, .link, .routing: .links
         case .ipvs, .tcpTimeout: .ipvs
         case .rules: .rules
         case .flows: .flows
@@ -33,7 +33,7 @@ extension Plan.Step: CustomStringConvertible {
     private var saysWhere: Bool {
         switch change {
         case .namespace, .link: true
-        case .sysctl, .tcpTimeout, .hairpin, .ipvs, .rules, .flows: false
+        case .sysctl, .tcpTimeout, .hairpin, .ipvs, .rules, .flows, .routing: false
         }
     }
 
@@ -48,7 +48,9 @@ extension Plan.Step: CustomStringConvertible {
         case .namespace(.make(let name)): "make the namespace \(name), for the place \(place)"
         case .namespace(.remove(let name)): "remove the namespace \(name), of the place \(place)"
         case .link(.make(let link, _)):
-            "make the \(link.kind.rawValue) pair \(link.ends.reversed().map { "\($0.id)" }.joined(separator: " and "))"
+            "make the \(link.kind)\(link.ends.count > 1 ? " pair" : "") "
+                + link.ends.reversed().map { "\($0.id)" }.joined(separator: " and ")
+        case .routing(let rule, let isWanted): "\(isWanted ? "add" : "remove") the routing rule \(rule)"
         case .link(.raise(let end, let mend, _)): mend.action(on: end)
         case .link(.remove(let end)): "remove the interface \(end)"
         case .ipvs(let change): change.summary
@@ -69,7 +71,7 @@ extension Plan.Step: CustomStringConvertible {
         switch change {
         case .rules(.install(_, let faults), _): faults.map(\.description)
         case .link(.make(_, let faults)), .link(.raise(_, _, let faults)): faults
-        case .sysctl, .tcpTimeout, .hairpin, .namespace, .link, .ipvs, .rules, .flows: []
+        case .sysctl, .tcpTimeout, .hairpin, .namespace, .link, .routing, .ipvs, .rules, .flows: []
         }
     }
 
@@ -102,7 +104,7 @@ extension RuleChange {
     fileprivate func summary(by tool: RuleTool) -> String {
         switch self {
         case .install: "\(tool): install the mesh's rules"
-        case .claim(let owner): "\(tool): the rules are those of \(owner.folder)"
+        case .claim(let owner): "\(tool): note in the rules that they belong to the state in \(owner.folder)"
         case .uninstall: "\(tool): remove the mesh's rules"
         case .put(let element, let replaced):
             "\(tool): \(element)"
@@ -115,7 +117,7 @@ extension RuleChange {
 extension LinkMend {
     fileprivate func action(on end: LinkEnd) -> String {
         let addresses = end.addresses.sorted().map(\.description).joined(separator: ", ")
-        return raises ? "raise \(end.id) with \(addresses)" : "mend \(end.id)"
+        return raises ? "raise \(end.id)" + (addresses.isEmpty ? "" : " with \(addresses)") : "mend \(end.id)"
     }
 }
 

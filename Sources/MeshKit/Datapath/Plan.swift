@@ -21,6 +21,8 @@ public struct Plan: Hashable, Sendable {
         case namespace(NamespaceChange)
         /// Makes, repairs or deletes an interface.
         case link(LinkChange)
+        /// Adds a routing rule to the place, or removes it.
+        case routing(RoutingRule, isWanted: Bool)
         /// Writes a kernel setting.
         case sysctl(SysctlChange)
         /// Sets how long IPVS remembers an idle established TCP connection, in seconds.
@@ -41,6 +43,9 @@ public struct Plan: Hashable, Sendable {
     /// Notes on everything that the plan leaves out, with the reasons: parts that could not be read, places that this
     /// host refused before, objects that belong to somebody else.
     public var notes: [String]
+    /// The paths that take no new connections and stay until their last connection has ended. They are no steps: the
+    /// pass that finds them without connections removes them.
+    public var retiring: [RetiringConnections] = []
 
     /// Whether the kernel holds what it should.
     public var isEmpty: Bool { steps.isEmpty }
@@ -74,6 +79,7 @@ public struct Plan: Hashable, Sendable {
         var both = self
         both.steps += other.steps
         both.notes += other.notes.filter { !both.notes.contains($0) }
+        both.retiring = other.retiring
         return both
     }
 }
@@ -103,14 +109,34 @@ public struct LinkMend: Hashable, Sendable {
     public var alias: String?
     /// The hardware address to set; nil if the end has it.
     public var hardwareAddress: HardwareAddress?
-    /// The addresses to add.
+    /// The addresses to add before others are removed.
     public var addresses: Set<InterfacePrefix> = []
-    /// The routes to add.
+    /// The IPv6 link-local address to give back to the end; nil if it has one. Without it, the kernel finds no neighbour
+    /// for forwarded packets.
+    public var linkLocal: IPAddress?
+    /// The greatest length of a packet to set, in bytes; nil if the end has it.
+    public var mtu: UInt32?
+    /// The bridge whose port the end is to become; nil if it is one.
+    public var bridge: String?
+    /// Whether the port is to be isolated; nil if it is as it should be.
+    public var isolation: Bool?
+    /// The routes to add, which the end lacks, or loses while its addresses are changed.
     public var routes: Set<Route> = []
     /// Permanent neighbour entries to write.
     public var neighbours: [IPAddress: HardwareAddress] = [:]
-    /// Addresses to remove, which the mesh did not give to the end.
-    public var strayAddresses: Set<InterfacePrefix> = []
+    /// Entries of the forwarding database to write.
+    public var forwarding: [HardwareAddress: IPAddress] = [:]
+    /// Routes of the mesh to remove.
+    public var strayRoutes: Set<Route> = []
+    /// Permanent neighbours to remove, which the end should not have.
+    public var strayNeighbours: Set<IPAddress> = []
+    /// Entries of the forwarding database to remove.
+    public var strayForwarding: Set<HardwareAddress> = []
+    /// Addresses to remove, in order: those that the mesh did not give to the end, and those that the kernel would remove
+    /// with them.
+    public var strayAddresses: [InterfacePrefix] = []
+    /// The addresses to add after others were removed, beside which they could not be added, or not to stay.
+    public var lateAddresses: Set<InterfacePrefix> = []
     /// Whether the interface has to be raised.
     public var raises = false
 

@@ -6,6 +6,10 @@ extension Planner {
     mutating func steps(for link: Link) -> [Plan.Step] {
         // The planner has already noted that the place could not be observed.
         guard link.ends.allSatisfy({ found[$0.id.place].existence.reason == nil }) else { return [] }
+        // A link into a lent namespace that no longer exists cannot be made; the kernel has deleted its other end, too.
+        guard !link.ends.contains(where: { !isOwn($0.id.place) && found[$0.id.place].existence.isAbsent }) else {
+            return []
+        }
         let unreadable = link.ends.compactMap { end in
             found[end.id.place].links[end.id.name]?.reason.map { "not looked at: \(end.id): \($0)" }
         }
@@ -44,9 +48,12 @@ extension Planner {
                 faults.append("\(end.id) is missing")
                 continue
             }
-            guard there.kind == link.kind.rawValue else {
-                faults.append("\(end.id) is no \(link.kind.rawValue) interface")
+            guard there.kind == link.kind.description else {
+                faults.append("\(end.id) is no \(link.kind) interface")
                 continue
+            }
+            if case .vxlan(let settings) = link.kind, there.vxlan != settings {
+                faults.append("\(end.id) has other VXLAN settings")
             }
             guard let peer = link.peer(of: end), let other = observed(peer) else { continue }
             if there.peer != .place(peer.id.place, index: other.index) {
@@ -106,22 +113,48 @@ extension LinkMend {
             mend.hardwareAddress = end.hardwareAddress
             faults.append("\(end.id) has the hardware address \(found.hardwareAddress.map { "\($0)" } ?? "of nobody")")
         }
+        if let mtu = end.mtu, found.mtu != mtu {
+            mend.mtu = mtu
+            faults.append("\(end.id) has the MTU \(found.mtu)")
+        }
+        if let bridge = end.bridge, found.bridge != bridge {
+            mend.bridge = bridge
+            faults.append("\(end.id) is no port of \(bridge)")
+        }
+        if end.isIsolated != found.isIsolated {
+            mend.isolation = end.isIsolated
+            faults.append("\(end.id) is \(found.isIsolated ? "isolated" : "not isolated")")
+        }
         if !found.isUp {
             mend.raises = true
             faults.append("\(end.id) is down")
         }
-        mend.addresses = end.addresses.subtracting(found.addresses)
-        faults += mend.addresses.sorted().map { "\(end.id) lacks the address \($0)" }
-        mend.strayAddresses = found.addresses.subtracting(end.addresses)
-        faults += mend.strayAddresses.sorted().map { "\(end.id) has the address \($0), which is not the mesh's" }
+        let addresses = AddressChanges(from: found, to: end.addresses)
+        (mend.addresses, mend.strayAddresses, mend.lateAddresses) = (addresses.first, addresses.removed, addresses.last)
+        faults += end.addresses.subtracting(found.addresses).sorted().map { "\(end.id) lacks the address \($0)" }
+        faults += found.addresses.subtracting(end.addresses).sorted().map {
+            "\(end.id) has the address \($0), which is not the mesh's"
+        }
+        if found.isUp, found.lacksLinkLocal, end.addresses.contains(where: { $0.address.family == .ipv6 }) {
+            mend.linkLocal = end.hardwareAddress.linkLocalAddress
+            faults.append("\(end.id) lacks its IPv6 link-local address")
+        }
         // When an interface is up, the kernel itself makes the route to the network of each new address.
-        let comesWithAddresses = Set(mend.addresses.map(\.network))
-        let networks = Set(end.addresses.map(\.connectedRoute))
-        mend.routes = end.routes.union(networks).subtracting(found.routes)
+        let comesWithAddresses = Set(addresses.first.union(addresses.last).map(\.network))
+        let networks = end.connectedRoutes
+        mend.routes = end.routes.union(networks).filter { !found.routes.contains($0) || addresses.lose($0) }
             .filter { !(networks.contains($0) && (comesWithAddresses.contains($0.destination) || mend.raises)) }
-        faults += mend.routes.sorted().map { "\(end.id) lacks the route \($0)" }
+        faults += mend.routes.subtracting(found.routes).sorted().map { "\(end.id) lacks the route \($0)" }
         mend.neighbours = end.neighbours.filter { found.neighbours[$0.key] != $0.value }
         faults += mend.neighbours.keys.sorted().map { "\(end.id) does not know its neighbour \($0)" }
+        mend.forwarding = end.forwarding.filter { found.forwarding[$0.key] != $0.value }
+        faults += mend.forwarding.keys.sorted().map { "\(end.id) does not know the node of \($0)" }
+        mend.strayRoutes = found.strayRoutes
+        faults += mend.strayRoutes.sorted().map { "\(end.id) has the route \($0), which is not needed" }
+        mend.strayNeighbours = Set(found.neighbours.keys).subtracting(end.neighbours.keys)
+        faults += mend.strayNeighbours.sorted().map { "\(end.id) has the neighbour \($0), which is not the mesh's" }
+        mend.strayForwarding = Set(found.forwarding.keys).subtracting(end.forwarding.keys)
+        faults += mend.strayForwarding.sorted().map { "\(end.id) has an entry for \($0), which is not the mesh's" }
         return (mend, there == nil ? [] : faults)
     }
 }
@@ -129,8 +162,17 @@ extension LinkMend {
 extension InterfacePrefix {
     /// The network that the address is in.
     var network: IPPrefix { IPPrefix(address, length: length) }
-    /// The route that the kernel makes for the address.
-    fileprivate var connectedRoute: Route { Route(to: network, source: address) }
+    /// The route that the kernel makes for the address; nil for an address that is alone in its network. An IPv6 route
+    /// of this kind names no source.
+    fileprivate var connectedRoute: Route? {
+        guard length < (address.family == .ipv4 ? 32 : 128) else { return nil }
+        return Route(to: network, source: address.family == .ipv4 ? address : nil)
+    }
+}
+
+extension LinkEnd {
+    /// The routes that the kernel makes for the addresses.
+    package var connectedRoutes: Set<Route> { Set(addresses.compactMap(\.connectedRoute)) }
 }
 
 extension Link {

@@ -9,7 +9,7 @@ extension Planner {
         let ours = isOwn(place) ? there.table : there.table.filter { !$0.isForeign(to: holdings.marks) }
         let ipvs = outline.balancers.contains(place) ? Table.changes(from: ours, to: content.ipvs) : []
         guard outline.roles[place] != nil else {
-            return ipvs.map { step(place, $0.isRemoval ? .withdrawingServices : .services, .ipvs($0)) }
+            return ipvs.map { step(place, $0.isWithdrawal ? .withdrawingServices : .services, .ipvs($0)) }
         }
         let rendered = tool.render(content.rules, families: found.node.families)
         var observed = there.rules
@@ -27,18 +27,34 @@ extension Planner {
         var steps = rules.additions.map {
             step(place, phase(of: $0, comesFirst: comesFirst($0)), .rules($0, tool))
         }
-        steps += ipvs.map { step(place, $0.isRemoval ? .withdrawingServices : .services, .ipvs($0)) }
+        steps += ipvs.map { step(place, $0.isWithdrawal ? .withdrawingServices : .services, .ipvs($0)) }
         steps += rules.removals.map {
             step(place, rendered.isBehind($0) ? .withdrawingRulesBehind : .withdrawingRules, .rules($0, tool))
         }
         if let former = holdings.formerRules(besides: tool), let left = there.formerRules, left.skeleton != .absent {
             steps.append(step(place, .formerRules, .rules(.uninstall, former)))
         }
+        steps += passage(of: place, from: there)
         steps += StaleFlows.all(
-            of: content, before: holdings.bindings(of: .udp), rules: rules.additions, ipvs: ipvs,
-            pending: holdings.staleFlows
+            of: content, before: holdings.marks, rules: rules.additions, ipvs: ipvs,
+            retiring: Set(ledger.places.values.lazy.flatMap(\.retiring).map(\.mark)), pending: holdings.staleFlows
         ).map { step(place, .flows, .flows($0)) }
         return steps
+    }
+
+    /// The steps for the rules by which iptables lets the path to the sandbox pass. If iptables carries all rules, these
+    /// are among them.
+    private func passage(of place: PlaceID, from there: ObservedPlace) -> [Plan.Step] {
+        guard tool != .iptables, let found = there.passage else { return [] }
+        let rules = wanted[place].passage.map { RuleSet(role: .passage($0)) } ?? RuleSet()
+        let rendered = RuleTool.iptables.render(rules, families: self.found.node.families)
+        guard ledger[place].formerRules(besides: tool) != .iptables else {
+            // iptables has just removed everything of ours, these rules included.
+            return rendered.role.map { [step(place, .formerRules, .rules(.install($0, []), .iptables))] } ?? []
+        }
+        let changes = rendered.changes(from: found)
+        return changes.additions.map { step(place, .rulesBehind, .rules($0, .iptables)) }
+            + changes.removals.map { step(place, .withdrawingRulesBehind, .rules($0, .iptables)) }
     }
 
     private func phase(of change: RuleChange, comesFirst: Bool) -> Phase {
@@ -68,10 +84,12 @@ extension VirtualService.ID {
 }
 
 extension Change {
-    fileprivate var isRemoval: Bool {
+    /// Whether the change keeps clients out: new connections must have another way by then.
+    fileprivate var isWithdrawal: Bool {
         switch self {
         case .deleteService, .deleteDestination: true
-        case .createService, .updateService, .createDestination, .updateDestination: false
+        case .updateDestination(let destination, _): destination.weight == 0
+        case .createService, .updateService, .createDestination: false
         }
     }
 }

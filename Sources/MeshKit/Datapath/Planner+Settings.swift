@@ -39,6 +39,16 @@ extension Planner {
         }
     }
 
+    /// The steps for the routing rules of a place.
+    func routing(of place: PlaceID, from there: ObservedPlace) -> [Plan.Step] {
+        guard outline.routed.contains(place) else { return [] }
+        let wanted = wanted[place].routingRules
+        return wanted.subtracting(there.routingRules).sorted()
+            .map { step(place, .routing, .routing($0, isWanted: true)) }
+            + there.routingRules.subtracting(wanted).sorted()
+            .map { step(place, .withdrawingRouting, .routing($0, isWanted: false)) }
+    }
+
     func hairpins(of place: PlaceID) -> [Plan.Step] {
         guard place == .node, let ports = found.node.bridgePorts.value else { return [] }
         let on = Set(ports.values.joined().filter(\.value).map(\.key))

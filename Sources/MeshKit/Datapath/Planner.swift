@@ -90,6 +90,7 @@ package struct Planner {
         let there = content(of: place)
         steps += settings(of: place.id, from: there)
         steps += timeouts(of: place.id, from: there)
+        steps += routing(of: place.id, from: there)
         steps += hairpins(of: place.id)
         steps += services(of: place.id, from: there)
         return steps

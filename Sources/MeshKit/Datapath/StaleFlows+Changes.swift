@@ -6,23 +6,26 @@ extension StaleFlows {
     ///
     /// All flows of a port are stale when the port is published or unpublished, because earlier datagrams went
     /// elsewhere and conntrack would send the next ones after them. The same holds when a service gets its first task
-    /// of a family or loses its last. When another task leaves, only the flows to this task are stale.
+    /// of a family or loses its last. When another task leaves, only the flows to this task are stale. As long as a path
+    /// of the port retires, its flows go on, and only those to tasks that leave are stale.
     ///
     /// - Parameters:
-    ///   - before: the UDP ports that were published until now.
+    ///   - before: the ports that were published until now, by mark.
+    ///   - retiring: the marks of retiring paths.
     ///   - pending: ports whose flows an earlier pass may have failed to delete.
     static func all(
-        of wanted: PlaceContent, before: [PortBinding], rules: [RuleChange], ipvs: [Change],
-        pending: Set<PortBinding> = []
+        of wanted: PlaceContent, before: [FirewallMark: OwnedMark], rules: [RuleChange], ipvs: [Change],
+        retiring: Set<FirewallMark> = [], pending: Set<PortBinding> = []
     ) -> [StaleFlows] {
         var flows = Dictionary(
             uniqueKeysWithValues: pending.map { ($0, StaleFlows(binding: $0, tasks: nil)) })
         let marked = marks(in: rules)
         let ports = wanted.rules.ports.filter { $0.key.transport == .udp }
-        for (binding, rule) in ports where marked?.contains(rule.mark) ?? true {
+        for (binding, rule) in ports where !retiring.contains(rule.mark) && marked?.contains(rule.mark) ?? true {
             flows[binding] = StaleFlows(binding: binding, tasks: nil)
         }
-        for binding in before where ports[binding] == nil {
+        for (mark, owned) in before where !retiring.contains(mark) {
+            guard let binding = owned.binding, binding.transport == .udp, ports[binding] == nil else { continue }
             flows[binding] = StaleFlows(binding: binding, tasks: nil)
         }
         let bindings = Dictionary(ports.map { ($1.mark, $0) }) { first, _ in first }
@@ -34,7 +37,9 @@ extension StaleFlows {
             case .deleteDestination(let destination, let id): (service, task) = (id, destination.address)
             case .updateService, .createDestination, .updateDestination: continue
             }
-            guard let binding = service.firewallMark.flatMap({ bindings[$0] }) else { continue }
+            guard let mark = service.firewallMark, let binding = bindings[mark],
+                task != nil || !retiring.contains(mark)
+            else { continue }
             var stale = flows[binding] ?? StaleFlows(binding: binding, tasks: [])
             if let task { stale.tasks?.insert(task) } else { stale.tasks = nil }
             flows[binding] = stale

@@ -1,3 +1,5 @@
+import IPVSKit
+
 /// A kernel setting of a network namespace, by its path below `/proc/sys`.
 public struct Sysctl: Hashable, Sendable, Comparable, CustomStringConvertible, RawRepresentable, CodingKeyRepresentable
 {
@@ -38,6 +40,16 @@ public struct Sysctl: Hashable, Sendable, Comparable, CustomStringConvertible, R
     /// Whether an interface accepts router advertisements: 0 never, 1 unless it forwards, 2 always.
     public static func acceptRouterAdvertisements(_ interface: String) -> Self {
         Self(rawValue: "net/ipv6/conf/\(interface)/accept_ra")
+    }
+
+    /// The settings of an interface that learns no routes from others, and whose addresses can be used at once: nobody
+    /// else has them, so that the kernel need not ask for a second whether somebody does.
+    static func quietIPv6(_ interface: String, _ families: Set<AddressFamily>) -> [Sysctl: String] {
+        guard families.contains(.ipv6) else { return [:] }
+        return [
+            .acceptRouterAdvertisements(interface): "0",
+            Sysctl(rawValue: "net/ipv6/conf/\(interface)/accept_dad"): "0",
+        ]
     }
 
     /// Whether the node obeys ICMP redirects. When `ip_forward` is written, the kernel sets this to the opposite value.

@@ -33,7 +33,7 @@ package struct LoopbackDetour: DatapathPart {
     package static func namespaceName(nodeInode: UInt64) -> String { "meshctl-lo-\(nodeInode)" }
 
     /// The detour as the rules describe it.
-    static let detour = Detour(.loopback, to: helperAddress, by: interface)
+    static let detour = Detour(to: helperAddress, by: interface)
 
     package init() {}
 
@@ -42,13 +42,16 @@ package struct LoopbackDetour: DatapathPart {
         guard let home = request.ledger.home else { return }
         outline.places[.loopback] = Self.place(home)
         outline.roles[.loopback] = .turnaround(node: Self.nodeAddress)
-        if request.ledger[.loopback].refusal == nil { outline.roles[.node] = .balancer(detour: Self.detour) }
+        if request.ledger[.loopback].refusal == nil, request.balancesOnHost {
+            outline.roles[.node] = .balancer(detour: Self.detour)
+        }
         outline.sysctls[.loopback, default: []].formUnion(Self.helperSettings.keys)
         outline.links.append(Self.link(families: Set(AddressFamily.allCases)))
     }
 
     package func compile(_ request: MeshRequest, on node: NodeFacts, into datapath: inout Datapath) {
-        guard let home = request.ledger.home, request.ledger[.loopback].refusal == nil, request.publishesAnything
+        guard let home = request.ledger.home, request.ledger[.loopback].refusal == nil,
+            request.balancesOnHost
         else { return }
         datapath[.node].rules.role = .balancer(detour: Self.detour)
         datapath.places[.loopback] = Self.place(home)

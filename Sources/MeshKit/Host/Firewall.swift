@@ -80,14 +80,14 @@ package struct Firewall: Sendable {
         publishing transport: TransportProtocol, ports: ClosedRange<UInt16>, translated: ClosedRange<UInt16>? = nil,
         at addresses: Set<IPAddress>, allowed: [IPPrefix] = [],
         families: Set<AddressFamily> = Set(AddressFamily.allCases), mark: UInt32? = nil
-    ) -> Answer? {
+    ) async -> Answer? {
         let listening = PacketWay.Listening(
             transport: transport, ports: ports, translated: translated ?? ports, addresses: addresses, allowed: allowed,
             mark: mark)
         var parts = families.sorted().flatMap { PacketWay.arriving(listening, $0) }
         let resolved = addresses.filter { $0.family == .ipv4 && !$0.isLoopback }
         if families.contains(.ipv4), !resolved.isEmpty { parts += PacketWay.resolving(own: resolved, others: nil) }
-        return answer(
+        return await answer(
             parts,
             advice: { site, part in
                 FirewallAdvice(rules: rules).opening(
@@ -104,8 +104,8 @@ package struct Firewall: Sendable {
     package func answer(
         sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32? = nil,
         by interface: String? = nil, from own: Set<IPAddress>? = nil
-    ) -> Answer? {
-        answer(
+    ) async -> Answer? {
+        await answer(
             PacketWay.sent(
                 to: task, transport, ports: ports, mark: mark, by: interface.map(Packet.Interface.named) ?? .unknown)
                 + (task.family == .ipv4 ? PacketWay.resolving(own: own, others: [task]) : []),
@@ -124,11 +124,11 @@ package struct Firewall: Sendable {
     package func answer(
         repliesOf task: IPAddress, _ transport: TransportProtocol, port: UInt16, allowed: [IPPrefix] = [],
         by interface: String? = nil, hasClients: Bool = true, isLetThrough: Bool = false
-    ) -> Answer? {
+    ) async -> Answer? {
         let way = interface.map(Packet.Interface.named) ?? .unknown
         let clients = interface.flatMap { hasClients ? nil : Packet.Interface.other(than: $0) } ?? .unknown
         let parts = PacketWay.replied(by: task, transport, port: port, allowed: allowed, (way, clients))
-        return answer(parts) { base, table in
+        return await answer(parts) { base, table in
             isLetThrough && Self.isFilterForward(base, of: table)
         } advice: { site, part in
             FirewallAdvice(rules: rules).lettingThrough(site, repliesOf: task, areTracked: part.packet.isTracked)
@@ -139,20 +139,37 @@ package struct Firewall: Sendable {
     package func answer(
         repliesFrom ports: ClosedRange<UInt16>, _ transport: TransportProtocol, translated: ClosedRange<UInt16>,
         at addresses: Set<IPAddress>, allowed: [IPPrefix] = [], families: Set<AddressFamily>
-    ) -> Answer? {
+    ) async -> Answer? {
         let listening = PacketWay.Listening(
             transport: transport, ports: ports, translated: translated, addresses: addresses, allowed: allowed)
-        return answer(
+        return await answer(
             families.sorted().flatMap { PacketWay.returning(listening, $0) },
             advice: { site, _ in
                 FirewallAdvice(rules: rules).lettingOut(site)
             })
     }
 
+    /// Whether packets of clients come through to a namespace of the mesh that balances them. They pass FORWARD. What our
+    /// own rules accept at the head of iptables' filter FORWARD is taken for let through.
+    ///
+    /// - Parameters:
+    ///   - address: the namespace's address.
+    ///   - allowed: the networks from which clients may connect; empty for everywhere.
+    ///   - interface: the name of the interface that leads there.
+    package func answer(
+        forwardingTo address: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>,
+        allowed: [IPPrefix] = [], by interface: String
+    ) async -> Answer? {
+        await answer(
+            PacketWay.forwarded(to: address, transport, ports: ports, allowed: allowed, by: interface),
+            besides: Self.isFilterForward,
+            advice: { site, _ in FirewallAdvice(rules: rules).lettingThrough(site, by: interface) })
+    }
+
     /// Whether connections between two other hosts pass the node, so that it forwards for everybody once it forwards at
     /// all. True if the rules are not known.
-    package func forwardsForOthers(_ family: AddressFamily) -> Bool {
-        answer(PacketWay.passing(family), advice: { _, _ in [] })?.verdict.dropping == nil
+    package func forwardsForOthers(_ family: AddressFamily) async -> Bool {
+        await answer(PacketWay.passing(family), advice: { _, _ in [] })?.verdict.dropping == nil
     }
 
     private static func isFilterForward(_ base: RuleTable.BaseChain, of table: RuleTable) -> Bool {
@@ -162,13 +179,13 @@ package struct Firewall: Sendable {
     private func answer(
         _ parts: [PacketWay.Part], besides isOurs: (RuleTable.BaseChain, RuleTable) -> Bool = { _, _ in false },
         advice: (HostRuleSite, PacketWay.Part) -> [String]
-    ) -> Answer? {
+    ) async -> Answer? {
         guard parts.contains(where: { rules.areKnown(for: $0.packet.family) }) else { return nil }
         var answer = Answer(verdict: .accepted, advice: [])
         for table in rules.tables {
             for part in parts where table.families.contains(part.packet.family) {
                 for base in table.bases where part.meets(base, of: table) && !isOurs(base, table) {
-                    for packet in part.packets(toldApartBy: table, in: rules) {
+                    for packet in await part.packets(toldApartBy: table, in: rules) {
                         ask(packet, from: base, in: table, &answer) { site in
                             packet.isARP
                                 ? FirewallAdvice(rules: rules).lettingNeighboursBeFound(site) : advice(site, part)
@@ -242,16 +259,20 @@ package struct Firewall: Sendable {
 
 extension PacketWay.Part {
     /// One packet for each group of ports that the table's rules treat alike.
-    func packets(toldApartBy table: RuleTable, in rules: HostRules) -> [Packet] {
+    func packets(toldApartBy table: RuleTable, in rules: HostRules) async -> [Packet] {
         var packet = packet
-        packet.sets = rules.sets
         packet.interfaces = rules.interfaces
         packet.connectionMark = rules.connectionMark
-        guard let ports else { return [packet] }
-        return table.representatives(of: ports).sorted().map { port in
-            packet.destinationPort = port
-            return packet
+        var packets = [packet]
+        if let ports {
+            packets = table.representatives(of: ports).sorted().map { port in
+                packet.destinationPort = port
+                return packet
+            }
         }
+        guard let sets = rules.sets else { return packets }
+        for index in packets.indices { packets[index].sets = await sets.answers(for: packets[index], in: table) }
+        return packets
     }
 }
 

@@ -64,6 +64,11 @@ struct FirewallAdvice {
         ]
     }
 
+    /// The commands that let everything through that leaves by an interface.
+    func lettingThrough(_ site: HostRuleSite, by interface: String) -> [String] {
+        [insertion(site, site.tool == .nft ? "oifname \(interface)" : "-o \(interface)")]
+    }
+
     /// The commands that let replies leave the node.
     func lettingOut(_ site: HostRuleSite) -> [String] {
         [

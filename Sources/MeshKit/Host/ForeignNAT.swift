@@ -23,7 +23,7 @@ package struct ForeignNAT: Hashable, Sendable, CustomStringConvertible {
     package static func find(
         publishing transport: TransportProtocol, ports: ClosedRange<UInt16>, at addresses: Set<IPAddress>,
         allowed: [IPPrefix] = [], in rules: HostRules
-    ) -> [ForeignNAT] {
+    ) async -> [ForeignNAT] {
         let listening = PacketWay.Listening(
             transport: transport, ports: ports, translated: ports, addresses: addresses, allowed: allowed)
         let parts = AddressFamily.allCases.flatMap { PacketWay.arriving(listening, $0, withLoopback: true) }
@@ -31,7 +31,7 @@ package struct ForeignNAT: Hashable, Sendable, CustomStringConvertible {
         for table in rules.tables {
             for base in table.bases {
                 for part in parts where table.families.contains(part.packet.family) && part.meets(base, of: table) {
-                    found += part.packets(toldApartBy: table, in: rules).compactMap {
+                    found += await part.packets(toldApartBy: table, in: rules).compactMap {
                         translation(of: $0, from: base, in: table)
                     }
                 }

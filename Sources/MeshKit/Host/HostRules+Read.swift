@@ -15,7 +15,10 @@ extension HostRules {
     ///   lack the folders of an administrator's programs.
     package static func read(folders: [String] = ["/usr/sbin", "/sbin", "/usr/local/sbin"]) async -> HostRules {
         var unread: [String] = []
-        let nft = nftables(&unread)
+        // Whatever takes a namespace that cannot be opened is not known.
+        let here = try? NetworkNamespace.current.open()
+        let tables = here.map { NFTTables(in: $0) }
+        let (nft, details) = await nftables(tables, &unread)
         var legacy: [AddressFamily: String] = [:]
         var programs: [AddressFamily: String] = [:]
         for family in AddressFamily.allCases {
@@ -25,12 +28,11 @@ extension HostRules {
                 unread.append("\(error)")
             }
         }
-        unread += Self.programs()
+        if let here { unread += await Self.programs(in: here) }
         return HostRules(
             iptables: legacy[.ipv4], ip6tables: legacy[.ipv6], nft: nft,
-            details: NFTRuleset.Details(extensions: NFTTables.extensions, devices: NFTTables.devices),
-            programs: programs,
-            sets: KernelSets.answers, interfaces: interfaces(), unread: unread)
+            details: details, programs: programs, sets: tables.map { KernelSets(tables: $0) },
+            interfaces: interfaces(), unread: unread)
     }
 
     /// The names of all interfaces; nil if the kernel does not tell.
@@ -48,26 +50,44 @@ extension HostRules {
 
     // MARK: nftables
 
-    /// One JSON text for each family that has tables; nil if the tables could not be read.
-    private static func nftables(_ unread: inout [String]) -> [String]? {
+    /// One JSON text for each family that has tables, nil if the tables could not be read; and what the texts do not
+    /// tell.
+    private static func nftables(
+        _ tables: NFTTables?, _ unread: inout [String]
+    ) async -> (texts: [String]?, details: NFTRuleset.Details) {
+        var details = NFTRuleset.Details()
         do {
+            guard let tables else { throw Errno.permissionDenied }
             // A family is not listed if it has only our own table, which is large.
-            let foreign = try NFTTables.names().filter { $0 != OwnRules.table }
-            let families = Set(foreign.compactMap { $0.split(separator: " ").first.map(String.init) })
-            return try families.sorted().map { try NFTablesRuleset.json($0) }
+            let foreign = try await tables.names().filter { $0 != OwnRules.table }
+            let families = Dictionary(grouping: foreign) { String($0.prefix { $0 != " " }) }
+            var texts: [String] = []
+            for (family, names) in families.sorted(by: { $0.key < $1.key }) {
+                let text = try await NFTablesRuleset.json(family)
+                for name in names {
+                    if NFTRuleset.Details.needsExtensions(text) {
+                        details.extensions[name] = await tables.extensions(of: name)
+                    }
+                    if NFTRuleset.Details.needsDevices(text) { details.devices[name] = await tables.devices(of: name) }
+                }
+                texts.append(text)
+            }
+            return (texts, details)
         } catch let error as RuleError {
             unread.append("the rules of nftables: \(error.reason)")
+        } catch let error as NetlinkError {
+            unread.append("the rules of nftables: \(error.errno.map { "\($0)" } ?? "\(error)")")
         } catch {
             unread.append("the rules of nftables: \(error)")
         }
-        return nil
+        return (nil, details)
     }
 
     // MARK: Programs
 
     /// The programs that see packets before any rule does. Only their places are known.
-    private static func programs() -> [String] {
-        guard var socket = try? RouteSocket(), let programs = try? socket.programs() else { return [] }
+    private static func programs(in here: NamespaceHandle) async -> [String] {
+        guard let programs = try? await RouteClient(in: here).programs() else { return [] }
         return programs.map { program in
             let interface = interfaceName(program.interface) ?? "interface \(program.interface)"
             return switch program.kind {

@@ -9,8 +9,8 @@ import IPVSKit
 package struct HostRules: Sendable {
     /// All tables except the mesh's own.
     let tables: [RuleTable]
-    /// Answers questions about the elements of named sets.
-    let sets: SetAnswers
+    /// Asks about the elements of named sets; nil if no rule depends on any, or nobody can be asked.
+    let sets: (any SetReader)?
     /// The names of all interfaces; nil if they are not known.
     let interfaces: Set<String>?
     /// The mark of new connections: 0 unless a rule marks connections, and nil if one does.
@@ -31,7 +31,8 @@ package struct HostRules: Sendable {
 
     init(
         iptables: String? = nil, ip6tables: String? = nil, nft: [String]? = nil,
-        details: NFTRuleset.Details = .none, programs: [AddressFamily: String] = [:], sets: SetAnswers = .none,
+        details: NFTRuleset.Details = .init(), programs: [AddressFamily: String] = [:],
+        sets: (any SetReader)? = nil,
         interfaces: Set<String>? = nil, unread: [String]
     ) {
         var tables: [RuleTable] = []
@@ -57,7 +58,8 @@ package struct HostRules: Sendable {
             table.chains.values.contains { $0.contains { $0.action == .affect(.connectionMarked) } }
         }
         connectionMark = areMarked ? nil : 0
-        self.sets = sets
+        let areSetsAsked = tables.contains { $0.chains.values.contains { $0.contains(where: \.asksSets) } }
+        self.sets = areSetsAsked ? sets : nil
         self.programs = programs
         self.unread = unread
         self.known = known

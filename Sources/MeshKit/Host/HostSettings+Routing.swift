@@ -4,10 +4,10 @@ import RuleKit
 /// Warnings about routing rules (`ip rule`) and routes that depend on a source, a mark or an interface.
 extension HostSettings {
     /// Warnings about everything that keeps packets with the mark of a published port from a task on another host.
-    func warnings(sending mark: UInt32, to task: IPAddress) -> [String] {
+    func warnings(sending mark: UInt32, to task: IPAddress) async -> [String] {
         let packet = RoutedPacket(destination: task, mark: mark)
-        guard !isRefused(task), let interface = interface(task) else { return [] }
-        switch routing(packet) {
+        guard await !isRefused(task), let interface = await interface(task) else { return [] }
+        switch await routing(packet) {
         case .refused:
             return ["\(task) gets nothing: a rule of this node's forbids what is marked so (see `\(packet.question)`)"]
         case .leaves(let other) where other != interface:
@@ -27,25 +27,25 @@ extension HostSettings {
     ///   - allowed: the networks from which clients may connect; empty for everywhere.
     func warnings(
         forRepliesOf task: IPAddress, from addresses: Set<IPAddress>, to allowed: [IPPrefix], on node: NodeFacts
-    ) -> [String] {
+    ) async -> [String] {
         // While the node forwards nothing, the kernel does not answer the other questions.
         let forwarding = task.family == .ipv4 ? Sysctl.ipv4Forwarding : .ipv6Forwarding
-        guard setting(forwarding) == "1", let interface = interface(task) else { return [] }
-        let clients = clients(task.family, allowed, besides: interface, on: node)
+        guard setting(forwarding) == "1", let interface = await interface(task) else { return [] }
+        let clients = await clients(task.family, allowed, besides: interface, on: node)
         var packets = clients.map { RoutedPacket(source: task, destination: $0, input: interface) }
-        if let warning = refusal("replies of \(task)", packets) { return [warning] }
+        if let warning = await refusal("replies of \(task)", packets) { return [warning] }
         // If replies are not routed once more, the first routing decision counts.
         if setting(.rerouting) != "0" {
             packets = addresses.filter { $0.family == task.family && Self.isReached($0) }.sorted().flatMap { own in
                 clients.map { RoutedPacket(source: own, destination: $0) }
             }
-            if let warning = refusal("replies to clients", packets) { return [warning] }
+            if let warning = await refusal("replies to clients", packets) { return [warning] }
         }
         // Clients in a network of the node are reached only through that network's interface.
         for packet in packets {
             let near = node.networks(of: packet.destination).filter { $0.prefix.length != 0 }
             guard let right = near.first?.interface, packet.source == task || isOn(right, packet.source, node),
-                case .leaves(let other) = routing(packet), other != right
+                case .leaves(let other) = await routing(packet), other != right
             else { continue }
             return [
                 "replies to clients in the network of \(right) leave by \(other): a rule of this node's has it so "
@@ -59,8 +59,9 @@ extension HostSettings {
         node.addresses.contains { $0.address == address && $0.interface == interface }
     }
 
-    private func refusal(_ replies: String, _ packets: [RoutedPacket]) -> String? {
-        let refused = packets.filter { routing($0) == .refused }
+    private func refusal(_ replies: String, _ packets: [RoutedPacket]) async -> String? {
+        var refused: [RoutedPacket] = []
+        for packet in packets where await routing(packet) == .refused { refused.append(packet) }
         guard let first = refused.first else { return nil }
         let extent = refused.count == packets.count ? "" : "some "
         return "\(extent)\(replies) do not come through: a route or a rule of this node's forbids it "
@@ -70,7 +71,7 @@ extension HostSettings {
     /// Sample addresses of clients: one in each allowed network; or one in each network of this node, and one beyond.
     private func clients(
         _ family: AddressFamily, _ allowed: [IPPrefix], besides interface: String, on node: NodeFacts
-    ) -> [IPAddress] {
+    ) async -> [IPAddress] {
         let mostAsked = 8
         var networks = allowed.filter { $0.family == family }
         if allowed.isEmpty {
@@ -84,7 +85,7 @@ extension HostSettings {
                 network.contains($0) && !node.isOwn($0)
             }
         }
-        if allowed.isEmpty, let way = wayOut(family), way != interface { clients.append(Self.outside(family)) }
+        if allowed.isEmpty, let way = await wayOut(family), way != interface { clients.append(Self.outside(family)) }
         return Array(clients.prefix(mostAsked))
     }
 

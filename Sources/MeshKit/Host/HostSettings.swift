@@ -5,52 +5,49 @@ import RuleKit
 /// The settings and routes of the host that can keep packets from their destinations.
 struct HostSettings: Sendable {
     /// The interface that leads to an address; nil if there is none, or it cannot be told.
-    var interface: @Sendable (IPAddress) -> String?
+    var interface: @Sendable (IPAddress) async -> String?
     /// Whether a route or a routing rule exists to refuse packets to an address.
-    var isRefused: @Sendable (IPAddress) -> Bool
+    var isRefused: @Sendable (IPAddress) async -> Bool
     /// The routing decision about a packet.
-    var routing: @Sendable (RoutedPacket) -> Routing
+    var routing: @Sendable (RoutedPacket) async -> Routing
     var setting: @Sendable (Sysctl) -> String?
 
     /// The settings and routes of the namespace of the process.
-    static let ofKernel = HostSettings(
-        interface: { address in
-            guard var socket = try? RouteSocket(), let route = try? socket.route(to: address.bytes), !route.isLocal,
-                let index = route.interface
-            else { return nil }
-            return interfaceName(index)
-        },
-        isRefused: { address in
-            guard var socket = try? RouteSocket() else { return false }
-            return (try? socket.isRefused(address.bytes)) == true
-        },
-        routing: { packet in
-            guard var socket = try? RouteSocket() else { return .unknown }
-            return (try? socket.routing(of: packet)) ?? .unknown
-        },
-        setting: { SysctlFiles().read($0) })
+    static func ofKernel() -> HostSettings {
+        let routes = (try? NetworkNamespace.current.open()).map { RouteClient(in: $0) }
+        return HostSettings(
+            interface: { address in
+                guard let route = try? await routes?.route(to: address.bytes), !route.isLocal,
+                    let index = route.interface
+                else { return nil }
+                return interfaceName(index)
+            },
+            isRefused: { (try? await routes?.isRefused($0.bytes)) == true },
+            routing: { (try? await routes?.routing(of: $0)) ?? .unknown },
+            setting: { SysctlFiles().read($0) })
+    }
 
     /// The same settings, each of which is read only once: a hundred ports have the same tasks.
     func remembering() -> HostSettings {
         HostSettings(
             interface: Self.remembering(interface), isRefused: Self.remembering(isRefused),
-            routing: Self.remembering(routing), setting: Self.remembering(setting))
+            routing: Self.remembering(routing), setting: setting)
     }
 
     private static func remembering<Question: Hashable & Sendable, Answer: Sendable>(
-        _ ask: @escaping @Sendable (Question) -> Answer
-    ) -> @Sendable (Question) -> Answer {
+        _ ask: @escaping @Sendable (Question) async -> Answer
+    ) -> @Sendable (Question) async -> Answer {
         let known = Locked<[Question: Answer]>([:])
         return { question in
             if let answer = known.withLock({ $0[question] }) { return answer }
-            let answer = ask(question)
+            let answer = await ask(question)
             known.withLock { $0[question] = answer }
             return answer
         }
     }
 
     /// The interface of the default route, found by looking up an address that is in nobody's network.
-    func wayOut(_ family: AddressFamily) -> String? { interface(Self.outside(family)) }
+    func wayOut(_ family: AddressFamily) async -> String? { await interface(Self.outside(family)) }
 
     /// An address of a documentation network, which nobody uses.
     static func outside(_ family: AddressFamily) -> IPAddress { family == .ipv4 ? "192.0.2.1" : "2001:db8::1" }
@@ -83,13 +80,13 @@ struct HostSettings: Sendable {
     }
 
     /// Warnings about everything that keeps packets from a task on another host, or its replies from coming through.
-    func warnings(for task: IPAddress) -> [String] {
-        if isRefused(task) {
+    func warnings(for task: IPAddress) async -> [String] {
+        if await isRefused(task) {
             return ["\(task) gets nothing: a route or a rule of this node's forbids it (see `ip route get \(task)`)"]
         }
         // For IPv6 the kernel checks the switch for all interfaces only. For IPv4, that switch also switches on each
         // interface, so an interface that is off was switched off by itself.
-        guard task.family == .ipv4, setting(.ipv4Forwarding) == "1", let interface = interface(task),
+        guard task.family == .ipv4, setting(.ipv4Forwarding) == "1", let interface = await interface(task),
             setting(.forwarding(interface)) == "0"
         else { return [] }
         return [
@@ -99,13 +96,13 @@ struct HostSettings: Sendable {
     }
 
     /// Warnings about everything that keeps clients from a single address at which a port is published.
-    func warnings(at address: IPAddress, on node: NodeFacts) -> [String] {
+    func warnings(at address: IPAddress, on node: NodeFacts) async -> [String] {
         guard address.family == .ipv4, !address.isLoopback,
             let own = node.addresses.first(where: { $0.address == address })
         else { return [] }
         // The higher of the two values counts: 1 is strict, 2 is loose.
         let values = [Sysctl.reversePathFilter("all"), .reversePathFilter(own.interface)].compactMap(setting)
-        guard values.compactMap({ Int($0) }).max() == 1, let way = wayOut(.ipv4), way != own.interface
+        guard values.compactMap({ Int($0) }).max() == 1, let way = await wayOut(.ipv4), way != own.interface
         else { return [] }
         return [
             "hosts beyond the network of \(own.interface) cannot reach \(address): this node would answer them by \(way), "

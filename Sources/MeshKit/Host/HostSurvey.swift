@@ -5,7 +5,7 @@ import RuleKit
 struct HostSurvey: Sendable {
     private let node: NodeFacts
     private let rules: HostRules
-    private let settings = HostSettings.ofKernel.remembering()
+    private let settings = HostSettings.ofKernel().remembering()
 
     /// Reads the host's rules.
     init(on node: NodeFacts) async {
@@ -17,7 +17,7 @@ struct HostSurvey: Sendable {
     /// a rule of another program translates first, since the mesh would get none.
     ///
     /// - Parameter port: a port of the service that is not published in any kernel yet.
-    func refuseConflicts(_ port: PublishedPort, of service: MeshSpec.Service) throws(InputError) {
+    func refuseConflicts(_ port: PublishedPort, of service: MeshSpec.Service) async throws(InputError) {
         let listening = port.listening
         let found = (try? Listeners.read(transport: listening.transport, ports: listening.ports)) ?? []
         let listeners = Listener.conflicts(
@@ -28,7 +28,7 @@ struct HostSurvey: Sendable {
                 "\(listening) is taken: \(listener) would get no connection any more; stop it, choose another port, "
                     + "or say --force")
         }
-        if let translation = translations(of: port).first(where: { $0.condition == nil }) {
+        if let translation = await translations(of: port).first(where: { $0.condition == nil }) {
             throw InputError(
                 "\(listening) is taken: \(translation) sends it to \(translation.leadsTo) first; "
                     + "remove that rule, choose another port, or say --force")
@@ -42,46 +42,55 @@ struct HostSurvey: Sendable {
     ///   - datapath: the datapath that carries the port.
     ///   - tool: the tool that carries our rules. With iptables, a chain of our own accepts replies in FORWARD; with
     ///     nftables, our table cannot undo a drop of another table.
-    func warnings(_ port: PublishedPort, for tasks: [SpecTask], in datapath: Datapath, _ tool: RuleTool?) -> [String] {
-        warnings(port, for: tasks, by: rules.tables.isEmpty ? [:] : ways(to: tasks), in: datapath, tool)
+    func warnings(_ port: PublishedPort, for tasks: [SpecTask], in datapath: Datapath, _ tool: RuleTool?) async
+        -> [String]
+    {
+        await warnings(port, for: tasks, by: rules.tables.isEmpty ? [:] : ways(to: tasks), in: datapath, tool)
     }
 
     private func warnings(
         _ port: PublishedPort, for tasks: [SpecTask], by ways: [IPAddress: Way], in datapath: Datapath,
         _ tool: RuleTool?
-    ) -> [String] {
+    ) async -> [String] {
         let firewall = Firewall(rules)
         let listening = port.listening
         var warnings: [String] = []
         if let address = listening.address, !node.isOwn(address) {
             warnings.append("\(address) is no address of this node: nobody reaches \(listening) until it is")
         }
-        if let address = listening.address { warnings += settings.warnings(at: address, on: node) }
-        let tasks = tasks.filter(port.isFor)
+        if let address = listening.address { warnings += await settings.warnings(at: address, on: node) }
+        // Packets to a port that the sandbox balances go round the node's own filters: neither INPUT nor a route to the
+        // task is on their way.
+        let isElsewhere = datapath[.node].rules.ports[listening]?.isElsewhere == true
+        let tasks = isElsewhere ? [] : tasks.filter(port.isFor)
         let addresses = addresses(of: listening)
         for task in Set(tasks.map(\.address)).sorted().filter({ !node.isOwn($0) }).prefix(Self.tasksNamed) {
-            warnings += settings.warnings(sending: port.mark.rawValue, to: task)
-            warnings += settings.warnings(forRepliesOf: task, from: addresses, to: port.allowed, on: node)
+            warnings += await settings.warnings(sending: port.mark.rawValue, to: task)
+            warnings += await settings.warnings(forRepliesOf: task, from: addresses, to: port.allowed, on: node)
         }
         guard !rules.tables.isEmpty else { return warnings }
-        for translation in translations(of: port) {
+        for translation in await translations(of: port) {
             let which = translation.condition.map { ", where \($0) matches" }
             warnings.append(
                 "\(which == nil ? "" : "some ")packets for \(listening) go to \(translation.leadsTo) first: by "
                     + "\(translation)\(which ?? "")")
         }
+        guard !isElsewhere else {
+            return await warnings + self.warnings(onTheWayToTheSandbox: port, firewall, in: datapath)
+        }
         let families = tasks.isEmpty ? Set(AddressFamily.allCases) : Set(tasks.map(\.address.family))
         let rule = datapath[.node].rules.ports[listening]
         let translated = rule?.behind(listening) ?? listening.ports
-        let arriving = firewall.answer(
+        let arriving = await firewall.answer(
             publishing: listening.transport, ports: listening.ports, translated: translated, at: addresses,
             allowed: port.allowed, families: families, mark: port.mark.rawValue)
         warnings += SurveyText.lines(
             "other hosts cannot reach \(listening)", "packets for \(listening)", arriving)
-        let concerned = tasks.map(\.address).filter { !node.isOwn($0) }
-            .map { self.warnings(port, arriving, for: $0, by: ways[$0], firewall, in: datapath, tool) }.filter {
-                !$0.isEmpty
-            }
+        var concerned: [[String]] = []
+        for task in tasks.map(\.address) where !node.isOwn(task) {
+            let found = await self.warnings(port, arriving, for: task, by: ways[task], firewall, in: datapath, tool)
+            if !found.isEmpty { concerned.append(found) }
+        }
         warnings += concerned.prefix(Self.tasksNamed).joined()
         let others = concerned.dropFirst(Self.tasksNamed)
         if !others.isEmpty {
@@ -92,9 +101,32 @@ struct HostSurvey: Sendable {
         if tasks.contains(where: { !node.isOwn($0.address) }) {
             warnings += SurveyText.lines(
                 "replies from \(listening) do not leave this node", "replies from \(listening)",
-                firewall.answer(
+                await firewall.answer(
                     repliesFrom: listening.ports, listening.transport, translated: translated, at: addresses,
                     allowed: port.allowed, families: families))
+        }
+        return warnings
+    }
+
+    /// Warnings about everything that keeps packets of a port from the sandbox that balances them, or the sandbox's
+    /// replies from clients. The node forwards both.
+    private func warnings(
+        onTheWayToTheSandbox port: PublishedPort, _ firewall: Firewall, in datapath: Datapath
+    ) async -> [String] {
+        let listening = port.listening
+        let families = datapath[.node].rules.ports[listening]?.families ?? []
+        var warnings: [String] = []
+        for sandbox in SandboxLink.sandbox.map(\.address) where families.contains(sandbox.family) {
+            warnings += SurveyText.lines(
+                "other hosts cannot reach \(listening)", "packets for \(listening)",
+                await firewall.answer(
+                    forwardingTo: sandbox, listening.transport, ports: listening.ports, allowed: port.allowed,
+                    by: MeshNames.sandboxLink))
+            warnings += SurveyText.lines(
+                "replies from \(listening) do not come through", "replies from \(listening)",
+                await firewall.answer(
+                    repliesOf: sandbox, listening.transport, port: listening.ports.lowerBound,
+                    allowed: port.allowed, by: MeshNames.sandboxLink, hasClients: false, isLetThrough: true))
         }
         return warnings
     }
@@ -110,13 +142,13 @@ struct HostSurvey: Sendable {
         var hasClients: Bool
     }
 
-    private func ways(to tasks: [SpecTask]) -> [IPAddress: Way] {
+    private func ways(to tasks: [SpecTask]) async -> [IPAddress: Way] {
         // Clients on other hosts are expected behind the interface of the default route, and not on a bridge of
         // containers.
-        let outside = [AddressFamily.ipv4: settings.wayOut(.ipv4), .ipv6: settings.wayOut(.ipv6)]
+        let outside = await [AddressFamily.ipv4: settings.wayOut(.ipv4), .ipv6: settings.wayOut(.ipv6)]
         var ways: [IPAddress: Way] = [:]
         for task in Set(tasks.map(\.address)) {
-            guard let interface = settings.interface(task) else { continue }
+            guard let interface = await settings.interface(task) else { continue }
             let wayOut = outside[task.family] ?? nil
             ways[task] = Way(
                 interface: interface,
@@ -128,11 +160,11 @@ struct HostSurvey: Sendable {
     private func warnings(
         _ port: PublishedPort, _ arriving: Firewall.Answer?, for task: IPAddress, by way: Way?, _ firewall: Firewall,
         in datapath: Datapath, _ tool: RuleTool?
-    ) -> [String] {
-        let sent = firewall.answer(
+    ) async -> [String] {
+        let sent = await firewall.answer(
             sendingTo: task, port.listening.transport, ports: port.targets, mark: port.mark.rawValue,
             by: way?.interface, from: Set(node.addresses.map(\.address)))
-        let replied = firewall.answer(
+        let replied = await firewall.answer(
             repliesOf: task, port.listening.transport, port: port.target, allowed: port.allowed, by: way?.interface,
             hasClients: way?.hasClients ?? true, isLetThrough: tool == .iptables)
         let mismatch = ZoneMismatch(arriving?.zonings ?? [], replied?.zonings ?? [], task.family)
@@ -145,25 +177,48 @@ struct HostSurvey: Sendable {
     }
 
     /// Warnings about everything that keeps packets from tasks, whatever the port.
-    func warnings(for tasks: [SpecTask]) -> [String] {
-        settings.warnings() + Set(tasks.map(\.address)).sorted().filter { !node.isOwn($0) }.flatMap(settings.warnings)
+    func warnings(for tasks: [SpecTask]) async -> [String] {
+        var warnings = settings.warnings()
+        for task in Set(tasks.filter({ $0.attachment == nil }).map(\.address)).sorted() where !node.isOwn(task) {
+            warnings += await settings.warnings(for: task)
+        }
+        return warnings
+    }
+
+    /// Warnings about everything that keeps the packets of overlay networks from this node. They come from each other
+    /// node as flows of their own, so that an accept of established connections never lets them in.
+    private func warnings(onOverlaysOf request: MeshRequest) async -> [String] {
+        guard !rules.tables.isEmpty, let own = request.ownNode?.address else { return [] }
+        let peers = request.peers.values.filter { $0.family == own.family }.map { IPPrefix($0) }.sorted()
+        guard !peers.isEmpty else { return [] }
+        var warnings: [String] = []
+        for (name, network) in request.ownNetworks.sorted(by: { $0.key < $1.key }) {
+            let answer = await Firewall(rules).answer(
+                publishing: .udp, ports: network.port...network.port, at: [own], allowed: peers,
+                families: [own.family])
+            warnings += SurveyText.lines(
+                "the other nodes cannot reach this one on the network \(name)", "packets for \(network.port)/udp",
+                answer)
+        }
+        return warnings
     }
 
     /// The number of ports that are examined. With a firewall of some hundred rules, this takes a second.
     private static let portsAsked = 500
 
     /// Warnings about everything that keeps clients from any port, each warning once.
-    func warnings(_ request: MeshRequest, in datapath: Datapath, _ tool: RuleTool) -> [String] {
+    func warnings(_ request: MeshRequest, in datapath: Datapath, _ tool: RuleTool?) async -> [String] {
         let services = request.spec.services.sorted { $0.key < $1.key }.map(\.value).filter { !$0.ports.isEmpty }
         let ports = services.flatMap { service in
             service.ports.sorted { $0.listening < $1.listening }.map { (port: $0, tasks: service.tasks) }
         }
         let tasks = services.flatMap(\.tasks)
-        let ways = rules.tables.isEmpty ? [:] : ways(to: tasks)
-        var warnings = self.warnings(for: tasks)
+        let ways = rules.tables.isEmpty ? [:] : await ways(to: tasks)
+        var warnings = await self.warnings(for: tasks)
         for (port, tasks) in ports.prefix(Self.portsAsked) {
-            warnings += self.warnings(port, for: tasks, by: ways, in: datapath, tool)
+            warnings += await self.warnings(port, for: tasks, by: ways, in: datapath, tool)
         }
+        warnings += await self.warnings(onOverlaysOf: request)
         if ports.count > Self.portsAsked, !rules.tables.isEmpty {
             warnings.append("did not look at what is in the way of \(ports.count - Self.portsAsked) more ports")
         }
@@ -175,9 +230,10 @@ struct HostSurvey: Sendable {
     var unread: [String] { rules.unread.map { "could not look at \($0)" } }
 
     /// Warnings about what other hosts may do after a plan.
-    func warnings(after plan: Plan) -> [String] {
+    func warnings(after plan: Plan) async -> [String] {
         let forwarding: [(Sysctl, AddressFamily)] = [(.ipv4Forwarding, .ipv4), (.ipv6Forwarding, .ipv6)]
-        return forwarding.compactMap { sysctl, family in
+        var warnings: [String] = []
+        for (sysctl, family) in forwarding {
             let isSwitchedOn = plan.steps.contains { step in
                 if step.place == .node, case .sysctl(let change) = step.change {
                     change.sysctl == sysctl && change.new != "0"
@@ -185,13 +241,15 @@ struct HostSurvey: Sendable {
                     false
                 }
             }
-            guard isSwitchedOn, Firewall(rules).forwardsForOthers(family) else { return nil }
-            return "\(sysctl) is on from now on, and no rule of this node's keeps it from forwarding for everybody"
+            guard isSwitchedOn, await Firewall(rules).forwardsForOthers(family) else { continue }
+            warnings.append(
+                "\(sysctl) is on from now on, and no rule of this node's keeps it from forwarding for everybody")
         }
+        return warnings
     }
 
-    private func translations(of port: PublishedPort) -> [ForeignNAT] {
-        ForeignNAT.find(
+    private func translations(of port: PublishedPort) async -> [ForeignNAT] {
+        await ForeignNAT.find(
             publishing: port.listening.transport, ports: port.listening.ports, at: addresses(of: port.listening),
             allowed: port.allowed, in: rules)
     }

@@ -32,7 +32,7 @@ package enum Listeners {
     }
 
     /// The text of a file; nil if it does not exist.
-    private static func text(of file: String) throws(Errno) -> String? {
+    static func text(of file: String) throws(Errno) -> String? {
         do {
             let descriptor = try FileDescriptor.open(
                 FilePath("/proc/thread-self/net").appending(file), .readOnly, options: .closeOnExec)

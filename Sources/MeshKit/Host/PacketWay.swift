@@ -186,6 +186,23 @@ enum PacketWay {
         ]
     }
 
+    /// The way of a client's packet that the node forwards to a namespace in which it is balanced. The packet's
+    /// destination is that namespace by now.
+    static func forwarded(
+        to address: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, allowed: [IPPrefix],
+        by interface: String
+    ) -> [Part] {
+        let clients = clients(of: allowed, address.family)
+        guard clients?.isEmpty != true else { return [] }
+        return [
+            Part(
+                packet: Packet(
+                    hook: .forward, family: address.family, transport: transport, sources: clients,
+                    destinations: [address...address], isForNode: false, state: .new, output: .named(interface)),
+                ports: ports)
+        ]
+    }
+
     /// The way of a connection between two other hosts.
     static func passing(_ family: AddressFamily) -> [Part] {
         [

@@ -1,6 +1,7 @@
 import IPVSKit
 
-/// Parses the listening sockets in `/proc/net/{tcp,udp}{,6}` and `/proc/net/sctp/eps`. Pure: from their text.
+/// Parses the listening sockets in `/proc/net/{tcp,udp}{,6}` and `/proc/net/sctp/eps`, and the connections in
+/// `/proc/net/tcp{,6}` and `/proc/net/sctp/assocs`. Pure: from their text.
 enum SocketTable {
     struct Entry: Hashable {
         var address: IPAddress
@@ -33,6 +34,47 @@ enum SocketTable {
             else { return [] }
             return fields[8...].compactMap { IPAddress(String($0)).map(unmapped) }
                 .map { Entry(address: $0, port: port, inode: inode) }
+        }
+    }
+
+    /// The two ends of a connection, as a socket knows them.
+    struct Connection: Hashable {
+        var local: Destination.ID
+        var remote: Destination.ID
+    }
+
+    /// Parses the connections in `tcp` or `tcp6` that may still transfer data.
+    static func connections(_ text: String) -> [Connection] {
+        // TIME_WAIT, CLOSE and LISTEN.
+        let others: Set<Substring> = ["06", "07", "0A"]
+        return text.split(separator: "\n").dropFirst().compactMap { line in
+            let fields = line.split(separator: " ", maxSplits: 4)
+            guard fields.count >= 4, !others.contains(fields[3]), let local = endpoint(fields[1]),
+                let remote = endpoint(fields[2])
+            else { return nil }
+            return Connection(local: .init(local.0, port: local.1), remote: .init(remote.0, port: remote.1))
+        }
+    }
+
+    /// Parses the associations in `sctp/assocs` that may still transfer data. An association may have several addresses
+    /// at each end; each pair of them is a connection.
+    static func sctpConnections(_ text: String) -> [Connection] {
+        text.split(separator: "\n").dropFirst().flatMap { line -> [Connection] in
+            let fields = line.split(whereSeparator: \.isWhitespace)
+            // The columns are ASSOC SOCK STY SST ST HBKT ASSOC-ID TX_QUEUE RX_QUEUE UID INODE LPORT RPORT LADDRS… <->
+            // RADDRS… and numbers; ST 0 means closed, and a star marks the primary address.
+            guard fields.count >= 14, fields[4] != "0", let localPort = UInt16(fields[11]),
+                let remotePort = UInt16(fields[12]), let middle = fields[13...].firstIndex(of: "<->")
+            else { return [] }
+            func addresses(_ words: ArraySlice<Substring>) -> [IPAddress] {
+                words.compactMap { IPAddress(String($0.first == "*" ? $0.dropFirst() : $0)).map(unmapped) }
+            }
+            let remotes = addresses(fields[(middle + 1)...].prefix { $0.contains(".") || $0.contains(":") })
+            return addresses(fields[13..<middle]).flatMap { local in
+                remotes.map {
+                    Connection(local: .init(local, port: localPort), remote: .init($0, port: remotePort))
+                }
+            }
         }
     }
 

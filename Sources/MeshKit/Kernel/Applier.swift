@@ -52,10 +52,12 @@ struct Applier: Sendable {
         case .namespace(.remove): try await kernel.remove(place)
         case .hairpin(let port, let isOn): try await kernel.setHairpin(isOn, of: port)
         case .flows:
-            try await kernel.forget(steps.compactMap { if case .flows(let flows) = $0.change { flows } else { nil } })
+            try await kernel.open(place).forget(
+                steps.compactMap { if case .flows(let flows) = $0.change { flows } else { nil } })
         case .link(.make(let link, _)): try await kernel.make(link, in: places)
         case .link(.remove(let end)): try await kernel.open(place).change(.delete, of: end.name)
         case .link(.raise(let end, let mend, _)): try await raise(end, mend, in: place)
+        case .routing(let rule, let isWanted): try await kernel.open(place).set(rule, isWanted)
         case .sysctl(let change): try await kernel.open(place).write(change.new, to: change.sysctl)
         case .tcpTimeout(_, let seconds): try await kernel.open(place).ipvs.set(Timeouts(tcpSeconds: seconds))
         case .ipvs:
@@ -118,11 +120,20 @@ extension LinkMend {
         var operations: [LinkOperation] = []
         if let alias { operations.append(.setAlias(alias)) }
         if let hardwareAddress { operations.append(.setHardwareAddress(hardwareAddress)) }
-        operations += strayAddresses.sorted().map { .removeAddress($0) }
+        if let mtu { operations.append(.setMTU(mtu)) }
+        if let bridge { operations.append(.joinBridge(bridge)) }
+        if let isolation { operations.append(.isolate(isolation)) }
+        operations += strayRoutes.sorted().map { .removeRoute($0) }
+        operations += strayNeighbours.sorted().map { .removeNeighbour($0) }
+        operations += strayForwarding.sorted().map { .removeForwarding($0) }
         operations += addresses.sorted().map { .addAddress($0) }
+        operations += strayAddresses.map { .removeAddress($0) }
+        operations += lateAddresses.sorted().map { .addAddress($0) }
+        if let linkLocal { operations.append(.restoreLinkLocal(linkLocal)) }
         if raises { operations.append(.raise) }
         operations += routes.sorted().map { .addRoute($0) }
         operations += neighbours.sorted { $0.key < $1.key }.map { .putNeighbour($0.key, $0.value) }
+        operations += forwarding.sorted { $0.key < $1.key }.map { .putForwarding($0.key, $0.value) }
         return operations
     }
 }

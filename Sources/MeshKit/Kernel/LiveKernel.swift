@@ -10,30 +10,49 @@ package import SystemPackage
 
 /// The kernel that runs the process. The node is the network namespace of the process.
 package struct LiveKernel: MeshKernel {
-    private let node: NamespaceHandle
-    private let nodeKernel: LivePlace
-    private let conntrack: Conntrack
+    let node: NamespaceHandle
+    let nodeKernel: LivePlace
     private let bridges: Bridges
+    /// Asked in each pass, so its socket stays.
+    private let tables: NFTTables
     /// A folder in which the tools cache their findings about themselves.
     private let cache: FilePath
     /// The entered places by name. The tools of a place keep what they have read, so that they need not read it again
     /// before they write.
     private let entered = Locked<[PlaceID: LivePlace]>([:])
+    package let listener = KernelListener()
 
     /// - Throws: an error if the namespace of the process cannot be opened.
     package init(ipvs: IPVS, cache: FilePath) throws {
         self.cache = cache
         node = try NetworkNamespace.current.open()
-        conntrack = try Conntrack()
         nodeKernel = LivePlace(
             handle: node, isProcess: true, ipvs: ipvs,
             backends: Dictionary(uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend(cache: cache)) }))
         bridges = Bridges(nodeKernel.routes)
+        tables = NFTTables(in: node)
     }
 
     package func identity() throws -> NamespaceIdentity { try NamespaceIdentity.ofProcess(node) }
     package func whereabouts(of namespace: NamespaceIdentity) async -> String? { await namespace.whereabouts() }
     package func now() -> BootTime { .now() }
+    package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { try await nodeKernel.mtu(to: addresses) }
+
+    package func filtersForwards() async -> Bool {
+        let legacy = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].contains { path in
+            guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec),
+                let text = try? file.closeAfter({ String(decoding: try file.readToEnd(), as: UTF8.self) })
+            else { return false }
+            return text.split(separator: "\n").contains("filter")
+        }
+        if legacy { return true }
+        return ((try? await tables.names()) ?? []).contains { $0 == "ip filter" || $0 == "ip6 filter" }
+    }
+
+    package func hasZones() async -> Bool {
+        do { return try await Conntrack().hasZones() } catch { return false }
+    }
+
     package func bestTool() async -> RuleTool { await .best() }
 
     package func nodeFacts(readsInterfaces: Bool) async throws -> NodeFacts {
@@ -47,6 +66,7 @@ package struct LiveKernel: MeshKernel {
         if let version = sysctls[.kernelRelease]?.value.flatMap({ KernelVersion(release: $0) }) {
             facts.kernel = version
         }
+        facts.hasBridgeFilter = sysctls[.bridgesThroughIPTables]?.value != nil
         facts.filtersBridges = [.bridgesThroughIPTables, .bridgesThroughIP6Tables].contains {
             sysctls[$0]?.value == "1"
         }
@@ -63,7 +83,8 @@ package struct LiveKernel: MeshKernel {
     package func routers(_ family: AddressFamily) async -> Set<String> {
         var routers: Set<String> = []
         if let links = try? await nodeKernel.routes.links() {
-            routers.formUnion(links.filter { $0.kind == "bridge" }.map { "the bridge \($0.name)" })
+            let bridges = links.filter { $0.kind == "bridge" && $0.group != LivePlace.group }
+            routers.formUnion(bridges.map { "the bridge \($0.name)" })
         }
         routers.formUnion(await HostRules.read().routing(family))
         return routers
@@ -74,27 +95,40 @@ package struct LiveKernel: MeshKernel {
     }
 
     package func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
+        let (existence, handle) = await look(at: place)
+        if let handle {
+            enter(place, handle)
+            await listener.meet(place, in: handle)
+        } else if existence.isAbsent || existence.value == .somethingElse {
+            leave(place)
+        }
+        return existence
+    }
+
+    /// What a place's name stands for, and the namespace if it stands for one.
+    private func look(at place: Place) async -> (Reading<ObservedPlace.Existence>, NamespaceHandle?) {
         switch place.existence {
-        case .lent(.process): return .known(.namespace)
-        case .lent(.file(let path)):
+        case .lent(.process): return (.known(.namespace), node)
+        case .lent(.file(let path, let inode)):
             do {
                 let handle = try NetworkNamespace.path(FilePath(path)).open()
-                enter(place, handle)
-                return .known(.namespace)
+                // The file may refer to a later namespace by now.
+                if let inode, inode != handle.inode { return (.absent, nil) }
+                // So may the number of a process of this node.
+                if handle.isSame(as: node) { return (.absent, nil) }
+                return (.known(.namespace), handle)
             } catch {
-                return error.errno == .noSuchFileOrDirectory ? .absent : .unreadable("\(error)")
+                return (error.errno == .noSuchFileOrDirectory ? .absent : .unreadable("\(error)"), nil)
             }
         case .own(let name):
             do {
                 switch try await NamespaceMount(name: name).content(from: node) {
-                case .missing: return .absent
-                case .somethingElse: return .known(.somethingElse)
-                case .namespace(let handle):
-                    enter(place, handle)
-                    return .known(.namespace)
+                case .missing: return (.absent, nil)
+                case .somethingElse: return (.known(.somethingElse), nil)
+                case .namespace(let handle): return (.known(.namespace), handle)
                 }
             } catch {
-                return .unreadable("\(error)")
+                return (.unreadable("\(error)"), nil)
             }
         }
     }
@@ -109,13 +143,22 @@ package struct LiveKernel: MeshKernel {
         }
         try await NamespaceMount(name: name).add(handle)
         enter(place, handle)
+        await listener.meet(place, in: handle)
     }
 
     package func remove(_ place: Place) async throws {
         guard case .own(let name) = place.existence else { preconditionFailure("\(place.id) is not ours to remove") }
-        entered.withLock { $0[place.id] = nil }
+        leave(place)
         try await NamespaceMount(name: name).remove(node)
     }
+
+    /// Closes what is open in a place that is gone.
+    private func leave(_ place: Place) {
+        entered.withLock { _ = $0.removeValue(forKey: place.id) }
+        listener.leave(place.id)
+    }
+
+    package func release() { entered.withLock { $0 = [:] } }
 
     package func open(_ place: Place) async throws -> any PlaceKernel { try live(place) }
 
@@ -129,62 +172,53 @@ package struct LiveKernel: MeshKernel {
 
     /// Remembers an entered place. An earlier entry stays valid only while the name stands for the same namespace.
     private func enter(_ place: Place, _ handle: NamespaceHandle) {
+        if place.existence == .lent(.process) { return }
         entered.withLock { entered in
             if let before = entered[place.id], before.handle.isSame(as: handle) { return }
-            let namespace = NetworkNamespace.descriptor(handle.descriptor)
-            entered[place.id] = LivePlace(
-                handle: handle, isProcess: false, ipvs: nil,
-                backends: Dictionary(
-                    uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend(in: namespace, cache: cache)) }))
+            entered[place.id] = live(in: handle)
         }
+    }
+
+    /// Access to a namespace that is not that of the process.
+    func live(in handle: NamespaceHandle) -> LivePlace {
+        let namespace = NetworkNamespace.descriptor(handle.descriptor)
+        return LivePlace(
+            handle: handle, isProcess: false, ipvs: nil,
+            backends: Dictionary(
+                uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend(in: namespace, cache: cache)) }))
     }
 
     package func links(_ ends: [LinkEnd], in place: Place, others: [Place]) async throws -> [String: Reading<
         ObservedLink
     >] {
         try await live(place).links(
-            ends, others: others.compactMap { place in (try? live(place)).map { (place.id, $0) } })
+            ends, others: others.compactMap { place in (try? live(place)).map { (place, $0) } })
     }
 
     package func make(_ link: Link, in places: [PlaceID: Place]) async throws {
-        var handles: [NamespaceHandle] = []
-        for end in link.ends { handles.append(try live(places[end.id.place]!).handle) }
-        let (near, far) = (link.ends[0], link.ends[1])
-        let first = try live(places[near.id.place]!)
-        let other = handles[1]
-        try await first.asking("make the veth pair \(near.id) and \(far.id)") { () throws(NetlinkError) in
-            try await first.routes.createPair(
-                VethEnd(
-                    name: near.id.name, hardwareAddress: near.hardwareAddress.bytes, group: LivePlace.group),
-                VethEnd(
-                    name: far.id.name, hardwareAddress: far.hardwareAddress.bytes, group: LivePlace.group,
-                    namespace: other))
+        var new: [NewInterface] = []
+        for end in link.ends {
+            new.append(
+                NewInterface(
+                    name: end.id.name, hardwareAddress: end.hardwareAddress.bytes, group: LivePlace.group,
+                    namespace: try live(places[end.id.place]!).handle))
+        }
+        let names = link.ends.map { "\($0.id)" }.joined(separator: " and ")
+        // The kernel makes a VXLAN interface for the namespace of the socket, and here that is the node's.
+        let maker = if case .vxlan = link.kind { nodeKernel } else { try live(places[link.ends[0].id.place]!) }
+        let interfaces = new
+        try await maker.asking("make the \(link.kind) \(names)") { () throws(NetlinkError) in
+            switch link.kind {
+            case .veth: try await maker.routes.createPair(interfaces[0], interfaces[1])
+            case .bridge: try await maker.routes.createBridge(interfaces[0])
+            case .vxlan(let settings):
+                try await maker.routes.createVXLAN(
+                    interfaces[0],
+                    VXLANSettings(
+                        identifier: settings.identifier, port: settings.port, local: settings.local?.bytes))
+            }
         }
     }
 
     package func setHairpin(_ isOn: Bool, of port: String) async throws { try await bridges.setHairpin(isOn, of: port) }
-
-    package func forget(_ flows: [StaleFlows]) async throws {
-        let own = Set(try NodeAddresses.read().map(\.address))
-        _ = try await conntrack.delete(matching: flows.flatMap(\.filters)) { flow in
-            // Flows that this node merely forwards to such a port elsewhere stay.
-            let destination = flow.original.destination.address
-            return destination.isLoopback || own.contains(destination)
-        }
-    }
-}
-
-extension StaleFlows {
-    /// The filters that conntrack is given for these flows.
-    fileprivate var filters: [FlowFilter] {
-        let all = FlowFilter(
-            protocol: binding.transport, originalDestination: binding.address,
-            originalDestinationPorts: binding.ports)
-        guard let tasks else { return [all] }
-        return tasks.map { task in
-            var filter = all
-            filter.replySource = task
-            return filter
-        }
-    }
 }

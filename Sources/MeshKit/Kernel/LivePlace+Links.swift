@@ -8,66 +8,28 @@ import SystemPackage
 #endif
 
 extension LivePlace {
-    func links(_ ends: [LinkEnd], others: [(PlaceID, LivePlace)]) async throws -> [String: Reading<ObservedLink>] {
+    /// The interfaces with the names of the given ends.
+    ///
+    /// - Parameter others: the places that may contain the other ends.
+    func links(_ ends: [LinkEnd], others: [(Place, LivePlace)]) async throws -> [String: Reading<ObservedLink>] {
         try await asking("look at the interfaces") { () throws(NetlinkError) in
+            var reader = LinkReader(routes: routes, filteredRoutes: filteredRoutes)
             var found: [String: Reading<ObservedLink>] = [:]
             var links: [(LinkEnd, NetworkLink)] = []
+            // One list costs less than many questions, and more than a few on a host with thousands of interfaces.
+            if ends.count > 8 { try await reader.readAll() }
             for end in ends {
                 found[end.id.name] = .absent
-                if let link = try await routes.link(named: end.id.name) { links.append((end, link)) }
+                if let link = try await reader.link(named: end.id.name) { links.append((end, link)) }
             }
             // Another namespace gets its number in this one when an interface that leads there is first read.
-            var places: [Int32: PlaceID] = [:]
-            for (place, other) in others where !links.isEmpty {
+            for (place, other) in others where links.contains(where: { $0.1.peerNamespace != nil }) {
                 let number = try await routes.number(of: other.handle)
-                if number >= 0 { places[number] = place }
+                if number >= 0 { reader.places[number] = place }
             }
-            for (end, link) in links {
-                found[end.id.name] = .known(try await observe(link, as: end, places))
-            }
+            for (end, link) in links { found[end.id.name] = .known(try await reader.observe(link, as: end)) }
             return found
         }
-    }
-
-    private func observe(
-        _ link: NetworkLink, as end: LinkEnd, _ places: [Int32: PlaceID]
-    ) async throws(NetlinkError) -> ObservedLink {
-        var found = ObservedLink(index: link.index)
-        found.kind = link.kind
-        found.alias = link.alias
-        found.isInOurGroup = link.group == Self.group
-        found.hardwareAddress = link.hardwareAddress.isEmpty ? nil : HardwareAddress(link.hardwareAddress)
-        found.isUp = link.flags.contains(.up)
-        if let number = link.peerNamespace, let place = places[number], let peer = link.peer {
-            found.peer = .place(place, index: peer)
-        }
-        // Addresses and routes of other programs' interfaces do not concern the mesh.
-        guard found.isOurs else { return found }
-        for address in try await routes.addresses() where address.interface == link.index {
-            guard let own = IPAddress(bytes: address.address), !(own.family == .ipv6 && own.isLinkLocal) else {
-                continue
-            }
-            found.addresses.insert(InterfacePrefix(own, length: address.prefixLength))
-        }
-        // Each route is looked up as a packet would look it up, instead of listing all: a host may have a million
-        // routes.
-        for route in end.routes.union(end.addresses.map(\.connectedRoute)) {
-            guard let probe = end.probe(for: route), let entry = try await routes.route(to: probe.bytes),
-                entry.interface == link.index, entry.prefixLength == route.destination.length,
-                entry.gateway == route.gateway?.bytes, entry.source == route.source?.bytes
-            else { continue }
-            found.routes.insert(route)
-        }
-        if !end.neighbours.isEmpty {
-            for (address, hardware) in try await routes.permanentNeighbours(of: link.index) {
-                guard let address = IPAddress(bytes: address) else { continue }
-                found.neighbours[address] = HardwareAddress(hardware)
-            }
-        }
-        for address in end.reaches where try await routes.route(to: address.bytes)?.interface == link.index {
-            found.reached.insert(address)
-        }
-        return found
     }
 
     func claimant(of end: LinkEnd) async throws -> String? {
@@ -101,16 +63,36 @@ extension LivePlace {
             case .setHardwareAddress(let address):
                 try await routes.set(hardwareAddress: address.bytes, of: index)
             case .addAddress(let address):
-                try await routes.add(address: address.address.bytes, prefixLength: address.length, to: index)
+                try await routes.add(
+                    address: address.address.bytes, prefixLength: address.length, isDeprecated: address.isDeprecated,
+                    to: index)
             case .removeAddress(let address):
                 try await routes.remove(address: address.address.bytes, prefixLength: address.length, from: index)
+            case .restoreLinkLocal(let address):
+                do throws(NetlinkError) {
+                    try await routes.add(address: address.bytes, prefixLength: 64, isDeprecated: false, to: index)
+                } catch {
+                    guard error.errno == .fileExists else { throw error }
+                }
             case .raise: try await routes.set(.up, true, of: index)
             case .addRoute(let route):
-                try await routes.putRoute(
-                    to: route.destination.address.bytes, prefixLength: route.destination.length,
-                    via: route.gateway?.bytes, source: route.source?.bytes, by: index, origin: Self.origin)
+                try await routes.put(NewRoute(route), by: index, origin: Self.origin)
+            case .removeRoute(let route):
+                try await routes.remove(NewRoute(route), by: index, origin: Self.origin)
             case .putNeighbour(let address, let hardware):
-                try await routes.put(neighbour: address.bytes, hardwareAddress: hardware.bytes, by: index)
+                try await routes.put(
+                    neighbour: address.bytes, hardwareAddress: hardware.bytes, by: index, origin: Self.origin)
+            case .removeNeighbour(let address): try await routes.remove(neighbour: address.bytes, by: index)
+            case .putForwarding(let hardware, let node):
+                try await routes.putForwarding(of: hardware.bytes, to: node.bytes, by: index)
+            case .removeForwarding(let hardware): try await routes.removeForwarding(of: hardware.bytes, by: index)
+            case .setMTU(let mtu): try await routes.set(mtu: mtu, of: index)
+            case .isolate(let isIsolated): try await routes.set(isolated: isIsolated, of: index)
+            case .joinBridge(let bridge):
+                guard let master = try await routes.link(named: bridge)?.index else {
+                    throw .refused(Errno(rawValue: ENODEV), message: "there is no bridge \(bridge)")
+                }
+                try await routes.set(master: master, of: index)
             case .delete:
                 do throws(NetlinkError) { try await routes.delete(index) } catch {
                     guard error.errno == Errno(rawValue: ENODEV) else { throw error }
@@ -131,29 +113,7 @@ extension LivePlace {
     }
 }
 
-extension LinkEnd {
-    /// An address to which a route leads, and which is none of the interface's own: the kernel finds its own addresses
-    /// in another table.
-    fileprivate func probe(for route: Route) -> IPAddress? {
-        let own = Set(addresses.map(\.address))
-        return route.destination.firstAddresses.first { !own.contains($0) }
-    }
-}
-
-extension InterfacePrefix {
-    /// The route that the kernel makes for the address.
-    fileprivate var connectedRoute: Route { Route(to: network, source: address) }
-}
-
 extension IPPrefix {
-    /// The first addresses of the network that a host can have; for a single address, the address itself.
-    fileprivate var firstAddresses: [IPAddress] {
-        switch address.storage {
-        case .ipv4(let number): length == 32 ? [address] : (1...3).map { IPAddress(ipv4: number + $0) }
-        case .ipv6(let number): length == 128 ? [address] : (1...3).map { IPAddress(ipv6: number + $0) }
-        }
-    }
-
     /// The first and the last address of an IPv4 network.
     fileprivate var ends: [IPAddress] {
         guard case .ipv4(let number) = address.storage else { return [address] }
@@ -174,9 +134,17 @@ extension LinkOperation {
         case .setHardwareAddress(let address): "give \(interface) the hardware address \(address)"
         case .addAddress(let address): "give \(interface) the address \(address)"
         case .removeAddress(let address): "take the address \(address) from \(interface)"
+        case .restoreLinkLocal(let address): "give \(interface) its IPv6 link-local address \(address)"
         case .raise: "raise \(interface)"
+        case .setMTU(let mtu): "set the MTU of \(interface) to \(mtu)"
+        case .joinBridge(let bridge): "make \(interface) a port of \(bridge)"
+        case .isolate(let isIsolated): "make \(interface) \(isIsolated ? "an isolated port" : "an open port")"
         case .addRoute(let route): "add the route \(route) by \(interface)"
+        case .removeRoute(let route): "remove the route \(route) by \(interface)"
         case .putNeighbour(let address, _): "tell \(interface) its neighbour \(address)"
+        case .removeNeighbour(let address): "make \(interface) forget its neighbour \(address)"
+        case .putForwarding(let hardware, let node): "tell \(interface) that \(hardware) is behind \(node)"
+        case .removeForwarding(let hardware): "make \(interface) forget where \(hardware) is"
         case .delete: "delete the interface \(interface)"
         }
     }

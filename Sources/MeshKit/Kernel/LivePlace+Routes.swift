@@ -4,6 +4,39 @@ import RuleKit
 import SystemPackage
 
 extension LivePlace {
+    /// The priority of the mesh's routing rules: before those of the tables `main` and `default`.
+    private static let rulePriority: UInt32 = 10900
+
+    /// The routing rules of the mesh, which its protocol number marks.
+    func routingRules() async throws -> Set<RoutingRule> {
+        try await asking("look at the routing rules") { () throws(NetlinkError) in
+            Set(
+                try await routes.markRules().filter { $0.origin == Self.origin }
+                    .map { RoutingRule($0.family == 2 ? .ipv4 : .ipv6, mark: $0.mark, table: RouteTable($0.table)) })
+        }
+    }
+
+    func set(_ rule: RoutingRule, _ isWanted: Bool) async throws {
+        let message = MarkRule(
+            family: rule.family == .ipv4 ? 2 : 10, mark: rule.mark, table: rule.table.number,
+            priority: Self.rulePriority, origin: Self.origin)
+        try await asking("\(isWanted ? "add" : "remove") the routing rule \(rule)") { () throws(NetlinkError) in
+            if isWanted { try await routes.add(message) } else { try await routes.remove(message) }
+        }
+    }
+
+    /// The least MTU of the interfaces by which the addresses are reached; nil if none is reached.
+    func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? {
+        try await asking("look up the routes to the other nodes") { () throws(NetlinkError) in
+            var interfaces: Set<Int32> = []
+            for address in addresses {
+                if let interface = try await routes.route(to: address.bytes)?.interface { interfaces.insert(interface) }
+            }
+            guard !interfaces.isEmpty else { return nil }
+            return try await routes.links().filter { interfaces.contains($0.index) }.map(\.mtu).min()
+        }
+    }
+
     /// The network of the route to each address. Addresses that are reached by the default route, or by none, are left
     /// out.
     func routedNetworks(of addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] {

@@ -19,6 +19,7 @@ struct LivePlace: PlaceKernel {
     /// Whether this is the namespace of the process, which need not be entered.
     let isProcess: Bool
     let routes: RouteClient
+    let filteredRoutes: RouteClient
     private let client: IPVS?
     private let backends: [RuleTool: any RuleBackend]
 
@@ -26,8 +27,15 @@ struct LivePlace: PlaceKernel {
         self.handle = handle
         self.isProcess = isProcess
         routes = RouteClient(in: handle)
+        filteredRoutes = RouteClient(in: handle, filtersInKernel: true)
         client = ipvs
         self.backends = backends
+    }
+
+    /// Releases the namespace and the sockets at once.
+    func close() {
+        routes.close()
+        filteredRoutes.close()
     }
 
     var ipvs: IPVS {
@@ -99,18 +107,17 @@ struct LivePlace: PlaceKernel {
         }
     }
 
-    func connections(to destinations: Set<RetiringDestination>) async throws -> [RetiringDestination: Int] {
-        let ipvs = try ipvs
-        var counts: [RetiringDestination: Int] = [:]
-        for destination in destinations {
-            do throws(IPVSError) {
-                counts[destination] = try await ipvs.connectionsLeft(destination.destination, of: destination.service)
-            } catch {
-                // Somebody else has deleted the destination, and its connections with it.
-                guard error.code == .destinationNotFound || error.code == .serviceNotFound else { throw error }
-                counts[destination] = 0
-            }
+    func connections(
+        to destinations: [RetiringDestination: TransportProtocol]
+    ) async throws -> [RetiringDestination: Int] {
+        let services = Dictionary(grouping: destinations, by: \.key.service).mapValues { destinations in
+            // All connections of a mark have the protocol of its port.
+            (destinations: Set(destinations.map(\.key.destination)), transport: destinations.first?.value)
         }
-        return counts
+        let counts = try await ipvs.connectionsLeft(of: services)
+        return Dictionary(
+            // Somebody else may have deleted a destination, and its connections with it.
+            uniqueKeysWithValues: destinations.keys.map { ($0, counts[$0.service]?[$0.destination] ?? 0) })
     }
+
 }

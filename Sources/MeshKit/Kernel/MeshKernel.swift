@@ -20,8 +20,30 @@ package protocol MeshKernel: Sendable {
     /// Who else on the node may need that a family is forwarded, in words: bridges, and rules that translate or forward
     /// packets. Anything that cannot be read is left out.
     func routers(_ family: AddressFamily) async -> Set<String>
+    /// The networks that the node has apart from the mesh.
+    func hostNetworks() async throws -> HostNetworks
+    /// The facts of a task's namespace.
+    ///
+    /// - Parameter path: the file that refers to the namespace.
+    /// - Throws: ``InputError`` if there is no such file, or if it refers to no network namespace.
+    func taskFacts(at path: String) async throws -> TaskFacts
+    /// The least MTU of the interfaces by which the addresses are reached; nil if none is reached.
+    func mtu(to addresses: Set<IPAddress>) async throws -> UInt32?
+    /// Whether iptables has a table that filters the node's forwarded packets, which may drop those of the mesh.
+    func filtersForwards() async -> Bool
+    /// Whether the kernel has conntrack zones, by which a task can tell connections of different nodes apart.
+    func hasZones() async -> Bool
     /// The rule tool that suits the kernel best.
     func bestTool() async -> RuleTool
+    /// What the mesh has left in all network namespaces, for a node whose documents were lost. Other programs' are
+    /// entered, too.
+    func traces() async throws -> Traces
+
+    /// Listens to changes in the places that passes meet, once it is told to.
+    var listener: KernelListener { get }
+    /// Closes what was opened in places, for a process that goes on after a pass: whatever is open keeps a namespace
+    /// alive that its owner has ended.
+    func release()
 
     /// What a place's name stands for.
     func existence(of place: Place) async -> Reading<ObservedPlace.Existence>
@@ -36,12 +58,10 @@ package protocol MeshKernel: Sendable {
     ///
     /// - Parameter others: the places that may contain the other ends.
     func links(_ ends: [LinkEnd], in place: Place, others: [Place]) async throws -> [String: Reading<ObservedLink>]
-    /// Makes a link with both ends in their places, in one message.
+    /// Makes a link with all ends in their places, in one message.
     func make(_ link: Link, in places: [PlaceID: Place]) async throws
     /// Switches hairpin mode of a bridge port on or off.
     func setHairpin(_ isOn: Bool, of port: String) async throws
-    /// Deletes UDP flows of published ports.
-    func forget(_ flows: [StaleFlows]) async throws
 }
 
 /// Everything that a pass needs of the kernel in one place.
@@ -51,6 +71,12 @@ package protocol PlaceKernel: Sendable {
     /// The backend that reads and writes the rules.
     func rules(by tool: RuleTool) -> any RuleBackend
     func read(_ sysctls: Set<Sysctl>) async -> [Sysctl: Reading<String>]
+    /// The routing rules of the mesh.
+    func routingRules() async throws -> Set<RoutingRule>
+    /// Deletes UDP flows of published ports.
+    func forget(_ flows: [StaleFlows]) async throws
+    /// Adds a routing rule, or removes it.
+    func set(_ rule: RoutingRule, _ isWanted: Bool) async throws
     func write(_ value: String, to sysctl: Sysctl) async throws(SysctlError)
     /// The names of the interfaces that have settings of a family.
     func interfaces(with family: AddressFamily) async -> Reading<Set<String>>
@@ -61,17 +87,33 @@ package protocol PlaceKernel: Sendable {
     /// Carries out one operation on an interface.
     func change(_ change: LinkOperation, of interface: String) async throws
     /// The number of connections to each destination that may still transfer data.
-    func connections(to destinations: Set<RetiringDestination>) async throws -> [RetiringDestination: Int]
+    ///
+    /// - Parameter destinations: the destinations with the protocol of their connections.
+    func connections(to destinations: [RetiringDestination: TransportProtocol]) async throws -> [RetiringDestination:
+        Int]
+    /// The number of connections to the namespace's own programs that may still transfer data.
+    ///
+    /// - Parameter servers: the addresses and ports to which the connections came, port 0 for all, with the protocol.
+    func connections(at servers: [Destination.ID: TransportProtocol]) async throws -> [Destination.ID: Int]
 }
 
 /// One operation on an interface, which takes one message to the kernel.
 package enum LinkOperation: Hashable, Sendable {
     case setAlias(String)
     case setHardwareAddress(HardwareAddress)
+    case setMTU(UInt32)
+    case joinBridge(String)
+    case isolate(Bool)
     case addAddress(InterfacePrefix)
     case removeAddress(InterfacePrefix)
+    /// Gives the interface its IPv6 link-local address, unless the kernel has done so meanwhile.
+    case restoreLinkLocal(IPAddress)
     case raise
     case addRoute(Route)
+    case removeRoute(Route)
     case putNeighbour(IPAddress, HardwareAddress)
+    case removeNeighbour(IPAddress)
+    case putForwarding(HardwareAddress, IPAddress)
+    case removeForwarding(HardwareAddress)
     case delete
 }

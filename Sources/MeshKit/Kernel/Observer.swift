@@ -19,22 +19,51 @@ struct Observer: Sendable {
     func observe(_ request: MeshRequest, tool: RuleTool, _ options: Options = Options()) async throws
         -> ObservedDatapath
     {
+        kernel.listener.skip()
+        var request = request
+        var defaults = request.defaultAddresses
+        for task in request.ownAttachedTasks where task.attachment.inode == nil {
+            // A task that is gone has none.
+            let facts = try? await kernel.taskFacts(at: task.attachment.namespace)
+            defaults[task.place] = facts?.defaultAddresses
+        }
+        request.defaultAddresses = defaults
+        if !request.ownAttachedTasks.isEmpty { request.hasZones = await kernel.hasZones() }
         let outline = compiler.outline(request)
         var found = ObservedDatapath()
         found.node = try await kernel.nodeFacts(readsInterfaces: outline.forwarding.contains(.ipv6))
+        found.node.defaultAddresses = request.defaultAddresses
+        found.node.hasZones = request.hasZones
+        if !outline.peers.isEmpty { found.node.underlayMTU = try await kernel.mtu(to: outline.peers) }
+        if outline.passage != nil, tool != .iptables {
+            found.node.filtersForwards = await kernel.filtersForwards()
+        }
         let places = outline.places.values.sorted { $0.rank < $1.rank }
         // All places are entered before any is read, because interfaces of one place lead into others.
         for place in places { found[place.id].existence = await kernel.existence(of: place) }
+        found.node.gone = Set(places.filter { $0.isLent && found[$0.id].existence.isAbsent }.map(\.id))
         for place in places where found[place.id].existence.value == .namespace {
             do {
-                found[place.id] = try await observe(place, outline, request, tool, options)
+                found[place.id] = try await observe(place, outline, request, tool, options, found.node)
             } catch  where place.isOptional {
                 found[place.id].existence = .unreadable("\(error)")
             }
         }
+        await countConnections(ofTasksBehind: request, into: &found)
         try await readInterfaceSettings(outline, request, options, into: &found)
         try await readRoutes(for: request, into: &found)
         return found
+    }
+
+    /// Whether a new request needs places, links or settings read that the former one did not.
+    func looksAtMore(for request: MeshRequest, than former: MeshRequest) -> Bool {
+        var (new, old) = (compiler.outline(request), compiler.outline(former))
+        // The settings of forwarding are completed, and the planner sees that rules are those of another role.
+        new.forwarding = []
+        old.forwarding = []
+        new.roles = [:]
+        old.roles = [:]
+        return new != old
     }
 
     /// Reads whatever a new request needs that was not read for the former one.
@@ -53,8 +82,38 @@ struct Observer: Sendable {
         found.node.routes = try await kernel.routes(to: compiler.lookups(request, on: found.node))
     }
 
+    /// Adds the connections that came to this node's attached tasks by other nodes: the sandbox has those of its own only,
+    /// and the task has all of them.
+    private func countConnections(ofTasksBehind request: MeshRequest, into found: inout ObservedDatapath) async {
+        let retiring = request.ledger[.sandbox].retiring
+        guard !retiring.isEmpty else { return }
+        for task in request.ownAttachedTasks where found[task.place].existence.value == .namespace {
+            let own = Set(task.attachment.addresses[MeshNetwork.ingress] ?? [])
+            var servers: [Destination.ID: TransportProtocol] = [:]
+            for path in retiring {
+                for destination in path.destinations where own.contains(destination.address) {
+                    servers[destination] = path.binding.transport
+                }
+            }
+            guard !servers.isEmpty, let place = compiler.outline(request).places[task.place],
+                let counts = try? await kernel.open(place).connections(at: servers)
+            else { continue }
+            for path in retiring {
+                for destination in path.destinations {
+                    guard let count = counts[destination], servers[destination] == path.binding.transport else {
+                        continue
+                    }
+                    let key = RetiringDestination(
+                        destination, of: .firewallMark(path.mark, destination.address.family))
+                    found[.sandbox].connections[key] = max(found[.sandbox].connections[key] ?? 0, count)
+                }
+            }
+        }
+    }
+
     private func observe(
-        _ place: Place, _ outline: Outline, _ request: MeshRequest, _ tool: RuleTool, _ options: Options
+        _ place: Place, _ outline: Outline, _ request: MeshRequest, _ tool: RuleTool, _ options: Options,
+        _ node: NodeFacts
     ) async throws -> ObservedPlace {
         var found = ObservedPlace()
         found.existence = .known(.namespace)
@@ -71,12 +130,13 @@ struct Observer: Sendable {
                 found.table = try await ipvs.table()
             }
             found.timeouts = try await ipvs.timeouts()
-            let retiring = Set(
-                holdings.retiring.flatMap { path in
-                    path.destinations.map {
-                        RetiringDestination($0, of: .firewallMark(path.mark, $0.address.family))
-                    }
-                })
+            var retiring: [RetiringDestination: TransportProtocol] = [:]
+            for path in holdings.retiring {
+                for destination in path.destinations {
+                    let service = VirtualService.ID.firewallMark(path.mark, destination.address.family)
+                    retiring[RetiringDestination(destination, of: service)] = path.binding.transport
+                }
+            }
             if !retiring.isEmpty { found.connections = try await here.connections(to: retiring) }
         }
         let ends = outline.links.flatMap(\.ends).filter { $0.id.place == place.id }
@@ -84,12 +144,12 @@ struct Observer: Sendable {
             .union(holdings.settings.keys)
         found.sysctls = await here.read(sysctls)
         if !ends.isEmpty {
-            found.links = try await kernel.links(
-                ends, in: place, others: outline.places.values.filter { $0.id != place.id })
+            found.links = try await kernel.links(ends, in: place, others: outline.peers(of: place.id))
             for end in ends where found.links[end.id.name]?.isAbsent == true && !end.claims.isEmpty {
                 found.claimants[end.id.name] = try await here.claimant(of: end)
             }
         }
+        if outline.routed.contains(place.id) { found.routingRules = try await here.routingRules() }
         if let role = outline.roles[place.id] {
             found.role = role
             found.rules = try await here.rules(by: tool).read(expecting: role)
@@ -102,6 +162,11 @@ struct Observer: Sendable {
             }
             if let former = holdings.formerRules(besides: tool) {
                 found.formerRules = try await here.rules(by: former).read(expecting: role)
+            }
+            if place.id == .node, tool != .iptables, let path = outline.passage,
+                node.filtersForwards || holdings.hasPassage
+            {
+                found.passage = try await here.rules(by: .iptables).read(expecting: .passage(path))
             }
         }
         return found
@@ -131,5 +196,14 @@ struct Observer: Sendable {
         }
         if !sysctls.isEmpty { found[.node].sysctls.merge(await here.read(sysctls)) { $1 } }
         found.node.settings = found[.node].sysctls.compactMapValues(\.value)
+    }
+}
+
+extension Outline {
+    /// The other places into which links of a place lead.
+    fileprivate func peers(of place: PlaceID) -> [Place] {
+        let ids = Set(
+            links.filter { $0.ends.contains { $0.id.place == place } }.flatMap { $0.ends.map(\.id.place) })
+        return ids.subtracting([place]).compactMap { places[$0] }
     }
 }

@@ -23,6 +23,16 @@ public struct BootTime: Hashable, Comparable, Sendable {
     /// The moment that many seconds later.
     func advanced(bySeconds seconds: UInt64) -> Self { Self(nanoseconds: nanoseconds + seconds * 1_000_000_000) }
 
+    /// The whole seconds from an earlier moment to this one; 0 from a later one.
+    func seconds(since other: Self) -> UInt64 {
+        other < self ? (nanoseconds - other.nanoseconds) / 1_000_000_000 : 0
+    }
+
+    /// The seconds from an earlier moment to this one, of which the last has only begun; 0 from a later moment.
+    func secondsBegun(since other: Self) -> UInt64 {
+        other < self ? (nanoseconds - other.nanoseconds + 999_999_999) / 1_000_000_000 : 0
+    }
+
     /// The earlier one is less.
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
 }

@@ -4,7 +4,7 @@ import RuleKit
 extension Holdings: Codable {
     private enum CodingKeys: String, CodingKey {
         case namespace, links, marks, rules, formerRules, settings, originalTCPTimeoutSeconds, reservedPorts
-        case hairpinPorts, staleFlows, retiring, refusal, routers
+        case hairpinPorts, staleFlows, retiring, refusal, routers, hasPassage
     }
 
     /// Reads an object. A missing field has the value that it has in empty holdings.
@@ -22,6 +22,7 @@ extension Holdings: Codable {
         staleFlows = Set(try Self.parsed(container, .staleFlows, "a port") { PortBinding(text: $0) })
         retiring = try container.decodeIfPresent([RetiringPath].self, forKey: .retiring) ?? []
         refusal = try container.decodeIfPresent(String.self, forKey: .refusal)
+        hasPassage = try container.decodeIfPresent(Bool.self, forKey: .hasPassage) ?? false
         routers = try container.decodeIfPresent([Sysctl: Set<String>].self, forKey: .routers) ?? [:]
     }
 
@@ -47,6 +48,7 @@ extension Holdings: Codable {
         if !staleFlows.isEmpty { try container.encode(staleFlows.sorted().map(\.description), forKey: .staleFlows) }
         if !retiring.isEmpty { try container.encode(retiring, forKey: .retiring) }
         try container.encodeIfPresent(refusal, forKey: .refusal)
+        if hasPassage { try container.encode(hasPassage, forKey: .hasPassage) }
         if !routers.isEmpty { try container.encode(routers.mapValues { $0.sorted() }, forKey: .routers) }
     }
 

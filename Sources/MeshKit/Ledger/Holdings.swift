@@ -13,6 +13,8 @@ public struct Holdings: Equatable, Sendable {
     public var rules: RuleTool?
     /// The tool that carried the rules before, until its rules are gone.
     public var formerRules: RuleTool?
+    /// Whether iptables lets the path to the sandbox pass by rules of ours, although another tool carries the rules.
+    public var hasPassage = false
     /// The settings that the mesh has changed.
     public var settings: [Sysctl: OriginalSetting] = [:]
     /// Who else may have needed forwarding when the mesh switched it on, in words. If somebody has come to need it

@@ -54,7 +54,7 @@ extension LegacyDocument {
             for port in service.ports {
                 let destinations = service.tasks
                     .filter { port.listening.address?.family ?? $0.address.family == $0.address.family }
-                    .map { Destination.ID($0.address, port: port.listening.isRange ? 0 : port.target) }
+                    .map { Destination.ID($0.address, port: port.destinationPort) }
                 marks[port.mark] = OwnedMark(binding: port.listening, destinations: Set(destinations))
             }
         }

@@ -12,11 +12,8 @@ extension NamespaceIdentity {
         guard let boot = SysctlFiles().read(Sysctl(rawValue: "kernel/random/boot_id")) else {
             throw PlaceError(.other, "tell which boot this is", hint: "/proc/sys/kernel/random/boot_id cannot be read")
         }
-        var status = stat()
-        guard fstat(handle.descriptor.rawValue, &status) == 0 else {
-            throw PlaceError("look at the namespace of the process", Errno(rawValue: errno))
-        }
-        return Self(bootID: boot, inode: UInt64(status.st_ino), cookie: ownCookie())
+        return Self(
+            bootID: boot, inode: try handle.inode(to: "look at the namespace of the process"), cookie: ownCookie())
     }
 
     /// The cookie of the calling thread's namespace; nil before Linux 5.14.
@@ -55,8 +52,6 @@ extension NamespaceIdentity {
     }
 
     private static func processFiles() -> [(path: String, name: String)] {
-        ((try? names(in: "/proc")) ?? []).compactMap(Int.init).sorted().map {
-            ("/proc/\($0)/ns/net", "the namespace of process \($0)")
-        }
+        ((try? NamespaceHandle.filesOfProcesses()) ?? []).map { ($0.path, "the namespace of process \($0.process)") }
     }
 }

@@ -1,7 +1,8 @@
 import IPVSKit
+import RuleKit
 
 extension RetiringPath: Codable {
-    private enum CodingKeys: String, CodingKey { case mark, path, since, until }
+    private enum CodingKeys: String, CodingKey { case mark, path, targets, tasks, since, until }
 
     /// Reads an object whose `path` is the text of an ``OwnedMark``: the port and the destinations.
     public init(from decoder: any Decoder) throws {
@@ -16,6 +17,15 @@ extension RetiringPath: Codable {
         }
         self.binding = binding
         destinations = path.destinations
+        if let text = try container.decodeIfPresent(String.self, forKey: .targets) {
+            guard let range = text[...].portRange else {
+                throw DecodingError.dataCorruptedError(
+                    forKey: .targets, in: container,
+                    debugDescription: "\(text.debugDescription) is not a range of ports")
+            }
+            targets = range
+        }
+        tasks = try container.decodeIfPresent([SpecTask].self, forKey: .tasks) ?? []
         since = try container.decode(BootTime.self, forKey: .since)
         until = try container.decodeIfPresent(BootTime.self, forKey: .until)
     }
@@ -25,6 +35,8 @@ extension RetiringPath: Codable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(mark, forKey: .mark)
         try container.encode(OwnedMark(binding: binding, destinations: destinations).description, forKey: .path)
+        try container.encodeIfPresent(targets.map(PortBinding.text(of:)), forKey: .targets)
+        if !tasks.isEmpty { try container.encode(tasks, forKey: .tasks) }
         try container.encode(since, forKey: .since)
         try container.encodeIfPresent(until, forKey: .until)
     }

@@ -17,6 +17,15 @@ struct NamespaceMount: Sendable {
 
     private static let directory: FilePath = "/run/netns"
 
+    /// The file of a name, for processes that see the `/run/netns` of process 1.
+    static func path(of name: String) -> String { directory.appending(name).string }
+
+    /// The name that a file keeps; nil for a file elsewhere than in `/run/netns`.
+    static func name(of path: String) -> String? {
+        let file = FilePath(path)
+        return file.removingLastComponent() == directory ? file.lastComponent?.string : nil
+    }
+
     /// The file of the name, as process 1 sees it.
     private var mountPoint: FilePath { Self.directory.appending(name) }
 
@@ -32,7 +41,7 @@ struct NamespaceMount: Sendable {
     ///
     /// - Parameter anywhere: any network namespace, in which the thread can work.
     func content(from anywhere: NamespaceHandle) async throws -> Content {
-        try await inFirstProcess("look for the namespace \(name)", anywhere) { () throws(Errno) in
+        try await Self.inFirstProcess("look for the namespace \(name)", anywhere) { () throws(Errno) in
             // A link leads to a name that is somebody else's.
             var status = Glibc.stat()
             if lstat(mountPoint.string, &status) == 0, status.st_mode & S_IFMT == S_IFLNK {
@@ -54,7 +63,7 @@ struct NamespaceMount: Sendable {
 
     /// Gives the name to a namespace. The name must be free.
     func add(_ namespace: NamespaceHandle) async throws {
-        try await inFirstProcess("keep the namespace \(name)", namespace) { () throws(Errno) in
+        try await Self.inFirstProcess("keep the namespace \(name)", namespace) { () throws(Errno) in
             guard mkdir(Self.directory.string, 0o755) == 0 || errno == EEXIST else { throw Errno(rawValue: errno) }
             try Self.shareDirectory()
             let file = open(mountPoint.string, O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0)
@@ -73,12 +82,32 @@ struct NamespaceMount: Sendable {
     ///
     /// - Parameter anywhere: any network namespace, in which the thread can work.
     func remove(_ anywhere: NamespaceHandle) async throws {
-        try await inFirstProcess("remove the namespace \(name)", anywhere) { () throws(Errno) in
+        try await Self.inFirstProcess("remove the namespace \(name)", anywhere) { () throws(Errno) in
             // The errno is EINVAL if nothing is mounted on the file, and ENOENT if there is no file.
             guard CNetlink_detach(mountPoint.string) == 0 || errno == EINVAL || errno == ENOENT else {
                 throw Errno(rawValue: errno)
             }
             guard unlink(mountPoint.string) == 0 || errno == ENOENT else { throw Errno(rawValue: errno) }
+        }
+    }
+
+    /// Watches which names come and go, as process 1 sees them.
+    ///
+    /// - Returns: false if there is no directory of names yet.
+    static func watchNames(by watch: FolderWatch) async throws -> Bool {
+        let here: NamespaceHandle
+        do throws(Errno) {
+            here = try NamespaceHandle(path: "/proc/thread-self/ns/net")
+        } catch {
+            throw PlaceError("watch the names of network namespaces", error)
+        }
+        return try await inFirstProcess("watch the names of network namespaces", here) { () throws(Errno) in
+            do throws(Errno) {
+                try watch.watch(directory.string)
+                return true
+            } catch .noSuchFileOrDirectory {
+                return false
+            }
         }
     }
 
@@ -105,7 +134,7 @@ struct NamespaceMount: Sendable {
     }
 
     /// Runs the body on a thread of its own, in the mount namespace of process 1 and in the given network namespace.
-    private func inFirstProcess<Value: Sendable>(
+    static func inFirstProcess<Value: Sendable>(
         _ operation: String, _ namespace: NamespaceHandle, _ body: @escaping @Sendable () throws(Errno) -> Value
     ) async throws -> Value {
         try await DetachedThread.run(in: namespace) { () throws(PlaceError) in
@@ -120,7 +149,7 @@ struct NamespaceMount: Sendable {
             do throws(Errno) {
                 return try body()
             } catch {
-                throw PlaceError(operation, error, hint: Self.hint(error))
+                throw PlaceError(operation, error, hint: hint(error))
             }
         }
     }

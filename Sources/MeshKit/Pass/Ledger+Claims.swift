@@ -4,58 +4,53 @@ import RuleKit
 extension Ledger {
     /// The ledger with everything that the plan may touch, original values included.
     ///
-    /// - Parameter marks: the marks of the served ports, with their ports.
+    /// - Parameter marks: the marks of the ports that each place balances, with their ports.
     func claiming(
         _ plan: Plan, for datapath: Datapath, in found: ObservedDatapath, by tool: RuleTool,
-        marks: [FirewallMark: PortBinding]
+        marks: [PlaceID: [FirewallMark: PortBinding]]
     ) -> Ledger {
         var ledger = self
-        for step in plan.steps { ledger[step.place].claim(step, in: found[step.place]) }
+        for step in plan.steps where !datapath.isTransient(step) {
+            ledger[step.place].claim(step, in: found[step.place])
+        }
         for place in datapath.contents.keys {
             let content = datapath[place]
             var holdings = ledger[place]
-            if !content.rules.isEmpty {
-                holdings.formerRules = holdings.formerRules(besides: tool)
-                holdings.rules = tool
-            } else if holdings.rules != nil {
+            if !content.rules.isEmpty || holdings.rules != nil {
                 holdings.formerRules = holdings.formerRules(besides: tool)
             }
+            if !content.rules.isEmpty { holdings.rules = tool }
+            if content.passage != nil { holdings.hasPassage = true }
             let reserved = content.reservation(in: found[place], formerly: holdings.reservedPorts)
             holdings.reservedPorts += reserved.filter { !holdings.reservedPorts.contains($0) }
             ledger[place] = holdings
         }
-        var holdings = ledger[.node]
-        let destinations = datapath[.node].ipvs.destinationsByMark(besides: holdings.retiring)
-        for (mark, binding) in marks {
-            var owned = holdings.marks[mark] ?? OwnedMark(binding: binding, destinations: [])
-            owned.binding = binding
-            owned.destinations.formUnion(destinations[mark] ?? [])
-            holdings.marks[mark] = owned
+        for (place, marks) in marks where datapath.places[place] != nil {
+            var holdings = ledger[place]
+            for (mark, owned) in holdings.owned(marks, by: datapath[place]) {
+                holdings.marks[mark, default: owned].binding = owned.binding
+                holdings.marks[mark]!.destinations.formUnion(owned.destinations)
+            }
+            ledger[place] = holdings
         }
-        ledger[.node] = holdings
         return ledger
     }
 
-    /// The ledger once the plan has been carried out: without everything that the node no longer owns.
+    /// The ledger once its plan has been carried out: without everything that the node no longer owns.
     func settled(
-        _ plan: Plan, for datapath: Datapath, in found: ObservedDatapath, marks: [FirewallMark: PortBinding],
+        for datapath: Datapath, in found: ObservedDatapath, marks: [PlaceID: [FirewallMark: PortBinding]],
         givingBack former: [PlaceID: FormerSettings], purpose: Pass.Purpose
     ) -> Ledger {
         var ledger = self
-        let destinations = datapath[.node].ipvs.destinationsByMark(besides: ledger[.node].retiring)
         for (place, old) in places {
             // Nothing is known of a place that could not be read, so its entry stays.
             if found[place].existence.reason != nil { continue }
             var holdings = old
             let content = datapath[place]
-            if place == .node {
-                holdings.marks = Dictionary(
-                    uniqueKeysWithValues: marks.map {
-                        ($0, OwnedMark(binding: $1, destinations: destinations[$0] ?? []))
-                    })
-            }
+            if let marks = marks[place] { holdings.marks = holdings.owned(marks, by: content) }
             holdings.hairpinPorts.formIntersection(content.hairpinPorts)
             holdings.staleFlows = []
+            holdings.hasPassage = content.passage != nil
             holdings.formerRules = nil
             holdings.reservedPorts = content.reservation(in: found[place], formerly: old.reservedPorts)
             for sysctl in former[place].map({ Array($0.settings.keys) }) ?? [] { holdings.settings[sysctl] = nil }
@@ -95,8 +90,8 @@ extension Ledger {
     }
 
     /// When the next pass is due although nothing else changes. Nil unless connections of retiring paths are awaited.
-    func wake(now: BootTime, _ found: ObservedDatapath) -> BootTime? {
-        let retiring = self[.node].retiring
+    func wake(now: BootTime) -> BootTime? {
+        let retiring = places.values.flatMap(\.retiring)
         guard !retiring.isEmpty else { return nil }
         // A path that has just begun to retire may have no connections at all.
         let isNew = retiring.contains { $0.since == now }
@@ -115,13 +110,12 @@ extension Holdings {
         switch step.change {
         case .namespace(.make(let name)): namespace = name
         case .link(.make(let link, _)): links.formUnion(link.ends.filter { $0.id.place == step.place }.map(\.id.name))
-        // The settings of an optional place belong to its own interfaces or namespace, and disappear with them.
-        case .sysctl(let change) where step.phase == .settings && step.purpose == nil: claim(change, in: found)
+        case .sysctl(let change) where step.phase == .settings: claim(change, in: found)
         case .tcpTimeout(let old, _) where step.phase == .timeouts:
             originalTCPTimeoutSeconds = originalTCPTimeoutSeconds ?? old
         case .hairpin(let port, true): hairpinPorts.insert(port)
         case .flows(let flows): staleFlows.insert(flows.binding)
-        case .namespace, .link, .sysctl, .tcpTimeout, .hairpin, .ipvs, .rules: break
+        case .namespace, .link, .routing, .sysctl, .tcpTimeout, .hairpin, .ipvs, .rules: break
         }
     }
 
@@ -145,9 +139,28 @@ extension Holdings {
         [rules, formerRules].compactMap(\.self).first { $0 != tool }
     }
 
-    /// The published ports of one transport protocol.
-    func bindings(of transport: TransportProtocol) -> [PortBinding] {
-        marks.values.compactMap(\.binding).filter { $0.transport == transport }
+    /// The marks of this place, with their ports and the destinations of new connections. The marks of retiring paths
+    /// are among them.
+    fileprivate func owned(
+        _ served: [FirewallMark: PortBinding], by content: PlaceContent
+    ) -> [FirewallMark: OwnedMark] {
+        let destinations = content.ipvs.destinationsByMark(besides: retiring)
+        var owned = Dictionary(retiring.map { ($0.mark, OwnedMark(binding: $0.binding)) }) { first, _ in first }
+        for (mark, binding) in served {
+            owned[mark] = OwnedMark(binding: binding, destinations: destinations[mark] ?? [])
+        }
+        return owned
+    }
+}
+
+extension Datapath {
+    /// Whether a step writes a setting of a namespace or an interface of the mesh's own. Such a setting disappears with
+    /// them, so that its former value need not be kept.
+    fileprivate func isTransient(_ step: Plan.Step) -> Bool {
+        guard case .sysctl(let change) = step.change else { return false }
+        if case .own = places[step.place]?.existence { return true }
+        guard let interface = change.sysctl.interface else { return false }
+        return links.contains { $0.ends.contains { $0.id == LinkEnd.ID(place: step.place, name: interface) } }
     }
 }
 

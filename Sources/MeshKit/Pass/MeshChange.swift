@@ -11,6 +11,8 @@ public struct MeshChange: Sendable {
     public var plan: Plan
     /// Whether the spec, the ledger or the kernel differs from before.
     public var didChange = false
+    /// How long it took to read what the kernel held before the change.
+    public var readingTime = Duration.zero
     /// What the kernel should hold after the change.
     var datapath: Datapath
     /// The number of steps that only help and that the kernel refused. The plan's notes say why.
@@ -19,6 +21,8 @@ public struct MeshChange: Sendable {
     public var remnants: [RuleRemnant] = []
     /// The optional places that this host refused during the change, with the reasons.
     public var refusals: [PlaceID: String] = [:]
+    /// When the next pass is due although nothing else changes; nil if none is.
+    var wake: BootTime?
 
     init(spec: MeshSpec, ledger: Ledger, plan: Plan, datapath: Datapath) {
         self.spec = spec
@@ -39,7 +43,12 @@ public struct MeshView: Sendable {
 
     /// The marks that a new port must not get: marks of services in the kernel, whoever made them, and marks in the
     /// ledger, whose ports may be on their way out.
-    public var takenMarks: Set<FirewallMark> { observed.marks.union(ledger[.node].marks.keys) }
+    public var takenMarks: Set<FirewallMark> { observed.marks.union(ledger.places.values.flatMap(\.marks.keys)) }
+
+    /// The addresses of attached tasks that have left the spec and still have connections.
+    var retiringAddresses: Set<IPAddress> {
+        Set(ledger.places.values.flatMap(\.retiring).flatMap(\.tasks).compactMap(\.attachment).flatMap(\.allocated))
+    }
 
     /// The addresses of the tasks behind this node.
     public var localAddresses: Set<IPAddress> { spec.localAddresses(on: ledger.node) }

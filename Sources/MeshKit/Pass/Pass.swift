@@ -31,27 +31,36 @@ package struct Pass {
     }
 
     /// - Parameters:
+    ///   - former: the spec before an edit; nil if there was none.
+    ///   - cut: which connections of retiring paths end at once.
     ///   - tool: the tool that writes the rules.
     ///   - folder: the folder of the ledger, which the rules name as their owner.
     ///   - kept: the reason why forwarding of a family has to stay on although it would be restored, by the setting
     ///     that switches it.
     package static func run(
-        spec: MeshSpec, ledger: Ledger, observed: ObservedDatapath, purpose: Purpose = .converge, tool: RuleTool,
+        spec: MeshSpec, former: MeshSpec? = nil, ledger: Ledger, observed: ObservedDatapath,
+        purpose: Purpose = .converge, cutting cut: ConnectionCut = .none, tool: RuleTool,
         compiler: Compiler = Compiler(), folder: String? = nil, keepingForwarding kept: [Sysctl: String] = [:],
         now: BootTime
     ) -> Outcome {
         var request = MeshRequest(spec: spec, ledger: ledger, folder: folder)
+        request.defaultAddresses = observed.node.defaultAddresses
+        request.hasZones = observed.node.hasZones
         switch purpose {
         case .reset:
-            request.spec.services = [:]
+            request.spec = MeshSpec()
             request.ledger.forgetRefusals()
-            request.ledger[.node].retiring = []
         case .converge, .undo: break
         }
-        request.ledger[.node].retire(for: request.spec, in: observed[.node], now: now)
+        let isReset = purpose == .reset
+        var retirement = Retirement(spec: request.spec, former: former ?? spec, cut: isReset ? .all : cut, now: now)
+        if case .undo(let before) = purpose { retirement.beforeFailure = before }
+        request.ledger = retirement.applied(to: request.ledger, in: observed)
         request.foreignMarks = request.spec.marks.intersection(observed.marks)
             .subtracting(request.ledger[.node].marks.keys)
-        let notes = request.spec.notes(onForeign: request.foreignMarks)
+        let notes =
+            request.spec.notes(onForeign: request.foreignMarks) + request.spec.notesOnDrains
+            + request.notes(onGone: observed.node.gone)
 
         let outline = compiler.outline(request)
         var datapath = compiler.compile(request, on: observed.node)
@@ -66,15 +75,17 @@ package struct Pass {
             datapath = compiler.compile(request, on: observed.node)
         }
 
-        let former = formerSettings(purpose, request.ledger, datapath, keeping: kept)
+        let restored = formerSettings(purpose, request.ledger, datapath, keeping: kept)
         var plan = Planner.plan(
-            from: observed, to: datapath, outline: outline, ledger: request.ledger, tool: tool, restoring: former)
-        plan.notes = notes + plan.notes
+            from: observed, to: datapath, outline: outline, ledger: request.ledger, tool: tool,
+            restoring: restored)
+        plan.notes = notes + request.notesOnRefusedNetworks + request.notesOnZones + plan.notes
+        plan.retiring = request.ledger.connections(in: observed, for: request.spec, now: now)
         let claims = request.ledger.claiming(plan, for: datapath, in: observed, by: tool, marks: request.servedMarks)
         return Outcome(
-            claims: claims, plan: plan, datapath: datapath, wake: claims.wake(now: now, observed),
+            claims: claims, plan: plan, datapath: datapath, wake: claims.wake(now: now),
             settled: claims.settled(
-                plan, for: datapath, in: observed, marks: request.servedMarks, givingBack: former, purpose: purpose))
+                for: datapath, in: observed, marks: request.servedMarks, givingBack: restored, purpose: purpose))
     }
 
     private static func formerSettings(
@@ -106,13 +117,55 @@ package struct Pass {
 }
 
 extension MeshRequest {
-    /// The marks of the served ports, with their ports.
-    var servedMarks: [FirewallMark: PortBinding] {
-        var marks: [FirewallMark: PortBinding] = [:]
+    /// The marks of the ports that each place balances, with the ports as the place knows them.
+    var servedMarks: [PlaceID: [FirewallMark: PortBinding]] {
+        var marks: [PlaceID: [FirewallMark: PortBinding]] = [.node: [:], .sandbox: [:]]
         for service in spec.services.values {
-            for port in service.ports where !foreignMarks.contains(port.mark) { marks[port.mark] = port.listening }
+            for port in service.ports {
+                switch service.balancing {
+                case .host where foreignMarks.contains(port.mark): continue
+                case .host: marks[.node]?[port.mark] = port.listening
+                case .ingress: marks[.sandbox]?[port.mark] = port.inSandbox.listening
+                }
+            }
         }
         return marks
+    }
+}
+
+extension MeshRequest {
+    fileprivate func notes(onGone places: Set<PlaceID>) -> [String] {
+        guard !places.isEmpty else { return [] }
+        return spec.attachedTasks().filter {
+            $0.task.node == ledger.node && places.contains(.task($0.attachment.namespace))
+        }
+        .map { service, task, attachment in
+            let again = attachment.container.map { " with `meshctl task attach \(service) --container \($0)`" } ?? ""
+            return "task \(task.address) of service \(service) is gone: \(attachment.namespace) no longer leads to its "
+                + "namespace; attach it again\(again), or forget it with `meshctl task detach \(service) "
+                + "\(task.address)`"
+        }
+    }
+
+    /// A note if the mesh counts on zones that this node's kernel does not have, as after a reboot into another one.
+    fileprivate var notesOnZones: [String] {
+        guard ownNode?.hasZones == true, hasZones == false else { return [] }
+        return [
+            "the mesh takes this node's kernel for one with conntrack zones, which it is not: connections from one port of "
+                + "a client by several nodes can hang; record it with `meshctl node add \(ledger.node)`, and give the "
+                + "other nodes the new mesh by `meshctl export`"
+        ]
+    }
+
+    /// A note for each task of this node and each of its networks that this host has refused.
+    fileprivate var notesOnRefusedNetworks: [String] {
+        let networks = ownNetworks
+        return spec.attachedTasks().filter { $0.task.node == ledger.node }.flatMap { task in
+            task.attachment.addresses.keys.sorted().filter { networks[$0] == nil }.map {
+                "task \(task.task.address) of service \(task.service) is not joined to the network \($0), which this "
+                    + "host does without"
+            }
+        }
     }
 }
 

@@ -12,9 +12,13 @@ struct PassRun: Sendable {
     let ledger: Ledger
     let tool: RuleTool
     let purpose: Pass.Purpose
+    /// Which connections of retiring paths end at once.
+    var cut = ConnectionCut.none
 
     /// The greatest number of rounds in one command. A round asks for another when a path has just begun to retire.
     private static let mostRounds = 3
+    /// How often a place that stood is looked at again, if the kernel refuses its repair.
+    private static let mostLooks = 2
 
     /// Carries out the pass. If it fails, and it edits the spec or moves the rules to another tool, it is taken back.
     /// The caller holds the lock.
@@ -40,6 +44,13 @@ struct PassRun: Sendable {
         }
     }
 
+    /// Whether a place stood before a pass that edits nothing.
+    private func stood(_ place: PlaceID) -> Bool {
+        let holdings = ledger[place]
+        return purpose == .converge && spec == before && !switchesTool && holdings.refusal == nil
+            && (holdings.namespace != nil || !holdings.links.isEmpty)
+    }
+
     /// Whether the rules move from one tool to another.
     private var switchesTool: Bool { ledger[.node].rules.map { $0 != tool } ?? false }
 
@@ -54,13 +65,14 @@ struct PassRun: Sendable {
     private func converge(_ round: inout Round) async throws -> MeshChange {
         var change = MeshChange(spec: spec, ledger: ledger, plan: Plan([]), datapath: Datapath())
         var refused: [PlaceID: String] = [:]
+        var looks: [PlaceID: Int] = [:]
         var rounds = 0
         while true {
             rounds += 1
             let now = mesh.kernel.now()
             let outcome = Pass.run(
-                spec: round.spec, ledger: round.ledger, observed: round.observed, purpose: purpose, tool: tool,
-                compiler: mesh.compiler, folder: mesh.ledgers.folder,
+                spec: round.spec, former: before, ledger: round.ledger, observed: round.observed, purpose: purpose,
+                cutting: cut, tool: tool, compiler: mesh.compiler, folder: mesh.ledgers.folder,
                 keepingForwarding: await forwardingKept(round), now: now)
             let conflicts = outcome.claims.places.compactMapValues(\.refusal)
                 .filter { round.ledger[$0.key].refusal == nil }
@@ -89,7 +101,7 @@ struct PassRun: Sendable {
                 round.spec.generation = before.generation + 1
                 round.hasSwapped = true
             }
-            let places = mesh.compiler.outline(MeshRequest(spec: round.spec, ledger: round.ledger)).places
+            let places = mesh.compiler.outline(mesh.request(round.spec, round.ledger)).places
             let applier = Applier(
                 kernel: mesh.kernel, places: places.merging(outcome.datapath.places) { $1 },
                 refused: Set(round.ledger.places.filter { $0.value.refusal != nil }.keys))
@@ -102,11 +114,18 @@ struct PassRun: Sendable {
                 settle(settled.keeping(result.failures.map(\.step), of: round.ledger, former: former), &round, &change)
                 change.refusedSteps += result.failures.count
             } catch let refusal as PlaceRefusal {
+                // What stood may have been damaged while it was repaired. That is no reason to do without it for good.
+                if stood(refusal.place), looks[refusal.place, default: 0] < Self.mostLooks {
+                    looks[refusal.place, default: 0] += 1
+                    round.observed = try await observe(round)
+                    continue
+                }
                 refused[refusal.place] = refusal.reason
                 try save(round.ledger.refusing(refusal.place, because: refusal.reason), as: &round.ledger)
                 round.observed = try await observe(round)
                 continue
             }
+            change.wake = outcome.wake
             guard let wake = outcome.wake, wake <= now, rounds < Self.mostRounds else { break }
             round.observed = try await observe(round)
         }
@@ -119,7 +138,7 @@ struct PassRun: Sendable {
 
     private func observe(_ round: Round) async throws -> ObservedDatapath {
         try await mesh.observer.observe(
-            MeshRequest(spec: round.spec, ledger: round.ledger), tool: tool,
+            mesh.request(round.spec, round.ledger), tool: tool,
             .init(forRestoring: purpose != .converge))
     }
 
@@ -219,9 +238,12 @@ extension Ledger {
             case .link(.remove(let end)): ledger[step.place].links.insert(end.name)
             case .sysctl(let change) where change.sysctl == .reservedPorts:
                 ledger[step.place].reservedPorts = former[step.place].reservedPorts
+            case .sysctl(let change) where step.phase == .restoring && change.sysctl.switchesForwarding:
+                // Once the switch is written, the kernel overwrites the settings that had their own values.
+                ledger[step.place].settings.merge(claims[step.place].settings) { $1 }
             case .sysctl(let change) where step.phase == .restoring:
                 ledger[step.place].settings[change.sysctl] = claims[step.place].settings[change.sysctl]
-            case .sysctl, .hairpin, .namespace, .link, .tcpTimeout, .ipvs, .rules, .flows: break
+            case .sysctl, .hairpin, .namespace, .link, .routing, .tcpTimeout, .ipvs, .rules, .flows: break
             }
         }
         return ledger

@@ -1,14 +1,19 @@
-extension MeshSpec: Codable {
-    private enum CodingKeys: String, CodingKey { case schema, generation, services }
+import IPVSKit
 
-    /// Reads a document of layout ``currentSchema``.
+extension MeshSpec: Codable {
+    private enum CodingKeys: String, CodingKey { case schema, generation, meshGeneration, services, nodes, networks }
+
+    /// Reads a document of a layout in ``readableSchemas``.
     ///
     /// - Throws: `DecodingError`, also for a document of another layout.
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
-        try container.require(schema: Self.currentSchema, forKey: .schema)
+        try container.require(schema: Self.readableSchemas, forKey: .schema)
         generation = try container.decode(UInt64.self, forKey: .generation)
+        meshGeneration = try container.decodeIfPresent(UInt64.self, forKey: .meshGeneration) ?? 0
         services = try container.decode([String: Service].self, forKey: .services)
+        nodes = try container.decodeIfPresent([String: MeshNode].self, forKey: .nodes) ?? [:]
+        networks = try container.decodeIfPresent([String: MeshNetwork].self, forKey: .networks) ?? [:]
     }
 
     /// Writes the layout beside the content.
@@ -16,6 +21,34 @@ extension MeshSpec: Codable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(Self.currentSchema, forKey: .schema)
         try container.encode(generation, forKey: .generation)
+        if meshGeneration != 0 { try container.encode(meshGeneration, forKey: .meshGeneration) }
         try container.encode(services, forKey: .services)
+        if !nodes.isEmpty { try container.encode(nodes, forKey: .nodes) }
+        if !networks.isEmpty { try container.encode(networks, forKey: .networks) }
+    }
+}
+
+extension MeshSpec.Service: Codable {
+    private enum CodingKeys: String, CodingKey { case scheduler, ports, tasks, balancing, virtualAddresses }
+
+    /// Reads an object. A missing field has the value from the time before the field existed.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        scheduler = try container.decode(Scheduler.self, forKey: .scheduler)
+        ports = try container.decode([PublishedPort].self, forKey: .ports)
+        tasks = try container.decode([SpecTask].self, forKey: .tasks)
+        chosenBalancing = try container.decodeIfPresent(Balancing.self, forKey: .balancing)
+        virtualAddresses =
+            try container.decodeIfPresent([String: VirtualAddress].self, forKey: .virtualAddresses) ?? [:]
+    }
+
+    /// Leaves out the fields that have their default values.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(scheduler, forKey: .scheduler)
+        try container.encode(ports, forKey: .ports)
+        try container.encode(tasks, forKey: .tasks)
+        try container.encodeIfPresent(chosenBalancing, forKey: .balancing)
+        if !virtualAddresses.isEmpty { try container.encode(virtualAddresses, forKey: .virtualAddresses) }
     }
 }

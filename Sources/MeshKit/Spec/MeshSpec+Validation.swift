@@ -3,6 +3,25 @@ import RuleKit
 
 extension MeshSpec {
     static func validate(serviceName name: String) throws(InputError) {
+        try validate(name, as: "service name", atMost: 63)
+    }
+
+    static func validate(nodeName name: String) throws(InputError) {
+        try validate(name, as: "node name", atMost: 63)
+    }
+
+    /// Whether a node can have a name.
+    static func isNodeName(_ name: String) -> Bool { (try? validate(nodeName: name)) != nil }
+
+    /// A network's name is part of the names of interfaces and namespaces, which are short.
+    static func validate(networkName name: String) throws(InputError) {
+        try validate(name, as: "network name", atMost: 15)
+        guard name != "host", name != "node" else {
+            throw InputError("\(name) stands for the host's own network: choose another name")
+        }
+    }
+
+    private static func validate(_ name: String, as kind: String, atMost limit: Int) throws(InputError) {
         let isWellFormed =
             name.utf8.allSatisfy { byte in
                 switch byte {
@@ -15,12 +34,45 @@ extension MeshSpec {
         let startsWell = name.utf8.first.map {
             ![UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_")].contains($0)
         }
-        guard isWellFormed, startsWell == true, name.utf8.count <= 63 else {
+        guard isWellFormed, startsWell == true, name.utf8.count <= limit else {
             let shown = name.utf8.count > 80 ? name.prefix(60).debugDescription + "…" : name.debugDescription
             throw InputError(
-                "\(shown) is no service name: letters, digits, '-', '_' and '.', beginning with a letter or digit, "
-                    + "63 characters at most")
+                "\(shown) is no \(kind): letters, digits, '-', '_' and '.', beginning with a letter or digit, "
+                    + "\(limit) characters at most")
         }
+    }
+
+    static func validate(weight: UInt32) throws(InputError) {
+        guard weight <= UInt32(Int32.max) else { throw InputError("a weight is at most \(Int32.max)") }
+    }
+
+    /// The kernel counts connections in 31 bits.
+    static func validate(maxConnections count: UInt32) throws(InputError) {
+        guard count <= UInt32(Int32.max) else {
+            throw InputError("a task has at most \(Int32.max) connections: write a smaller number, or off")
+        }
+    }
+
+    /// Words as a list: `a`, `a and b`, `a, b and c`; of more than eight, the first ones and the number of the others.
+    static func listing(_ words: [String], by conjunction: String = "and") -> String {
+        guard words.count > 8 else {
+            return words.count < 2
+                ? words.joined()
+                : words.dropLast().joined(separator: ", ") + " \(conjunction) " + words.last!
+        }
+        return words.prefix(7).joined(separator: ", ") + " \(conjunction) \(words.count - 7) others"
+    }
+
+    /// A number with its thousands set apart: `65,533`.
+    static func text(of number: Int) -> String {
+        var groups: [String] = []
+        var rest = number
+        while rest >= 1000 {
+            let digits = String(rest % 1000)
+            groups.insert(String(repeating: "0", count: 3 - digits.count) + digits, at: 0)
+            rest /= 1000
+        }
+        return ([String(rest)] + groups).joined(separator: ",")
     }
 
     static func validate(_ listening: PortBinding, target: UInt16) throws(InputError) {

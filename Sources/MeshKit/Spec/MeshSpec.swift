@@ -5,45 +5,76 @@ public import RuleKit
 ///
 /// The spec is the same on every node. What one node has put into its kernel stands in that node's ``Ledger``.
 public struct MeshSpec: Equatable, Sendable {
-    /// The layout of the document that this version writes. Layouts 1 and 2 contained the ledger, too
-    /// (``LegacyDocument``).
-    public static let currentSchema = 3
+    /// The layout of the document that this version writes. Layout 3 had neither nodes nor networks; layouts 1 and 2
+    /// contained the ledger, too (``LegacyDocument``).
+    public static let currentSchema = 4
+    /// The layouts that this version reads.
+    static let readableSchemas = 3...4
 
     /// The number of writes until now, which a compare-and-swap compares. The store counts it, not the edit.
     public var generation: UInt64 = 0
+    /// The number of edits of the mesh until now, on whichever node they were made.
+    ///
+    /// It is what ``generation`` cannot be: each store counts its own writes, and the stores of two nodes count
+    /// differently. An edit by ``Mesh`` counts it up. A file of `meshctl export` carries it, and the node on which the
+    /// file is applied takes it over, so that an older file is recognised. Two nodes on which the mesh was edited
+    /// independently may have the same number for different meshes; the one that is applied last holds.
+    public var meshGeneration: UInt64 = 0
     /// The services by name.
     public var services: [String: Service] = [:]
+    /// The nodes by name.
+    public var nodes: [String: MeshNode] = [:]
+    /// The overlay networks by name.
+    public var networks: [String: MeshNetwork] = [:]
 
     /// A spec that asks for nothing.
     public init() {}
 
     /// A named set of tasks, and the ports through which they are reached.
-    public struct Service: Equatable, Sendable, Codable {
+    public struct Service: Equatable, Sendable {
         /// How connections are spread over the tasks.
         public var scheduler: Scheduler = .roundRobin
         /// The ports that the mesh answers on, in order.
         public var ports: [PublishedPort] = []
         /// The tasks, sorted by address.
         public var tasks: [SpecTask] = []
+        /// The balancer that the operator chose; nil if the tasks decide.
+        public var chosenBalancing: Balancing?
+        /// The user networks that the service is on, and its addresses there, by the network's name.
+        public var virtualAddresses: [String: VirtualAddress] = [:]
+
+        /// The balancer that serves the published ports.
+        public var balancing: Balancing {
+            chosenBalancing ?? (tasks.contains { $0.attachment != nil } ? .ingress : .host)
+        }
 
         /// A service without ports and tasks.
         public init() {}
     }
 
-    /// The marks of all published ports.
+    /// The marks of all published ports and virtual addresses.
     public var marks: Set<FirewallMark> {
-        Set(services.values.lazy.flatMap(\.ports).map(\.mark))
+        Set(services.values.lazy.flatMap { $0.ports.map(\.mark) + $0.virtualAddresses.values.map(\.mark) })
     }
+
+    /// Whether a balancer serves any published port.
+    func publishes(by balancing: Balancing) -> Bool {
+        services.values.contains { $0.balancing == balancing && !$0.ports.isEmpty }
+    }
+
+    /// The services whose published ports a balancer serves.
+    func services(by balancing: Balancing) -> [Service] { services.values.filter { $0.balancing == balancing } }
 
     /// The published ports of one transport protocol.
     func bindings(of transport: TransportProtocol) -> [PortBinding] {
         services.values.flatMap { $0.ports.map(\.listening).filter { $0.transport == transport } }
     }
 
-    /// The addresses of the tasks that are behind a node. A task that names the node speaks for every task with its
-    /// address, since an address either is behind a node or is not.
+    /// The addresses of the tasks that are behind a node, by the host's routes. A task that names the node speaks for
+    /// every task with its address, since an address either is behind a node or is not. Attached tasks are on networks.
     public func localAddresses(on node: String) -> Set<IPAddress> {
-        Set(services.values.lazy.flatMap(\.tasks).filter { $0.node == node }.map(\.address))
+        let tasks = services.values.lazy.flatMap(\.tasks)
+        return Set(tasks.filter { $0.node == node && $0.attachment == nil }.map(\.address))
     }
 
     /// The published port with this binding, and the name of its service. Nil if nothing is published there.

@@ -11,15 +11,25 @@ public struct PublishOptions: Hashable, Sendable {
     public var allowed: [IPPrefix]?
     /// Whose address tasks see as the source.
     public var sourceIP: SourceIP?
+    /// How long open connections go on when their task or the port leaves.
+    public var drain: DrainLimit?
+    /// The number of connections from which on a task gets no new ones; 0: no limit.
+    public var maxConnections: UInt32?
+
+    /// The balancer that serves the ports of the service. It holds for all ports of the service.
+    public var balancing: Balancing?
 
     /// Options that keep everything, unless the arguments say otherwise.
     public init(
         scheduler: Scheduler? = nil, stickySeconds: UInt32? = nil, allowed: [IPPrefix]? = nil,
-        sourceIP: SourceIP? = nil
+        sourceIP: SourceIP? = nil, drain: DrainLimit? = nil, maxConnections: UInt32? = nil, balancing: Balancing? = nil
     ) {
         self.scheduler = scheduler
         self.stickySeconds = stickySeconds
         self.allowed = allowed
         self.sourceIP = sourceIP
+        self.drain = drain
+        self.maxConnections = maxConnections
+        self.balancing = balancing
     }
 }

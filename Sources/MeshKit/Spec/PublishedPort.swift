@@ -16,11 +16,17 @@ public struct PublishedPort: Hashable, Sendable {
     public var allowed: [IPPrefix] = []
     /// Whose address tasks see as the source.
     public var sourceIP = SourceIP.auto
+    /// How long open connections go on when their task or the port leaves, or when the port gets another path.
+    public var drain = DrainLimit.unlimited
+    /// The number of connections from which on a task gets no new ones by this port; nil: no limit. The kernel counts
+    /// the connections that it remembers, closed ones included.
+    public var maxConnections: UInt32?
 
     /// A port that is open to everybody and schedules each connection by itself, unless the arguments say otherwise.
     public init(
         listening: PortBinding, target: UInt16, mark: FirewallMark, stickySeconds: UInt32? = nil,
-        allowed: [IPPrefix] = [], sourceIP: SourceIP = .auto
+        allowed: [IPPrefix] = [], sourceIP: SourceIP = .auto, drain: DrainLimit = .unlimited,
+        maxConnections: UInt32? = nil
     ) {
         self.listening = listening
         self.target = target
@@ -28,6 +34,8 @@ public struct PublishedPort: Hashable, Sendable {
         self.stickySeconds = stickySeconds
         self.allowed = allowed
         self.sourceIP = sourceIP
+        self.drain = drain
+        self.maxConnections = maxConnections
     }
 
     /// Whether the port can lead to a task. A port that is bound to an address leads only to tasks of the same family.
@@ -48,6 +56,18 @@ public struct PublishedPort: Hashable, Sendable {
 
     /// The ports in the task.
     public var targets: ClosedRange<UInt16> { target...(target + UInt16(listening.ports.count - 1)) }
+
+    /// The port of the IPVS destinations. A range has port 0, with which IPVS keeps the packet's port.
+    var destinationPort: UInt16 { listening.isRange ? 0 : target }
+
+    /// The port as the sandbox knows it: the node has checked the address at which the client came, and whether the
+    /// client may connect.
+    var inSandbox: Self {
+        var port = self
+        port.listening = PortBinding(listening.ports, listening.transport)
+        port.allowed = []
+        return port
+    }
 
     /// Whether clients and tasks use different port numbers.
     public var isShifted: Bool { target != listening.ports.lowerBound }
@@ -74,7 +94,8 @@ extension PublishedPort: CustomStringConvertible {
 
 extension PublishedPort: Codable {
     private enum Key: String, CodingKey {
-        case port, lastPort, address, transport, target, mark, stickySeconds, allowed, sourceIP
+        case port, lastPort, address, transport, target, mark, stickySeconds, allowed, sourceIP, drainSeconds,
+            maxConnections
     }
 
     /// Refuses port 0 and invalid ranges, which no part of the mesh can handle. A missing field has the value from the
@@ -99,6 +120,8 @@ extension PublishedPort: Codable {
         stickySeconds = try container.decodeIfPresent(UInt32.self, forKey: .stickySeconds)
         allowed = try container.decodeIfPresent([IPPrefix].self, forKey: .allowed) ?? []
         sourceIP = try container.decodeIfPresent(SourceIP.self, forKey: .sourceIP) ?? .auto
+        drain = DrainLimit(seconds: try container.decodeIfPresent(UInt32.self, forKey: .drainSeconds))
+        maxConnections = try container.decodeIfPresent(UInt32.self, forKey: .maxConnections)
     }
 
     /// Writes one flat object without fields that have their default values. Numbers and texts are written directly
@@ -114,5 +137,7 @@ extension PublishedPort: Codable {
         try container.encodeIfPresent(stickySeconds, forKey: .stickySeconds)
         if !allowed.isEmpty { try container.encode(allowed, forKey: .allowed) }
         if sourceIP != .auto { try container.encode(sourceIP, forKey: .sourceIP) }
+        try container.encodeIfPresent(drain.seconds, forKey: .drainSeconds)
+        try container.encodeIfPresent(maxConnections, forKey: .maxConnections)
     }
 }

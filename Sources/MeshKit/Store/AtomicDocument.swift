@@ -3,6 +3,7 @@
 #else
     import Foundation
 #endif
+import Netlink
 import SystemPackage
 
 #if canImport(Glibc)
@@ -26,6 +27,8 @@ protocol DocumentContent: Decodable, Sendable {
 /// has a newer layout is never replaced. The caller has to hold a lock that keeps two writers apart.
 struct AtomicDocument<Content: DocumentContent>: Sendable {
     let file: FilePath
+    /// What was read last. With thousands of ports, parsing the same bytes again would take as long as a pass.
+    private let last = Locked<(bytes: [UInt8], content: Content)?>(nil)
     private var temporaryFile: FilePath { FilePath(file.string + ".new") }
 
     init(_ file: FilePath) { self.file = file }
@@ -40,6 +43,7 @@ struct AtomicDocument<Content: DocumentContent>: Sendable {
             if error as? Errno == .noSuchFileOrDirectory { return nil }
             throw StoreError(cannot: "read", file, error)
         }
+        if let last = last.withLock(\.self), last.bytes == bytes { return last.content }
         let versioned: Versioned<Content>
         do {
             versioned = try JSONDecoder().decode(Versioned<Content>.self, from: Data(bytes))
@@ -53,6 +57,7 @@ struct AtomicDocument<Content: DocumentContent>: Sendable {
                 description: "\(file) has schema \(versioned.schema), and this version of meshctl reads up to "
                     + "\(Content.newestSchema): a newer meshctl wrote it; use that one")
         }
+        last.withLock { $0 = (bytes, content) }
         return content
     }
 
@@ -103,14 +108,16 @@ struct AtomicDocument<Content: DocumentContent>: Sendable {
     /// Reads the generation of a document that this version wrote from its first and last bytes alone: with thousands
     /// of ports, parsing the rest takes as long as everything else that a command does. Nil if these bytes do not tell.
     ///
-    /// The encoder sorts keys. So `generation` comes first, and `schema` either follows it or comes last. Only the
-    /// outermost brace begins a line, so a last line with a brace shows that the document is complete.
+    /// The encoder sorts keys. So `generation` comes first, and `schema` either follows it, comes last, or stands
+    /// between other keys of the document, which alone are indented by two spaces. Only the outermost brace begins a
+    /// line, so a last line with a brace shows that the document is complete.
     func generationOfWholeDocument() -> UInt64? {
         guard
             let (head, tail) = try? file.openRegularFile().closeAfterReadingEnds(),
             tail.hasSuffix("\n}\n"), let match = head.prefixMatch(of: /\{\s*"generation"\s*:\s*([0-9]+),/),
             let schema = head[match.range.upperBound...].prefixMatch(of: /\s*"schema"\s*:\s*([0-9]+),/)
-                ?? tail.firstMatch(of: /,\s*"schema"\s*:\s*([0-9]+)\s*\}\n$/),
+                ?? tail.firstMatch(of: /,\s*"schema"\s*:\s*([0-9]+)\s*\}\n$/)
+                ?? head[match.range.upperBound...].firstMatch(of: /\n  "schema" : ([0-9]+),/),
             Int(schema.1) == Content.newestSchema
         else { return nil }
         return UInt64(match.1)
@@ -158,7 +165,7 @@ extension FileDescriptor {
     fileprivate func closeAfterReadingEnds() throws -> (head: String, tail: String) {
         try closeAfter {
             let length = try seek(offset: 0, from: .end)
-            return (try text(from: 0, count: 96), try text(from: max(0, length - 48), count: 48))
+            return (try text(from: 0, count: 16384), try text(from: max(0, length - 48), count: 48))
         }
     }
 

@@ -6,10 +6,11 @@ public struct FileSpecStore: SpecStore {
     /// The folder. The first write makes it if it does not exist.
     public let directory: FilePath
     /// The file of the document.
-    public var file: FilePath { Self.document(in: directory).file }
+    public var file: FilePath { document.file }
     /// How often ``changes()`` looks at the file.
     private let interval: Duration
     private let node: String
+    let document: AtomicDocument<MeshDocument>
     private var ledger: LedgerFile { LedgerFile(directory: directory, node: node) }
 
     /// A store in a folder.
@@ -24,18 +25,18 @@ public struct FileSpecStore: SpecStore {
         self.directory = directory
         self.interval = interval
         self.node = node
+        document = Self.document(in: directory)
     }
 
     static func document(in directory: FilePath) -> AtomicDocument<MeshDocument> {
         AtomicDocument(directory.appending("mesh.json"))
     }
 
-    var document: AtomicDocument<MeshDocument> { Self.document(in: directory) }
-
     /// The newest spec; an empty spec if none was ever saved. An older document is converted.
     public func load() async throws -> MeshSpec { try read() }
 
-    private func read() throws(StoreError) -> MeshSpec {
+    /// The same as ``load()``, on the calling thread.
+    package func read() throws(StoreError) -> MeshSpec {
         switch try document.load() {
         case nil: return MeshSpec()
         case .spec(let spec): return spec

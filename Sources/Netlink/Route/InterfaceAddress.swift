@@ -16,6 +16,11 @@ package struct InterfaceAddress: Hashable, Sendable {
     package var scope: UInt8
     /// Flags such as `IFA_F_PERMANENT` and `IFA_F_TENTATIVE`.
     package var flags: UInt32
+
+    /// Whether the kernel never chooses the address as a source.
+    package var isDeprecated: Bool { flags & UInt32(IFA_F_DEPRECATED) != 0 }
+    /// Whether the address is of IPv4 and joined another one in its network, with which the kernel removes it.
+    package var isSecondary: Bool { address.count == 4 && flags & UInt32(IFA_F_SECONDARY) != 0 }
 }
 
 extension InterfaceAddress {

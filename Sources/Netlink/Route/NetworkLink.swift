@@ -28,6 +28,12 @@ package struct NetworkLink: Hashable, Sendable {
     package var masterKind: String?
     /// Whether the port is in hairpin mode: its bridge may send a packet back through the port on which it arrived.
     package var turnsBack = false
+    /// Whether the port exchanges no packets with the other isolated ports of its bridge.
+    package var isIsolated = false
+    /// The greatest length of a packet in bytes (MTU).
+    package var mtu: UInt32 = 0
+    /// The settings of a VXLAN interface; nil for other kinds.
+    package var vxlan: VXLANSettings?
 
     /// Flags such as `IFF_UP`.
     package struct Flags: OptionSet, Hashable, Sendable {
@@ -35,12 +41,14 @@ package struct NetworkLink: Hashable, Sendable {
         package init(rawValue: UInt32) { self.rawValue = rawValue }
 
         package static let up = Self(rawValue: UInt32(IFF_UP))
+        /// The interface can transfer packets.
+        package static let running = Self(rawValue: UInt32(IFF_RUNNING))
     }
 }
 
 extension NetworkLink {
     /// Nil if the message is truncated.
-    init?(_ message: NetlinkMessage) {
+    package init?(_ message: NetlinkMessage) {
         guard let (header, attributes) = message.header(ifinfomsg.self) else { return nil }
         index = header.ifi_index
         flags = Flags(rawValue: header.ifi_flags)
@@ -53,6 +61,7 @@ extension NetworkLink {
             case Int(IFLA_LINK): peer = attribute.int32
             case Int(IFLA_LINK_NETNSID): peerNamespace = attribute.int32
             case Int(IFLA_MASTER): master = attribute.int32
+            case Int(IFLA_MTU): mtu = attribute.uint32 ?? 0
             case Int(IFLA_LINKINFO): read(info: attribute.nested)
             default: break
             }
@@ -64,22 +73,24 @@ extension NetworkLink {
             switch Int(attribute.type) {
             case Int(IFLA_INFO_KIND): kind = attribute.string
             case Int(IFLA_INFO_SLAVE_KIND): masterKind = attribute.string
+            case Int(IFLA_INFO_DATA) where kind == "vxlan": vxlan = VXLANSettings(attribute.nested)
             case Int(IFLA_INFO_SLAVE_DATA) where masterKind == "bridge":
                 turnsBack = attribute.nested.first(Int(IFLA_BRPORT_MODE))?.uint8 == 1
+                isIsolated = attribute.nested.first(Int(IFLA_BRPORT_ISOLATED))?.uint8 == 1
             default: break
             }
         }
     }
 }
 
-/// One end of a veth pair that is to be made.
-package struct VethEnd: Sendable {
+/// An interface that is to be made, down and without addresses.
+package struct NewInterface: Sendable {
     package var name: String
     /// The hardware address: six bytes.
     package var hardwareAddress: [UInt8]
     /// The group of the interface from the first moment.
     package var group: UInt32
-    /// The namespace in which the end is made; nil for the client's.
+    /// The namespace in which the interface is made; nil for the client's.
     package var namespace: NamespaceHandle?
 
     package init(name: String, hardwareAddress: [UInt8], group: UInt32 = 0, namespace: NamespaceHandle? = nil) {

@@ -15,6 +15,8 @@ package struct NetworkRoute: Hashable, Sendable {
     /// The next hop, four or sixteen bytes; nil if the destination is on the link. An IPv4 route by an IPv6 gateway has
     /// sixteen bytes.
     package var gateway: [UInt8]?
+    /// The source address of packets that the namespace itself sends; nil for the kernel's choice.
+    package var source: [UInt8]?
     /// The index of the interface; nil if the route names several, or none, such as a route that refuses packets.
     package var interface: Int32?
     /// The table's number: 254 for `main`, 255 for `local`.
@@ -47,6 +49,7 @@ extension NetworkRoute {
             case Int(RTA_GATEWAY.rawValue): gateway = Array(attribute.bytes)
             // RTA_VIA has an address family of two bytes and an address: a gateway of the other family.
             case Int(RTA_VIA.rawValue): gateway = Array(attribute.bytes.dropFirst(2))
+            case Int(RTA_PREFSRC.rawValue): source = Array(attribute.bytes)
             case Int(RTA_OIF.rawValue): interface = attribute.int32
             case Int(RTA_PRIORITY.rawValue): priority = attribute.uint32 ?? 0
             // The header has room for numbers up to 255 only.

@@ -36,31 +36,67 @@ extension RouteClient {
 
     /// Switches hairpin mode of a bridge port on or off.
     package func set(hairpin: Bool, of port: Int32) async throws(NetlinkError) {
+        try await set(Int(IFLA_BRPORT_MODE), hairpin, of: port)
+    }
+
+    /// Lets a bridge port exchange packets with the other isolated ports, or not.
+    package func set(isolated: Bool, of port: Int32) async throws(NetlinkError) {
+        try await set(Int(IFLA_BRPORT_ISOLATED), isolated, of: port)
+    }
+
+    private func set(_ flag: Int, _ on: Bool, of port: Int32) async throws(NetlinkError) {
         var header = ifinfomsg()
         header.ifi_index = port
         try await perform(Int(RTM_NEWLINK), header: header) {
             $0.nest(Int(IFLA_LINKINFO)) { info in
                 info.put(Int(IFLA_INFO_SLAVE_KIND), string: "bridge")
-                info.nest(Int(IFLA_INFO_SLAVE_DATA)) { $0.put(Int(IFLA_BRPORT_MODE), UInt8(hairpin ? 1 : 0)) }
+                info.nest(Int(IFLA_INFO_SLAVE_DATA)) { $0.put(flag, UInt8(on ? 1 : 0)) }
             }
         }
     }
 
     /// Makes a veth pair in one message, both ends down. There is never one end without the other.
-    package func createPair(_ near: VethEnd, _ far: VethEnd) async throws(NetlinkError) {
-        let flags = NetlinkFlags.create | NetlinkFlags.exclusive
-        try await perform(Int(RTM_NEWLINK), flags: flags, header: ifinfomsg()) { message in
-            near.write(to: &message)
-            message.nest(Int(IFLA_LINKINFO)) { info in
-                info.put(Int(IFLA_INFO_KIND), string: "veth")
-                info.nest(Int(IFLA_INFO_DATA)) { data in
-                    data.nest(Int(VETH_INFO_PEER)) { peer in
-                        peer.append(ifinfomsg())
-                        far.write(to: &peer)
-                    }
-                }
+    package func createPair(_ near: NewInterface, _ far: NewInterface) async throws(NetlinkError) {
+        try await create(near, kind: "veth") { data in
+            data.nest(Int(VETH_INFO_PEER)) { peer in
+                peer.append(ifinfomsg())
+                far.write(to: &peer)
             }
         }
+    }
+
+    /// Makes a bridge, down and without ports.
+    package func createBridge(_ bridge: NewInterface) async throws(NetlinkError) {
+        try await create(bridge, kind: "bridge") { _ in }
+    }
+
+    /// Makes a VXLAN interface. Encapsulated packets are sent and received in the client's namespace, also if the
+    /// interface itself is made in another.
+    package func createVXLAN(_ interface: NewInterface, _ settings: VXLANSettings) async throws(NetlinkError) {
+        try await create(interface, kind: "vxlan") { settings.write(to: &$0) }
+    }
+
+    private func create(
+        _ interface: NewInterface, kind: String, _ data: @escaping (inout MessageWriter) -> Void
+    ) async throws(NetlinkError) {
+        let flags = NetlinkFlags.create | NetlinkFlags.exclusive
+        try await perform(Int(RTM_NEWLINK), flags: flags, header: ifinfomsg()) { message in
+            interface.write(to: &message)
+            message.nest(Int(IFLA_LINKINFO)) { info in
+                info.put(Int(IFLA_INFO_KIND), string: kind)
+                info.nest(Int(IFLA_INFO_DATA), data)
+            }
+        }
+    }
+
+    /// Makes an interface a port of a bridge, or of none.
+    package func set(master: Int32?, of index: Int32) async throws(NetlinkError) {
+        try await change(index) { $0.put(Int(IFLA_MASTER), UInt32(bitPattern: master ?? 0)) }
+    }
+
+    /// Sets the greatest length of a packet in bytes.
+    package func set(mtu: UInt32, of index: Int32) async throws(NetlinkError) {
+        try await change(index) { $0.put(Int(IFLA_MTU), mtu) }
     }
 
     package func set(alias: String, of index: Int32) async throws(NetlinkError) {

@@ -12,9 +12,13 @@ package struct RouteClient: Sendable {
 
     /// Keeps the namespace alive. The first call is the first to talk to the kernel.
     ///
-    /// - Parameter deadline: how long a call waits for the kernel.
-    package init(in namespace: NamespaceHandle, deadline: Duration = .seconds(30)) {
-        self.init(NetlinkClient(.route, namespace: namespace), deadline: deadline)
+    /// - Parameters:
+    ///   - filtersInKernel: whether the kernel filters lists, where a call asks for a part. In any case they are filtered
+    ///     here.
+    ///   - deadline: how long a call waits for the kernel.
+    package init(in namespace: NamespaceHandle, filtersInKernel: Bool = false, deadline: Duration = .seconds(30)) {
+        let client = NetlinkClient(filtersInKernel ? .filteredRoute : .route, namespace: namespace)
+        self.init(client, deadline: deadline)
     }
 
     /// A client whose socket is a closure, for tests.

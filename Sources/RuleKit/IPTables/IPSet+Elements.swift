@@ -55,6 +55,8 @@ extension IPSet {
         case (.networkPair, 2):
             guard parts[0] == parts[1], let prefix = prefix(parts[0]) else { return nil }
             return SetElement(name, prefix: prefix)
+        case (.network, 1):
+            return prefix(parts[0]).map { SetElement(name, prefix: $0) }
         case (.networkPort, 2):
             guard let prefix = prefix(parts[0]), let (transport, ports) = Self.service(parts[1]) else { return nil }
             return SetElement(name, transport: transport, ports: ports, prefix: prefix)

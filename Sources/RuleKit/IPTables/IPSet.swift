@@ -5,7 +5,8 @@ import IPVSKit
 /// Names have at most 15 bytes, so that Swift stores them inside the elements: shared storage would have to be
 /// reference-counted for each element of a large set.
 struct IPSet: Hashable {
-    /// The purpose of a set. Cases are in the reverse of the order in which a packet meets the sets.
+    /// The purpose of a set. Cases are in the reverse of the order in which a packet meets the sets, but for the ports
+    /// elsewhere: like the marks, they open a port, and come after the sets that say to whom.
     enum Use: CaseIterable {
         /// The tasks, with the ports on which they serve.
         case answers
@@ -15,10 +16,14 @@ struct IPSet: Hashable {
         case hairpins
         /// The tasks that see the node's address instead of the client's, with the mark that leads to them.
         case sourceNAT
+        /// The networks whose members reach the sandbox with the node's address as their source.
+        case insiders
         /// The networks that may connect to a port, and to a port of one address.
         case allowed, allowedAt
         /// The ports that only some networks may connect to.
         case restrictedTCP, restrictedUDP, restrictedSCTP, restrictedAt
+        /// The ports, and ports of one address, whose IPVS services are in the sandbox. They have no mark here.
+        case elsewhereAt, elsewhereTCP, elsewhereUDP, elsewhereSCTP
         /// The marks of ports, and of ports of one address.
         case markedAt, markedTCP, markedUDP, markedSCTP
         /// The marks of addresses.
@@ -30,6 +35,7 @@ struct IPSet: Hashable {
         case port = "bitmap:port"
         case address = "hash:ip"
         case addressMark = "hash:ip,mark"
+        case network = "hash:net"
         case networkPair = "hash:net,net"
         case networkPort = "hash:net,port"
         case addressPort = "hash:ip,port"
@@ -64,7 +70,7 @@ struct IPSet: Hashable {
     /// the key. iptables accepts fewer directions than the key has parts, but then nothing matches.
     var destination: String {
         switch use.layout {
-        case .port, .address: "dst"
+        case .port, .address, .network: "dst"
         case .addressMark, .networkPair, .networkPort, .addressPort: "dst,dst"
         case .addressPortNetwork: "dst,dst,dst"
         }
@@ -92,18 +98,33 @@ extension IPSet.Use {
         }
     }
 
+    /// The set of a protocol's ports whose services are in the sandbox; nil for protocols that are not balanced.
+    static func elsewhere(_ transport: TransportProtocol) -> Self? {
+        switch transport {
+        case .tcp: .elsewhereTCP
+        case .udp: .elsewhereUDP
+        case .sctp: .elsewhereSCTP
+        default: nil
+        }
+    }
+
     var stem: String {
         switch self {
         case .answers: "answer"
         case .tasks: "task"
         case .hairpins: "hairpin"
         case .sourceNAT: "snat"
+        case .insiders: "inside"
         case .allowed: "allow"
         case .allowedAt: "allow-at"
         case .restrictedTCP: "only-tcp"
         case .restrictedUDP: "only-udp"
         case .restrictedSCTP: "only-sctp"
         case .restrictedAt: "only-at"
+        case .elsewhereTCP: "in-tcp"
+        case .elsewhereUDP: "in-udp"
+        case .elsewhereSCTP: "in-sctp"
+        case .elsewhereAt: "in-at"
         case .markedTCP: "mark-tcp"
         case .markedUDP: "mark-udp"
         case .markedSCTP: "mark-sctp"
@@ -117,13 +138,14 @@ extension IPSet.Use {
         case .tasks, .virtualAddresses: .address
         case .hairpins: .networkPair
         case .sourceNAT: .addressMark
+        case .insiders: .network
         case .allowed: .networkPort
         case .allowedAt: .addressPortNetwork
-        case .restrictedTCP, .restrictedUDP, .markedTCP, .markedUDP: .port
+        case .restrictedTCP, .restrictedUDP, .elsewhereTCP, .elsewhereUDP, .markedTCP, .markedUDP: .port
         // The kernel's bitmap:port supports only TCP and UDP, and no SCTP packet ever matches it. For SCTP, the port is
         // combined with the network of all addresses.
-        case .restrictedSCTP, .markedSCTP: .networkPort
-        case .answers, .restrictedAt, .markedAt: .addressPort
+        case .restrictedSCTP, .elsewhereSCTP, .markedSCTP: .networkPort
+        case .answers, .restrictedAt, .elsewhereAt, .markedAt: .addressPort
         }
     }
 

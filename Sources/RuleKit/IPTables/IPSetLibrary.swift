@@ -112,7 +112,8 @@ struct IPSetLibrary {
         throw Self.refusal(reason, operation ?? "write the ipset sets")
     }
 
-    private func call<Output: Sendable>(
+    /// Runs the body on a thread of its own, once the calls before it have ended.
+    func call<Output: Sendable>(
         _ operation: String, _ body: @escaping @Sendable () -> (Output, String?)
     ) async throws(RuleError) -> (Output, String?) {
         do throws(NetlinkError) {

@@ -2,8 +2,8 @@ import IPVSKit
 import Netlink
 
 extension IPTablesBackend {
-    /// Makes the changes. On install, sets and their elements come before the rules that use them; on uninstall, the
-    /// rules go first.
+    /// Makes the changes. On install, sets and their elements come before the rules that use them, and elements go after
+    /// that: what they did may have another rule now. On uninstall, the rules go first.
     @discardableResult
     public func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant] {
         guard !changes.isEmpty else { return [] }
@@ -55,18 +55,20 @@ extension IPTablesBackend {
         targets.put.formUnion(try await replace(misfits, library).subtracting(targets.removed))
         let wanted = targets
         let created = try await library.create(needed)
+        let found: Located
         do throws(RuleError) {
-            try await library.restore(strays + edit.additions + edit.removals)
-            let found = try await write(families(of: role), in: library.namespace, takingDownOnFailure: true) {
+            try await library.restore(strays + edit.additions)
+            found = try await write(families(of: role), in: library.namespace, takingDownOnFailure: true) {
                 saved, family in
                 saved.restoring(Skeleton(role: role, family: family), targets: wanted, family: family)
             }
-            lastLook.withLock { $0 = nil }
-            return found.remnants { Skeleton(role: role, family: $0) }
         } catch {
             await library.destroy(created)
             throw error
         }
+        lastLook.withLock { $0 = nil }
+        try await library.restore(edit.removals)
+        return found.remnants { Skeleton(role: role, family: $0) }
     }
 
     private func write(_ targets: TargetEdit, in handle: NamespaceHandle?) async throws(RuleError) {

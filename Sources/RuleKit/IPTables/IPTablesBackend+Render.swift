@@ -10,8 +10,8 @@ extension IPTablesBackend {
     /// What a kernel with these address families should hold for rules. Looks at nothing.
     public static func render(_ rules: RuleSet, families: [AddressFamily]) -> RenderedRules {
         guard !rules.isEmpty else { return RenderedRules(role: nil) }
-        guard case .balancer(let detour) = rules.role else {
-            return RenderedRules(role: rules.role)
+        guard case .balancer = rules.role else {
+            return RenderedRules(role: rules.role, owner: rules.owner)
         }
         let sets = IPSet.all(families)
         let targets = families.map(TargetRule.set)
@@ -23,13 +23,13 @@ extension IPTablesBackend {
             translating: Dictionary(uniqueKeysWithValues: families.map { (TargetRule.set($0), $0) }),
             behind: Set(sets.filter(\.use.isBehind).map(\.name)))
         // Each costs a rule that every new connection meets.
-        let hasTwins = rules.ports.values.count { $0.twin != nil } <= mostTwins
+        let hasTwins = rules.ports.values.count { $0.twin != nil && !$0.isElsewhere } <= mostTwins
         for family in families {
             var elements = ElementList(family: family)
-            // If the IPVS services are in another namespace, ports are translated there.
             for (binding, rule) in rules.ports {
                 let target = rule.target ?? (hasTwins ? rule.twin : nil)
-                let isTranslated = detour?.scope != .everything && rule.families.contains(family)
+                // Where the IPVS services are in the sandbox, it translates the port.
+                let isTranslated = !rule.isElsewhere && rule.families.contains(family)
                 elements.add(binding, rule, target: isTranslated ? target : nil)
             }
             for (address, mark) in rules.virtualAddresses where address.family == family {
@@ -40,6 +40,9 @@ extension IPTablesBackend {
             }
             for prefix in rules.hairpins.outermost where prefix.family == family {
                 for prefix in prefix.ofHash { elements.insert(.hairpins, prefix: prefix) }
+            }
+            for prefix in rules.insiders.outermost where prefix.family == family {
+                for prefix in prefix.ofHash { elements.insert(.insiders, prefix: prefix) }
             }
             for task in rules.tasks where task.family == family { elements.insert(.tasks, address: task) }
             for served in rules.answering where served.task.family == family {
@@ -72,10 +75,15 @@ private struct ElementList {
 
     mutating func add(_ binding: PortBinding, _ rule: PortRule, target: UInt16?) {
         guard let marked = IPSet.Use.marked(binding.transport),
+            let elsewhere = IPSet.Use.elsewhere(binding.transport),
             let restricted = IPSet.Use.restricted(binding.transport),
             binding.address == nil || binding.address?.family == family
         else { return }
-        insert(binding.address == nil ? marked : .markedAt, binding, value: .mark(rule.mark))
+        if rule.isElsewhere {
+            insert(binding.address == nil ? elsewhere : .elsewhereAt, binding)
+        } else {
+            insert(binding.address == nil ? marked : .markedAt, binding, value: .mark(rule.mark))
+        }
         if let networks = rule.allowed {
             insert(binding.address == nil ? restricted : .restrictedAt, binding)
             for network in networks.outermost where network.family == family {
@@ -113,7 +121,7 @@ extension IPSet.Use {
     fileprivate var hasPorts: Bool {
         switch layout {
         case .port, .networkPort, .addressPort, .addressPortNetwork: true
-        case .address, .addressMark, .networkPair: false
+        case .address, .addressMark, .network, .networkPair: false
         }
     }
 }

@@ -42,7 +42,7 @@ public struct IPTablesBackend: RuleBackend {
     /// The families in which a role has chains. Each family costs a process for every look.
     func families(of role: RuleRole) -> [AddressFamily] {
         switch role {
-        case .balancer: families
+        case .balancer, .task, .passage: families
         case .turnaround(let node): families.filter { $0 == node.family }
         }
     }
@@ -75,8 +75,10 @@ public struct IPTablesBackend: RuleBackend {
             faults += (located.tables[family] ?? SavedTables("")).faults(
                 against: Skeleton(role: role, family: family), tool: IPTablesTool.name(family), family: family)
         }
+        let owner = located.tables.values.lazy.compactMap(\.owner).first
         guard case .balancer = role else {
-            return ObservedRules(skeleton: located.isEmpty ? .absent : faults.isEmpty ? .intact : .damaged(faults))
+            return ObservedRules(
+                skeleton: located.isEmpty ? .absent : faults.isEmpty ? .intact : .damaged(faults), owner: owner)
         }
 
         let library = IPSetLibrary(namespace: handle, deadline: deadline)
@@ -105,8 +107,7 @@ public struct IPTablesBackend: RuleBackend {
         for family in families { elements.formUnion(located.tables[family]?.targets(family) ?? []) }
         lastLook.withLock { $0?.strays = strays }
         return ObservedRules(
-            skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements,
-            owner: located.tables.values.lazy.compactMap(\.owner).first)
+            skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements, owner: owner)
     }
 
     /// Whose our rules say they are.

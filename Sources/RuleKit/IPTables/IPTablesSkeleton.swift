@@ -26,24 +26,38 @@ struct Skeleton: Equatable {
     init(role: RuleRole, family: AddressFamily) {
         chains =
             switch role {
-            case .balancer(let detour): Self.balancer(Vocabulary(family: family, detour: detour))
+            case .balancer(let detour, let ingress, let sourcePorts):
+                Self.balancer(
+                    Vocabulary(family: family, detour: detour, ingress: ingress, sourcePorts: sourcePorts))
             case .turnaround(let node): node.family == family ? Self.turnaround(node) : []
+            case .task(let path): Self.task(path, family)
+            case .passage(let path):
+                [Vocabulary(family: family, detour: nil, ingress: path, sourcePorts: nil).passage].compactMap(\.self)
             }
     }
 
-    static let tables = ["nat", "filter", "mangle"]
+    static let tables = ["nat", "filter", "mangle", "raw"]
 
     /// The rules by which a packet comes to a chain of any skeleton, word for word. Whatever else leads there is
     /// somebody else's. A version that writes other words has to keep these, or it will leave them where they are.
     static let allJumpLines = Set(
-        [IPAddress(ipv4: 0), IPAddress(ipv6: 0)].flatMap { end in
-            [
-                .balancer(detour: Detour(.loopback, to: end, by: "")),
-                .balancer(detour: Detour(.everything, to: end, by: "")), .turnaround(node: end),
-            ].flatMap { role in
-                Skeleton(role: role, family: end.family).chains.flatMap { $0.jumpLines() }
-            }
-        })
+        formerJumpLines
+            + [IPAddress(ipv4: 0), IPAddress(ipv6: 0)].flatMap { end in
+                let path = IngressPath(addresses: [end], interface: "", bridge: "", subnets: [IPPrefix(end)])
+                let back = TaskReturn(
+                    interface: "", senders: [], subnets: [IPPrefix(end)], destinations: [end], hasZones: true)
+                return [
+                    .balancer(detour: Detour(to: end, by: ""), ingress: path), .turnaround(node: end), .task(back),
+                    .passage(path),
+                ].flatMap { role in
+                    Skeleton(role: role, family: end.family).chains.flatMap { $0.jumpLines() }
+                }
+            })
+
+    /// Those that only earlier versions wrote.
+    private static let formerJumpLines = ["PREROUTING", "OUTPUT"].map {
+        "-A \($0) -m addrtype --dst-type LOCAL -j MESH-DETOUR"
+    }
 
     /// Whatever comes from the node goes back to it, from an address of this namespace.
     private static func turnaround(_ node: IPAddress) -> [Chain] {
@@ -58,37 +72,37 @@ struct Skeleton: Equatable {
     }
 
     private static func balancer(_ words: Vocabulary) -> [Chain] {
-        guard words.detour?.scope != .everything else {
-            return [words.detourEverything, words.sourceNAT, words.forward, words.allow].compactMap(\.self)
-        }
-        return [
-            words.target, words.detourLoopback, words.sourceNAT, words.forward, words.stray, words.allow, words.mark,
+        [
+            words.target, words.ingressDNAT, words.detourLoopback, words.sourceNAT, words.forward, words.stray,
+            words.allow, words.mark,
         ].compactMap(\.self)
     }
 }
 
 /// The chains of a balancer.
-private struct Vocabulary {
+struct Vocabulary {
     let family: AddressFamily
     let detour: Detour?
+    let ingress: IngressPath?
+    let sourcePorts: ClosedRange<UInt16>?
 
-    private static let local = "-m addrtype --dst-type LOCAL "
-    private var loopback: String { family == .ipv4 ? "127.0.0.0/8" : "::1/128" }
+    static let local = "-m addrtype --dst-type LOCAL "
+    var loopback: String { family == .ipv4 ? "127.0.0.0/8" : "::1/128" }
     /// The detour, if its address is of this family.
     private var ownDetour: Detour? { detour?.address.family == family ? detour : nil }
 
-    fileprivate func match(_ use: IPSet.Use, _ directions: String? = nil) -> String {
+    func match(_ use: IPSet.Use, _ directions: String? = nil) -> String {
         let set = IPSet(use, family)
         return "-m set --match-set \(set.name) \(directions ?? set.destination)"
     }
 
     /// No router forwards a packet from or to an IPv6 link-local address, so that a task's answer would be lost.
     /// Without a mark, the node refuses the connection at once.
-    private var linkLocalReturns: [String] {
+    var linkLocalReturns: [String] {
         family == .ipv4 ? [] : ["-s fe80::/10 -j RETURN", "-d fe80::/10 -j RETURN"]
     }
 
-    private static let protocols: [TransportProtocol] = [.tcp, .udp, .sctp]
+    static let protocols: [TransportProtocol] = [.tcp, .udp, .sctp]
 
     /// Drops connections from networks that are not allowed. Only packets of the original direction are checked: the
     /// source address of a reply is not the client's.
@@ -139,16 +153,8 @@ private struct Vocabulary {
             rules: published.map { "\($0) -j DNAT --to-destination \(detour.address)" })
     }
 
-    var detourEverything: Skeleton.Chain? {
-        guard let detour = ownDetour else { return nil }
-        return Skeleton.Chain(
-            table: "nat", name: "MESH-DETOUR",
-            jumps: [.init(from: "PREROUTING", condition: Self.local), .init(from: "OUTPUT", condition: Self.local)],
-            rules: (published + [match(.virtualAddresses)]).map { "\($0) -j DNAT --to-destination \(detour.address)" })
-    }
-
     /// The matches that recognise a published port. The sets of marks contain all published ports.
-    private var published: [String] {
+    var published: [String] {
         Self.protocols.map { "-p \($0) \(match(.marked($0)!))" } + [match(.markedAt)]
     }
 
@@ -158,12 +164,11 @@ private struct Vocabulary {
         var rules: [String] = []
         // The other namespace can answer only the interface's address, whatever address the client has bound.
         if let detour = ownDetour { rules.append("-o \(detour.interface) -j MASQUERADE") }
-        if detour?.scope != .everything {
-            rules.append("\(match(.sourceNAT)) -j MASQUERADE")
-            // For IPVS the end of the detour is a client like any other, but tasks have no route to its address.
-            if let detour = ownDetour { rules.append("-s \(IPPrefix(detour.address)) -m ipvs --ipvs -j MASQUERADE") }
-            rules.append("\(match(.hairpins, "src,dst")) -m ipvs --ipvs -j MASQUERADE")
-        }
+        rules.append("\(match(.sourceNAT)) -j MASQUERADE")
+        // For IPVS the end of the detour is a client like any other, but tasks have no route to its address.
+        if let detour = ownDetour { rules.append("-s \(IPPrefix(detour.address)) -m ipvs --ipvs -j MASQUERADE") }
+        rules.append("\(match(.hairpins, "src,dst")) -m ipvs --ipvs -j MASQUERADE")
+        rules += ingressMasquerades + sourcePortRules
         return Skeleton.Chain(
             table: "nat", name: "MESH-SNAT", jumps: [.init(from: "POSTROUTING", condition: "")], rules: rules)
     }
@@ -171,16 +176,18 @@ private struct Vocabulary {
     /// Accepts the tasks' replies: they pass FORWARD, while balanced packets do not. The replies are recognised by the
     /// set of tasks, because `-m ipvs` does not match before IPVS has seen them.
     var forward: Skeleton.Chain {
-        var rules = ["-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY \(match(.tasks, "src")) -j ACCEPT"]
-        if let detour = ownDetour, detour.scope == .everything {
-            let (end, interface) = (IPPrefix(detour.address), detour.interface)
-            rules += [
-                "-d \(end) -o \(interface) -m conntrack --ctstate DNAT --ctdir ORIGINAL -j ACCEPT",
-                "-s \(end) -i \(interface) -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -j ACCEPT",
-            ]
-        }
+        let replies = "-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY \(match(.tasks, "src")) -j ACCEPT"
         return Skeleton.Chain(
-            table: "filter", name: "MESH-FORWARD", jumps: [.init(from: "FORWARD", condition: "")], rules: rules)
+            table: "filter", name: "MESH-FORWARD", jumps: [.init(from: "FORWARD", condition: "")],
+            rules: [replies] + ingressAccepts)
+    }
+
+    /// The accepts for the packets between the node and its sandbox alone, if another tool carries all other rules.
+    var passage: Skeleton.Chain? {
+        guard !ingressAccepts.isEmpty else { return nil }
+        return Skeleton.Chain(
+            table: "filter", name: "MESH-FORWARD", jumps: [.init(from: "FORWARD", condition: "")],
+            rules: ingressAccepts)
     }
 }
 

@@ -50,7 +50,7 @@ struct SavedTables: Equatable, Sendable {
                 let chain = String(line.dropFirst(3).prefix { $0 != " " })
                 if chain.hasPrefix(OwnRules.chainPrefix) {
                     // iptables-save declares chains before their rules, so the chain is known.
-                    tables[table]?.chains[chain]?.append(String(line))
+                    tables[table]?.chains[chain]?.append(Self.normalised(line))
                 } else if line.contains(OwnRules.chainPrefix), let target = RuleLine(line).target,
                     OwnRules.isChain(target)
                 {
@@ -63,6 +63,14 @@ struct SavedTables: Equatable, Sendable {
                 }
             }
         }
+    }
+
+    /// The rule with its hardware address in lower case: some versions of iptables-save print it in upper case.
+    private static func normalised(_ line: Substring) -> String {
+        let option = " --mac-source "
+        guard let start = line.firstRange(of: option)?.upperBound else { return String(line) }
+        let end = line[start...].firstIndex(of: " ") ?? line.endIndex
+        return line[..<start] + line[start..<end].lowercased() + line[end...]
     }
 
     var isEmpty: Bool { tables.values.allSatisfy(\.isEmpty) }

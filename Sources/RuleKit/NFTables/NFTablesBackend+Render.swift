@@ -29,7 +29,7 @@ extension NFTablesBackend {
             } else {
                 put(.marks, transport: binding.transport, ports: binding.ports, value: .mark(mark))
             }
-            put(.published, mark: mark)
+            put(rule.isElsewhere ? .elsewhere : .published, mark: mark)
             put(.counters, mark: mark, value: .counter(counterName(binding)))
             if let allowed = rule.allowed {
                 put(.restricted, mark: mark)
@@ -37,7 +37,8 @@ extension NFTablesBackend {
                     put(.of(prefix.family, .allowed4, .allowed6), mark: mark, prefix: prefix)
                 }
             }
-            guard let target = rule.target ?? rule.twin else { continue }
+            // Where the IPVS services are in the sandbox, it translates the port.
+            guard !rule.isElsewhere, let target = rule.target ?? rule.twin else { continue }
             for family in rule.families where family == binding.address?.family ?? family {
                 for (offset, port) in binding.ports.enumerated() {
                     put(
@@ -64,6 +65,7 @@ extension NFTablesBackend {
             }
         }
         for prefix in rules.hairpins.outermost { put(.of(prefix.family, .hairpin4, .hairpin6), prefix: prefix) }
+        for prefix in rules.insiders.outermost { put(.of(prefix.family, .insiders4, .insiders6), prefix: prefix) }
         return RenderedRules(
             role: rules.isEmpty ? nil : rules.role, owner: rules.owner, elements: elements,
             order: NFTablesSet.allCases.map(\.rawValue),

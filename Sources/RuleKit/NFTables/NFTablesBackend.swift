@@ -45,7 +45,8 @@ public struct NFTablesBackend: RuleBackend {
         let operation = "read the nftables rules"
         let found = try await run(operation) { () throws(RuleError) in try NFTablesLibrary.listing() }
         guard let listing = found else { return ObservedRules() }
-        let sets = NFTablesSet.allCases.filter { listing.blocks[$0.heading] == NFTablesListing.of($0) }
+        // A set that the role does not have goes with its elements when the rules are installed.
+        let sets = NFTablesSkeleton(role).sets.filter { listing.blocks[$0.heading] == NFTablesListing.of($0) }
         let elements = try await NFTablesElements(in: try open(operation), deadline: deadline).read(sets)
         let faults = try await faults(of: listing, role)
         return ObservedRules(
@@ -153,8 +154,8 @@ public struct NFTablesBackend: RuleBackend {
         return listing.faults(against: same)
     }
 
-    /// On a thread in the namespace: libnftables blocks, and works in the one that it is called in.
-    private func run<Value: Sendable>(
+    /// Runs the body on a thread in the namespace: libnftables blocks, and works in the namespace of its caller.
+    func run<Value: Sendable>(
         _ operation: String, _ body: @escaping @Sendable () throws(RuleError) -> Value
     ) async throws(RuleError) -> Value {
         // A thread that is there already need not enter, which takes CAP_SYS_ADMIN.
@@ -167,7 +168,28 @@ public struct NFTablesBackend: RuleBackend {
         } catch {
             throw RuleError(error, waitingFor: "libnftables", deadline: deadline, operation: operation)
         }
-        return try result.get()
+        do throws(RuleError) {
+            return try result.get()
+        } catch {
+            guard error.code != .kernelLacksSupport, await isWithoutTables(handle) else { throw error }
+            // libnftables reports a missing nf_tables by whichever error it meets first.
+            throw RuleError(
+                code: .kernelLacksSupport, operation: error.operation, reason: error.reason,
+                hint: NFTablesLibrary.kernelHint)
+        }
+    }
+
+    /// Whether the kernel has no nf_tables and cannot load it. It is asked for the generation of its ruleset, which
+    /// every nf_tables has.
+    private func isWithoutTables(_ handle: NamespaceHandle?) async -> Bool {
+        guard let handle = try? handle ?? namespace.open() else { return false }
+        do throws(NetlinkError) {
+            let question = 10 << 8 | UInt16(truncatingIfNeeded: NFT_MSG_GETGEN.rawValue)
+            try await NetfilterClient(in: handle, deadline: deadline).ask(question, family: 0)
+            return false
+        } catch {
+            return error.errno == .invalidArgument || error.errno == .protocolNotSupported
+        }
     }
 
     private func open(_ operation: String) throws(RuleError) -> NamespaceHandle {

@@ -54,20 +54,36 @@ struct NFTablesElements: Sendable {
         return found
     }
 
-    /// Makes ranges of ports from the elements of the kernel: a beginning and an end, or one element for each port.
+    /// Makes ranges of ports, and networks, from the elements of the kernel: a beginning and an end, or one element for
+    /// each port.
     private static func joined(_ found: [NFTablesWireElement], in set: NFTablesSet) -> [SetElement] {
         if NFTablesSet.expanded.contains(set) { return Array(found.map(\.element).coalesced()) }
-        guard set.isInterval, set.key == [.port] else { return found.map(\.element) }
-        let sorted = found.filter { $0.element.stray == nil }
-            .sorted { ($0.port, $0.isEnd ? 0 : 1) < ($1.port, $1.isEnd ? 0 : 1) }
+        guard set.isInterval, set.key.count == 1 else { return found.map(\.element) }
         let strays = found.map(\.element).filter { $0.stray != nil }
-        return strays
-            + sorted.indices.compactMap { index in
-                let begin = sorted[index]
-                guard !begin.isEnd else { return nil }
-                let next = index + 1 < sorted.count ? sorted[index + 1].port : nil
-                return begin.element.with(ports: begin.port...(next.map { max($0 - 1, begin.port) } ?? .max))
-            }
+        let others = found.filter { $0.element.stray == nil }
+        return strays + (set.key == [.port] ? ranges(others) : networks(others, in: set))
+    }
+
+    private static func ranges(_ found: [NFTablesWireElement]) -> [SetElement] {
+        let sorted = found.sorted { ($0.port, $0.isEnd ? 0 : 1) < ($1.port, $1.isEnd ? 0 : 1) }
+        return sorted.indices.compactMap { index in
+            let begin = sorted[index]
+            guard !begin.isEnd else { return nil }
+            let next = index + 1 < sorted.count ? sorted[index + 1].port : nil
+            return begin.element.with(ports: begin.port...(next.map { max($0 - 1, begin.port) } ?? .max))
+        }
+    }
+
+    /// Each element has one address as its network: the first of the interval, or the first behind it.
+    private static func networks(_ found: [NFTablesWireElement], in set: NFTablesSet) -> [SetElement] {
+        let keys = found.compactMap { wire in wire.element.prefix.map { (address: $0.address, wire: wire) } }
+            .sorted { ($0.address, $0.wire.isEnd ? 0 : 1) < ($1.address, $1.wire.isEnd ? 0 : 1) }
+        return keys.indices.compactMap { index in
+            let (first, begin) = keys[index]
+            guard !begin.isEnd else { return nil }
+            let behind = index + 1 < keys.count ? keys[index + 1].address : nil
+            return set.element(of: begin.element, from: first, to: behind)
+        }
     }
 
     // MARK: Writing

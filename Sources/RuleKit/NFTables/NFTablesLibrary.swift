@@ -60,7 +60,7 @@ enum NFTablesLibrary {
         }
         let place = lines.count > 1 && !lines[1].contains("Error: ") ? " (\(lines[1]))" : ""
         let reason = lines.first.map { ($0.split(separator: "Error: ").last.map(String.init) ?? $0) + place }
-        let code = isWithoutTables ? .kernelLacksSupport : ToolMessages.code(of: text, from: .libnftables)
+        let code = ToolMessages.code(of: text, from: .libnftables)
         let hint: String? =
             switch code {
             case .notPermitted: "this needs CAP_NET_ADMIN: run the program as root"
@@ -71,19 +71,8 @@ enum NFTablesLibrary {
             code: code, operation: operation, reason: reason ?? "libnftables gave no reason", hint: hint)
     }
 
-    private static let kernelHint =
+    /// What the kernel needs.
+    static let kernelHint =
         "the kernel needs nf_tables with the family inet (modules nf_tables, nft_ct, nft_nat, nft_masq, nft_fib_inet), or "
         + "say --rules iptables"
-
-    /// Whether the kernel has no nf_tables and cannot load it. It is asked for the generation of its ruleset, which
-    /// every nf_tables has. libnftables reports a missing nf_tables by whichever error it meets first.
-    private static var isWithoutTables: Bool {
-        do throws(Errno) {
-            var socket = try NetfilterSocket()
-            try socket.ask(10 << 8 | UInt16(truncatingIfNeeded: NFT_MSG_GETGEN.rawValue), family: 0)
-            return false
-        } catch {
-            return error == .invalidArgument || error == .protocolNotSupported
-        }
-    }
 }

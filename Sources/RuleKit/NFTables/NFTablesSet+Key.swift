@@ -72,6 +72,22 @@ extension NFTablesSet {
         return isOurs ? element : SetElement(rawValue, stray: stray(first, last))
     }
 
+    /// The element for an interval of addresses; a stray if the interval is no network.
+    ///
+    /// - Parameters:
+    ///   - begin: the element of the interval's beginning, whose network is the first address.
+    ///   - behind: the first address behind the interval; nil if it ends with the last of all addresses.
+    func element(of begin: SetElement, from first: IPAddress, to behind: IPAddress?) -> SetElement {
+        let last = behind.map(\.predecessor) ?? IPPrefix(first, length: 0).lastAddress
+        var element = begin
+        element.prefix = IPPrefix(from: first, through: last)
+        guard element.prefix == nil else { return element }
+        let bytes = [first, behind].compactMap(\.self).flatMap { address in
+            withKey(of: SetElement(rawValue, prefix: IPPrefix(address)), port: nil, .first) { Array($0) }
+        }
+        return SetElement(rawValue, stray: StrayKey(description: "\(first)-\(last)", bytes: bytes))
+    }
+
     /// Whether writing the element would give the same keys of the interval.
     private func isWritten(
         _ element: SetElement, _ first: UnsafeRawBufferPointer, _ last: UnsafeRawBufferPointer
@@ -119,6 +135,16 @@ extension NFTablesSet {
     /// In sets of intervals a mark is in network byte order: libnftables makes the rules convert it, because the kernel
     /// compares intervals byte by byte.
     private func order(_ mark: UInt32) -> UInt32 { isInterval ? mark.bigEndian : mark }
+}
+
+extension IPAddress {
+    /// The address before this one, which is not the first of all.
+    fileprivate var predecessor: IPAddress {
+        switch storage {
+        case .ipv4(let number): IPAddress(ipv4: number &- 1)
+        case .ipv6(let number): IPAddress(ipv6: number &- 1)
+        }
+    }
 }
 
 extension StrayKey {

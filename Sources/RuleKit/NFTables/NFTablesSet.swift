@@ -10,6 +10,8 @@ enum NFTablesSet: String, CaseIterable {
     case hairpin4, hairpin6
     case masquerade4, masquerade6
     case published
+    case insiders4, insiders6
+    case elsewhere
     case targets4, targets6
     case allowed4, allowed6
     case restricted
@@ -39,7 +41,9 @@ enum NFTablesSet: String, CaseIterable {
         case .hairpin6: [.prefix(.ipv6), .prefix(.ipv6)]
         case .masquerade4: [.mark, .address(.ipv4)]
         case .masquerade6: [.mark, .address(.ipv6)]
-        case .published, .restricted, .counters: [.mark]
+        case .insiders4: [.prefix(.ipv4)]
+        case .insiders6: [.prefix(.ipv6)]
+        case .published, .elsewhere, .restricted, .counters: [.mark]
         case .targets4, .targets6: [.mark, .port]
         case .allowed4: [.mark, .prefix(.ipv4)]
         case .allowed6: [.mark, .prefix(.ipv6)]
@@ -57,7 +61,8 @@ enum NFTablesSet: String, CaseIterable {
     var value: ValueType? {
         switch self {
         case .answers4, .answers6, .answerRangesTCP4, .answerRangesTCP6, .answerRangesSCTP4, .answerRangesSCTP6,
-            .hairpin4, .hairpin6, .masquerade4, .masquerade6, .published, .allowed4, .allowed6, .restricted:
+            .hairpin4, .hairpin6, .masquerade4, .masquerade6, .published, .insiders4, .insiders6, .elsewhere, .allowed4,
+            .allowed6, .restricted:
             nil
         case .counters: .counter
         case .targets4, .targets6: .port
@@ -71,7 +76,7 @@ enum NFTablesSet: String, CaseIterable {
     var isInterval: Bool {
         switch self {
         case .answerRangesTCP4, .answerRangesTCP6, .answerRangesSCTP4, .answerRangesSCTP6, .hairpin4, .hairpin6,
-            .allowed4, .allowed6, .rangesTCP, .rangesUDP, .rangesSCTP:
+            .insiders4, .insiders6, .allowed4, .allowed6, .rangesTCP, .rangesUDP, .rangesSCTP:
             true
         default: false
         }
@@ -81,7 +86,7 @@ enum NFTablesSet: String, CaseIterable {
     static let expanded: [NFTablesSet] = [.marksAt4, .marksAt6]
 
     /// The sets whose intervals are networks. Networks in one set must not overlap, or the kernel answers EEXIST.
-    static let disjoint: [NFTablesSet] = [.hairpin4, .hairpin6, .allowed4, .allowed6]
+    static let disjoint: [NFTablesSet] = [.hairpin4, .hairpin6, .insiders4, .insiders6, .allowed4, .allowed6]
 
     /// The sets that a packet meets only after IPVS has forwarded it.
     static let behind: [NFTablesSet] = [

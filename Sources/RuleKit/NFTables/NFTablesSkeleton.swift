@@ -21,24 +21,31 @@ struct NFTablesSkeleton: Equatable {
 
     init(_ role: RuleRole) {
         switch role {
-        case .balancer(let detour):
+        case .balancer(let detour, let ingress, let sourcePorts):
             sets = NFTablesSet.allCases
-            chains = Self.balancer(detour)
+            chains = Self.balancer(detour, ingress, sourcePorts)
         case .turnaround(let node):
             sets = []
             chains = [
                 Chain(name: "nat-prerouting", hook: Self.natPrerouting, rules: ["ip saddr \(node) dnat ip to \(node)"]),
                 Chain(name: "nat-postrouting", hook: Self.natPostrouting, rules: ["ip daddr \(node) masquerade"]),
             ]
+        case .task(let path):
+            sets = []
+            chains = Self.task(path)
+        case .passage:
+            sets = []
+            chains = []
         }
     }
 
-    private static let natPrerouting = "type nat hook prerouting priority dstnat"
+    static let natPrerouting = "type nat hook prerouting priority dstnat"
     private static let natOutput = "type nat hook output priority -100"
-    private static let natPostrouting = "type nat hook postrouting priority srcnat"
+    static let natPostrouting = "type nat hook postrouting priority srcnat"
 
-    private static func balancer(_ detour: Detour?) -> [Chain] {
-        let isElsewhere = detour?.scope == .everything
+    private static func balancer(
+        _ detour: Detour?, _ ingress: IngressPath?, _ sourcePorts: ClosedRange<UInt16>?
+    ) -> [Chain] {
         // Only packets of the original direction are marked: a reply to a connection of the node itself whose source
         // port happens to be published must not be balanced.
         let enter = "ct direction original fib daddr type local jump "
@@ -68,28 +75,29 @@ struct NFTablesSkeleton: Equatable {
                 }),
             Chain(
                 name: "prerouting", hook: "type filter hook prerouting priority mangle",
-                rules: isElsewhere ? [] : [enter + "marking", "meta mark @restricted jump restrict"]),
+                rules: [enter + "marking", "meta mark @restricted jump restrict"]),
             // The chain is of type route, since the mark decides the route of the packet.
             Chain(
                 name: "output", hook: "type route hook output priority mangle",
-                rules: isElsewhere ? [] : [enter + "marking"]),
-        ]
-        if !isElsewhere {
+                rules: [enter + "marking"]),
             // This chain is behind IPVS, whose hooks are at priorities 98 and 99: IPVS has already translated back the
             // replies of tasks to clients on the node.
-            chains.append(
-                Chain(
-                    name: "input", hook: "type filter hook input priority 200", rules: ["ct state invalid jump stray"]))
-        }
-        if let detour { chains.append(Chain(name: "detour", rules: leaving(for: detour))) }
+            Chain(name: "input", hook: "type filter hook input priority 200", rules: ["ct state invalid jump stray"]),
+        ]
+        let entrances = loopbackEntrances(detour, ingress)
+        if !entrances.isEmpty { chains += leavingLoopback(detour, ingress) }
+        let toSandbox = ingress.map { intoSandbox($0) } ?? []
         chains += [
-            Chain(
-                name: "nat-prerouting", hook: natPrerouting,
-                rules: isElsewhere ? [enter + "detour"] : ["jump translate"]),
-            Chain(name: "nat-output", hook: natOutput, rules: output(detour)),
+            Chain(name: "nat-prerouting", hook: natPrerouting, rules: toSandbox + ["jump translate"]),
+            Chain(name: "nat-output", hook: natOutput, rules: entrances + toSandbox + ["jump translate"]),
+        ]
+        if ingress != nil { chains.append(unmarking) }
+        chains += [
             // A nat chain here also makes conntrack choose another source port where two published ports with one
             // target would send a task the same connection twice.
-            Chain(name: "nat-postrouting", hook: natPostrouting, rules: sourceNAT(detour)),
+            Chain(
+                name: "nat-postrouting", hook: natPostrouting,
+                rules: sourceNAT(detour) + (ingress.map(masquerading) ?? []) + (sourcePorts.map(translating) ?? []))
         ]
         return chains
     }
@@ -100,30 +108,14 @@ struct NFTablesSkeleton: Equatable {
     private static let linkLocalReturns = ["ip6 saddr fe80::/10 return", "ip6 daddr fe80::/10 return"]
     private static let countByMark = "counter name meta mark map @counters"
 
-    /// The rules that set the mark, in the order from general to specific. A rule whose lookup finds nothing leaves the
-    /// mark as it is.
-    private static let lookups = [
+    /// The lookups of the mark, in the order from general to specific. A rule whose lookup finds nothing leaves the mark
+    /// as it is.
+    static let lookups = [
         "ip daddr map @vips4", "ip6 daddr map @vips6",
         "tcp dport map @ranges_tcp", "udp dport map @ranges_udp", "sctp dport map @ranges_sctp",
         "meta l4proto . th dport map @marks",
         "ip daddr . meta l4proto . th dport map @marks_at4", "ip6 daddr . meta l4proto . th dport map @marks_at6",
     ]
-
-    private static func output(_ detour: Detour?) -> [String] {
-        switch detour?.scope {
-        case nil: ["jump translate"]
-        case .loopback: ["ip daddr 127.0.0.0/8 jump detour", "jump translate"]
-        case .everything: ["ct direction original fib daddr type local jump detour"]
-        }
-    }
-
-    /// A rule cannot ask whether a map has a key. So the rule sets the mark from the map, which only continues the rule
-    /// if the key exists, and clears it again, since IPVS must not see a mark here.
-    private static func leaving(for detour: Detour) -> [String] {
-        lookups.filter { !$0.contains("@vips") && !$0.hasPrefix("ip6 ") }.map {
-            "meta mark set \($0) meta mark set 0x00000000 dnat ip to \(detour.address)"
-        }
-    }
 
     private static func sourceNAT(_ detour: Detour?) -> [String] {
         var rules: [String] = []
@@ -131,7 +123,7 @@ struct NFTablesSkeleton: Equatable {
             // Packets to the other namespace get an address that it can answer, whichever address the client has bound.
             // Packets from there to the tasks get an address that the tasks can answer.
             rules.append("oifname \"\(detour.interface)\" masquerade")
-            if detour.scope == .loopback { rules.append("meta mark @published ip saddr \(detour.address) masquerade") }
+            rules.append("meta mark @published ip saddr \(detour.address) masquerade")
         }
         return rules + [
             "meta mark . ip daddr @masquerade4 masquerade", "meta mark . ip6 daddr @masquerade6 masquerade",

@@ -24,12 +24,32 @@ extension SetElement {
             }
             if !keyOnly { putValue(to: &writer) }
         }
-        if set.isInterval, !isConcatenation, let end = ports?.upperBound, end < .max {
-            writer.nest(1) { writer in
-                put(set, end + 1, .first, as: Int(NFTA_SET_ELEM_KEY.rawValue), to: &writer)
-                writer.put(Int(NFTA_SET_ELEM_FLAGS.rawValue), bigEndian: UInt32(NFT_SET_ELEM_INTERVAL_END.rawValue))
-            }
+        if set.isInterval, !isConcatenation { putEnd(to: &writer, in: set) }
+    }
+
+    /// Appends the second element of an interval whose key has one part, if there is one.
+    private func putEnd(to writer: inout MessageWriter, in set: NFTablesSet) {
+        var behind: [UInt8]?
+        if let stray {
+            behind = stray.bytes.count > set.keySize ? Array(stray.bytes[set.keySize...]) : nil
+        } else {
+            behind = set.withKey(of: self, port: ports?.upperBound, .last) { Self.successor(of: $0) }
         }
+        guard let behind else { return }
+        writer.nest(1) { writer in
+            behind.withUnsafeBytes { Self.put($0, as: Int(NFTA_SET_ELEM_KEY.rawValue), to: &writer) }
+            writer.put(Int(NFTA_SET_ELEM_FLAGS.rawValue), bigEndian: UInt32(NFT_SET_ELEM_INTERVAL_END.rawValue))
+        }
+    }
+
+    /// The next larger key; nil behind the largest.
+    private static func successor(of key: UnsafeRawBufferPointer) -> [UInt8]? {
+        var next = Array(key)
+        for index in next.indices.reversed() {
+            next[index] &+= 1
+            if next[index] != 0 { return next }
+        }
+        return nil
     }
 
     private func put(
@@ -51,7 +71,7 @@ extension SetElement {
             put(
                 UnsafeRawBufferPointer(rebasing: bytes[..<set.keySize]), as: Int(NFTA_SET_ELEM_KEY.rawValue),
                 to: &writer)
-            guard bytes.count > set.keySize else { return }
+            guard set.key.count > 1, bytes.count > set.keySize else { return }
             put(
                 UnsafeRawBufferPointer(rebasing: bytes[set.keySize...]), as: Int(NFTA_SET_ELEM_KEY_END.rawValue),
                 to: &writer)

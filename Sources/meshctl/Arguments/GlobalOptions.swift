@@ -5,8 +5,8 @@ import MeshKit
 import RuleKit
 import SystemPackage
 
-/// The options of every command.
-struct GlobalOptions: ParsableArguments {
+/// The options of every command that say where the mesh is saved and how it is carried out.
+struct StateOptions: ParsableArguments {
     enum Rules: String, ExpressibleByArgument, CaseIterable {
         case auto, nftables, iptables
 
@@ -24,7 +24,8 @@ struct GlobalOptions: ParsableArguments {
         name: .customLong("state-dir"),
         help: ArgumentHelp(
             "The folder in which the mesh is saved (default: $MESHCTL_STATE_DIR, else /var/lib/meshctl).",
-            valueName: "dir"))
+            valueName: "dir"),
+        completion: .directory)
     var stateDirectory: String?
 
     @Option(
@@ -38,30 +39,17 @@ struct GlobalOptions: ParsableArguments {
     var verbose = false
 
     /// - Throws: `ValidationError` where the name of the folder is empty or not UTF-8.
-    private func folder() throws -> FilePath {
+    fileprivate func folder() throws -> FilePath { try Self.folder(named: stateDirectory) }
+
+    /// - Parameter name: the name that was given; nil if none was.
+    static func folder(named name: String?) throws -> FilePath {
         // An empty name comes from an unset variable in a script; the user did not ask for the default folder.
-        guard stateDirectory != "" else { throw ValidationError("--state-dir is empty: name a folder.") }
-        let directory = try stateDirectory ?? ProcessText.environment("MESHCTL_STATE_DIR") ?? "/var/lib/meshctl"
+        guard name != "" else { throw ValidationError("--state-dir is empty: name a folder.") }
+        let directory = try name ?? ProcessText.environment("MESHCTL_STATE_DIR") ?? "/var/lib/meshctl"
         return FilePath(directory)
     }
 
-    /// The spec in the state's folder.
-    func store() throws -> FileSpecStore { FileSpecStore(directory: try folder()) }
-
-    /// This node's ledger in the same folder.
-    func ledger() throws -> LedgerFile { LedgerFile(directory: try folder()) }
-
-    /// The mesh of the network namespace that the command runs in.
-    func mesh() throws -> Mesh {
-        let (store, ledger, rules) = (try store(), try ledger(), try chosenRules())
-        try NotPermitted.check()
-        let logger = Logger(label: "meshctl") { _ in StandardErrorLog(logLevel: verbose ? .debug : .error) }
-        return try Mesh(
-            store: store, ledger: ledger, ipvs: try IPVS(logger: logger), tool: rules.tool,
-            onWait: { StandardError.write("waiting for another meshctl that works on the same state") })
-    }
-
-    private func chosenRules() throws -> Rules {
+    fileprivate func chosenRules() throws -> Rules {
         if let rules { return rules }
         guard let name = try ProcessText.environment("MESHCTL_RULES") else { return .auto }
         guard let rules = Rules(rawValue: name) else {
@@ -70,26 +58,106 @@ struct GlobalOptions: ParsableArguments {
         }
         return rules
     }
+}
+
+/// The options of every command but those that name a task's node.
+struct GlobalOptions: MeshOptions {
+    @Option(
+        help: ArgumentHelp(
+            "The name of this node (default: $MESHCTL_NODE, else the name it has, at first the host's).",
+            valueName: "name"),
+        completion: Existing.nodes)
+    var node: String?
+
+    @OptionGroup var state: StateOptions
+
+    func ownNode() throws -> String? {
+        guard node != "" else { throw ValidationError("--node is empty: give this node a name.") }
+        return try node ?? ProcessText.environment("MESHCTL_NODE")
+    }
+}
+
+/// The options that lead to the mesh.
+protocol MeshOptions: ParsableArguments {
+    var state: StateOptions { get }
+    /// The name that this node is to have; nil keeps its name.
+    func ownNode() throws -> String?
+}
+
+extension MeshOptions {
+    /// The spec in the state's folder.
+    func store() throws -> FileSpecStore {
+        FileSpecStore(directory: try state.folder(), node: try ownNode() ?? Ledger.hostName())
+    }
+
+    /// This node's ledger in the same folder.
+    func ledger() throws -> LedgerFile {
+        LedgerFile(directory: try state.folder(), node: try ownNode() ?? Ledger.hostName())
+    }
+
+    /// The mesh of the network namespace that the command runs in.
+    func mesh() throws -> Mesh {
+        let level: Logger.Level = state.verbose ? .debug : .error
+        let logger = Logger(label: "meshctl") { _ in StandardErrorLog(logLevel: level) }
+        return try mesh(logger: logger) {
+            StandardError.write("waiting for another meshctl that works on the same state")
+        }
+    }
+
+    /// The mesh of the network namespace that the command runs in.
+    ///
+    /// - Parameters:
+    ///   - logger: gets what the client of IPVS logs.
+    ///   - onWait: called if another process works on the same state for longer than a second.
+    func mesh(logger: Logger, onWait: @escaping @Sendable () -> Void) throws -> Mesh {
+        let (store, ledger, rules, node) = (try store(), try ledger(), try state.chosenRules(), try ownNode())
+        try NotPermitted.check()
+        return try Mesh(
+            store: store, ledger: ledger, ipvs: try IPVS(logger: logger), tool: rules.tool, nodeName: node,
+            onWait: onWait)
+    }
 
     /// Edits the saved mesh and changes the kernel accordingly.
+    ///
+    /// - Parameter cut: which connections end at once.
     func change(
+        cutting cut: ConnectionCut = .none,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {
-        let change = try await mesh().change(edit)
-        report(change.plan)
-        change.sayRefusal()
+        let change = try await mesh().change(cutting: cut, edit)
+        report(change)
         return change
     }
 
-    func report(_ publication: Publication) {
-        report(publication.change.plan)
-        publication.change.sayRefusal()
-        for warning in publication.warnings { StandardError.write("meshctl: \(warning)") }
+    /// Edits the saved mesh and changes the kernel accordingly, and prints a line; or prints what that would change.
+    func edit(
+        dryRun: Bool, _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void,
+        summary: (SavedMesh) -> String
+    ) async throws {
+        if dryRun { return try await mesh().preview(edit).print(orElse: "Nothing would change in the mesh.") }
+        let change = try await change(edit)
+        try StandardOutput.print(
+            [change.didChange ? summary(SavedMesh(change)) : "Nothing to do: the mesh is so already."],
+            afterChange: change.didChange)
+    }
+
+    func report(_ change: MeshChange) {
+        report(change.plan)
+        change.sayRefusal()
+        change.plan.sayRetiring()
+    }
+
+    func report(_ publication: Publication) { report(publication.change, publication.warnings) }
+    func report(_ tasks: TaskChange) { report(tasks.change, tasks.warnings) }
+
+    private func report(_ change: MeshChange, _ warnings: [String]) {
+        report(change)
+        for warning in warnings { StandardError.write("meshctl: \(warning)") }
     }
 
     func report(_ plan: Plan) {
         plan.sayNotes()
-        guard verbose else { return }
+        guard state.verbose else { return }
         for line in plan.listing { StandardError.write(line) }
     }
 }
@@ -99,6 +167,14 @@ extension Plan {
     func sayNotes() {
         for note in notes { StandardError.write("meshctl: \(note)") }
     }
+
+    /// Prints on standard error which former paths of ports stay until their connections have ended.
+    func sayRetiring() {
+        for line in retiringLines { StandardError.write("meshctl: " + line) }
+    }
+
+    /// A line for each former path of a port that stays until its connections have ended, and for each task that drains.
+    var retiringLines: [String] { retiring.map(\.description) }
 
     /// The steps as lines to print. Each step begins with a tilde; its reasons stand below it.
     var listing: [String] {

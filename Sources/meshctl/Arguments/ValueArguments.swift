@@ -74,22 +74,51 @@ enum AllowArgument: Sendable, Equatable {
     }
 }
 
+/// The subnet of a network or of a gateway bridge.
+enum SubnetArgument {
+    @Sendable static func parse(_ text: String) throws -> IPPrefix {
+        guard text.contains("/"), let prefix: IPPrefix = .init(text) else {
+            throw ValidationError("write a subnet with the length of its prefix, as in 10.0.1.0/24 or fd00:1::/64.")
+        }
+        let address = text.prefix { $0 != "/" }
+        guard IPAddress(String(address)) == prefix.address else {
+            throw ValidationError("\(address) is an address in the subnet \(prefix): write that.")
+        }
+        return prefix
+    }
+}
+
 /// `90`, `90s`, `10m`, `2h`, `1d`: a time in seconds. `off` is 0.
 enum DurationArgument {
     @Sendable static func parse(_ text: String) throws -> UInt32 {
+        try validating { () throws(InputError) in try DurationText.seconds(text) }
+    }
+}
+
+/// `5m`, `off`, `unlimited`: how long connections go on without a path for new ones.
+enum DrainArgument {
+    @Sendable static func parse(_ text: String) throws -> DrainLimit {
+        try validating { () throws(InputError) in try DrainLimit(text) }
+    }
+}
+
+/// The most connections of a task. `off` is 0.
+enum MaxConnectionsArgument {
+    @Sendable static func parse(_ text: String) throws -> UInt32 {
         if text == "off" { return 0 }
-        let units: [Character: UInt32] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
-        let unit = text.last.flatMap { units[$0] }
-        let digits = unit == nil ? text[...] : text.dropLast()
-        // The kernel counts clock ticks in 31 bits, and its clock ticks 1000 times a second at most.
-        guard digits.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
-            let number = UInt32(digits),
-            let seconds = Optional(number.multipliedReportingOverflow(by: unit ?? 1)), !seconds.overflow,
-            (1...2_000_000).contains(seconds.partialValue)
-        else {
-            throw ValidationError("write a time from 1s to 23d, as in 90s, 10m, 2h or 1d, or off.")
+        guard let count = UInt32(text), (1...UInt32(Int32.max)).contains(count), text.first != "+" else {
+            throw ValidationError("write a number from 1 to \(Int32.max), or off.")
         }
-        return seconds.partialValue
+        return count
+    }
+}
+
+enum BalancingArgument {
+    @Sendable static func parse(_ text: String) throws -> Balancing {
+        guard let balancing = Balancing(rawValue: text) else {
+            throw ValidationError("\(text.debugDescription) is none of host and ingress.")
+        }
+        return balancing
     }
 }
 

@@ -5,7 +5,8 @@ struct PlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "plan", abstract: "Show which changes the kernel needs, without making them.",
         discussion: """
-            The exit status is 0 if the kernel holds what it should, and 2 if it needs changes. Warnings on standard \
+            Former paths of ports that still have connections stand at the beginning, with the number of connections. They \
+            are no changes. The exit status is 0 if the kernel holds what it should, and 2 if it needs changes. Warnings on standard \
             error name what else on this node keeps clients from a published port, such as a firewall.
 
             EXAMPLE
@@ -33,17 +34,20 @@ private struct PlanReport: Display {
     }
 
     var changes: [Change]
+    var retiring: [RetiringFields]
     var warnings: [String]
     let lines: [String]
 
-    private enum CodingKeys: String, CodingKey { case changes, warnings }
+    private enum CodingKeys: String, CodingKey { case changes, retiring, warnings }
 
     init(_ plan: Plan, _ warnings: [String]) {
         self.warnings = warnings
         changes = plan.steps.map { Change(part: $0.part, action: $0.action, reasons: $0.reasons) }
+        retiring = plan.retiring.map(RetiringFields.init)
         lines =
-            plan.isEmpty
-            ? ["Nothing to do: the kernel holds what it should."]
-            : plan.listing + ["\(counted(plan.steps.count, "change")) to make.  Apply:  meshctl reconcile"]
+            plan.retiringLines
+            + (plan.isEmpty
+                ? ["Nothing to do: the kernel holds what it should."]
+                : plan.listing + ["\(counted(plan.steps.count, "change")) to make.  Apply:  meshctl reconcile"])
     }
 }

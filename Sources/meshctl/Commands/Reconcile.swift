@@ -5,6 +5,10 @@ struct Reconcile: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Make the changes that the kernel needs to hold what it should.",
         discussion: """
+            If a task or a port was removed, or if a live port got another target or another balancer, its former path stays \
+            until its last connection has ended, or until its time is over, and the next pass after that removes it. --now \
+            cuts the connections and removes all such paths.
+
             A part of the mesh that this host refused is not tried again by every pass. --retry tries it once more.
 
             EXAMPLE
@@ -14,13 +18,16 @@ struct Reconcile: AsyncParsableCommand {
     @Flag(help: "Try again what this host refused before, such as the way from 127.0.0.1 to published ports.")
     var retry = false
 
+    @OptionGroup var patience: Patience
+
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let change = try await options.mesh().reconcile(retry: retry)
+        let change = try await options.mesh().reconcile(retry: retry, cutting: patience.now ? .all : .none)
         let plan = change.plan
-        change.plan.sayNotes()
+        plan.sayNotes()
         change.sayRefusal()
+        plan.sayRetiring()
         let refused = change.refusedSteps == 0 ? "" : " \(counted(change.refusedSteps, "change")) refused, see above."
         let summary =
             plan.isEmpty && refused.isEmpty

@@ -3,8 +3,8 @@ import MeshKit
 
 struct ServiceCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "service", abstract: "List, inspect and remove services.",
-        subcommands: [List.self, Inspect.self, Remove.self])
+        commandName: "service", abstract: "Create, change, list, inspect and remove services.",
+        subcommands: [Create.self, SetOptions.self, List.self, Inspect.self, Remove.self])
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -30,7 +30,7 @@ struct ServiceCommand: AsyncParsableCommand {
                   meshctl service inspect nginx --format json
                 """)
 
-        @Argument(help: "The service.")
+        @Argument(help: "The service.", completion: Existing.services)
         var service: String
 
         @OptionGroup var format: FormatOptions
@@ -46,17 +46,22 @@ struct ServiceCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "rm", abstract: "Remove a service with its ports and tasks.",
             discussion: """
+                New connections are refused at once. Open ones go on as after `meshctl unpublish`; --now cuts them.
+
                 EXAMPLE
                   meshctl service rm nginx
                 """)
 
-        @Argument(help: "The service.")
+        @Argument(help: "The service.", completion: Existing.services)
         var service: String
 
+        @OptionGroup var patience: Patience
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let change = try await options.change { spec, _ in try spec.removeService(service) }
+            let change = try await options.change(cutting: patience.now ? .service(service) : .none) { spec, _ in
+                try spec.removeService(service)
+            }
             try StandardOutput.print(["Removed service \(service)."], afterChange: change.didChange)
         }
     }

@@ -4,8 +4,10 @@ import MeshKit
 
 struct TaskCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "task", abstract: "Add, remove and list the tasks of services.",
-        subcommands: [Add.self, Remove.self, List.self])
+        commandName: "task", abstract: "Add, attach, drain, remove and list the tasks of services.",
+        subcommands: [
+            Add.self, Remove.self, Attach.self, Detach.self, Drain.self, Undrain.self, List.self,
+        ])
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -19,15 +21,20 @@ struct TaskCommand: AsyncParsableCommand {
                 client's address. Use --local for containers and network namespaces on this host, whose default route \
                 is this host.
 
+                A service has either such tasks or attached ones. With --replace the task takes the place of all attached \
+                tasks of the service, whose open connections go on until they end; --now cuts them.
+
                 EXAMPLE
                   meshctl task add nginx 10.0.0.11
                   meshctl task add nginx 172.17.0.2 --local --weight 2
+                  meshctl task add nginx 172.17.0.2 --local --replace
                 """)
 
-        @Argument(help: "The service.")
+        @Argument(help: "The service.", completion: Existing.services)
         var service: String
 
-        @Argument(help: "The IPv4 or IPv6 address of the task.", transform: AddressArgument.parse)
+        @Argument(
+            help: "The IPv4 or IPv6 address of the task.", completion: Existing.tasks, transform: AddressArgument.parse)
         var address: IPAddress
 
         @Option(help: "The task's share of new connections. With 0 it gets no new connections and keeps those it has.")
@@ -36,11 +43,22 @@ struct TaskCommand: AsyncParsableCommand {
         @Flag(help: "The task's replies come back through this node anyway, so keep the client's address.")
         var local = false
 
+        @Flag(help: "Take the place of the service's attached tasks.")
+        var replace = false
+
+        @OptionGroup var patience: Patience
+
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let added = try await options.mesh().addTask(address, weight: weight, isLocal: local, service: service)
+            let added = try await options.mesh().addTask(
+                address, weight: weight, isLocal: local, service: service, replacing: replace, cutting: patience.now)
             options.report(added)
+            if added.change.spec.services[service]?.tasks.first(where: { $0.address == address })?.isDraining == true {
+                StandardError.write(
+                    "meshctl: \(address) drains, and gets no new connections: end that with `meshctl task undrain \(service) "
+                        + "\(address)`")
+            }
             let count = added.change.spec.services[service]?.tasks.count ?? 0
             try StandardOutput.print(
                 ["\(service) has \(counted(count, "task")), including \(address)."],
@@ -52,24 +70,33 @@ struct TaskCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "rm", abstract: "Remove a task from a service.",
             discussion: """
-                The connections of the task end with their next packet.
+                New connections go elsewhere at once. Open connections of TCP and SCTP go on until they end, or until the \
+                time of --drain of `meshctl publish` is over; flows of UDP go to another task at once. `meshctl status` \
+                says how many are left, and any later command removes what is left of the task when there are none. \
+                --wait waits for that, and --now cuts them. Adding the same address again cancels it.
 
                 EXAMPLE
                   meshctl task rm nginx 10.0.0.11
+                  meshctl task rm nginx 10.0.0.11 --wait
                 """)
 
-        @Argument(help: "The service.")
+        @Argument(help: "The service.", completion: Existing.services)
         var service: String
 
-        @Argument(help: "The address of the task.", transform: AddressArgument.parse)
+        @Argument(help: "The address of the task.", completion: Existing.tasks, transform: AddressArgument.parse)
         var address: IPAddress
+
+        @OptionGroup var patience: Patience
+        @OptionGroup var waiting: Waiting
 
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let change = try await options.change { spec, _ in
-                try spec.removeTask(address, service: service)
-            }
+            let mesh = try options.mesh()
+            let removed = try await mesh.removeTask(address, service: service, cutting: patience.now)
+            options.report(removed)
+            let change = removed.change
+            try await waiting.wait(for: removed, of: mesh)
             let count = change.spec.services[service]?.tasks.count ?? 0
             try StandardOutput.print(
                 ["Removed \(address) from \(service), which has \(counted(count, "task")) left."],
@@ -85,7 +112,7 @@ struct TaskCommand: AsyncParsableCommand {
                   meshctl task ls nginx
                 """)
 
-        @Argument(help: "The service (default: all services).")
+        @Argument(help: "The service (default: all services).", completion: Existing.services)
         var service: String?
 
         @OptionGroup var format: FormatOptions

@@ -6,7 +6,8 @@ struct Unpublish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Stop publishing a port.",
         discussion: """
-            The service keeps its tasks and its other ports.
+            The service keeps its tasks and its other ports. New connections are refused at once. Open connections of TCP \
+            and SCTP go on until they end, or until the time of --drain of `meshctl publish` is over; --now cuts them.
 
             EXAMPLE
               meshctl unpublish 1080
@@ -16,13 +17,16 @@ struct Unpublish: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp("The published port.", valueName: "[address:]port[-port][/tcp|udp|sctp]"),
-        transform: PortArgument.parse)
+        completion: Existing.ports, transform: PortArgument.parse)
     var port: PortBinding
 
+    @OptionGroup var patience: Patience
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let change = try await options.change { spec, _ in try spec.unpublish(port) }
+        let change = try await options.change(cutting: patience.now ? .ports([port]) : .none) { spec, _ in
+            try spec.unpublish(port)
+        }
         try StandardOutput.print(["Unpublished \(port)."], afterChange: change.didChange)
     }
 }

@@ -15,7 +15,11 @@ enum ClientAddress: String, Encodable {
     ) {
         let isHidden = Set(
             ports.flatMap { port in
-                tasks.filter(port.isFor).map { port.hidesClient(from: $0.address, local: local, own: own) }
+                tasks.filter(port.isFor).map { task in
+                    // The replies of an attached task find their way back by themselves.
+                    if task.attachment != nil { return port.sourceIP == .nat }
+                    return port.hidesClient(from: task.address, local: local, own: own)
+                }
             })
         switch isHidden {
         case []: return nil

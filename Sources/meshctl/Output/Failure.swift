@@ -23,6 +23,7 @@ struct Failure {
         case let error as RuleError: status = Self.status(error.code)
         case let error as ConntrackError: status = Self.status(error.code)
         case let error as PlaceError: status = Self.status(error.code)
+        case let error as ContainerError: status = Self.status(error.code)
         case is LedgerError, is RuleOwnerError: status = .badInput
         case is NodeAddressError: status = .failed
         case let error as BridgeError: status = error.isPermission ? .notPermitted : .failed
@@ -31,6 +32,7 @@ struct Failure {
         case let error as UndoError:
             status = Failure(error.reason)?.status ?? .failed
         case is NotPermitted: status = .notPermitted
+        case is AgentError: status = .failed
         case is CancellationError, is Errno, is OutputError: status = .failed
         default: return nil
         }
@@ -65,6 +67,14 @@ struct Failure {
         case .unavailable: .unavailable
         case .notPermitted: .notPermitted
         case .taken, .other: .failed
+        }
+    }
+
+    private static func status(_ code: ContainerError.Code) -> ExitStatus {
+        switch code {
+        case .unavailable: .unavailable
+        case .notPermitted: .notPermitted
+        case .failed: .failed
         }
     }
 

@@ -10,22 +10,37 @@ struct PortFields: Encodable {
     init(_ port: PublishedPort) { self.port = port }
 
     private enum Key: String, CodingKey {
-        case port, lastPort, address, transport, target, mark, stickySeconds, allowed, sourceIP
+        case target, mark, stickySeconds, allowed, sourceIP, drainSeconds, maxConnections
     }
 
     /// Leaves out what is as it is by default.
     func encode(to encoder: any Encoder) throws {
+        try BindingFields(port.listening).encode(to: encoder)
         var container = encoder.container(keyedBy: Key.self)
-        let listening = port.listening
-        try container.encode(listening.ports.lowerBound, forKey: .port)
-        if listening.isRange { try container.encode(listening.ports.upperBound, forKey: .lastPort) }
-        try container.encodeIfPresent(listening.address, forKey: .address)
-        try container.encode(listening.transport.description, forKey: .transport)
         try container.encode(port.target, forKey: .target)
         try container.encode(port.mark.rawValue, forKey: .mark)
         try container.encodeIfPresent(port.stickySeconds, forKey: .stickySeconds)
         if !port.allowed.isEmpty { try container.encode(port.allowed.map(\.description), forKey: .allowed) }
         if port.sourceIP != .auto { try container.encode(port.sourceIP.rawValue, forKey: .sourceIP) }
+        try container.encodeIfPresent(port.drain.seconds, forKey: .drainSeconds)
+        try container.encodeIfPresent(port.maxConnections, forKey: .maxConnections)
+    }
+}
+
+/// The ports that clients connect to, as commands print them in JSON.
+struct BindingFields: Encodable {
+    private let binding: PortBinding
+
+    init(_ binding: PortBinding) { self.binding = binding }
+
+    private enum Key: String, CodingKey { case port, lastPort, address, transport }
+
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(binding.ports.lowerBound, forKey: .port)
+        if binding.isRange { try container.encode(binding.ports.upperBound, forKey: .lastPort) }
+        try container.encodeIfPresent(binding.address, forKey: .address)
+        try container.encode(binding.transport.description, forKey: .transport)
     }
 }
 
@@ -33,12 +48,74 @@ struct PortFields: Encodable {
 struct TaskFields: Encodable {
     var address: IPAddress
     var weight: UInt32
+    /// Whether the task drains: it gets no new connections, whatever its weight.
+    var draining: Bool
     /// Whether the task is behind this node.
     var local: Bool
+    /// The name of the node that the task is behind or on; nil if nobody said.
+    var node: String?
+    /// Nil for a task that the host's routes reach.
+    var attachment: AttachmentFields?
 
     init(_ task: SpecTask, on node: String) {
         address = task.address
         weight = task.weight
+        draining = task.isDraining
         local = task.node == node
+        self.node = task.node
+        attachment = AttachmentFields(task)
+    }
+}
+
+/// What joins a task to networks, as commands print it.
+struct AttachmentFields: Encodable {
+    /// The file of the task's network namespace.
+    var namespace: String
+    /// The name of the container whose namespace it is; nil if it was not named by a container.
+    var container: String?
+    /// The task's addresses by the network's name.
+    var networks: [String: [IPAddress]]
+    /// The task's addresses on the gateway bridge of its node.
+    var gatewayAddresses: [IPAddress]
+
+    /// Nil for a task that is not attached.
+    init?(_ task: SpecTask) {
+        guard let attachment = task.attachment else { return nil }
+        namespace = attachment.namespace
+        container = attachment.container
+        networks = attachment.addresses
+        gatewayAddresses = attachment.gatewayAddresses
+    }
+
+    /// The names of the networks, `ingress` first.
+    var names: [String] { networks.keys.ingressFirst }
+}
+
+extension AttachmentFields {
+    /// `ingress 10.255.0.4,fd25::4  back 10.0.1.5`.
+    var words: String {
+        names.map { "\($0) \(networks[$0]!.map(\.description).joined(separator: ","))" }.joined(separator: "  ")
+    }
+}
+
+extension AttachmentFields? {
+    /// A line for each network, with the addresses.
+    var lines: [String] {
+        guard let self else { return [] }
+        return TextTable(
+            columns: [.init(title: "NETWORK"), .init(title: "ADDRESSES")],
+            rows: self.names.map { [$0, self.networks[$0]!.map(\.description).joined(separator: ",")] }
+        ).render()
+    }
+}
+
+/// The address of a service on a network, as `service inspect` and `service ls` print it in JSON.
+struct VirtualAddressFields: Encodable {
+    var addresses: [IPAddress]
+    var mark: UInt32
+
+    init(_ virtual: VirtualAddress) {
+        addresses = virtual.addresses
+        mark = virtual.mark.rawValue
     }
 }

@@ -44,9 +44,16 @@ struct StatusReport: Display {
     var ports: [Port]
     /// How many changes the kernel needs to hold what it should.
     var drift: Int
+    /// The former paths of ports that stay until their connections have ended.
+    var retiring: [RetiringFields]
+    private let retiringLines: [String]
+
+    private enum CodingKeys: String, CodingKey { case ports, drift, retiring }
 
     init(_ view: MeshView, _ plan: Plan) throws {
         drift = plan.steps.count
+        retiring = plan.retiring.map(RetiringFields.init)
+        retiringLines = plan.retiringLines
         // Grouped by mark once: with thousands of ports, a search for each port would take longer than everything else.
         let services = Dictionary(grouping: view.observed.services) { $0.id.firewallMark }
         let own = try NodeAddress.all()
@@ -56,7 +63,9 @@ struct StatusReport: Display {
                 let found = services[port.mark] ?? []
                 let destinations = found.flatMap(\.destinations)
                 let present = Set(destinations.map(\.id.address))
-                let tasks = service.tasks.filter(port.isFor)
+                let tasks = service.tasks.filter {
+                    (service.balancing == .ingress || port.isFor($0)) && port.leads(to: $0)
+                }
                 return Port(
                     published: port, service: name, scheduler: service.scheduler, tasks: tasks.count,
                     tasksInKernel: tasks.filter { present.contains($0.address) }.count,
@@ -77,7 +86,7 @@ struct StatusReport: Display {
         let lines =
             ports.isEmpty
             ? ["Nothing is published.  Begin with:  meshctl publish PORT:TARGET SERVICE"] : table.render()
-        return lines + note
+        return lines + (retiringLines.isEmpty ? [] : [""] + retiringLines) + note
     }
 
     private var table: TextTable {
@@ -104,7 +113,13 @@ struct TaskReport: Display {
         var service: String
         var address: IPAddress
         var weight: UInt32
+        /// Whether the task drains: it gets no new connections, whatever its weight.
+        var draining: Bool
         var local: Bool
+        /// The name of the node that the task is behind or on; nil if nobody said.
+        var node: String?
+        /// Nil for a task that the host's routes reach.
+        var attachment: AttachmentFields?
         /// Nil if no port of the service leads to the task.
         var clientAddress: ClientAddress?
     }
@@ -121,22 +136,43 @@ struct TaskReport: Display {
             .flatMap { name, service in
                 service.tasks.map {
                     Row(
-                        service: name, address: $0.address, weight: $0.weight,
-                        local: local.contains($0.address),
+                        service: name, address: $0.address, weight: $0.weight, draining: $0.isDraining,
+                        local: local.contains($0.address) || $0.isAttached(to: saved.node), node: $0.node,
+                        attachment: AttachmentFields($0),
                         clientAddress: ClientAddress(service.ports, [$0], local: local, own: own))
                 }
             }
     }
 
+    /// The nodes and networks have columns only if any task is attached, and the containers only if there is any.
     var lines: [String] {
-        TextTable(
-            columns: [
-                .init(title: "SERVICE"), .init(title: "ADDRESS"), .init(title: "WEIGHT", isNumeric: true),
-                .init(title: "CLIENT IP"),
-            ],
-            rows: tasks.map { [$0.service, "\($0.address)", "\($0.weight)", $0.clientAddress?.rawValue ?? "-"] }
+        let isAttached = tasks.contains { $0.attachment != nil }
+        let isContainer = tasks.contains { $0.attachment?.container != nil }
+        let columns: [TextTable.Column] = [
+            .init(title: "SERVICE"), .init(title: "ADDRESS"), .init(title: "WEIGHT", isNumeric: true),
+            .init(title: "CLIENT IP"),
+        ]
+        return TextTable(
+            columns: columns + (isAttached ? [.init(title: "NODE"), .init(title: "NETWORKS")] : [])
+                + (isContainer ? [.init(title: "CONTAINER")] : []),
+            rows: tasks.map { task in
+                [
+                    task.service, "\(task.address)", shown(task.weight, isDraining: task.draining),
+                    task.clientAddress?.rawValue ?? "-",
+                ]
+                    + (isAttached
+                        ? [task.node ?? "-", task.attachment?.names.joined(separator: ",") ?? "-"] : [])
+                    + (isContainer ? [task.attachment?.container ?? "-"] : [])
+            }
         ).render()
     }
+}
+
+/// A task's weight: `2`, or `2, draining`.
+private func shown(_ weight: UInt32, isDraining: Bool) -> String { "\(weight)\(isDraining ? ", draining" : "")" }
+
+extension SpecTask {
+    fileprivate func isAttached(to node: String) -> Bool { attachment != nil && self.node == node }
 }
 
 /// `service ls`.
@@ -148,17 +184,20 @@ struct ServiceReport: Display {
             .map { ServiceDetails($0.key, $0.value, on: saved.node) }
     }
 
+    /// The networks have a column only if any service is on one.
     var lines: [String] {
-        TextTable(
-            columns: [
-                .init(title: "SERVICE"), .init(title: "PORTS"), .init(title: "TASKS", isNumeric: true),
-                .init(title: "SCHEDULER"),
-            ],
+        let isOnNetworks = services.contains { !$0.networks.isEmpty }
+        let columns: [TextTable.Column] = [
+            .init(title: "SERVICE"), .init(title: "PORTS"), .init(title: "TASKS", isNumeric: true),
+            .init(title: "SCHEDULER"),
+        ]
+        return TextTable(
+            columns: columns + (isOnNetworks ? [.init(title: "NETWORKS")] : []),
             rows: services.map { service in
                 [
                     service.name, service.ports.map(\.description).joined(separator: ","), "\(service.tasks.count)",
                     service.scheduler.rawValue,
-                ]
+                ] + (isOnNetworks ? [service.networks.isEmpty ? "-" : service.networks.joined(separator: ",")] : [])
             }
         ).render()
     }
@@ -170,8 +209,12 @@ struct ServiceDetails: Display {
     var scheduler: Scheduler
     var ports: [PublishedPort]
     var tasks: [TaskFields]
+    /// The balancer that serves the published ports.
+    var balancing: Balancing
+    /// The service's addresses by the network's name.
+    var virtualAddresses: [String: VirtualAddressFields]
 
-    private enum CodingKeys: String, CodingKey { case name, scheduler, ports, tasks }
+    private enum CodingKeys: String, CodingKey { case name, scheduler, ports, tasks, balancing, virtualAddresses }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
@@ -179,6 +222,8 @@ struct ServiceDetails: Display {
         try container.encode(scheduler, forKey: .scheduler)
         try container.encode(ports.map(PortFields.init), forKey: .ports)
         try container.encode(tasks, forKey: .tasks)
+        try container.encode(balancing, forKey: .balancing)
+        if !virtualAddresses.isEmpty { try container.encode(virtualAddresses, forKey: .virtualAddresses) }
     }
 
     init(_ name: String, _ service: MeshSpec.Service, on node: String) {
@@ -186,15 +231,38 @@ struct ServiceDetails: Display {
         scheduler = service.scheduler
         ports = service.ports
         tasks = service.tasks.map { TaskFields($0, on: node) }
+        balancing = service.balancing
+        virtualAddresses = service.virtualAddresses.mapValues(VirtualAddressFields.init)
+    }
+
+    /// The networks that the service or any of its tasks is on, `ingress` first.
+    var networks: [String] {
+        Set(virtualAddresses.keys).union(tasks.flatMap { $0.attachment?.names ?? [] }).ingressFirst
     }
 
     var lines: [String] {
         let ports = TextTable(
             columns: [.init(title: "PORT"), .init(title: "MARK")],
             rows: ports.map { [$0.description, $0.mark.description] })
+        let isAttached = tasks.contains { $0.attachment != nil }
+        let columns: [TextTable.Column] = [
+            .init(title: "TASK"), .init(title: "WEIGHT", isNumeric: true), .init(title: "LOCAL"),
+        ]
         let tasks = TextTable(
-            columns: [.init(title: "TASK"), .init(title: "WEIGHT", isNumeric: true), .init(title: "LOCAL")],
-            rows: tasks.map { ["\($0.address)", "\($0.weight)", $0.local ? "yes" : "no"] })
+            columns: columns + (isAttached ? [.init(title: "NODE"), .init(title: "ADDRESSES")] : []),
+            rows: tasks.map { task in
+                ["\(task.address)", shown(task.weight, isDraining: task.draining), task.local ? "yes" : "no"]
+                    + (isAttached ? [task.node ?? "-", task.attachment?.words ?? "-"] : [])
+            })
+        let virtual = TextTable(
+            columns: [.init(title: "NETWORK"), .init(title: "ADDRESSES"), .init(title: "MARK")],
+            rows: virtualAddresses.sorted { $0.key < $1.key }.map { network, virtual in
+                [
+                    network, virtual.addresses.map(\.description).joined(separator: ","),
+                    FirewallMark(rawValue: virtual.mark)?.description ?? "\(virtual.mark)",
+                ]
+            })
         return ["\(name), scheduler \(scheduler)", ""] + ports.render() + [""] + tasks.render()
+            + (virtualAddresses.isEmpty ? [] : [""] + virtual.render())
     }
 }

@@ -20,6 +20,11 @@ enum StandardOutput {
         try print(text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
     }
 
+    /// Prints a document of lines as it is, with control characters escaped.
+    static func print(document: String) throws(OutputError) {
+        try print(text: document.hasSuffix("\n") ? String(document.dropLast()) : document)
+    }
+
     /// Prints a JSON document.
     static func print(json: String) throws(OutputError) {
         try finish(json.printableJSON + "\n", false)

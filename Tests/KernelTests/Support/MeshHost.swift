@@ -51,21 +51,8 @@ struct MeshHost {
         for task in tasks {
             let directory = topology.directory.appending(task.name)
             try await Shell.check("mkdir", "-p", directory.string)
-            try directory.appending("nginx.conf").write(
-                """
-                user root; pid \(directory)/pid; error_log \(directory)/error.log; worker_processes 1;
-                events {}
-                http {
-                    access_log off;
-                    client_body_temp_path \(directory)/a; proxy_temp_path \(directory)/b;
-                    fastcgi_temp_path \(directory)/c; uwsgi_temp_path \(directory)/d; scgi_temp_path \(directory)/e;
-                    server {
-                        listen \(port); listen [::]:\(port);
-                        location / { return 200 "\(task.name) $remote_addr"; }
-                    }
-                }
-                """)
-            try await task.namespace.check("nginx", "-c", "\(directory)/nginx.conf")
+            try await task.namespace.startNginx(
+                in: directory, port: port, location: #"return 200 "\#(task.name) $remote_addr";"#)
         }
     }
 

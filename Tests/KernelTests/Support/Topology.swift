@@ -115,6 +115,27 @@ struct TestNamespace: Sendable {
             ["ip"] + options + ["-n", name, "-batch", "-"], input: lines.joined(separator: "\n") + "\n")
     }
 
+    /// Starts nginx with its files in a folder.
+    ///
+    /// - Parameter location: what it does with each request, in the words of its configuration.
+    func startNginx(in directory: FilePath, port: Int = 80, location: String) async throws {
+        try directory.appending("nginx.conf").write(
+            """
+            user root; pid \(directory)/pid; error_log \(directory)/error.log; worker_processes 1;
+            events {}
+            http {
+                access_log off;
+                client_body_temp_path \(directory)/a; proxy_temp_path \(directory)/b;
+                fastcgi_temp_path \(directory)/c; uwsgi_temp_path \(directory)/d; scgi_temp_path \(directory)/e;
+                server {
+                    listen \(port); listen [::]:\(port);
+                    location / { \(location) }
+                }
+            }
+            """)
+        try await check("nginx", "-c", "\(directory)/nginx.conf")
+    }
+
     /// Runs the body on a thread in this namespace.
     func thread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
         try await DetachedThread.run(in: NamespaceHandle(path: FilePath("/run/netns/\(name)")), body)

@@ -20,15 +20,20 @@ final class TrafficSocket: Sendable {
         self.transport = transport
         self.family = family
         guard descriptor >= 0 else { throw Errno(rawValue: errno) }
-        var timeout = timeval(tv_sec: transport == .sctp ? 10 : 2, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        setTimeout(seconds: transport == .sctp ? 10 : 2)
         setOption(SOL_SOCKET, SO_REUSEADDR, 1)
         // Each family has a socket of its own, as a client's address is to be seen as it was sent.
         if family == .ipv6 { setOption(CInt(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
+
+    /// How long it waits for data, and for room for data.
+    func setTimeout(seconds: Int) {
+        var timeout = timeval(tv_sec: seconds, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    }
 
     private func setOption(_ level: CInt, _ option: CInt, _ value: CInt) {
         var value = value
@@ -39,6 +44,23 @@ final class TrafficSocket: Sendable {
     func endAbruptly() {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
+    }
+
+    /// Forbids every node on the way to take a datagram to pieces: the longest that passes is to be found out.
+    func forbidFragments() {
+        if family == .ipv4 {
+            setOption(CInt(IPPROTO_IP), IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+        } else {
+            setOption(CInt(IPPROTO_IPV6), IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DO)
+        }
+    }
+
+    /// The length of the longest packet that passes to the other end, as far as the kernel knows.
+    var pathMTU: CInt {
+        let (level, option) = family == .ipv4 ? (CInt(IPPROTO_IP), IP_MTU) : (CInt(IPPROTO_IPV6), IPV6_MTU)
+        var (value, length) = (CInt(0), socklen_t(MemoryLayout<CInt>.size))
+        getsockopt(descriptor, level, option, &value, &length)
+        return value
     }
 
     /// - Parameters:

@@ -9,8 +9,8 @@ extension FirewallTests {
     private static let open =
         "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 10.8.0.0/16 -p tcp -m tcp --dport 1080 -j ACCEPT\nCOMMIT\n"
 
-    private static func answer(_ allowed: [IPPrefix], in rules: HostRules) -> Firewall.Answer? {
-        Firewall(rules).answer(
+    private static func answer(_ allowed: [IPPrefix], in rules: HostRules) async -> Firewall.Answer? {
+        await Firewall(rules).answer(
             publishing: .tcp, ports: 1080...1080, at: node, allowed: allowed, families: [.ipv4, .ipv6], mark: 0x100)
     }
 
@@ -27,9 +27,9 @@ extension FirewallTests {
                 "-s 10.8.0.0/15,192.0.2.0/24 -p tcp --dport 1080"
             ),
         ] as [([String], String, String)])
-    func whoMayCome(networks: [String], verdict: String, match: String) throws {
+    func whoMayCome(networks: [String], verdict: String, match: String) async throws {
         let allowed = try networks.map { try #require(IPPrefix($0)) }
-        let answer = Self.answer(allowed, in: HostRules(iptables: Self.open))
+        let answer = await Self.answer(allowed, in: HostRules(iptables: Self.open))
         #expect(Self.text(answer?.verdict) == verdict)
         #expect(answer?.advice == (match.isEmpty ? [] : ["iptables -I INPUT \(match) -j ACCEPT"]))
     }
@@ -60,8 +60,8 @@ extension FirewallTests {
                 ]
             ),
         ] as [(HostRules, [String])])
-    func adviceForThoseWhoMayCome(rules: HostRules, lines: [String]) {
-        let answer = Self.answer([IPPrefix("10.9.0.0", length: 16), IPPrefix("fd09::", length: 64)], in: rules)
+    func adviceForThoseWhoMayCome(rules: HostRules, lines: [String]) async {
+        let answer = await Self.answer([IPPrefix("10.9.0.0", length: 16), IPPrefix("fd09::", length: 64)], in: rules)
         #expect(answer?.advice.sorted() == lines.sorted())
     }
 
@@ -77,9 +77,9 @@ extension FirewallTests {
             ("-i up+", ["lo", "up0", "up1"], "dropped: -A INPUT -i up+ -j DROP"),
             ("-i lo", ["lo", "up0"], "accepted"),
         ] as [(String, Set<String>, String)])
-    func interfaces(match: String, interfaces: Set<String>, verdict: String) {
+    func interfaces(match: String, interfaces: Set<String>, verdict: String) async {
         let text = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT \(match) -j DROP\nCOMMIT\n"
-        let answer = Self.answer([], in: HostRules(iptables: text, interfaces: interfaces, unread: []))
+        let answer = await Self.answer([], in: HostRules(iptables: text, interfaces: interfaces, unread: []))
         #expect(Self.text(answer?.verdict) == verdict)
     }
 }

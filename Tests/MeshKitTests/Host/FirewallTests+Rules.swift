@@ -90,8 +90,8 @@ extension FirewallTests {
         // Chains of the mesh's own are not asked.
         (input("INPUT -j MESH-INPUT", "MESH-INPUT -j ACCEPT"), "dropped: policy DROP"),
     ])
-    func iptables(text: String, verdict: String) {
-        let answer = Self.publishing(PortBinding(1080, .tcp), in: HostRules(iptables: text))
+    func iptables(text: String, verdict: String) async {
+        let answer = await Self.publishing(PortBinding(1080, .tcp), in: HostRules(iptables: text))
         #expect(Self.text(answer?.verdict) == verdict)
     }
 
@@ -143,7 +143,7 @@ extension FirewallTests {
             "not: xt match owner xt target REJECT"
         ),
     ])
-    func nft(statements: String, verdict: String) {
+    func nft(statements: String, verdict: String) async {
         let nft = #"""
             {"nftables": [{"table": {"family": "inet", "name": "filter", "handle": 1}},
             {"chain": {"family": "inet", "table": "filter", "name": "in", "handle": 1, "type": "filter", "hook": "input",
@@ -151,7 +151,7 @@ extension FirewallTests {
             {"rule": {"family": "inet", "table": "filter", "chain": "in", "handle": 3, "expr": [\#(statements)]}},
             {"rule": {"family": "inet", "table": "filter", "chain": "other", "handle": 4, "expr": [{"drop": null}]}}]}
             """#
-        let answer = Self.publishing(PortBinding(1080, .tcp), in: HostRules(nft: nft))
+        let answer = await Self.publishing(PortBinding(1080, .tcp), in: HostRules(nft: nft))
         #expect(Self.text(answer?.verdict) == verdict)
     }
 }

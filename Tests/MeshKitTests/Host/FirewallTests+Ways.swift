@@ -33,12 +33,12 @@ extension FirewallTests {
     private static let replies =
         #"{"match": {"op": "==", "left": {"payload": {"protocol": "tcp", "field": "sport"}}, "right": 80}}, {"drop": null}"#
 
-    private static func lines(_ rules: HostRules) -> [String] {
+    private static func lines(_ rules: HostRules) async -> [String] {
         let firewall = Firewall(rules)
-        let arriving = firewall.answer(
+        let arriving = await firewall.answer(
             publishing: .tcp, ports: 1080...1080, at: node, families: [.ipv4], mark: 0x100)
-        let replied = firewall.answer(repliesOf: "10.0.0.11", .tcp, port: 80, by: "br0")
-        return SurveyText.lines("closed", "packets", arriving)
+        let replied = await firewall.answer(repliesOf: "10.0.0.11", .tcp, port: 80, by: "br0")
+        return await SurveyText.lines("closed", "packets", arriving)
             + SurveyText.lines(
                 "unsent", "packets",
                 firewall.answer(sendingTo: "10.0.0.11", .tcp, ports: 80...80, mark: 0x100, from: node))
@@ -248,8 +248,8 @@ extension FirewallTests {
                 ), ""
             ),
         ] as [(String, String)])
-    func everyHook(text: String, beginning: String) {
-        let lines = Self.lines(HostRules(nft: text))
+    func everyHook(text: String, beginning: String) async {
+        let lines = await Self.lines(HostRules(nft: text))
         if beginning.isEmpty {
             #expect(lines == [])
         } else {
@@ -324,21 +324,19 @@ extension FirewallTests {
                 "some packets may be dropped (it depends on set unheard)"
             ),
         ])
-    func everyTable(table: String, rule: String, beginning: String) {
+    func everyTable(table: String, rule: String, beginning: String) async {
         let chains = ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"].map { ":\($0) ACCEPT [0:0]\n" }
         let text = "*\(table)\n\(chains.joined()):MESH-MARK - [0:0]\n-A \(rule)\nCOMMIT\n"
-        let sets = SetAnswers(
-            look: { set, key in
-                switch set.name {
-                case "ports": key == [.port(1080)] ? .present(nil) : .absent
-                // At the one address of the node that other hosts reach.
-                case "pairs":
-                    key == [.address("10.0.1.10"), .transport(.tcp), .port(1080)] ? .present(nil) : .absent
-                default: nil
-                }
-            },
-            type: { ["ports": "bitmap:port", "pairs": "hash:ip,port", "bad": "hash:net"][$0] })
-        let lines = Self.lines(HostRules(iptables: text, sets: sets, unread: []))
+        let sets = SetsOfTest(types: ["ports": "bitmap:port", "pairs": "hash:ip,port", "bad": "hash:net"]) { set, key in
+            switch set.name {
+            case "ports": key == [.port(1080)] ? .present(nil) : .absent
+            // At the one address of the node that other hosts reach.
+            case "pairs":
+                key == [.address("10.0.1.10"), .transport(.tcp), .port(1080)] ? .present(nil) : .absent
+            default: nil
+            }
+        }
+        let lines = await Self.lines(HostRules(iptables: text, sets: sets, unread: []))
         if beginning.isEmpty {
             #expect(lines == [])
         } else {
@@ -352,12 +350,12 @@ extension FirewallTests {
             (.present(.end(.drop)), "closed: dropped by nft ip t c: tcp dport vmap @m"), (.absent, ""),
             (.present(.end(.accept)), ""), (nil, "some packets may be dropped (it depends on set m)"),
         ] as [(SetAnswers.Answer?, String)])
-    func aMapOfVerdicts(answer: SetAnswers.Answer?, beginning: String) {
+    func aMapOfVerdicts(answer: SetAnswers.Answer?, beginning: String) async {
         let text = Self.nft(
             "ip", "input", 0,
             #"{"vmap": {"key": {"payload": {"protocol": "tcp", "field": "dport"}}, "data": "@m"}}"#)
-        let sets = SetAnswers(look: { _, key in key == [.port(1080)] ? answer : nil }, type: { _ in nil })
-        let lines = Self.lines(HostRules(nft: [text], sets: sets, unread: []))
+        let sets = SetsOfTest { _, key in key == [.port(1080)] ? answer : nil }
+        let lines = await Self.lines(HostRules(nft: [text], sets: sets, unread: []))
         #expect(beginning.isEmpty ? lines == [] : lines.first?.hasPrefix(beginning) == true, "\(lines)")
     }
 
@@ -366,13 +364,13 @@ extension FirewallTests {
         arguments: [
             (HostRules(iptables: HostTexts.ufw), 80), (HostRules(nft: HostTexts.firewalld), 9090),
         ] as [(HostRules, UInt16)])
-    func anOrdinaryFirewall(rules: HostRules, port: UInt16) {
-        let answer = Firewall(rules).answer(
+    func anOrdinaryFirewall(rules: HostRules, port: UInt16) async {
+        let answer = await Firewall(rules).answer(
             publishing: .tcp, ports: port...port, at: Self.node, families: [.ipv4, .ipv6], mark: 0x100)
         #expect(SurveyText.lines("closed", "packets", answer) == [])
-        let sent = Firewall(rules).answer(sendingTo: "10.0.0.11", .tcp, ports: 8080...8080, mark: 0x100)
+        let sent = await Firewall(rules).answer(sendingTo: "10.0.0.11", .tcp, ports: 8080...8080, mark: 0x100)
         #expect(SurveyText.lines("unsent", "packets", sent) == [])
-        let replies = Firewall(rules).answer(repliesOf: "10.0.0.11", .tcp, port: 8080)
+        let replies = await Firewall(rules).answer(repliesOf: "10.0.0.11", .tcp, port: 8080)
         #expect(SurveyText.lines("unanswered", "replies", replies) == [])
     }
 }

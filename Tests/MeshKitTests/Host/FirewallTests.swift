@@ -21,8 +21,8 @@ import Testing
 
     static func publishing(
         _ port: PortBinding, in rules: HostRules, families: Set<AddressFamily> = [.ipv4], last: UInt16? = nil
-    ) -> Firewall.Answer? {
-        Firewall(rules).answer(
+    ) async -> Firewall.Answer? {
+        await Firewall(rules).answer(
             publishing: port.transport, ports: port.ports.lowerBound...(last ?? port.ports.upperBound), at: node,
             families: families)
     }
@@ -42,8 +42,8 @@ import Testing
             ),
             (5432, .tcp, "only: -A ufw-user-input -s 192.168.1.0/24 -p tcp -m tcp --dport 5432 -j ACCEPT"),
         ] as [(UInt16, TransportProtocol, String)])
-    func ufw(port: UInt16, transport: TransportProtocol, verdict: String) {
-        let answer = Self.publishing(PortBinding(port, transport), in: HostRules(iptables: HostTexts.ufw))
+    func ufw(port: UInt16, transport: TransportProtocol, verdict: String) async {
+        let answer = await Self.publishing(PortBinding(port, transport), in: HostRules(iptables: HostTexts.ufw))
         #expect(Self.text(answer?.verdict) == verdict)
         let isOpen = verdict == "accepted" || verdict.hasPrefix("not:")
         #expect(answer?.advice == (isOpen ? [] : ["ufw allow \(port)/\(transport)"]))
@@ -56,8 +56,8 @@ import Testing
             (9090, .tcp, "accepted"),
             (9090, .udp, "dropped: reject"),
         ] as [(UInt16, TransportProtocol, String)])
-    func firewalld(port: UInt16, transport: TransportProtocol, verdict: String) {
-        let answer = Self.publishing(
+    func firewalld(port: UInt16, transport: TransportProtocol, verdict: String) async {
+        let answer = await Self.publishing(
             PortBinding(port, transport), in: HostRules(nft: HostTexts.firewalld), families: [.ipv4, .ipv6])
         #expect(Self.text(answer?.verdict) == verdict)
         let option = "--add-port=\(port)/\(transport)"
@@ -92,11 +92,11 @@ import Testing
             (61, .tcp, "accepted"),
             (500, .udp, "only: udp dport 500 meter accept"),
         ] as [(UInt16, TransportProtocol, String)])
-    func handwritten(port: UInt16, transport: TransportProtocol, verdict: String) {
+    func handwritten(port: UInt16, transport: TransportProtocol, verdict: String) async {
         // Two rules of it ask for what no packet tells, whatever its port: a mark and a rate.
         let nft = HostTexts.handwritten.split(separator: "\n")
             .filter { !$0.contains(#""key": "mark""#) && !$0.contains(#"{"limit": {"rate": 3"#) }
-        let answer = Self.publishing(
+        let answer = await Self.publishing(
             PortBinding(port, transport),
             in: HostRules(nft: [nft.joined(separator: "\n")], sets: HostTexts.answers, unread: []))
         #expect(Self.text(answer?.verdict) == verdict)
@@ -106,25 +106,25 @@ import Testing
                 == (isOpen ? [] : ["nft insert rule inet filter input \(transport) dport \(port) accept"]))
     }
 
-    @Test func aRateAndAMarkAreLeftOpen() {
-        let answer = Self.publishing(
+    @Test func aRateAndAMarkAreLeftOpen() async {
+        let answer = await Self.publishing(
             PortBinding(1080, .tcp), in: HostRules(nft: [HostTexts.handwritten], sets: HostTexts.answers, unread: []))
         #expect(
             Self.text(answer?.verdict)
                 == "only: tcp flags & fin,syn,rst,ack == syn limit rate 3/second accept")
     }
 
-    @Test func eachPartOfARangeIsAsked() {
+    @Test func eachPartOfARangeIsAsked() async {
         let open = Self.input(
             "INPUT -p tcp -m tcp --dport 1000:1005 -j ACCEPT", "INPUT -p tcp -m tcp --dport 1006:1010 -j ACCEPT")
         let web = PortBinding(1000, .tcp)
-        #expect(Self.publishing(web, in: HostRules(iptables: open), last: 1010)?.verdict == .accepted)
-        let answer = Self.publishing(web, in: HostRules(iptables: open), last: 1011)
+        #expect(await Self.publishing(web, in: HostRules(iptables: open), last: 1010)?.verdict == .accepted)
+        let answer = await Self.publishing(web, in: HostRules(iptables: open), last: 1011)
         #expect(Self.text(answer?.verdict) == "dropped: policy DROP")
         #expect(answer?.advice == ["iptables -I INPUT -p tcp --dport 1000:1011 -j ACCEPT"])
         let hole = Self.input(policy: "ACCEPT", "INPUT -p tcp -m tcp --dport 1007 -j DROP")
         #expect(
-            Self.text(Self.publishing(web, in: HostRules(iptables: hole), last: 1010)?.verdict)
+            await Self.text(Self.publishing(web, in: HostRules(iptables: hole), last: 1010)?.verdict)
                 == "dropped: -A INPUT -p tcp -m tcp --dport 1007 -j DROP")
     }
 
@@ -143,13 +143,13 @@ import Testing
                     """#), ["nft insert rule inet filter in tcp dport 1000-1010 accept"]
         ),
     ])
-    func adviceForARange(rules: HostRules, lines: [String]) {
-        #expect(Self.publishing(PortBinding(1000, .tcp), in: rules, last: 1010)?.advice == lines)
+    func adviceForARange(rules: HostRules, lines: [String]) async {
+        #expect(await Self.publishing(PortBinding(1000, .tcp), in: rules, last: 1010)?.advice == lines)
     }
 
     /// Its chains stay until the next boot, and say nothing any more.
     /// Nobody's own address is asked for: what is dropped is what is dropped whoever sends it.
-    @Test func forwardsForOthersUnlessItIsDropped() {
+    @Test func forwardsForOthersUnlessItIsDropped() async {
         for (policy, isForwarding) in [("ACCEPT", true), ("DROP", false)] {
             let rules = HostRules(
                 iptables: """
@@ -161,40 +161,41 @@ import Testing
                     COMMIT
 
                     """)
-            #expect(Firewall(rules).forwardsForOthers(.ipv4) == isForwarding)
+            #expect(await Firewall(rules).forwardsForOthers(.ipv4) == isForwarding)
         }
-        #expect(Firewall(HostRules()).forwardsForOthers(.ipv4))
+        #expect(await Firewall(HostRules()).forwardsForOthers(.ipv4))
     }
 
-    @Test func ufwSwitchedOffIsNotAdvised() {
+    @Test func ufwSwitchedOffIsNotAdvised() async {
         let text = "*filter\n:INPUT DROP [0:0]\n:ufw-user-input - [0:0]\nCOMMIT\n"
         #expect(
-            Self.publishing(PortBinding(1080, .tcp), in: HostRules(iptables: text))?.advice
+            await Self.publishing(PortBinding(1080, .tcp), in: HostRules(iptables: text))?.advice
                 == ["iptables -I INPUT -p tcp --dport 1080 -j ACCEPT"])
     }
 
-    @Test func ufwKnowsNoSCTP() {
+    @Test func ufwKnowsNoSCTP() async {
         #expect(
-            Self.publishing(PortBinding(3868, .sctp), in: HostRules(iptables: HostTexts.ufw))?.advice
+            await Self.publishing(PortBinding(3868, .sctp), in: HostRules(iptables: HostTexts.ufw))?.advice
                 == ["iptables -I INPUT -p sctp --dport 3868 -j ACCEPT"])
     }
 
-    @Test func theWorstOfAllTablesAndFamiliesCounts() {
+    @Test func theWorstOfAllTablesAndFamiliesCounts() async {
         let open = "*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n"
         let shut = "*filter\n:INPUT DROP [0:0]\nCOMMIT\n"
         let web = PortBinding(1080, .tcp)
         let both = HostRules(iptables: shut, ip6tables: shut, nft: HostTexts.firewalld)
         #expect(
-            Self.publishing(web, in: both, families: [.ipv4, .ipv6])?.advice == [
+            await Self.publishing(web, in: both, families: [.ipv4, .ipv6])?.advice == [
                 "iptables -I INPUT -p tcp --dport 1080 -j ACCEPT", "ip6tables -I INPUT -p tcp --dport 1080 -j ACCEPT",
                 "firewall-cmd --add-port=1080/tcp", "firewall-cmd --permanent --add-port=1080/tcp",
             ])
         let one = HostRules(iptables: open, ip6tables: shut)
-        #expect(Self.publishing(web, in: one)?.verdict == .accepted)
-        #expect(Self.text(Self.publishing(web, in: one, families: [.ipv4, .ipv6])?.verdict) == "dropped: policy DROP")
+        #expect(await Self.publishing(web, in: one)?.verdict == .accepted)
+        #expect(
+            await Self.text(Self.publishing(web, in: one, families: [.ipv4, .ipv6])?.verdict) == "dropped: policy DROP")
         let mangle = HostRules(iptables: open + "*mangle\n:INPUT ACCEPT [0:0]\n-A INPUT -p tcp -j DROP\nCOMMIT\n")
         #expect(
-            Self.publishing(web, in: mangle)?.advice
+            await Self.publishing(web, in: mangle)?.advice
                 == ["iptables -t mangle -I INPUT -p tcp --dport 1080 -j ACCEPT"])
     }
 
@@ -202,27 +203,27 @@ import Testing
         (#""name": "meshctl""#, ""), (#""name": "off""#, #", "flags": "dormant""#),
         (#""name": "off""#, #", "flags": ["owner", "dormant"]"#),
     ])
-    func tablesThatAreNotAsked(name: String, flags: String) {
+    func tablesThatAreNotAsked(name: String, flags: String) async {
         let nft = """
             {"nftables": [{"table": {"family": "inet", \(name)\(flags)}},
             {"chain": {"family": "inet", "table": \(name.dropFirst(8)), "name": "in", "type": "filter", "hook": "input",
              "prio": 0, "policy": "drop"}}]}
             """
         let web = PortBinding(1080, .tcp)
-        #expect(Self.publishing(web, in: HostRules(nft: nft))?.verdict == .accepted)
+        #expect(await Self.publishing(web, in: HostRules(nft: nft))?.verdict == .accepted)
         let other = nft.replacing(name.dropFirst(8), with: "\"other\"").replacing(flags, with: "")
-        #expect(Self.text(Self.publishing(web, in: HostRules(nft: other))?.verdict) == "dropped: policy DROP")
+        #expect(await Self.text(Self.publishing(web, in: HostRules(nft: other))?.verdict) == "dropped: policy DROP")
     }
 
-    @Test func whereNothingWasReadNothingIsTold() {
+    @Test func whereNothingWasReadNothingIsTold() async {
         let web = PortBinding(1080, .tcp)
-        #expect(Self.publishing(web, in: HostRules()) == nil)
-        #expect(Self.publishing(web, in: HostRules(ip6tables: "")) == nil)
+        #expect(await Self.publishing(web, in: HostRules()) == nil)
+        #expect(await Self.publishing(web, in: HostRules(ip6tables: "")) == nil)
         let unread = HostRules(nft: "Error: JSON support not compiled-in")
-        #expect(Self.publishing(web, in: unread) == nil)
+        #expect(await Self.publishing(web, in: unread) == nil)
         #expect(unread.unread == ["the rules of nftables: what libnftables lists cannot be read"])
-        #expect(Self.publishing(web, in: HostRules(nft: #"{"nftables": []}"#))?.verdict == .accepted)
-        #expect(Self.publishing(web, in: HostRules(iptables: ""))?.verdict == .accepted)
+        #expect(await Self.publishing(web, in: HostRules(nft: #"{"nftables": []}"#))?.verdict == .accepted)
+        #expect(await Self.publishing(web, in: HostRules(iptables: ""))?.verdict == .accepted)
     }
 
     @Test(
@@ -246,25 +247,25 @@ import Testing
                 []
             ),
         ] as [(String, String, [String])])
-    func repliesOfATask(text: String, verdict: String, advice: [String]) {
-        let answer = Firewall(HostRules(iptables: text)).answer(repliesOf: "10.0.5.2", .tcp, port: 80)
+    func repliesOfATask(text: String, verdict: String, advice: [String]) async {
+        let answer = await Firewall(HostRules(iptables: text)).answer(repliesOf: "10.0.5.2", .tcp, port: 80)
         #expect(Self.text(answer?.verdict) == verdict)
         #expect(answer?.advice == advice)
     }
 
     /// Docker lets through what comes by its bridge and leaves by another interface, which is where other hosts are.
-    @Test func dockerLetsRepliesOfItsContainersThrough() {
+    @Test func dockerLetsRepliesOfItsContainersThrough() async {
         let firewall = Firewall(HostRules(iptables: HostTexts.docker))
-        func verdict(by interface: String, hasClients: Bool) -> Firewall.Verdict? {
-            firewall.answer(repliesOf: "10.0.5.2", .tcp, port: 80, by: interface, hasClients: hasClients)?.verdict
+        func verdict(by interface: String, hasClients: Bool) async -> Firewall.Verdict? {
+            await firewall.answer(repliesOf: "10.0.5.2", .tcp, port: 80, by: interface, hasClients: hasClients)?.verdict
         }
-        #expect(verdict(by: "docker0", hasClients: false) == .accepted)
-        #expect(verdict(by: "docker0", hasClients: true) != .accepted)
-        #expect(verdict(by: "eth1", hasClients: false) != .accepted)
+        #expect(await verdict(by: "docker0", hasClients: false) == .accepted)
+        #expect(await verdict(by: "docker0", hasClients: true) != .accepted)
+        #expect(await verdict(by: "eth1", hasClients: false) != .accepted)
     }
 
-    @Test func firewalldLetsRepliesThrough() {
+    @Test func firewalldLetsRepliesThrough() async {
         let firewall = Firewall(HostRules(nft: HostTexts.firewalld))
-        #expect(firewall.answer(repliesOf: "fd00:5::2", .udp, port: 53)?.verdict == .accepted)
+        #expect(await firewall.answer(repliesOf: "fd00:5::2", .udp, port: 53)?.verdict == .accepted)
     }
 }

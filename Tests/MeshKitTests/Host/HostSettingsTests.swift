@@ -25,69 +25,70 @@ import Testing
             setting: { [.ipv4Forwarding: "1"].merging(values) { $1 }[$0] })
     }
 
-    private static func replies(_ settings: HostSettings, to allowed: [IPPrefix] = []) -> [String] {
-        settings.warnings(
+    private static func replies(_ settings: HostSettings, to allowed: [IPPrefix] = []) async -> [String] {
+        await settings.warnings(
             forRepliesOf: "10.0.0.11", from: ["127.0.0.1", "192.168.5.1", "10.0.0.1"], to: allowed, on: node)
     }
 
-    @Test func nothingIsSaidWhereNothingIsInTheWay() {
-        #expect(Self.replies(Self.settings()) == [])
-        #expect(Self.settings().warnings(sending: 0x100, to: "10.0.0.11") == [])
+    @Test func nothingIsSaidWhereNothingIsInTheWay() async {
+        #expect(await Self.replies(Self.settings()) == [])
+        #expect(await Self.settings().warnings(sending: 0x100, to: "10.0.0.11") == [])
         #expect(
             Self.settings([.dropPacket: "0", .dropEntry: "0", .trackedFlows: "9", .mostTrackedFlows: "0"]).warnings()
                 == [])
         // They stand by.
         #expect(Self.settings([.dropPacket: "1", .dropEntry: "1"]).warnings() == [])
         // No route is no refusal.
-        #expect(Self.replies(Self.settings { _ in .unknown }) == [])
+        #expect(await Self.replies(Self.settings { _ in .unknown }) == [])
     }
 
-    @Test func repliesThatAreNotForwarded() {
+    @Test func repliesThatAreNotForwarded() async {
         let all = Self.settings { $0.input == "br0" ? .refused : nil }
         #expect(
-            Self.replies(all) == [
+            await Self.replies(all) == [
                 "replies of 10.0.0.11 do not come through: a route or a rule of this node's forbids it "
                     + "(see `ip route get 192.168.5.2 from 10.0.0.11 iif br0`)"
             ])
         let some = Self.settings { $0.input == "br0" && $0.destination == "192.0.2.1" ? .refused : nil }
-        #expect(Self.replies(some).first?.hasPrefix("some replies of 10.0.0.11 do not come through") == true)
+        #expect(await Self.replies(some).first?.hasPrefix("some replies of 10.0.0.11 do not come through") == true)
         // Those who may come are not concerned.
-        #expect(Self.replies(some, to: [IPPrefix("192.168.5.0", length: 24)]) == [])
+        #expect(await Self.replies(some, to: [IPPrefix("192.168.5.0", length: 24)]) == [])
         let off = Self.settings([.ipv4Forwarding: "0"]) { _ in .refused }
-        #expect(Self.replies(off) == [], "what is not forwarded at all is said elsewhere")
+        #expect(await Self.replies(off) == [], "what is not forwarded at all is said elsewhere")
     }
 
     /// IPVS has replies routed once more, with the published address, unless it is told not to.
-    @Test func repliesAreRoutedOnceMore() {
+    @Test func repliesAreRoutedOnceMore() async {
         let astray = Self.settings { $0.input == "br0" ? .leaves(by: "wg0") : nil }
-        #expect(Self.replies(astray) == [])
+        #expect(await Self.replies(astray) == [])
         let own = Self.settings { $0.source == "192.168.5.1" ? .leaves(by: "wg0") : nil }
         #expect(
-            Self.replies(own) == [
+            await Self.replies(own) == [
                 "replies to clients in the network of up0 leave by wg0: a rule of this node's has it so "
                     + "(see `ip route get 192.168.5.2 from 192.168.5.1`)"
             ])
         let refused = Self.settings { $0.source == "192.168.5.1" && $0.input == nil ? .refused : nil }
-        #expect(Self.replies(refused).first?.hasPrefix("some replies to clients do not come through") == true)
+        #expect(await Self.replies(refused).first?.hasPrefix("some replies to clients do not come through") == true)
         let once = Self.settings([.rerouting: "0"]) { $0.input == "br0" ? .leaves(by: "wg0") : nil }
-        #expect(Self.replies(once).first?.hasPrefix("replies to clients in the network of up0 leave by wg0") == true)
+        #expect(
+            await Self.replies(once).first?.hasPrefix("replies to clients in the network of up0 leave by wg0") == true)
     }
 
-    @Test func packetsWithOurMark() {
+    @Test func packetsWithOurMark() async {
         let refused = Self.settings { $0.mark == 0x100 ? .refused : nil }
         #expect(
-            refused.warnings(sending: 0x100, to: "10.0.0.11") == [
+            await refused.warnings(sending: 0x100, to: "10.0.0.11") == [
                 "10.0.0.11 gets nothing: a rule of this node's forbids what is marked so "
                     + "(see `ip route get 10.0.0.11 mark 256`)"
             ])
-        #expect(refused.warnings(sending: 0x101, to: "10.0.0.11") == [])
+        #expect(await refused.warnings(sending: 0x101, to: "10.0.0.11") == [])
         let astray = Self.settings { $0.mark == 0x100 ? .leaves(by: "wg0") : nil }
         #expect(
-            astray.warnings(sending: 0x100, to: "10.0.0.11").first?
+            await astray.warnings(sending: 0x100, to: "10.0.0.11").first?
                 .hasPrefix("packets for 10.0.0.11 leave by wg0, and not by br0") == true)
     }
 
-    @Test func whatIPVSAndConntrackDrop() {
+    @Test func whatIPVSAndConntrackDrop() async {
         #expect(
             Self.settings([.dropPacket: "3", .dropRate: "10"]).warnings() == [
                 "IPVS drops one of 10 new connections: net/ipv4/vs/drop_packet is 3",
@@ -100,7 +101,7 @@ import Testing
     }
 
     /// Each thing is asked once, whatever the answer is.
-    @Test func whatWasAskedIsRemembered() {
+    @Test func whatWasAskedIsRemembered() async {
         let asked = Locked(0)
         let settings = HostSettings(
             interface: { _ in
@@ -108,8 +109,8 @@ import Testing
                 return nil
             }, isRefused: { _ in false }, routing: { _ in .unknown }, setting: { _ in nil }
         ).remembering()
-        for _ in 1...3 { #expect(settings.interface("10.0.0.11") == nil) }
-        _ = settings.interface("10.0.0.12")
+        for _ in 1...3 { #expect(await settings.interface("10.0.0.11") == nil) }
+        _ = await settings.interface("10.0.0.12")
         #expect(asked.withLock { $0 } == 2)
     }
 }

@@ -131,16 +131,15 @@ extension HostTexts {
         """#
 
     /// What a kernel would say of the sets of `handwritten`, whose elements no listing has.
-    static let answers = SetAnswers(
-        look: { set, key in
-            guard case .port(let port)? = key.last else { return nil }
-            let isIn: Bool
-            switch (set.kind, set.name) {
-            case (.nft("inet", "filter"), "allowed"): isIn = (8000...8010).contains(port) || port == 9000
-            case (.nft("ip", "nat"), "portmap"): isIn = port == 7000
-            case (.nft("ip", "nat"), "portmap2"): isIn = port == 7001
-            default: return nil
-            }
-            return isIn ? .present(nil) : .absent
-        }, type: { _ in nil })
+    static let answers = SetsOfTest { set, key in
+        guard case .port(let port)? = key.last else { return nil }
+        let isIn: Bool
+        switch (set.kind, set.name) {
+        case (.nft("inet", "filter"), "allowed"): isIn = (8000...8010).contains(port) || port == 9000
+        case (.nft("ip", "nat"), "portmap"): isIn = port == 7000
+        case (.nft("ip", "nat"), "portmap2"): isIn = port == 7001
+        default: return nil
+        }
+        return isIn ? .present(nil) : .absent
+    }
 }

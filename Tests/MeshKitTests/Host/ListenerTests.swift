@@ -66,6 +66,40 @@ import Testing
             ])
     }
 
+    @Test func connectionsThatMoveData() {
+        let text = """
+              sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+               0: 0400FF0A:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 31000 1
+               1: 0400FF0A:0050 0905A8C0:9C40 01 00000000:00000000 00:00000000 00000000     0        0 31001 1
+               2: 0400FF0A:0050 0905A8C0:9C41 06 00000000:00000000 03:00001770 00000000     0        0 0 3
+               3: 0400FF0A:0050 0905A8C0:9C42 04 00000000:00000000 01:00000019 00000000     0        0 31003 1
+               4: 0400FF0A:0050 0905A8C0:9C43 07 00000000:00000000 01:00000019 00000000     0        0 31004 1
+               5: 0400FF0A:0050 0905A8C0:9C44 03 00000000:00000000 01:00000019 00000000     0        0 0 1
+            """
+        #expect(
+            SocketTable.connections(text).map { "\($0.local) \($0.remote)" } == [
+                "10.255.0.4:80 192.168.5.9:40000", "10.255.0.4:80 192.168.5.9:40002", "10.255.0.4:80 192.168.5.9:40004",
+            ])
+        let mapped = """
+              sl  local_address remote_address st
+               0: 0000000000000000FFFF00000400FF0A:0050 0000000000000000FFFF00000905A8C0:9C40 01 00000000:00000000 00:00000000 00000000     0        0 31001 1
+            """
+        #expect(SocketTable.connections(mapped).map(\.local) == [.init("10.255.0.4", port: 80)])
+    }
+
+    @Test func associationsOfSCTP() {
+        let text = """
+             ASSOC     SOCK   STY SST ST HBKT ASSOC-ID TX_QUEUE RX_QUEUE UID INODE LPORT RPORT LADDRS <-> RADDRS HBINT INS OUTS MAXRT T1X T2X RTXC wmema wmemq sndbuf rcvbuf
+            ffff88 ffff89 2   1   3  0    2        0        0       0 31001 80 40000  *10.255.0.4 fd25::4 <-> *192.168.5.9 	    7500    10    10   10    0    0        0        1        0   212992   212992
+            ffff88 ffff89 2   1   0  0    3        0        0       0 31002 80 40001  *10.255.0.4 <-> *192.168.5.9 	    7500    10    10   10    0    0        0        1        0   212992   212992
+            """
+        #expect(
+            SocketTable.sctpConnections(text) == [
+                .init(local: .init("10.255.0.4", port: 80), remote: .init("192.168.5.9", port: 40000)),
+                .init(local: .init("fd25::4", port: 80), remote: .init("192.168.5.9", port: 40000)),
+            ])
+    }
+
     /// A listener, and whether it is in the way of 80/tcp published on all addresses, and on 10.0.1.10 alone.
     @Test(
         arguments: [

@@ -104,6 +104,20 @@ struct Edit: Sendable, CustomTestStringConvertible {
                 change { spec, _ in
                     try spec.addTask(SpecTask(address: "10.9.0.12", weight: 0), service: "nginx")
                 }),
+            Edit("a task that drains on demand", tool, before: standing) { node in
+                try await node.mesh().drain(.address("10.9.0.12"), service: "nginx").change
+            },
+            Edit("a UDP task that drains", tool, before: standing) { node in
+                try await node.mesh().drain(.address("10.0.0.53"), service: "dns").change
+            },
+            Edit("a task less, cut", tool, before: standing) { node in
+                try await node.mesh().removeTask("10.9.0.12", service: "nginx", cutting: true).change
+            },
+            Edit(
+                "the most connections", tool, before: standing,
+                change { spec, _ in
+                    try spec.setOptions(.init(drain: .seconds(60), maxConnections: 7), ofService: "nginx")
+                }),
             Edit(
                 "a task less", tool, before: standing,
                 change { spec, _ in

@@ -23,14 +23,15 @@ import Testing
         try await Edit.standing(node.mesh(tool: tool))
         let kernel = try await node.kernelText()
         let second = Mesh(
-            store: FakeSpecStore(gate: node.gate), ledger: FakeLedgerStore(gate: node.gate, folder: "/root/other"),
+            store: FakeSpecStore(gate: node.gate),
+            ledger: FakeLedgerStore(gate: node.gate, folder: "/home/admin/meshctl"),
             kernel: node.kernel, tool: otherTool ? (tool == .nftables ? .iptables : .nftables) : tool)
         for command in [
             { _ = try await second.reconcile() }, { _ = try await second.reset() }, { _ = try await second.plan() },
         ] as [() async throws -> Void] {
             let error = await #expect(throws: RuleOwnerError.self) { try await command() }
             #expect(error?.description.contains("/var/lib/meshctl") == true)
-            #expect(error?.description.contains("/root/other") == true)
+            #expect(error?.description.contains("/home/admin/meshctl") == true)
         }
         #expect(try await node.kernelText() == kernel)
     }
@@ -52,7 +53,10 @@ import Testing
         let node = try await Self.standing()
         node.kernel.withState { $0.namespaces["node"]!.rules[.nftables]!.owner = nil }
         let plan = try await node.mesh().plan()
-        #expect(plan.steps.map(\.description) == ["rules   nftables: the rules are those of /var/lib/meshctl"])
+        #expect(
+            plan.steps.map(\.description) == [
+                "rules   nftables: note in the rules that they belong to the state in /var/lib/meshctl"
+            ])
         _ = try await node.mesh().reconcile()
         #expect(try await node.mesh().plan().isEmpty)
     }
@@ -61,9 +65,8 @@ import Testing
     @Test func aMarkThatVanishesFromTheSpecIsStillOurs() async throws {
         let node = try await Self.standing()
         try await node.specs.update { try $0.unpublish(Self.web) }
-        let plan = try await node.mesh().plan()
-        #expect(plan.steps.map(\.description).contains("IPVS    delete service FWM 256"))
-        _ = try await node.mesh().reconcile()
+        let change = try await node.mesh().reconcile()
+        #expect(change.plan.steps.map(\.description).contains("IPVS    delete service FWM 256"))
         #expect(try await node.marksInKernel() == [0x101])
     }
 

@@ -73,7 +73,8 @@ extension Edit {
         let weight = UInt32.random(in: 0...2, using: &random)
         let sticky: UInt32? = [nil, 0, 60].randomElement(using: &random)!
         let scheduler: Scheduler? = [nil, .roundRobin, .maglevHashing].randomElement(using: &random)!
-        switch Int.random(in: 0..<10, using: &random) {
+        let isDraining = Bool.random(using: &random)
+        switch Int.random(in: 0..<12, using: &random) {
         case 0..<4:
             return (
                 "publish \(binding) of \(service) to \(target)",
@@ -95,6 +96,17 @@ extension Edit {
         case 7:
             return ("remove \(address) from \(service)", { spec, _ in try spec.removeTask(address, service: service) })
         case 8: return ("unpublish \(binding)", { spec, _ in try spec.unpublish(binding) })
+        case 9, 10:
+            return (
+                "\(isDraining ? "drain" : "undrain") \(address) of \(service)",
+                { spec, _ in
+                    if isDraining {
+                        try spec.drain(.address(address), service: service)
+                    } else {
+                        try spec.undrain(.address(address), service: service)
+                    }
+                }
+            )
         default: return ("remove \(service)", { spec, _ in try spec.removeService(service) })
         }
     }

@@ -60,39 +60,82 @@ import Testing
         #expect(try #require(try node.ledgers.load())[.node].retiring == [])
     }
 
-    /// Weight 0 would keep a UDP flow for as long as its client sends.
-    @Test func flowsOfUDPGoAtOnce() async throws {
+    /// A flow of UDP has no end to wait for. It goes on while its client sends, and is not forgotten before.
+    @Test func flowsOfUDPGoOn() async throws {
         let node = try await Self.node(.udp, connections: 2)
-        _ = try await node.mesh().change { spec, _ in
+        let change = try await node.mesh().change { spec, _ in
             try spec.publish(PortBinding(1080, .udp), target: 81, service: "nginx")
         }
+        #expect(try await destinations(node) == ["10.0.0.11:80 0", "10.0.0.11:81 1"])
+        #expect(change.plan.steps.allSatisfy { $0.part != .flows }, "\(change.plan.steps)")
+        #expect(change.plan.retiring.map(\.connections) == [2])
+        #expect("\(change.plan.retiring[0])".contains("a client that goes on sending keeps its flow"))
+    }
+
+    /// Whoever does not want to wait cuts the connections, with the command or later.
+    @Test(arguments: [TransportProtocol.tcp, .udp]) func connectionsAreCutOnDemand(transport: TransportProtocol)
+        async throws
+    {
+        let node = try await Self.node(transport, connections: 2)
+        let port = PortBinding(1080, transport)
+        _ = try await node.mesh().publish([(port, 81)], service: "nginx", force: true, cutting: true)
         #expect(try await destinations(node) == ["10.0.0.11:81 1"])
+        node.kernel.withState {
+            $0.connections[RetiringDestination(.init("10.0.0.11", port: 81), of: Self.service)] = 1
+        }
+        _ = try await node.mesh().publish([(port, 82)], service: "nginx", force: true)
+        #expect(try await destinations(node) == ["10.0.0.11:81 0", "10.0.0.11:82 1"])
+        // Those of another port are none of its business.
+        _ = try await node.mesh().reconcile(cutting: .ports([PortBinding(1081, transport)]))
+        #expect(try await destinations(node) == ["10.0.0.11:81 0", "10.0.0.11:82 1"])
+        let change = try await node.mesh().reconcile(cutting: .all)
+        #expect(try await destinations(node) == ["10.0.0.11:82 1"])
+        #expect(change.plan.retiring == [] && change.ledger[.node].retiring == [])
+        #expect(change.plan.steps.contains { $0.part == .flows } == (transport == .udp), "\(change.plan.steps)")
+        #expect(try await node.mesh().plan().isEmpty)
     }
 
-    /// What retires goes with its port, and with its task.
-    @Test func whatLeavesTheSpecIsTakenDownAtOnce() async throws {
+    /// New connections have their new way before the old destination stops taking them.
+    @Test func theNewTargetComesFirst() async throws {
         let node = try await Self.node(connections: 2)
-        _ = try await node.mesh().change { spec, _ in try spec.publish(Self.web, target: 81, service: "nginx") }
-        _ = try await node.mesh().change { spec, _ in try spec.unpublish(Self.web) }
-        #expect(try await node.marksInKernel().isEmpty)
-        #expect(try #require(try node.ledgers.load())[.node].retiring == [])
+        let change = try await node.mesh().change { spec, _ in
+            try spec.publish(Self.web, target: 81, service: "nginx")
+        }
+        let steps = change.plan.steps.map(\.description)
+        let comes = try #require(steps.firstIndex { $0.contains("add destination 10.0.0.11:81") })
+        let goes = try #require(steps.firstIndex { $0.contains("10.0.0.11:80") && $0.contains("weight 0") })
+        #expect(comes < goes, "\(steps)")
     }
 
-    /// So does the path of a task that is removed, the last one of its family or not.
-    @Test(arguments: [true, false]) func whatRetiresGoesWithItsTask(isLast: Bool) async throws {
+    /// A former target goes on without its port, or without its task, the last one of its family or not.
+    @Test(arguments: Leaving.allCases) func theOldTargetGoesOnWithoutItsPortOrTask(leaving: Leaving) async throws {
         let node = try await Self.node(connections: 2)
-        if !isLast {
+        if leaving == .oneOfTwoTasks {
             _ = try await node.mesh().change { spec, _ in
                 try spec.addTask(SpecTask(address: "10.0.0.12"), service: "nginx")
             }
         }
         _ = try await node.mesh().change { spec, _ in try spec.publish(Self.web, target: 81, service: "nginx") }
-        _ = try await node.mesh().change { spec, _ in try spec.removeTask("10.0.0.11", service: "nginx") }
-        #expect(
-            try #require(try node.ledgers.load())[.node].retiring.allSatisfy { path in
-                path.destinations.allSatisfy { $0.address != "10.0.0.11" }
-            })
+        _ = try await node.mesh().change { spec, _ in try leaving.edit(&spec) }
+        #expect(try #require(try node.ledgers.load())[.node].retiring.map(\.destinations) == [[Self.old]])
         #expect(try await node.mesh().plan().isEmpty)
+        node.kernel.withState { $0.connections = [:] }
+        _ = try await node.mesh().reconcile()
+        #expect(try #require(try node.ledgers.load())[.node].retiring == [])
+        #expect(try await node.marksInKernel().isEmpty == (leaving != .oneOfTwoTasks))
+        #expect(try await node.mesh().plan().isEmpty)
+    }
+
+    enum Leaving: CaseIterable {
+        case port, task, oneOfTwoTasks, service
+
+        func edit(_ spec: inout MeshSpec) throws {
+            switch self {
+            case .port: try spec.unpublish(web)
+            case .task, .oneOfTwoTasks: try spec.removeTask("10.0.0.11", service: "nginx")
+            case .service: try spec.removeService("nginx")
+            }
+        }
     }
 
     /// An agent looks again a second later, and at once where nobody has looked at the connections yet.

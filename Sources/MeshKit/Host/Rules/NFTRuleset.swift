@@ -5,24 +5,30 @@ import RuleKit
 struct NFTRuleset {
     private(set) var tables: [RuleTable] = []
 
-    /// Details of a table, such as `ip filter`, that libnftables does not print.
+    /// Details of tables, such as `ip filter`, that libnftables does not print.
     struct Details: Sendable {
-        /// The matches and targets of iptables in words of iptables, by the rule's handle and in their order.
-        var extensions: @Sendable (String) -> [Int64: [[String]]]
-        /// For each chain, the network devices for which the kernel calls it. libnftables 1.0.6 leaves them out of its
-        /// JSON.
-        var devices: @Sendable (String) -> [String: [String]]
+        /// For each table, the matches and targets of iptables in words of iptables, by the rule's handle and in their
+        /// order.
+        var extensions: [String: [Int64: [[String]]]] = [:]
+        /// For each table and chain, the network devices for which the kernel calls it. libnftables 1.0.6 leaves them
+        /// out of its JSON.
+        var devices: [String: [String: [String]]] = [:]
 
-        static let none = Details(extensions: { _ in [:] }, devices: { _ in [:] })
+        /// Whether a text has rules whose extensions it does not tell.
+        static func needsExtensions(_ text: String) -> Bool { text.contains("\"xt\"") }
+
+        /// Whether a text has chains whose devices it may not tell.
+        static func needsDevices(_ text: String) -> Bool {
+            text.contains("\"hook\": \"ingress\"") || text.contains("\"hook\": \"egress\"")
+        }
     }
 
     /// - Returns: nil if the text is no such document.
-    init?(_ text: String, details: Details = .none) {
+    init?(_ text: String, details: Details = Details()) {
         guard let objects = JSONParser.parse(Self.withoutObjects(text))?["nftables"]?.array?.compactMap(\.only) else {
             return nil
         }
         var places: [String: Int] = [:]
-        var known: [String: [Int64: [[String]]]] = [:]
         for (kind, object) in objects {
             switch kind {
             case "table":
@@ -41,9 +47,7 @@ struct NFTRuleset {
                 let statements = object["expr"]?.array ?? []
                 var words: [[String]] = []
                 if statements.contains(where: { $0["xt"] != nil }) {
-                    let found = known[table] ?? details.extensions(table)
-                    known[table] = found
-                    words = object["handle"]?.number.flatMap { found[$0] } ?? []
+                    words = object["handle"]?.number.flatMap { details.extensions[table]?[$0] } ?? []
                 }
                 tables[place].chains[chain, default: []] +=
                     NFTExpressions(table: table, extensions: words).rules(statements)
@@ -136,7 +140,9 @@ struct NFTRuleset {
         guard let hook = object["hook"]?.string else { return }
         let said = object["dev"] ?? object["devs"]
         var devices = (said?.array ?? said.map { [$0] } ?? []).compactMap(\.string)
-        if devices.isEmpty, hook == "ingress" || hook == "egress" { devices = details.devices(table.name)[name] ?? [] }
+        if devices.isEmpty, hook == "ingress" || hook == "egress" {
+            devices = details.devices[table.name]?[name] ?? []
+        }
         table.bases.append(
             RuleTable.BaseChain(
                 name: name, hook: hook, isNAT: object["type"]?.string == "nat",

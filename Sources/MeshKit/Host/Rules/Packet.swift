@@ -64,8 +64,8 @@ struct Packet: Sendable {
     var output = Interface.unknown
     /// The names of all interfaces; nil if they are not known.
     var interfaces: Set<String>?
-    /// Answers questions about the elements of the host's sets.
-    var sets = SetAnswers.none
+    /// What is known about elements of the host's sets.
+    var sets = SetAnswers()
 }
 
 extension Packet {

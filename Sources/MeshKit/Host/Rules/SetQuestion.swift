@@ -39,7 +39,7 @@ struct SetQuestion: Hashable, Sendable {
     }
 
     /// The keys that a packet may have; nil if a part of them is not known.
-    private func keys(of packet: Packet) -> [[Part]]? {
+    func keys(of packet: Packet) -> [[Part]]? {
         var keys: [[Part]] = [[]]
         for field in fields {
             let parts: [Part]? =
@@ -71,7 +71,7 @@ struct SetQuestion: Hashable, Sendable {
         guard let keys = keys(of: packet) else { return nil }
         var answers: Set<SetAnswers.Answer> = []
         for key in keys {
-            guard let answer = packet.sets.look(set, key) else { return nil }
+            guard let answer = packet.sets.elements[set]?[key] else { return nil }
             answers.insert(answer)
         }
         return answers
@@ -79,7 +79,7 @@ struct SetQuestion: Hashable, Sendable {
 
     /// - Returns: nil if the type of the set is not known.
     init?(ipset name: String, _ directions: [String], for packet: Packet) {
-        guard let type = packet.sets.type(name), let colon = type.firstIndex(of: ":") else { return nil }
+        guard let type = packet.sets.types[name], let colon = type.firstIndex(of: ":") else { return nil }
         let parts = type[type.index(after: colon)...].split(separator: ",")
         // `bitmap:port` ignores the protocol.
         let withTransport = !type.hasPrefix("bitmap:")
@@ -102,21 +102,4 @@ struct SetQuestion: Hashable, Sendable {
         if !answers.contains(.absent) { return .yes }
         return answers.count == 1 ? .no : .maybe
     }
-}
-
-/// Answers questions about single elements of sets. The rest of a large set need not be read.
-struct SetAnswers: Sendable {
-    enum Answer: Hashable, Sendable {
-        case absent
-        /// The element exists. In a verdict map, it has an action.
-        case present(HostRule.Action?)
-    }
-
-    /// Looks a key up in a set; nil if the kernel does not answer.
-    let look: @Sendable (NamedSet, [SetQuestion.Part]) -> Answer?
-    /// The type of an ipset set, such as `hash:ip,port`; nil if it is not known.
-    let type: @Sendable (String) -> String?
-
-    /// Answers nothing.
-    static let none = SetAnswers(look: { _, _ in nil }, type: { _ in nil })
 }

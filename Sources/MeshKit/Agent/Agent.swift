@@ -1,0 +1,152 @@
+public import Logging
+import Netlink
+public import SystemPackage
+
+/// Keeps a node's kernel as the spec says, for as long as it runs: by a pass at the start, one whenever the documents or
+/// the kernel change, and one every two seconds, since the kernel does not tell of everything.
+///
+/// Between passes it holds nothing that commands need, so they do their work as if there were no agent. When it ends,
+/// however it ends, the kernel goes on with what it has.
+public struct Agent: Sendable {
+    /// What the agent tells its service manager.
+    public enum Event: Hashable, Sendable {
+        /// The first pass has succeeded.
+        case ready
+        /// A pass has ended, in whatever way.
+        case alive
+        /// The agent begins no further pass.
+        case stopping
+    }
+
+    private let mesh: Mesh
+    private let directory: FilePath
+    private let events: any AgentEvents
+    private let limits: PassSchedule.Limits
+    private let logger: Logger
+    private let tell: @Sendable (Event) -> Void
+
+    /// An agent of the node whose network namespace the process is in.
+    ///
+    /// - Parameters:
+    ///   - mesh: the mesh that it keeps.
+    ///   - directory: the state's folder.
+    ///   - logger: gets a line for each thing that was done, and each fault once.
+    ///   - tell: called on the agent's own events, for a service manager.
+    /// - Throws: an error if the system has no descriptor left.
+    public init(
+        of mesh: Mesh, in directory: FilePath, logger: Logger,
+        telling tell: @escaping @Sendable (Event) -> Void = { _ in }
+    ) throws {
+        self.init(
+            of: mesh, in: directory, events: try NodeEvents(directory: directory, listener: mesh.kernel.listener),
+            logger: logger, telling: tell)
+    }
+
+    package init(
+        of mesh: Mesh, in directory: FilePath, events: any AgentEvents, limits: PassSchedule.Limits = .init(),
+        logger: Logger, telling tell: @escaping @Sendable (Event) -> Void = { _ in }
+    ) {
+        self.mesh = mesh
+        self.directory = directory
+        self.events = events
+        self.limits = limits
+        self.logger = logger
+        self.tell = tell
+    }
+
+    /// Runs until the task is cancelled. A pass that has begun to change the kernel is finished before.
+    ///
+    /// - Throws: ``AgentError/isRunning(_:)`` if another agent works on the same folder, and whatever makes the first pass
+    ///   fail. Later failures are logged, and tried again.
+    public func run() async throws {
+        let lock = try await AgentLock(in: directory)
+        defer { withExtendedLifetime(lock) {} }
+        try await events.start { what, reason in
+            logger.warning(
+                "the agent is not told of this, and looks every two seconds",
+                metadata: ["what": "\(what)", "because": "\(reason)"])
+        }
+        var progress = Progress(schedule: PassSchedule(at: .now, limits: limits))
+        while !Task.isCancelled {
+            let wait = progress.schedule.due - .now
+            if wait > .zero {
+                try await events.wait(for: wait, listening: progress.schedule.listens)
+                if progress.schedule.listens { progress.schedule.take(events.drain(), at: .now) }
+            } else {
+                try await pass(&progress)
+            }
+        }
+        tell(.stopping)
+        logger.notice("the agent ends; what the kernel holds stays")
+    }
+
+    private struct Progress {
+        var schedule: PassSchedule
+        var diary = PassDiary()
+        /// The generation of the spec of the last pass; 0 before the first, and for a spec that was never saved.
+        var generation: UInt64 = 0
+        var isReady = false
+    }
+
+    private func pass(_ progress: inout Progress) async throws {
+        // The pass looks at everything that has happened until now.
+        _ = events.drain()
+        let cause = progress.schedule.cause
+        let start = ContinuousClock.now
+        progress.schedule.begin(at: start)
+        let result: Result<MeshChange, any Error>
+        do {
+            result = .success(try await change(progress))
+        } catch {
+            result = .failure(error)
+        }
+        mesh.kernel.release()
+        let news = await events.endPass(following: try? result.get().spec.generation)
+        let end = ContinuousClock.now
+        switch result {
+        case .success(let change):
+            progress.generation = change.spec.generation
+            let failures = progress.schedule.failures
+            let wake = change.wake.map {
+                Duration.nanoseconds($0.nanoseconds) - .nanoseconds(mesh.kernel.now().nanoseconds)
+            }
+            let lacks = change.ledger.places.values.contains { $0.refusal != nil }
+            progress.schedule.end(
+                .good(didChange: change.didChange, wake: wake.map { max($0, .zero) }, lacksPlaces: lacks), news, at: end
+            )
+            log(progress.diary.lines(for: change, because: cause, after: failures, lasting: end - start))
+            if !progress.isReady {
+                progress.isReady = true
+                logger.notice(
+                    "the kernel holds what it should; the agent keeps it so",
+                    metadata: ["node": "\(change.ledger.node)", "state": "\(directory)"])
+                tell(.ready)
+            }
+        case .failure(let error):
+            // A pass that has not yet begun to change anything ends with the agent.
+            if Task.isCancelled, !(error is IncompletePassError) { return }
+            guard progress.isReady else { throw error }
+            progress.schedule.end(.failed, news, at: end)
+            log(
+                progress.diary.lines(
+                    for: error, because: cause, failures: progress.schedule.failures, next: progress.schedule.due - end)
+            )
+        }
+        tell(.alive)
+    }
+
+    /// One pass. It refuses a spec that was never saved where there was one before.
+    private func change(_ progress: Progress) async throws -> MeshChange {
+        let (directory, generation) = (directory, progress.generation)
+        return try await mesh.follow(retry: progress.schedule.retriesPlaces) { spec in
+            if generation > 0, spec.generation == 0 { throw AgentError.specIsGone(directory) }
+        }
+    }
+
+    private func log(_ lines: [PassDiary.Line]) {
+        for line in lines {
+            logger.log(
+                level: line.level, "\(line.message)", metadata: line.fields.mapValues { .string($0) })
+        }
+    }
+}

@@ -1,0 +1,20 @@
+/// What has happened that may make a pass necessary.
+package struct AgentNews: Equatable, Sendable {
+    /// Whether the documents of the state's folder were written, or may have been.
+    package var documents: Bool
+    /// The places in which the kernel has told of changes, whoever made them.
+    package var places: Set<PlaceID>
+
+    package init(documents: Bool = false, places: Set<PlaceID> = []) {
+        self.documents = documents
+        self.places = places
+    }
+
+    /// Whether nothing has happened.
+    package var isEmpty: Bool { self == Self() }
+
+    mutating func formUnion(_ other: Self) {
+        documents = documents || other.documents
+        places.formUnion(other.places)
+    }
+}

@@ -1,0 +1,95 @@
+import Netlink
+import SystemPackage
+
+/// What happens on this node: the documents of the state's folder are written, the kernel tells of changes in the places
+/// of the mesh, and names of places go from `/run/netns`.
+package struct NodeEvents: AgentEvents {
+    private let directory: FilePath
+    private let listener: KernelListener
+    private let documents: FolderWatch
+    private let names: FolderWatch
+    private let isWatchingNames = Locked(false)
+    private let onFailure = Locked<@Sendable (String, any Error) -> Void>({ _, _ in })
+
+    /// - Parameters:
+    ///   - directory: the state's folder.
+    ///   - listener: the listener of the kernel in which passes work.
+    init(directory: FilePath, listener: KernelListener) throws(Errno) {
+        self.directory = directory
+        self.listener = listener
+        documents = try FolderWatch()
+        names = try FolderWatch()
+    }
+
+    package func start(onFailure: @escaping @Sendable (_ what: String, _ reason: any Error) -> Void) async throws {
+        self.onFailure.withLock { $0 = onFailure }
+        listener.start { onFailure("changes in \($0)", $1) }
+        do {
+            try documents.watch(directory.string)
+        } catch {
+            throw StoreError(cannot: "watch", directory, error)
+        }
+        await watchNames()
+    }
+
+    /// The folder of names comes with the first name.
+    private func watchNames() async {
+        guard !isWatchingNames.withLock(\.self) else { return }
+        do {
+            let isThere = try await NamespaceMount.watchNames(by: names)
+            isWatchingNames.withLock { $0 = isThere }
+        } catch {
+            isWatchingNames.withLock { $0 = true }
+            onFailure.withLock(\.self)("the names of namespaces", error)
+        }
+    }
+
+    package func wait(for limit: Duration, listening: Bool) async throws {
+        let descriptors = listening ? listener.descriptors + [documents.descriptor, names.descriptor] : []
+        try await Readable.wait(for: descriptors, limit: limit)
+    }
+
+    package func drain() -> AgentNews {
+        let written = writtenDocuments()
+        return AgentNews(documents: written.spec || written.ledger, places: changedPlaces())
+    }
+
+    package func endPass(following generation: UInt64?) async -> AgentNews {
+        listener.endPass(isComplete: generation != nil)
+        await watchNames()
+        // A command that the pass has waited for may have written the spec that the pass then followed.
+        let isNew = writtenDocuments().spec && generation != specs.generationOfWholeDocument()
+        return AgentNews(documents: isNew, places: changedPlaces())
+    }
+
+    private var specs: AtomicDocument<MeshDocument> { FileSpecStore.document(in: directory) }
+
+    private func writtenDocuments() -> (spec: Bool, ledger: Bool) {
+        var (spec, ledger) = (false, false)
+        for event in documents.drain() {
+            switch event {
+            case .file("mesh.json"): spec = true
+            case .file("ledger.json"): ledger = true
+            case .file: break
+            case .lost: spec = true
+            case .gone:
+                spec = true
+                // A pass makes the folder again.
+                try? documents.watch(directory.string)
+            }
+        }
+        return (spec, ledger)
+    }
+
+    private func changedPlaces() -> Set<PlaceID> {
+        var places = listener.drain()
+        for event in names.drain() {
+            switch event {
+            case .file(let name): if let place = listener.leave(named: name) { places.insert(place) }
+            case .gone: isWatchingNames.withLock { $0 = false }
+            case .lost: places.insert(.node)
+            }
+        }
+        return places
+    }
+}

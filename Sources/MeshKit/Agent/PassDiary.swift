@@ -1,0 +1,98 @@
+import IPVSKit
+package import Logging
+import RuleKit
+
+/// Decides what the agent logs of its passes: each thing that was done, with the reason, and each fault once, when it
+/// appears and when it is gone, and not with every pass that finds it again.
+package struct PassDiary: Equatable, Sendable {
+    /// A line of the log.
+    package struct Line: Equatable, Sendable {
+        package var level: Logger.Level
+        package var message: String
+        package var fields: [String: String]
+
+        init(_ level: Logger.Level, _ message: String, _ fields: [String: String] = [:]) {
+            self.level = level
+            self.message = message
+            self.fields = fields
+        }
+    }
+
+    /// The reason of the last failure, until a pass has succeeded.
+    private var failure: String?
+    private var notes: Set<String> = []
+    private var retiring: Set<String> = []
+
+    package init() {}
+
+    /// The lines for a pass that succeeded.
+    package mutating func lines(
+        for change: MeshChange, because cause: PassSchedule.Cause, after failures: Int, lasting duration: Duration
+    ) -> [Line] {
+        var lines = change.plan.steps.map { step in
+            var fields = ["part": step.part.rawValue, "place": "\(step.place)", "cause": "\(cause)"]
+            if !step.reasons.isEmpty { fields["because"] = step.reasons.joined(separator: "; ") }
+            return Line(.info, step.action, fields)
+        }
+        for remnant in change.remnants { lines.append(Line(.warning, "\(remnant)")) }
+        lines += compare(
+            change.ledger.refusalNotes + change.plan.notes, with: &notes, .warning, gone: { "no longer: \($0)" })
+        lines += compare(
+            change.plan.retiring.map(\.path), with: &retiring, .info,
+            come: { "\($0) stays until its connections have ended" },
+            gone: { "\($0) has ended" })
+        if failure != nil {
+            failure = nil
+            lines.append(
+                Line(.notice, "the kernel holds what it should again", ["failures": "\(failures)"]))
+        }
+        lines.append(
+            Line(
+                .debug, "pass",
+                ["cause": "\(cause)", "steps": "\(change.plan.steps.count)", "ms": duration.inMilliseconds]))
+        return lines
+    }
+
+    /// The lines for a pass that failed.
+    package mutating func lines(
+        for error: any Error, because cause: PassSchedule.Cause, failures: Int, next wait: Duration
+    ) -> [Line] {
+        let reason = "\(error)"
+        let isKnown = failure == reason
+        failure = reason
+        return [
+            Line(
+                isKnown ? .debug : .error, reason,
+                ["cause": "\(cause)", "failures": "\(failures)", "next_ms": wait.inMilliseconds])
+        ]
+    }
+
+    private func compare(
+        _ found: [String], with known: inout Set<String>, _ level: Logger.Level,
+        come: (String) -> String = { $0 }, gone: (String) -> String
+    ) -> [Line] {
+        let now = Set(found)
+        defer { known = now }
+        return now.subtracting(known).sorted().map { Line(level, come($0)) }
+            + known.subtracting(now).sorted().map { Line(.info, gone($0)) }
+    }
+}
+
+extension PassSchedule.Cause: CustomStringConvertible {
+    /// The cause in the words of the log.
+    package var description: String {
+        switch self {
+        case .start: "start"
+        case .documents: "documents"
+        case .kernel(let places): "kernel: " + places.sorted().map(\.description).joined(separator: ", ")
+        case .period: "period"
+        case .retiring: "retiring"
+        case .retry: "retry"
+        }
+    }
+}
+
+extension Duration {
+    /// The whole milliseconds as text.
+    var inMilliseconds: String { "\(Int((self / .milliseconds(1)).rounded()))" }
+}

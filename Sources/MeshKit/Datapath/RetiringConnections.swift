@@ -1,0 +1,74 @@
+public import IPVSKit
+public import RuleKit
+
+/// The connections that are left of a published port to a destination that takes no new ones.
+public struct RetiringConnections: Hashable, Sendable {
+    /// The place whose balancer has the connections.
+    public var place: PlaceID
+    /// The published port.
+    public var binding: PortBinding
+    /// The destination.
+    public var destination: Destination.ID
+    /// The number of connections that may still transfer data. Nil if they were not counted yet.
+    public var connections: Int?
+    /// For how many seconds the path has taken no new connections.
+    public var seconds: UInt64
+    /// When the time of the connections is over. Nil: never.
+    public var until: BootTime?
+    /// For how many seconds the connections may go on, rounded up. Nil: for good.
+    public var secondsLeft: UInt64?
+    /// Whether the task of the destination drains: it is in the spec, and the destination stays without connections, too.
+    public var isDraining: Bool
+}
+
+extension RetiringConnections: CustomStringConvertible {
+    /// `former path 1080/tcp -> 10.0.0.11:80`, with the place unless it is the node.
+    var path: String {
+        "\(isDraining ? "draining" : "former path") \(binding) -> \(destination)"
+            + (place == .node ? "" : ", in \(place)")
+    }
+
+    /// `former path 1080/tcp -> 10.0.0.11:80: 3 connections left, no new ones for 12 s`.
+    public var description: String {
+        let left =
+            switch connections {
+            case nil: "connections are left"
+            case 0: "no connection left"
+            case 1: "1 connection left"
+            case let count?: "\(count) connections left"
+            }
+        let flows =
+            binding.transport == .udp
+            ? "; a client that goes on sending keeps its flow, and a silent one counts until IPVS forgets it, after 300 s"
+            : ""
+        let end =
+            switch secondsLeft {
+            case let seconds? where connections != 0 && !isDraining: ", cut in \(seconds) s"
+            default: ""
+            }
+        return "\(path): \(left), no new ones for \(seconds) s" + end + flows
+    }
+}
+
+extension Ledger {
+    /// The connections of the retiring paths, by place and port.
+    ///
+    /// - Parameter spec: says which tasks drain.
+    func connections(in found: ObservedDatapath, for spec: MeshSpec, now: BootTime) -> [RetiringConnections] {
+        guard places.values.contains(where: { !$0.retiring.isEmpty }) else { return [] }
+        let paths = spec.paths
+        return places.sorted { $0.key < $1.key }.flatMap { place, holdings in
+            holdings.retiring.flatMap { path in
+                path.destinations.sorted().map { destination in
+                    let id = VirtualService.ID.firewallMark(path.mark, destination.address.family)
+                    return RetiringConnections(
+                        place: place, binding: path.binding, destination: destination,
+                        connections: found[place].connections[RetiringDestination(destination, of: id)],
+                        seconds: now.seconds(since: path.since), until: path.until,
+                        secondsLeft: path.until.map { $0.secondsBegun(since: now) },
+                        isDraining: paths[path.mark]?.wish(for: destination, at: place) == .drains)
+                }
+            }
+        }
+    }
+}

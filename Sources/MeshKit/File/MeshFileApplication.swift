@@ -1,0 +1,343 @@
+import IPVSKit
+import RuleKit
+
+/// What the application of a file takes into account, besides the file and the present spec.
+struct ApplyContext: Sendable {
+    /// Whether everything that the file's sections leave out is removed.
+    var prunes = false
+    /// Whether a file is applied although it is older than the present mesh.
+    var forces = false
+    /// The name of the node on which the file is applied.
+    var node: String
+    /// The networks of that node's host.
+    var host = HostNetworks()
+    /// Marks that nothing new must get, besides those of the spec.
+    var takenMarks: Set<FirewallMark> = []
+    /// What was found in the namespaces of tasks of that node, by the paths.
+    var facts: [String: TaskFacts] = [:]
+    /// Whether that node's kernel has conntrack zones; nil if nobody looked.
+    var hasZones: Bool?
+}
+
+extension MeshSpec {
+    /// The spec after a file was applied.
+    ///
+    /// A file that says its generation describes the whole mesh: nodes, networks and services, with everything that was
+    /// allocated for them. It is refused if the present mesh is newer, unless the context forces it. A file without a
+    /// generation describes parts. Parts that it does not name stay, or are removed if the context prunes; whatever it
+    /// leaves out of a part is as it was, or is allocated. Without a generation, a section that the file does not have
+    /// is not pruned.
+    func applying(_ file: MeshFile, in context: ApplyContext) throws(InputError) -> MeshSpec {
+        if let generation = file.generation, generation < meshGeneration, !context.forces {
+            throw file.error(
+                at: SpecPath("generation"),
+                "the file has generation \(generation), and the mesh here has \(meshGeneration), which is newer: export "
+                    + "it anew, or take the older one with --force")
+        }
+        var application = MeshFileApplication(file: file, present: self, context: context)
+        var next = try application.run()
+        next.generation = generation
+        next.meshGeneration = meshGeneration
+        let isNew = next != self
+        if let generation = file.generation, generation > meshGeneration {
+            next.meshGeneration = generation
+        } else if isNew {
+            next.meshGeneration += 1
+        }
+        return next
+    }
+}
+
+/// Builds the spec that a file describes: first from what the file says, then from what has to be allocated.
+struct MeshFileApplication {
+    private let file: MeshFile
+    private let present: MeshSpec
+    private let context: ApplyContext
+    private var next: MeshSpec
+    /// The ports that need marks, by service.
+    private var portsToMark: [(service: String, port: MeshFile.Port)] = []
+    /// The tasks that need addresses, by service.
+    private var tasksToAttach: [(service: String, task: MeshFile.Task)] = []
+
+    init(file: MeshFile, present: MeshSpec, context: ApplyContext) {
+        self.file = file
+        self.present = present
+        self.context = context
+        next = present
+        if isWhole || (context.prunes && file.nodes != nil) { next.nodes = [:] }
+        if isWhole || (context.prunes && file.networks != nil) { next.networks = [:] }
+        if isWhole || (context.prunes && file.services != nil) { next.services = [:] }
+    }
+
+    private var isWhole: Bool { file.generation != nil }
+
+    mutating func run() throws(InputError) -> MeshSpec {
+        for (name, node) in sorted(file.nodes) { put(node, name) }
+        for (name, network) in sorted(file.networks) { put(network, name) }
+        for (name, service) in sorted(file.services) { try put(service, name) }
+        try allocateForNodes()
+        try allocateForNetworks()
+        try allocateMarks()
+        try allocateVirtualAddresses()
+        try attachTasks()
+        try file.refuse(SpecCheck.faults(of: next))
+        try refuseConflictsWithHost()
+        return next
+    }
+
+    private func sorted<Part>(_ parts: [String: Part]?) -> [(String, Part)] {
+        (parts ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    // MARK: What the file says
+
+    private mutating func put(_ node: MeshFile.Node, _ name: String) {
+        let old = present.nodes[name]
+        next.nodes[name] = MeshNode(
+            address: node.address ?? (isWhole ? nil : old?.address), number: node.number ?? old?.number ?? 0,
+            gatewaySubnets: node.gatewaySubnets ?? old?.gatewaySubnets ?? [],
+            hasZones: node.hasZones ?? (isWhole ? false : old?.hasZones ?? false))
+    }
+
+    private mutating func put(_ network: MeshFile.Network, _ name: String) {
+        let old = present.networks[name]
+        next.networks[name] = MeshNetwork(
+            identifier: network.identifier ?? old?.identifier ?? 0,
+            port: network.port ?? old?.port ?? 0,
+            subnets: network.subnets ?? old?.subnets ?? [], balancers: network.balancers ?? old?.balancers ?? [:])
+    }
+
+    private mutating func put(_ described: MeshFile.Service, _ name: String) throws(InputError) {
+        let old = present.services[name]
+        var service = next.services[name] ?? MeshSpec.Service()
+        service.scheduler = described.scheduler ?? old?.scheduler ?? .roundRobin
+        service.chosenBalancing = described.balancing ?? (isWhole ? nil : old?.chosenBalancing)
+        for port in described.ports {
+            service.ports.removeAll { $0.listening == port.listening }
+            let mark = port.mark ?? old?.ports.first { $0.listening == port.listening }?.mark
+            if let mark { service.put(port.published(mark: mark)) } else { portsToMark.append((name, port)) }
+        }
+        for (network, virtual) in described.virtualAddresses {
+            let old = old?.virtualAddresses[network]
+            // Addresses and marks that are missing are allocated last.
+            service.virtualAddresses[network] = VirtualAddress(
+                addresses: virtual.addresses ?? old?.addresses ?? [], mark: virtual.mark ?? old?.mark ?? Self.noMark)
+        }
+        // Tasks that the file describes replace those of the present mesh, and not each other.
+        let addresses = Set(described.tasks.compactMap(\.address))
+        let namespaces = Set(described.tasks.compactMap { $0.place(on: context.node) })
+        service.tasks.removeAll { addresses.contains($0.address) || $0.place.map(namespaces.contains) == true }
+        for task in described.tasks { put(task, &service, name) }
+        next.services[name] = service
+    }
+
+    private mutating func put(_ task: MeshFile.Task, _ service: inout MeshSpec.Service, _ name: String) {
+        guard let attachment = task.attachment, let place = task.place(on: context.node) else {
+            service.add(
+                SpecTask(
+                    address: task.address!, weight: task.weight, node: task.node, isDraining: task.isDraining))
+            return
+        }
+        if let addresses = attachment.addresses, let address = task.address {
+            service.add(
+                SpecTask(
+                    address: address, weight: task.weight, node: place.node,
+                    attachment: TaskAttachment(
+                        namespace: attachment.namespace, inode: attachment.inode, container: attachment.container,
+                        addresses: addresses, gatewayAddresses: attachment.gatewayAddresses,
+                        defaultAddresses: attachment.defaultAddresses), isDraining: task.isDraining))
+            return
+        }
+        // What was allocated for the task stays, unless the file wants it otherwise.
+        if var kept = present.services[name]?.tasks.first(where: { $0.place == place }),
+            task.address ?? kept.address == kept.address, let networks = kept.attachment?.addresses.keys,
+            attachment.wants(networks)
+        {
+            kept.weight = task.weight
+            kept.isDraining = task.isDraining
+            service.add(kept)
+            return
+        }
+        tasksToAttach.append((name, task))
+    }
+
+    // MARK: What is allocated
+
+    /// Stands for a mark that is not allocated yet. No other part of the spec has it: marks begin at 0x100.
+    private static let noMark: FirewallMark = 1
+
+    private mutating func allocateForNodes() throws(InputError) {
+        // The first task of this node makes the node.
+        if next.nodes[context.node] == nil, present.nodes[context.node] == nil,
+            tasksToAttach.contains(where: { $0.task.node ?? context.node == context.node })
+        {
+            next.nodes[context.node] = MeshNode(number: 0, gatewaySubnets: [])
+        }
+        for (name, node) in sorted(next.nodes) where node.number == 0 {
+            next.nodes[name]!.number = (1...).first { number in !next.nodes.values.contains { $0.number == number } }!
+        }
+        for (name, node) in sorted(next.nodes) where node.gatewaySubnets.isEmpty {
+            next.nodes[name]!.gatewaySubnets = try file.placing(at: .node(name)) { () throws(InputError) in
+                try next.defaultGatewaySubnets(
+                    of: name, avoiding: name == context.node ? context.host : HostNetworks())
+            }
+        }
+    }
+
+    private mutating func allocateForNetworks() throws(InputError) {
+        if !tasksToAttach.isEmpty, next.networks[MeshNetwork.ingress] == nil {
+            next.networks[MeshNetwork.ingress] = MeshNetwork(identifier: 0, port: 0, subnets: [])
+        }
+        for (name, network) in sorted(next.networks) {
+            let port = network.port == 0 ? next.defaultPort(avoiding: context.host) : network.port
+            next.networks[name]!.port = port
+            if network.identifier == 0 {
+                next.networks[name]!.identifier = try file.placing(at: .network(name)) { () throws(InputError) in
+                    try next.freeIdentifier(nil, on: port, for: name, avoiding: context.host)
+                }
+            }
+            if network.subnets.isEmpty {
+                next.networks[name]!.subnets = try file.placing(at: .network(name)) { () throws(InputError) in
+                    try next.defaultSubnets(of: name, avoiding: context.host)
+                }
+            }
+        }
+        for (name, network) in sorted(next.networks) {
+            if file.networks?[name]?.balancers == nil {
+                // Those of nodes that are gone, and those outside of changed subnets.
+                for (node, addresses) in network.balancers
+                where next.nodes[node] == nil || addresses.count != network.subnets.count
+                    || !addresses.allSatisfy({ address in network.subnets.contains { $0.canGive(address) } })
+                {
+                    next.networks[name]!.balancers[node] = nil
+                }
+            }
+            for (node, _) in sorted(next.nodes) where next.networks[name]!.balancers[node] == nil {
+                try file.placing(at: .network(name)) { () throws(InputError) in
+                    try next.allocateBalancer(of: node, on: name)
+                }
+            }
+        }
+    }
+
+    private mutating func allocateMarks() throws(InputError) {
+        for (name, port) in portsToMark {
+            let mark = try MarkAllocator.next(avoiding: next.marks.union(context.takenMarks))
+            next.services[name]!.put(port.published(mark: mark))
+        }
+    }
+
+    private mutating func allocateVirtualAddresses() throws(InputError) {
+        for (name, service) in sorted(next.services) {
+            for (network, virtual) in sorted(service.virtualAddresses) {
+                var virtual = virtual
+                if virtual.addresses.isEmpty, let subnets = next.networks[network]?.subnets {
+                    for subnet in subnets {
+                        virtual.addresses.append(
+                            try file.placing(at: SpecPath.service(name)("vips", network)) { () throws(InputError) in
+                                try next.takeAddress(in: subnet, of: network)
+                            })
+                    }
+                }
+                if virtual.mark == Self.noMark {
+                    virtual.mark = try MarkAllocator.next(avoiding: next.marks.union(context.takenMarks))
+                }
+                next.services[name]!.virtualAddresses[network] = virtual
+            }
+        }
+    }
+
+    private mutating func attachTasks() throws(InputError) {
+        for (name, task) in tasksToAttach {
+            let attachment = task.attachment!
+            var request = TaskAttachmentRequest(
+                namespace: attachment.namespace, inode: attachment.inode, container: attachment.container,
+                node: task.node ?? context.node, networks: attachment.networks, address: task.address,
+                weight: task.weight,
+                defaultAddresses: attachment.defaultAddresses)
+            if request.node == context.node, let facts = context.facts[request.namespace] {
+                request.inode = facts.inode
+                request.defaultAddresses = facts.defaultAddresses
+            }
+            let wanted = request
+            try file.placing(at: file.path(of: task, in: name)) { () throws(InputError) in
+                let attached = try next.attach(wanted, service: name, avoiding: context.takenMarks)
+                if task.isDraining { try next.drain(.address(attached.address), service: name) }
+            }
+            if wanted.node == context.node, let hasZones = context.hasZones {
+                next.nodes[wanted.node]?.hasZones = hasZones
+            }
+        }
+    }
+
+    // MARK: The host
+
+    /// Refuses subnets that are new here and overlap a network of this host.
+    private func refuseConflictsWithHost() throws(InputError) {
+        var subnets: [(path: SpecPath, subnet: IPPrefix, remedy: String)] = []
+        for (name, network) in sorted(next.networks) {
+            let new = Set(network.subnets).subtracting(present.networks[name]?.subnets ?? [])
+            subnets += new.sorted().map {
+                (SpecPath.network(name)("subnets", $0.description), $0, "choose another subnet for network \(name)")
+            }
+        }
+        if let node = next.nodes[context.node] {
+            let new = Set(node.gatewaySubnets).subtracting(present.nodes[context.node]?.gatewaySubnets ?? [])
+            subnets += new.sorted().map {
+                (
+                    SpecPath.node(context.node)("gateway", $0.description), $0,
+                    "choose another gateway subnet for this node"
+                )
+            }
+        }
+        for (path, subnet, remedy) in subnets {
+            guard
+                let (met, interface) = context.host.prefixes.sorted(by: { $0.key < $1.key })
+                    .first(where: { subnet.meets($0.key) })
+            else { continue }
+            throw file.error(
+                at: path, "\(subnet) overlaps \(met), to which the interface \(interface) of this host leads: \(remedy)"
+            )
+        }
+    }
+}
+
+/// Where the namespace of an attached task is.
+private struct TaskPlace: Hashable {
+    var namespace: String
+    var node: String
+}
+
+extension MeshFile.Task {
+    /// - Parameter own: the node of a task that names none.
+    fileprivate func place(on own: String) -> TaskPlace? {
+        attachment.map { TaskPlace(namespace: $0.namespace, node: node ?? own) }
+    }
+}
+
+extension SpecTask {
+    fileprivate var place: TaskPlace? {
+        attachment.map { TaskPlace(namespace: $0.namespace, node: node ?? "") }
+    }
+}
+
+extension MeshFile.Port {
+    fileprivate func published(mark: FirewallMark) -> PublishedPort {
+        PublishedPort(
+            listening: listening, target: target, mark: mark, stickySeconds: stickySeconds, allowed: allowed,
+            sourceIP: sourceIP, drain: drain, maxConnections: maxConnections)
+    }
+}
+
+extension MeshFile.Attachment {
+    /// Whether a task on these networks is as the file wants it.
+    fileprivate func wants(_ present: some Sequence<String>) -> Bool {
+        networks.map { Set($0).union([MeshNetwork.ingress]) == Set(present) } ?? true
+    }
+}
+
+extension MeshSpec.Service {
+    fileprivate mutating func put(_ port: PublishedPort) {
+        ports.insert(port, at: ports.firstIndex { port.listening < $0.listening } ?? ports.endIndex)
+    }
+}

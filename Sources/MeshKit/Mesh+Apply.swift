@@ -1,0 +1,67 @@
+import IPVSKit
+import RuleKit
+
+/// What an edit would change.
+public struct ChangePreview: Sendable {
+    /// The differences between the present mesh and the edited one, a line each: `+` for what comes, `-` for what goes,
+    /// `~` for what changes.
+    public var differences: [String]
+    /// The steps that the kernel of this node would need.
+    public var plan: Plan
+}
+
+extension Mesh {
+    /// Makes the mesh that a file describes, and changes the kernel accordingly. If either fails, both are put back as
+    /// they were. The warnings are those of ``planAndWarnings()``; none if the mesh is as it was.
+    ///
+    /// - Parameters:
+    ///   - pruning: also removes what the file's sections leave out. A file of `meshctl export` always does.
+    ///   - forcing: takes a file of `meshctl export` although it is older than the present mesh.
+    ///   - cut: which connections end at once, of paths that the file replaces or that retire already.
+    /// - Throws: ``InputError`` with the line and column of the file, if the file is older, if parts do not fit together,
+    ///   or if subnets overlap networks of this host.
+    public func apply(
+        _ file: MeshFile, pruning: Bool = false, forcing: Bool = false, cutting cut: ConnectionCut = .none
+    ) async throws -> Publication {
+        try await surveyed(cutting: cut) { spec, view in
+            spec = try spec.applying(file, in: try await context(for: file, view, pruning, forcing))
+            guard spec != view.spec else { return nil }
+            return Surveyed(await HostSurvey(on: view.observed.node), .everything)
+        }
+    }
+
+    /// What ``apply(_:pruning:forcing:)`` would change. Changes nothing.
+    public func preview(_ file: MeshFile, pruning: Bool = false, forcing: Bool = false) async throws -> ChangePreview {
+        try await preview { spec, view in
+            spec = try spec.applying(file, in: try await context(for: file, view, pruning, forcing))
+        }
+    }
+
+    private func context(
+        for file: MeshFile, _ view: MeshView, _ pruning: Bool, _ forcing: Bool
+    ) async throws -> ApplyContext {
+        let own = view.ledger.node
+        var context = ApplyContext(
+            prunes: pruning, forces: forcing, node: own, host: try await kernel.hostNetworks(),
+            takenMarks: view.takenMarks)
+        for (name, service) in file.services ?? [:] {
+            for task in service.tasks {
+                guard let attachment = task.attachment, attachment.addresses == nil, task.node ?? own == own else {
+                    continue
+                }
+                let path = attachment.namespace
+                let isKnown = view.spec.services[name]?.tasks.contains {
+                    $0.node == own && $0.attachment?.namespace == path
+                }
+                if isKnown == true { continue }
+                do {
+                    context.facts[path] = try await kernel.taskFacts(at: path)
+                } catch let error as InputError {
+                    throw file.error(at: file.path(of: task, in: name), error.description)
+                }
+            }
+        }
+        if !context.facts.isEmpty { context.hasZones = await kernel.hasZones() }
+        return context
+    }
+}

@@ -1,0 +1,111 @@
+public import IPVSKit
+import RuleKit
+
+/// Tasks that leave or drain. Their open connections go on, and new ones go elsewhere.
+extension Mesh {
+    /// Removes a task from a service. Its open connections go on until they end, or until the time is over that their
+    /// port gives them (``PublishedPort/drain``). Flows of UDP go to another task at once.
+    ///
+    /// - Parameter cutting: ends the connections at once.
+    public func removeTask(
+        _ address: IPAddress, service: String, cutting: Bool = false
+    ) async throws -> TaskChange {
+        try await edit(.address(address), service: service, cutting: cutting) { spec, _ throws(InputError) in
+            let tasks = spec.services[service]?.tasks.filter { $0.address == address } ?? []
+            try spec.removeTask(address, service: service)
+            return tasks
+        }
+    }
+
+    /// Lets tasks of a service drain: they stay in the spec, and get no new connections. Flows of UDP go to another task
+    /// at once.
+    public func drain(_ which: TaskSelection, service: String) async throws -> TaskChange {
+        try await edit(which, service: service) { spec, which throws(InputError) in
+            try spec.drain(which, service: service)
+        }
+    }
+
+    /// Lets tasks of a service take new connections again.
+    public func undrain(_ which: TaskSelection, service: String) async throws -> TaskChange {
+        try await edit(which, service: service) { spec, which throws(InputError) in
+            try spec.undrain(which, service: service)
+        }
+    }
+
+    /// Edits tasks of a service.
+    func edit(
+        _ which: TaskSelection, service: String, cutting: Bool = false,
+        _ edit: @Sendable @escaping (inout MeshSpec, TaskSelection) throws(InputError) -> [SpecTask]
+    ) async throws -> TaskChange {
+        let which = try await resolved(which, service: service)
+        return try await tasks(cutting: cutting ? .tasks(which, service: service) : .none) { spec, _ in
+            (try edit(&spec, which), nil)
+        }
+    }
+
+    /// The selection with the name of its node. On this node, another path of a namespace than the one by which its task
+    /// was attached does as well.
+    private func resolved(_ which: TaskSelection, service: String) async throws -> TaskSelection {
+        let own = try await currentLedger().node
+        let which = which.naming(own)
+        guard case .namespace(let path, own) = which else { return which }
+        let tasks = try await store.load().services[service]?.tasks ?? []
+        guard !tasks.contains(where: { $0.isAmong(which) }), let inode = try? await kernel.taskFacts(at: path).inode,
+            let task = tasks.first(where: { $0.node == own && $0.attachment?.inode == inode })
+        else { return which }
+        return .address(task.address)
+    }
+
+    // MARK: Waiting
+
+    /// Runs passes until no connection of a drain is left, or until its time is over.
+    ///
+    /// - Parameters:
+    ///   - tasks: the tasks that drain, or have left.
+    ///   - change: the change by which the drain began.
+    ///   - interval: how long to wait between two passes.
+    ///   - onLook: called after each pass with the connections to the tasks that are left.
+    public func awaitDrain(
+        of tasks: [SpecTask], after change: MeshChange, every interval: Duration = .seconds(1),
+        onLook: ([RetiringConnections]) -> Void = { _ in }
+    ) async throws -> DrainOutcome {
+        let addresses = Set(tasks.flatMap { task in Balancing.allCases.flatMap(task.addresses) })
+        var (plan, before) = (change.plan, [RetiringConnections]())
+        while true {
+            let left = plan.retiring.filter { addresses.contains($0.destination.address) && $0.connections != 0 }
+            onLook(left)
+            let now = kernel.now()
+            if let outcome = DrainOutcome(left, after: before, now: now) { return outcome }
+            before = left
+            try await Task.sleep(for: interval)
+            plan = try await reconcile().plan
+        }
+    }
+}
+
+/// How a drain ended.
+public enum DrainOutcome: Hashable, Sendable {
+    /// No connection is left.
+    case done
+    /// The time of the drain is over, and these connections were cut.
+    case cut([RetiringConnections])
+    /// The time of the drain is over, and these connections go on: their task is still in the spec.
+    case left([RetiringConnections])
+
+    /// The outcome, if the drain has ended.
+    ///
+    /// - Parameters:
+    ///   - left: the connections that are left.
+    ///   - before: the connections that were left one look earlier.
+    init?(_ left: [RetiringConnections], after before: [RetiringConnections], now: BootTime) {
+        func isOver(_ path: RetiringConnections) -> Bool { path.until.map { $0 <= now } ?? false }
+        if left.isEmpty {
+            let cut = before.filter { isOver($0) && !$0.isDraining }
+            self = cut.isEmpty ? .done : .cut(cut)
+        } else if left.allSatisfy({ $0.isDraining && isOver($0) }) {
+            self = .left(left)
+        } else {
+            return nil
+        }
+    }
+}

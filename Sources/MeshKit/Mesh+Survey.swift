@@ -1,0 +1,50 @@
+import IPVSKit
+import Netlink
+
+extension Mesh {
+    /// A survey of this node, made before a change, and what it is asked about after the change.
+    struct Surveyed {
+        enum Concern {
+            /// Some ports of a service, and the tasks to which they lead.
+            case ports([PublishedPort], [SpecTask])
+            /// All ports.
+            case everything
+        }
+
+        var survey: HostSurvey
+        var concern: Concern
+
+        init(_ survey: HostSurvey, _ concern: Concern) {
+            self.survey = survey
+            self.concern = concern
+        }
+    }
+
+    /// Edits the spec and changes the kernel accordingly, and says what still keeps clients away.
+    ///
+    /// - Parameter edit: changes the spec. It gives nil if nothing needs to be asked.
+    func surveyed(
+        cutting cut: ConnectionCut = .none,
+        _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Surveyed?
+    ) async throws -> Publication {
+        let found = Locked<Surveyed?>(nil)
+        let change = try await change(cutting: cut) { spec, view in
+            let surveyed = try await edit(&spec, view)
+            found.withLock { $0 = surveyed }
+        }
+        guard let surveyed = found.withLock(\.self) else { return Publication(change: change, warnings: []) }
+        let (survey, tool) = (surveyed.survey, change.ledger[.node].rules)
+        var warnings = await survey.warnings(after: change.plan)
+        switch surveyed.concern {
+        case .everything:
+            warnings =
+                await survey.warnings(request(change.spec, change.ledger), in: change.datapath, tool) + warnings
+        case .ports(let ports, let tasks):
+            let general = await survey.warnings(for: tasks) + warnings + survey.unread
+            warnings = []
+            for port in ports { warnings += await survey.warnings(port, for: tasks, in: change.datapath, tool) }
+            warnings += general
+        }
+        return Publication(change: change, warnings: warnings)
+    }
+}

@@ -1,0 +1,272 @@
+import IPVSKit
+import RuleKit
+
+/// Finds the faults of a spec whose parts are valid by themselves: references to nothing, overlaps, and whatever is
+/// given twice.
+struct SpecCheck {
+    private let spec: MeshSpec
+    private(set) var faults: [SpecFault] = []
+    private var claims: [Claim: (path: SpecPath, owner: String)] = [:]
+    private var placements: Set<TaskPlacement> = []
+
+    /// What only one part of the spec can have.
+    private enum Claim: Hashable {
+        case mark(FirewallMark)
+        case number(Int)
+        case identifier(UInt32)
+        case nodeAddress(IPAddress)
+        case address(IPAddress, network: String)
+        case gatewayAddress(IPAddress, node: String)
+        case namespace(String, node: String)
+        case inode(UInt64, node: String)
+        case container(String, node: String)
+    }
+
+    /// The faults of a spec.
+    static func faults(of spec: MeshSpec) -> [SpecFault] {
+        var check = SpecCheck(spec)
+        check.checkNodes()
+        check.checkNetworks()
+        check.checkSubnets()
+        for (name, service) in spec.services.sorted(by: { $0.key < $1.key }) { check.check(service, named: name) }
+        check.checkPorts()
+        return check.faults
+    }
+
+    private init(_ spec: MeshSpec) { self.spec = spec }
+
+    private mutating func add(_ path: SpecPath, _ words: String) { faults.append(SpecFault(path, words)) }
+
+    /// - Parameters:
+    ///   - what: the thing, as a subject: `mark 0x100`.
+    ///   - owner: whose it is: `port 1080/tcp of service nginx`.
+    private mutating func claim(_ claim: Claim, at path: SpecPath, _ what: String, of owner: String) {
+        if let first = claims[claim] {
+            faults.append(
+                SpecFault([
+                    .init(path: path, words: "\(what) is also that of \(first.owner)"),
+                    .init(path: first.path, words: "\(what) is also that of \(owner)"),
+                ]))
+        } else {
+            claims[claim] = (path, owner)
+        }
+    }
+
+    // MARK: Nodes and networks
+
+    private mutating func checkNodes() {
+        let addresses = spec.nodes.sorted { $0.value.number < $1.value.number }.compactMap { name, node in
+            node.address.map { (name: name, address: $0) }
+        }
+        let first = addresses.first
+        for (name, node) in spec.nodes.sorted(by: { $0.key < $1.key }) {
+            let path = SpecPath.node(name)
+            claim(.number(node.number), at: path("number"), "number \(node.number)", of: "node \(name)")
+            if let address = node.address {
+                claim(.nodeAddress(address), at: path("address"), "\(address)", of: "node \(name)")
+                for (network, value) in spec.networks.sorted(by: { $0.key < $1.key }) {
+                    guard let subnet = value.subnets.first(where: { $0.contains(address) }) else { continue }
+                    add(path("address"), "\(address) is in \(subnet) of network \(network), which the nodes carry")
+                }
+            }
+            if let address = node.address, let first, address.family != first.address.family {
+                add(
+                    path("address"),
+                    "\(address) is an \(address.family) address, and node \(first.name) is at \(first.address): all nodes "
+                        + "reach each other by one family")
+            }
+            if node.gatewaySubnets.isEmpty { add(path("gateway"), "node \(name) needs a gateway subnet") }
+        }
+    }
+
+    private mutating func checkNetworks() {
+        for (name, network) in spec.networks.sorted(by: { $0.key < $1.key }) {
+            let path = SpecPath.network(name)
+            claim(
+                .identifier(network.identifier), at: path("vni"), "VNI \(network.identifier)", of: "network \(name)")
+            if network.subnets.isEmpty { add(path("subnets"), "network \(name) needs a subnet") }
+            for (node, addresses) in network.balancers.sorted(by: { $0.key < $1.key }) {
+                let site = path("balancers", node)
+                if spec.nodes[node] == nil { add(site, "there is no node \(node)") }
+                check(addresses, on: name, at: site, of: "the balancer of node \(node)", needsAll: true)
+            }
+        }
+    }
+
+    /// Subnets of networks overlap with nobody's; those of gateway bridges may be the same on several nodes.
+    private mutating func checkSubnets() {
+        var subnets: [(path: SpecPath, subnet: IPPrefix, owner: String, isNetwork: Bool)] = []
+        for (name, network) in spec.networks.sorted(by: { $0.key < $1.key }) {
+            let path = SpecPath.network(name)("subnets")
+            subnets += network.subnets.map { (path($0.description), $0, "network \(name)", true) }
+        }
+        for (name, node) in spec.nodes.sorted(by: { $0.key < $1.key }) {
+            let path = SpecPath.node(name)("gateway")
+            subnets += node.gatewaySubnets.map {
+                (path($0.description), $0, "the gateway bridge of node \(name)", false)
+            }
+        }
+        for (index, one) in subnets.enumerated() {
+            for other in subnets[..<index] where one.isNetwork || other.isNetwork {
+                guard one.owner != other.owner, one.subnet.meets(other.subnet) else { continue }
+                faults.append(
+                    SpecFault([
+                        .init(path: one.path, words: "\(one.subnet) overlaps \(other.subnet) of \(other.owner)"),
+                        .init(path: other.path, words: "\(other.subnet) overlaps \(one.subnet) of \(one.owner)"),
+                    ]))
+            }
+        }
+    }
+
+    /// Checks addresses on a network: each in one of its subnets, of one family each, and nobody else's.
+    private mutating func check(
+        _ addresses: [IPAddress], on name: String, at path: SpecPath, of owner: String, needsAll: Bool
+    ) {
+        guard let network = spec.networks[name] else {
+            add(path, "there is no network \(name)")
+            return
+        }
+        let before = faults.count
+        for address in addresses {
+            let site = path(address.description)
+            guard let subnet = network.subnets.first(where: { $0.contains(address) }) else {
+                let subnets = MeshSpec.listing(network.subnets.map(\.description), by: "or")
+                add(site, "\(address) is not in \(subnets) of network \(name)")
+                continue
+            }
+            guard subnet.canGive(address) else {
+                add(site, "\(address) is the network's own address or the gateway's on network \(name)")
+                continue
+            }
+            if addresses.contains(where: { $0 != address && subnet.contains($0) }) {
+                add(site, "\(owner) has two addresses of \(subnet) on network \(name), and needs one")
+            }
+            claim(.address(address, network: name), at: site, "\(address)", of: "\(owner) on network \(name)")
+        }
+        if needsAll, faults.count == before {
+            for subnet in network.subnets where !addresses.contains(where: { subnet.contains($0) }) {
+                add(path, "\(owner) has no address of \(subnet) on network \(name)")
+            }
+        }
+    }
+
+    // MARK: Services
+
+    private mutating func check(_ service: MeshSpec.Service, named name: String) {
+        let path = SpecPath.service(name)
+        for port in service.ports {
+            claim(
+                .mark(port.mark), at: .port(port.listening, of: name)("mark"), "mark \(port.mark)",
+                of: "port \(port.listening) of service \(name)")
+            checkBits(of: port.mark, at: .port(port.listening, of: name)("mark"))
+        }
+        for (network, virtual) in service.virtualAddresses.sorted(by: { $0.key < $1.key }) {
+            let site = path("vips", network)
+            if network == MeshNetwork.ingress {
+                add(site, "a service has no address of its own on network ingress: leave it out")
+            }
+            check(virtual.addresses, on: network, at: site, of: "service \(name)", needsAll: true)
+            claim(
+                .mark(virtual.mark), at: site("mark"), "mark \(virtual.mark)",
+                of: "service \(name) on network \(network)")
+            checkBits(of: virtual.mark, at: site("mark"))
+        }
+        for task in service.tasks { check(task, of: name, service) }
+    }
+
+    private mutating func checkBits(of mark: FirewallMark, at path: SpecPath) {
+        guard mark.rawValue < MarkAllocator.first || mark.rawValue & MarkAllocator.foreignBits != 0 else { return }
+        add(path, "mark \(mark) may be another program's: marks begin at 0x100, and have no bit of 0xffc000")
+    }
+
+    private mutating func check(_ task: SpecTask, of name: String, _ service: MeshSpec.Service) {
+        let path = SpecPath.task(task.address.description, of: name)
+        guard let attachment = task.attachment else {
+            if service.tasks.contains(where: { $0.attachment != nil }) {
+                add(path, "the host's routes reach this task of service \(name), and others are attached")
+            } else if service.chosenBalancing == .ingress {
+                add(path, "the balancer of service \(name) is ingress, which reaches attached tasks only")
+            }
+            for (network, value) in spec.networks where value.subnets.contains(where: { $0.contains(task.address) }) {
+                add(path, "\(task.address) is in network \(network), whose tasks are attached")
+            }
+            return
+        }
+        if service.chosenBalancing == .host {
+            add(path, "the balancer of service \(name) is host, which reaches no attached tasks")
+        }
+        if attachment.addresses[MeshNetwork.ingress]?.first != task.address {
+            add(path("address"), "\(task.address) is not the first address of the task on network ingress")
+        }
+        for network in attachment.addresses.keys.sorted()
+        where network != MeshNetwork.ingress && service.virtualAddresses[network] == nil
+            && spec.networks[network] != nil
+        {
+            add(
+                path("attachment", "networks", network),
+                "service \(name) has no address on network \(network): vips must name it")
+        }
+        // What one namespace has belongs to all tasks that it is.
+        if let node = task.node, !placements.insert(TaskPlacement(node: node, attachment: attachment)).inserted {
+            return
+        }
+        check(attachment, of: task, name)
+    }
+
+    private mutating func check(_ attachment: TaskAttachment, of task: SpecTask, _ name: String) {
+        let path = SpecPath.task(task.address.description, of: name)
+        let owner = "task \(task.address) of service \(name)"
+        for (network, addresses) in attachment.addresses.sorted(by: { $0.key < $1.key }) {
+            check(addresses, on: network, at: path("attachment", "networks", network), of: owner, needsAll: true)
+        }
+        guard let nodeName = task.node, let node = spec.nodes[nodeName] else {
+            add(path("node"), task.node.map { "there is no node \($0)" } ?? "an attached task needs a node")
+            return
+        }
+        claim(
+            .namespace(attachment.namespace, node: nodeName), at: path("attachment", "namespace"),
+            attachment.namespace, of: owner)
+        if let inode = attachment.inode {
+            claim(.inode(inode, node: nodeName), at: path("attachment", "inode"), "inode \(inode)", of: owner)
+        }
+        if let container = attachment.container {
+            claim(
+                .container(container, node: nodeName), at: path("attachment", "container"), "container \(container)",
+                of: owner)
+        }
+        for address in attachment.gatewayAddresses {
+            let site = path("attachment", "gateway", address.description)
+            guard node.gatewaySubnets.contains(where: { $0.canGive(address) }) else {
+                add(site, "\(address) is not for tasks on the gateway bridge of node \(nodeName)")
+                continue
+            }
+            claim(.gatewayAddress(address, node: nodeName), at: site, "\(address)", of: owner)
+        }
+    }
+
+    // MARK: Ports
+
+    /// Ports that a packet could be meant by both of.
+    private mutating func checkPorts() {
+        for transport in TransportProtocol.balanced {
+            let ports = spec.services.flatMap { name, service in
+                service.ports.map(\.listening).filter { $0.transport == transport }.map { (name: name, binding: $0) }
+            }.sorted { ($0.binding, $0.name) < ($1.binding, $1.name) }
+            for (index, one) in ports.enumerated() {
+                for other in ports[(index + 1)...] {
+                    guard other.binding.ports.lowerBound <= one.binding.ports.upperBound else { break }
+                    guard one.binding.overlaps(other.binding) else { continue }
+                    faults.append(
+                        SpecFault([
+                            .init(
+                                path: .port(other.binding, of: other.name),
+                                words: "\(other.binding) overlaps \(one.binding) of service \(one.name)"),
+                            .init(
+                                path: .port(one.binding, of: one.name),
+                                words: "\(one.binding) overlaps \(other.binding) of service \(other.name)"),
+                        ]))
+                }
+            }
+        }
+    }
+}

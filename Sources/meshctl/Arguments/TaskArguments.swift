@@ -1,0 +1,73 @@
+import ArgumentParser
+import IPVSKit
+import MeshKit
+
+/// Tasks of a service, as people name them.
+struct TaskArguments: ParsableArguments {
+    @Argument(help: "The service.", completion: Existing.services)
+    var service: String
+
+    @Argument(help: "An address of the task.", completion: Existing.tasks, transform: AddressArgument.parse)
+    var address: IPAddress?
+
+    @OptionGroup var namespace: NamespaceArguments
+}
+
+extension TaskSelection {
+    /// - Parameter node: what `--node` says.
+    init(_ address: IPAddress?, _ namespace: NamespaceArguments, on node: String?) throws {
+        switch (address, try namespace.choice()) {
+        case (_?, _?):
+            throw ValidationError("the address and the namespace both name the task: give one of them.")
+        case (let address?, nil):
+            guard node == nil else {
+                throw ValidationError("an address names one task, on whichever node: leave --node out.")
+            }
+            self = .address(address)
+        case (nil, .file(let path)?): self = .namespace(path, node: node)
+        case (nil, .container(let name)?): self = .container(name, node: node)
+        case (nil, nil):
+            guard let node else {
+                throw ValidationError(
+                    "say which task, by its address, --netns, --pid or --container, or --node for all of a node.")
+            }
+            self = .node(node)
+        }
+    }
+}
+
+extension TaskChange {
+    /// The addresses of the tasks, in words.
+    var addresses: String { tasks.map { "\($0.address)" }.joined(separator: ", ") }
+}
+
+extension Waiting {
+    /// Waits for the drain of tasks, if that was asked for, and prints on standard error how many connections are left.
+    ///
+    /// - Throws: `ExitCode` 1 if the time of the drain is over and connections are left.
+    func wait(for change: TaskChange, of mesh: Mesh) async throws {
+        guard wait else { return }
+        var said: [String] = []
+        let outcome = try await mesh.awaitDrain(of: change.tasks, after: change.change) { left in
+            let lines = left.map(\.progress)
+            for line in lines where !said.contains(line) { StandardError.write(line) }
+            said = lines
+        }
+        switch outcome {
+        case .done: StandardError.write("no connection to \(change.addresses) is left")
+        case .cut(let cut):
+            for path in cut { StandardError.write("the time is over: \(path.progress) when they were cut") }
+        case .left(let left):
+            for path in left { StandardError.write("the time is over: \(path.progress), and goes on") }
+            throw ExitCode(ExitStatus.failed.rawValue)
+        }
+    }
+}
+
+extension RetiringConnections {
+    /// `1080/tcp -> 10.0.0.11:80: 3 connections left`.
+    fileprivate var progress: String {
+        "\(binding) -> \(destination): "
+            + (connections.map { "\(counted($0, "connection")) left" } ?? "connections are left")
+    }
+}

@@ -1,0 +1,98 @@
+import ArgumentParser
+import IPVSKit
+import MeshKit
+import RuleKit
+
+extension ServiceCommand {
+    struct Create: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Create a service without ports and tasks.",
+            discussion: """
+                `meshctl publish`, `meshctl task add` and `meshctl task attach` create a service, too, if there is none. \
+                Creating a service again with the same options changes nothing.
+
+                \(ServiceOptions.discussion)
+
+                EXAMPLE
+                  meshctl service create nginx --scheduler wlc
+                  meshctl service create nginx --network ingress --dry-run
+                """)
+
+        @Argument(help: "The name of the service.")
+        var service: String
+
+        @OptionGroup var serviceOptions: ServiceOptions
+
+        @Flag(help: "Print what would change, and change nothing.")
+        var dryRun = false
+
+        @OptionGroup var options: GlobalOptions
+
+        func run() async throws {
+            let wanted = serviceOptions.options
+            try await options.edit(dryRun: dryRun) { spec, _ in
+                try spec.createService(service, options: wanted)
+            } summary: { saved in
+                "Service \(service) has the scheduler \(saved.spec.services[service]?.scheduler ?? .roundRobin)."
+            }
+        }
+    }
+
+    struct SetOptions: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "set", abstract: "Change the options of a service, or of some of its ports.",
+            discussion: """
+                The options are those of `meshctl publish`. Options that are left out keep their values. --scheduler and \
+                --network hold for the service; the others are set on each of its ports, or on those that are named. \
+                All of it happens in one pass, or nothing.
+
+                \(ServiceOptions.discussion)
+
+                EXAMPLE
+                  meshctl service set nginx --scheduler wlc
+                  meshctl service set nginx 1080 1443 --sticky 10m
+                  meshctl service set nginx --allow 10.0.0.0/8 --dry-run
+                """)
+
+        @Argument(help: "The service.", completion: Existing.services)
+        var service: String
+
+        @Argument(
+            help: ArgumentHelp(
+                "The published ports to change (default: all ports of the service).",
+                valueName: "[address:]port[-port][/tcp|udp|sctp]"),
+            completion: Existing.ports, transform: PortArgument.parse)
+        var ports: [PortBinding] = []
+
+        @OptionGroup var serviceOptions: ServiceOptions
+        @OptionGroup var portOptions: PortOptions
+
+        @Flag(help: "Print what would change, and change nothing.")
+        var dryRun = false
+
+        @OptionGroup var options: GlobalOptions
+
+        func validate() throws {
+            let wanted = try portOptions.options(with: serviceOptions)
+            guard wanted != PublishOptions() else {
+                throw ValidationError(
+                    "Say what to change, as in `meshctl service set nginx --scheduler wlc`.")
+            }
+            guard ports.isEmpty || (wanted.scheduler == nil && wanted.balancing == nil) else {
+                throw ValidationError(
+                    "--scheduler and --network hold for the whole service: leave the ports out, or set these apart.")
+            }
+        }
+
+        func run() async throws {
+            let wanted = try portOptions.options(with: serviceOptions)
+            let ports = ports.isEmpty ? nil : ports
+            try await options.edit(dryRun: dryRun) { spec, _ in
+                try spec.setOptions(wanted, ofService: service, ports: ports)
+            } summary: { saved in
+                let count = ports?.count ?? saved.spec.services[service]?.ports.count ?? 0
+                return "Changed service \(service)" + (wanted.concernsPorts ? ", \(counted(count, "port"))." : ".")
+            }
+        }
+    }
+}

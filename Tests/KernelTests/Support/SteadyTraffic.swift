@@ -1,0 +1,46 @@
+import IPVSKit
+import Netlink
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Requests one after the other, twenty a second, to ports that must go on to answer.
+final class SteadyTraffic: Sendable {
+    private struct State {
+        var isOver = false
+        var count = 0
+        /// The answers that were none, with what ran meanwhile.
+        var lost: [String] = []
+        var moment = ""
+    }
+
+    private let state = Locked(State())
+
+    /// What is being done, for the message about a lost request.
+    func now(_ moment: String) { state.withLock { $0.moment = moment } }
+    func end() { state.withLock { $0.isOver = true } }
+    var count: Int { state.withLock(\.count) }
+    var lost: [String] { state.withLock(\.lost) }
+
+    /// Asks from a client until the end.
+    ///
+    /// - Parameter targets: the addresses and ports, and how their answers begin.
+    func run(from client: TestNamespace, _ targets: [(address: IPAddress, port: UInt16, answer: String)]) async throws {
+        try await client.thread { [self] in
+            while !state.withLock(\.isOver) {
+                for target in targets {
+                    let before = state.withLock(\.moment)
+                    let answer = Request(address: target.address, port: target.port, endsAbruptly: true).answer()
+                    state.withLock { state in
+                        state.count += 1
+                        if !answer.hasPrefix(target.answer) {
+                            state.lost.append("\(target.address):\(target.port): \(answer), during \(before)")
+                        }
+                    }
+                    usleep(50_000)
+                }
+            }
+        }
+    }
+}

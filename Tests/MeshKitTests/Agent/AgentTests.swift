@@ -1,0 +1,232 @@
+import FakeKernel
+import IPVSKit
+import Logging
+import Netlink
+import RuleKit
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import MeshKit
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The agent on the fake kernel, with news from the test.
+@Suite(.timeLimit(.minutes(1))) struct AgentTests {
+    /// News from the test.
+    private final class News: AgentEvents {
+        private let news = Locked(AgentNews())
+
+        func post(_ more: AgentNews) { news.withLock { $0.formUnion(more) } }
+        func start(onFailure: @escaping @Sendable (String, any Error) -> Void) async throws {}
+        func drain() -> AgentNews {
+            news.withLock { news in
+                defer { news = AgentNews() }
+                return news
+            }
+        }
+        func endPass(following generation: UInt64?) async -> AgentNews { drain() }
+        func wait(for limit: Duration, listening: Bool) async throws {
+            let end = ContinuousClock.now + limit
+            while ContinuousClock.now < end, !Task.isCancelled, !listening || news.withLock(\.isEmpty) {
+                try? await Task.sleep(for: .milliseconds(1))
+            }
+        }
+    }
+
+    private struct Handler: LogHandler {
+        let lines: Locked<[String]>
+        var logLevel = Logger.Level.info
+        var metadata: Logger.Metadata = [:]
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) { lines.withLock { $0.append("\(event.level) \(event.message)") } }
+    }
+
+    /// A node with a published port, and an agent.
+    private struct Running {
+        let node = FakeNode()
+        let news = News()
+        let lines = Locked<[String]>([])
+        let events = Locked<[Agent.Event]>([])
+
+        func agent(in directory: FilePath, limits: PassSchedule.Limits = .init()) -> Agent {
+            let lines = lines
+            let events = events
+            return Agent(
+                of: node.mesh(), in: directory, events: news, limits: limits,
+                logger: Logger(label: "test", factory: { _ in Handler(lines: lines) })
+            ) { event in events.withLock { $0.append(event) } }
+        }
+
+        func publish() async throws {
+            try await node.specs.update { spec in
+                try spec.addTask(SpecTask(address: "10.0.0.11"), service: "nginx")
+                try spec.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
+            }
+        }
+
+        /// Waits until it comes true.
+        func until(_ what: String, _ condition: () async throws -> Bool) async throws {
+            let end = ContinuousClock.now + .seconds(10)
+            while try await !condition() {
+                guard ContinuousClock.now < end else {
+                    Issue.record("\(what) did not come true: \(lines.withLock(\.self))")
+                    return
+                }
+                try await Task.sleep(for: .milliseconds(2))
+            }
+        }
+
+        var isServing: Bool { get async throws { try await node.marksInKernel() == [0x100] } }
+
+        /// Runs the agent while the body runs, and then ends it.
+        func withAgent(
+            limits: PassSchedule.Limits = .init(), _ body: (FilePath) async throws -> Void
+        ) async throws {
+            try await TemporaryDirectory.with { directory in
+                let agent = agent(in: directory, limits: limits)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await agent.run() }
+                    try await until("the agent being ready") { events.withLock(\.self).contains(.ready) }
+                    try await body(directory)
+                    group.cancelAll()
+                    try await group.waitForAll()
+                }
+                #expect(events.withLock(\.last) == .stopping)
+            }
+        }
+    }
+
+    /// So long that nothing happens by itself in a test.
+    private static var patient: PassSchedule.Limits {
+        var limits = PassSchedule.Limits()
+        limits.period = .seconds(3600)
+        return limits
+    }
+
+    @Test func aPassAtTheStartMakesTheKernelFollowTheSpec() async throws {
+        let running = Running()
+        try await running.publish()
+        try await running.withAgent(limits: Self.patient) { _ in
+            let isServing = try await running.isServing
+            #expect(isServing)
+            let lines = running.lines.withLock(\.self)
+            #expect(lines.contains("info create service FWM 256: scheduler rr"), "\(lines)")
+            #expect(running.events.withLock(\.self) == [.ready, .alive])
+        }
+    }
+
+    @Test(arguments: [AgentNews(documents: true), AgentNews(places: [.node])])
+    func newsMakeAPass(news: AgentNews) async throws {
+        let running = Running()
+        try await running.withAgent(limits: Self.patient) { _ in
+            #expect(try await !running.isServing)
+            try await running.publish()
+            running.news.post(news)
+            try await running.until("the port being served") { try await running.isServing }
+        }
+    }
+
+    @Test func thePeriodMakesAPassWithoutNews() async throws {
+        var limits = PassSchedule.Limits()
+        limits.period = .milliseconds(20)
+        let running = Running()
+        try await running.withAgent(limits: limits) { _ in
+            try await running.publish()
+            try await running.until("the port being served") { try await running.isServing }
+        }
+    }
+
+    /// A pass with nothing to do writes nothing, and asks for no other.
+    @Test func atRestNothingHappens() async throws {
+        let running = Running()
+        try await running.publish()
+        try await running.withAgent(limits: Self.patient) { _ in
+            running.node.gate.begin()
+            running.news.post(AgentNews(places: [.node]))
+            try await running.until("the pass") { running.events.withLock(\.count) == 3 }
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(running.events.withLock(\.self) == [.ready, .alive, .alive])
+            #expect(running.node.gate.operations == [])
+        }
+    }
+
+    @Test func aFirstPassThatFailsEndsTheAgent() async throws {
+        let running = Running()
+        try await running.publish()
+        running.node.gate.begin(failing: (1, .noSpace))
+        try await TemporaryDirectory.with { directory in
+            let agent = running.agent(in: directory)
+            _ = await #expect(throws: StoreError.self) { try await agent.run() }
+        }
+        #expect(running.events.withLock(\.self) == [])
+    }
+
+    @Test func aLaterFailureIsLoggedOnceAndTriedAgain() async throws {
+        var limits = Self.patient
+        limits.firstRetry = .milliseconds(10)
+        limits.lastRetry = .milliseconds(10)
+        let running = Running()
+        try await running.withAgent(limits: limits) { _ in
+            running.node.kernel.withState { $0.identity.inode = 1 }
+            running.node.kernel.withState { $0.whereabouts = "elsewhere" }
+            running.news.post(AgentNews(documents: true))
+            let before = running.events.withLock(\.count)
+            try await running.until("five tries") { running.events.withLock(\.count) >= before + 5 }
+            #expect(running.lines.withLock { $0.count { $0.hasPrefix("error ") } } == 1)
+            running.node.kernel.withState { $0.identity.inode = 4711 }
+            try await running.publish()
+            try await running.until("the port being served") { try await running.isServing }
+            try await running.until("the line") {
+                running.lines.withLock { $0.contains("notice the kernel holds what it should again") }
+            }
+        }
+    }
+
+    /// A spec that was never saved is empty. One that has gone is none.
+    @Test func aSpecThatHasGoneTakesNothingDown() async throws {
+        let running = Running()
+        try await running.publish()
+        try await TemporaryDirectory.with { directory in
+            let store = FileSpecStore(directory: directory)
+            let spec = try await running.node.specs.load()
+            try await store.update { $0 = spec }
+            let lines = running.lines
+            let agent = Agent(
+                of: Mesh(store: store, ledger: running.node.ledgers, kernel: running.node.kernel), in: directory,
+                events: running.news, limits: Self.patient,
+                logger: Logger(label: "test", factory: { _ in Handler(lines: lines) }))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await agent.run() }
+                try await running.until("the port being served") { try await running.isServing }
+                let text = try store.file.text()
+                #expect(remove(store.file.string) == 0)
+                running.news.post(AgentNews(documents: true))
+                try await running.until("the failure") { lines.withLock { $0.contains { $0.contains("is gone") } } }
+                #expect(try await running.isServing)
+                try store.file.write(text)
+                running.news.post(AgentNews(documents: true))
+                try await running.until("the end of the failure") {
+                    lines.withLock { $0.contains { $0.hasSuffix("holds what it should again") } }
+                }
+                group.cancelAll()
+                try await group.waitForAll()
+            }
+        }
+    }
+
+    @Test func aSecondAgentOfAFolderIsRefused() async throws {
+        let running = Running()
+        try await running.withAgent(limits: Self.patient) { directory in
+            let error = await #expect(throws: AgentError.self) { try await Running().agent(in: directory).run() }
+            #expect(error == .isRunning(directory))
+        }
+        // The first has gone.
+        try await Running().withAgent { _ in }
+    }
+}
