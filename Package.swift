@@ -38,6 +38,9 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.9.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0", traits: []),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.90.0"),
     ],
     targets: [
         // This target carries pkg-config's flags and the apt hint; it is never imported.
@@ -96,10 +99,33 @@ let package = Package(
                 .product(name: "Yams", package: "Yams", condition: mesh),
             ],
             swiftSettings: settings),
+        // The containers of Docker and Podman.
+        .target(
+            name: "Containers",
+            dependencies: [
+                "MeshKit", "IPVSKit", "Netlink",
+                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: mesh),
+                .product(name: "NIOCore", package: "swift-nio", condition: mesh),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: mesh),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        // What the agent says of itself by HTTP.
+        .target(
+            name: "AgentAPI",
+            dependencies: [
+                "MeshKit", "IPVSKit", "Netlink",
+                .product(name: "Hummingbird", package: "hummingbird", condition: mesh),
+                .product(name: "NIOCore", package: "swift-nio", condition: mesh),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
         .executableTarget(
             name: "meshctl",
             dependencies: [
-                "MeshKit", "RuleKit", "Conntrack", "IPVSKit",
+                "MeshKit", "RuleKit", "Conntrack", "IPVSKit", "Containers", "AgentAPI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: mesh),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: mesh),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: mesh),
@@ -189,6 +215,22 @@ let package = Package(
             name: "MeshKitTests",
             dependencies: [
                 "MeshKit", "RuleKit", "IPVSKit", "Netlink", "FakeKernel", "LockProbe", "StoreProbe", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ContainersTests",
+            dependencies: [
+                "Containers", "MeshKit", "IPVSKit", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "AgentAPITests",
+            dependencies: [
+                "AgentAPI", "MeshKit", "IPVSKit", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

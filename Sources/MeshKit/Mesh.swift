@@ -151,17 +151,6 @@ public struct Mesh: Sendable {
         try await change(purpose: .converge, cutting: cut, edit)
     }
 
-    /// Runs one pass of an agent.
-    ///
-    /// - Parameters:
-    ///   - retry: also tries the places again that this host refused before.
-    ///   - check: throws if the spec is not to be followed.
-    func follow(
-        retry: Bool, checking check: @Sendable @escaping (MeshSpec) throws -> Void
-    ) async throws -> MeshChange {
-        try await change(purpose: .converge, retrying: retry) { spec, _ in try check(spec) }
-    }
-
     /// Removes everything that the mesh has put into the kernel, restores settings, and removes all services, networks
     /// and nodes from the spec.
     ///
@@ -180,7 +169,7 @@ public struct Mesh: Sendable {
     /// - Parameters:
     ///   - retrying: whether the places are tried again that this host refused before.
     ///   - recovering: whether the ledger also takes what the kernel says is this node's.
-    private func change(
+    func change(
         purpose: Pass.Purpose, retrying: Bool = false, recovering: Bool = false, cutting cut: ConnectionCut = .none,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {

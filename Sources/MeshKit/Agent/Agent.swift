@@ -21,6 +21,7 @@ public struct Agent: Sendable {
     private let mesh: Mesh
     private let directory: FilePath
     private let events: any AgentEvents
+    private let sources: [any TaskSource]
     private let limits: PassSchedule.Limits
     private let logger: Logger
     private let tell: @Sendable (Event) -> Void
@@ -30,26 +31,28 @@ public struct Agent: Sendable {
     /// - Parameters:
     ///   - mesh: the mesh that it keeps.
     ///   - directory: the state's folder.
+    ///   - sources: what finds tasks by itself.
     ///   - logger: gets a line for each thing that was done, and each fault once.
     ///   - tell: called on the agent's own events, for a service manager.
     /// - Throws: an error if the system has no descriptor left.
     public init(
-        of mesh: Mesh, in directory: FilePath, logger: Logger,
+        of mesh: Mesh, in directory: FilePath, findingTasksBy sources: [any TaskSource] = [], logger: Logger,
         telling tell: @escaping @Sendable (Event) -> Void = { _ in }
     ) throws {
         self.init(
             of: mesh, in: directory, events: try NodeEvents(directory: directory, listener: mesh.kernel.listener),
-            logger: logger, telling: tell)
+            findingTasksBy: sources, logger: logger, telling: tell)
     }
 
     package init(
         of mesh: Mesh, in directory: FilePath, events: any AgentEvents, limits: PassSchedule.Limits = .init(),
-        logger: Logger, telling tell: @escaping @Sendable (Event) -> Void = { _ in }
+        findingTasksBy sources: [any TaskSource] = [], logger: Logger, telling tell: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         self.mesh = mesh
         self.directory = directory
         self.events = events
         self.limits = limits
+        self.sources = sources
         self.logger = logger
         self.tell = tell
     }
@@ -66,22 +69,48 @@ public struct Agent: Sendable {
                 "the agent is not told of this, and looks every two seconds",
                 metadata: ["what": "\(what)", "because": "\(reason)"])
         }
-        var progress = Progress(schedule: PassSchedule(at: .now, limits: limits))
-        while !Task.isCancelled {
-            let wait = progress.schedule.due - .now
-            if wait > .zero {
-                try await events.wait(for: wait, listening: progress.schedule.listens)
-                if progress.schedule.listens { progress.schedule.take(events.drain(), at: .now) }
-            } else {
-                try await pass(&progress)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            let found = FoundTasks()
+            for source in sources {
+                group.addTask { [events] in
+                    await source.run { report in
+                        if found.take(report, of: source.name) { events.tasksHaveChanged() }
+                    }
+                }
             }
+            defer { group.cancelAll() }
+            try await runPasses(with: found)
         }
         tell(.stopping)
         logger.notice("the agent ends; what the kernel holds stays")
     }
 
+    /// Runs passes until the task is cancelled.
+    private func runPasses(with found: FoundTasks) async throws {
+        var progress = Progress(schedule: PassSchedule(at: .now, limits: limits), found: found)
+        while !Task.isCancelled {
+            let wait = progress.schedule.due - .now
+            if wait > .zero {
+                try await events.wait(for: wait, listening: progress.schedule.listens)
+                if progress.schedule.listens { progress.schedule.take(news(progress), at: .now) }
+            } else {
+                try await pass(&progress)
+            }
+        }
+    }
+
+    /// What has happened since somebody asked last.
+    private func news(_ progress: Progress) -> AgentNews {
+        var news = events.drain()
+        news.tasks = progress.found.drain()
+        return news
+    }
+
     private struct Progress {
         var schedule: PassSchedule
+        let found: FoundTasks
+        /// Why ports that tasks ask for cannot be published on this node.
+        let refused = RefusedPorts()
         var diary = PassDiary()
         /// The generation of the spec of the last pass; 0 before the first, and for a spec that was never saved.
         var generation: UInt64 = 0
@@ -90,21 +119,22 @@ public struct Agent: Sendable {
 
     private func pass(_ progress: inout Progress) async throws {
         // The pass looks at everything that has happened until now.
-        _ = events.drain()
+        _ = news(progress)
         let cause = progress.schedule.cause
         let start = ContinuousClock.now
         progress.schedule.begin(at: start)
-        let result: Result<MeshChange, any Error>
+        let result: Result<(change: MeshChange, found: Mesh.FoundOutcome), any Error>
         do {
             result = .success(try await change(progress))
         } catch {
             result = .failure(error)
         }
         mesh.kernel.release()
-        let news = await events.endPass(following: try? result.get().spec.generation)
+        var news = await events.endPass(following: try? result.get().change.spec.generation)
+        news.tasks = progress.found.drain()
         let end = ContinuousClock.now
         switch result {
-        case .success(let change):
+        case .success((let change, let found)):
             progress.generation = change.spec.generation
             let failures = progress.schedule.failures
             let wake = change.wake.map {
@@ -114,7 +144,10 @@ public struct Agent: Sendable {
             progress.schedule.end(
                 .good(didChange: change.didChange, wake: wake.map { max($0, .zero) }, lacksPlaces: lacks), news, at: end
             )
-            log(progress.diary.lines(for: change, because: cause, after: failures, lasting: end - start))
+            log(
+                progress.diary.lines(
+                    for: change, found.differences, warningOf: found.notes + progress.found.warnings, because: cause,
+                    after: failures, lasting: end - start))
             if !progress.isReady {
                 progress.isReady = true
                 logger.notice(
@@ -135,11 +168,24 @@ public struct Agent: Sendable {
         tell(.alive)
     }
 
-    /// One pass. It refuses a spec that was never saved where there was one before.
-    private func change(_ progress: Progress) async throws -> MeshChange {
+    /// One pass. It refuses a spec that was never saved where there was one before. If the tasks that were found cannot be
+    /// taken over, the kernel is kept as the spec says without them.
+    private func change(_ progress: Progress) async throws -> (change: MeshChange, found: Mesh.FoundOutcome) {
         let (directory, generation) = (directory, progress.generation)
-        return try await mesh.follow(retry: progress.schedule.retriesPlaces) { spec in
-            if generation > 0, spec.generation == 0 { throw AgentError.specIsGone(directory) }
+        let found = progress.found.tasks
+        func follow(_ found: [String: [FoundTask]]) async throws -> (change: MeshChange, found: Mesh.FoundOutcome) {
+            try await mesh.follow(
+                retry: progress.schedule.retriesPlaces, found: found, refusing: progress.refused
+            ) { spec in
+                if generation > 0, spec.generation == 0 { throw AgentError.specIsGone(directory) }
+            }
+        }
+        do {
+            return try await follow(found)
+        } catch where !found.isEmpty && !(error is AgentError) && !Task.isCancelled {
+            var result = try await follow([:])
+            result.found.notes = ["the tasks that were found cannot be taken over: \(error)"]
+            return result
         }
     }
 

@@ -8,6 +8,8 @@ package protocol AgentEvents: Sendable {
     func wait(for limit: Duration, listening: Bool) async throws
     /// What has happened since the last call.
     func drain() -> AgentNews
+    /// Makes it news that a source has reported other tasks. May be called from anywhere.
+    func tasksHaveChanged()
     /// Ends a pass.
     ///
     /// - Parameter generation: the generation of the spec that the pass has followed; nil if it failed.

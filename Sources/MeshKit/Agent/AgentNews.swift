@@ -4,8 +4,11 @@ package struct AgentNews: Equatable, Sendable {
     package var documents: Bool
     /// The places in which the kernel has told of changes, whoever made them.
     package var places: Set<PlaceID>
+    /// Whether a source has reported other tasks.
+    package var tasks: Bool
 
-    package init(documents: Bool = false, places: Set<PlaceID> = []) {
+    package init(documents: Bool = false, places: Set<PlaceID> = [], tasks: Bool = false) {
+        self.tasks = tasks
         self.documents = documents
         self.places = places
     }
@@ -15,6 +18,7 @@ package struct AgentNews: Equatable, Sendable {
 
     mutating func formUnion(_ other: Self) {
         documents = documents || other.documents
+        tasks = tasks || other.tasks
         places.formUnion(other.places)
     }
 }

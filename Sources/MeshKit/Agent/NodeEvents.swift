@@ -2,12 +2,13 @@ import Netlink
 import SystemPackage
 
 /// What happens on this node: the documents of the state's folder are written, the kernel tells of changes in the places
-/// of the mesh, and names of places go from `/run/netns`.
+/// of the mesh, and names of places go from `/run/netns`. Whether sources have reported other tasks, they know themselves.
 package struct NodeEvents: AgentEvents {
     private let directory: FilePath
     private let listener: KernelListener
     private let documents: FolderWatch
     private let names: FolderWatch
+    private let bell: Bell
     private let isWatchingNames = Locked(false)
     private let onFailure = Locked<@Sendable (String, any Error) -> Void>({ _, _ in })
 
@@ -19,6 +20,7 @@ package struct NodeEvents: AgentEvents {
         self.listener = listener
         documents = try FolderWatch()
         names = try FolderWatch()
+        bell = try Bell()
     }
 
     package func start(onFailure: @escaping @Sendable (_ what: String, _ reason: any Error) -> Void) async throws {
@@ -45,11 +47,14 @@ package struct NodeEvents: AgentEvents {
     }
 
     package func wait(for limit: Duration, listening: Bool) async throws {
-        let descriptors = listening ? listener.descriptors + [documents.descriptor, names.descriptor] : []
+        let descriptors = listening ? listener.descriptors + [documents.descriptor, names.descriptor, bell.descriptor] : []
         try await Readable.wait(for: descriptors, limit: limit)
     }
 
+    package func tasksHaveChanged() { bell.ring() }
+
     package func drain() -> AgentNews {
+        bell.silence()
         let written = writtenDocuments()
         return AgentNews(documents: written.spec || written.ledger, places: changedPlaces())
     }

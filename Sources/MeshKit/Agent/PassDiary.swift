@@ -26,17 +26,22 @@ package struct PassDiary: Equatable, Sendable {
     package init() {}
 
     /// The lines for a pass that succeeded.
+    ///
+    /// - Parameters:
+    ///   - differences: how the spec was changed because of tasks that were found.
+    ///   - warnings: what is wrong with such tasks, or with their sources.
     package mutating func lines(
-        for change: MeshChange, because cause: PassSchedule.Cause, after failures: Int, lasting duration: Duration
+        for change: MeshChange, _ differences: [String] = [], warningOf warnings: [String] = [], because cause: PassSchedule.Cause, after failures: Int, lasting duration: Duration
     ) -> [Line] {
-        var lines = change.plan.steps.map { step in
+        var lines = differences.map { Line(.info, "mesh: \($0)", ["cause": "\(cause)"]) }
+        lines += change.plan.steps.map { step in
             var fields = ["part": step.part.rawValue, "place": "\(step.place)", "cause": "\(cause)"]
             if !step.reasons.isEmpty { fields["because"] = step.reasons.joined(separator: "; ") }
             return Line(.info, step.action, fields)
         }
         for remnant in change.remnants { lines.append(Line(.warning, "\(remnant)")) }
         lines += compare(
-            change.ledger.refusalNotes + change.plan.notes, with: &notes, .warning, gone: { "no longer: \($0)" })
+            change.ledger.refusalNotes + change.plan.notes + warnings, with: &notes, .warning, gone: { "no longer: \($0)" })
         lines += compare(
             change.plan.retiring.map(\.path), with: &retiring, .info,
             come: { "\($0) stays until its connections have ended" },
@@ -84,6 +89,7 @@ extension PassSchedule.Cause: CustomStringConvertible {
         switch self {
         case .start: "start"
         case .documents: "documents"
+        case .tasks: "tasks"
         case .kernel(let places): "kernel: " + places.sorted().map(\.description).joined(separator: ", ")
         case .period: "period"
         case .retiring: "retiring"

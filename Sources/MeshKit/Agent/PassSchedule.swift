@@ -2,7 +2,8 @@
 ///
 /// A pass is due
 /// - at once, when the agent starts;
-/// - a moment after the documents were written, or the kernel told of a change, so that a burst makes one pass;
+/// - a moment after the documents were written, a source reported other tasks, or the kernel told of a change, so that a
+///   burst makes one pass;
 /// - at least every two seconds, for what the kernel does not tell of, and earlier if a retiring path has to be looked at;
 /// - after a failure, with a wait that doubles from failure to failure.
 ///
@@ -44,6 +45,7 @@ package struct PassSchedule: Sendable {
     package enum Cause: Equatable, Sendable {
         case start
         case documents
+        case tasks
         case kernel(Set<PlaceID>)
         case period
         case retiring
@@ -52,7 +54,7 @@ package struct PassSchedule: Sendable {
         /// What is due later is kept only if nothing else is due as early.
         fileprivate var isAskedFor: Bool {
             switch self {
-            case .documents, .kernel, .start: true
+            case .documents, .tasks, .kernel, .start: true
             case .period, .retiring, .retry: false
             }
         }
@@ -106,6 +108,8 @@ package struct PassSchedule: Sendable {
             // Whoever writes the documents may have removed the cause of a failure.
             failures = 0
             ask(.documents, at: now + limits.debounce)
+        } else if news.tasks {
+            ask(.tasks, at: now + limits.debounce)
         } else if !news.places.isEmpty {
             // A pass that fails may itself be what the kernel tells of, late.
             askForKernel(news.places, after: failures > 0 ? limits.firstRetry : limits.debounce, at: now)
@@ -140,7 +144,11 @@ package struct PassSchedule: Sendable {
             failures += 1
             (due, cause) = (now + retryWait, .retry)
         }
-        if news.documents { ask(.documents, at: now + limits.debounce) }
+        if news.documents {
+            ask(.documents, at: now + limits.debounce)
+        } else if news.tasks {
+            ask(.tasks, at: now + limits.debounce)
+        }
     }
 
     /// A pass in the next period tries the places again.

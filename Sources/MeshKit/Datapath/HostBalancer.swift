@@ -33,7 +33,7 @@ package struct HostBalancer: DatapathPart {
         content.rules.owner = request.owner
         for service in services {
             let twins = PortBalancing.Twins(service)
-            let tasks = Dictionary(grouping: service.tasks, by: \.address.family)
+            let tasks = Dictionary(grouping: service.balancedTasks, by: \.address.family)
             for port in service.ports where !request.foreignMarks.contains(port.mark) {
                 var families: Set<AddressFamily> = []
                 // A family without tasks gets no service: a kernel without IPv6 would refuse one.

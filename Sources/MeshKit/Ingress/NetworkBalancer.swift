@@ -82,7 +82,7 @@ extension MeshSpec.Service {
     /// The addresses of the tasks on a network, each as a task of its own. Tasks of this node that are gone, or that
     /// this host refused, are left out.
     func reachableTasks(on network: String, _ request: MeshRequest, _ node: NodeFacts) -> [SpecTask] {
-        tasks.flatMap { task -> [SpecTask] in
+        balancedTasks.flatMap { task -> [SpecTask] in
             guard let attachment = task.attachment, let name = task.node else { return [] }
             if name == request.ledger.node {
                 let place = PlaceID.task(attachment.namespace)

@@ -41,7 +41,7 @@ extension MeshSpec {
         for service in services.values {
             for port in service.ports {
                 var path = PublishedPath(port: port, place: service.balancing.place)
-                for task in service.tasks where port.leads(to: task) {
+                for task in service.balancedTasks where port.leads(to: task) {
                     let destinations = task.addresses(by: service.balancing)
                         .filter { port.listening.address?.family ?? $0.family == $0.family }
                         .map { Destination.ID($0, port: port.destinationPort) }

@@ -29,7 +29,7 @@ extension MeshSpec: Codable {
 }
 
 extension MeshSpec.Service: Codable {
-    private enum CodingKeys: String, CodingKey { case scheduler, ports, tasks, balancing, virtualAddresses }
+    private enum CodingKeys: String, CodingKey { case scheduler, ports, tasks, balancing, virtualAddresses, source }
 
     /// Reads an object. A missing field has the value from the time before the field existed.
     public init(from decoder: any Decoder) throws {
@@ -40,6 +40,7 @@ extension MeshSpec.Service: Codable {
         chosenBalancing = try container.decodeIfPresent(Balancing.self, forKey: .balancing)
         virtualAddresses =
             try container.decodeIfPresent([String: VirtualAddress].self, forKey: .virtualAddresses) ?? [:]
+        origin = try container.decodeIfPresent(Origin.self, forKey: .source)
     }
 
     /// Leaves out the fields that have their default values.
@@ -50,5 +51,6 @@ extension MeshSpec.Service: Codable {
         try container.encode(tasks, forKey: .tasks)
         try container.encodeIfPresent(chosenBalancing, forKey: .balancing)
         if !virtualAddresses.isEmpty { try container.encode(virtualAddresses, forKey: .virtualAddresses) }
+        try container.encodeIfPresent(origin, forKey: .source)
     }
 }

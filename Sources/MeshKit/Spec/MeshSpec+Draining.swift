@@ -40,13 +40,20 @@ extension MeshSpec {
         }
     }
 
+    /// A note for each published service whose tasks are all said not to be healthy.
+    var notesOnHealth: [String] {
+        services.sorted { $0.key < $1.key }.filter { !$0.value.ports.isEmpty && $0.value.isInPanic }.map { name, _ in
+            "no task of service \(name) is healthy, so all of them get new connections; `meshctl task ls \(name)` lists them"
+        }
+    }
+
     /// A note for each published service that takes no new connections, of all families or of one, because its tasks
     /// drain.
     var notesOnDrains: [String] {
         services.sorted { $0.key < $1.key }.compactMap { name, service in
             guard !service.ports.isEmpty, service.tasks.contains(where: \.isDraining) else { return nil }
             let served = Dictionary(
-                grouping: service.tasks.flatMap { task in
+                grouping: service.balancedTasks.flatMap { task in
                     task.addresses(by: service.balancing).map { (family: $0.family, task: task) }
                 }, by: \.family
             ).mapValues { $0.map(\.task) }

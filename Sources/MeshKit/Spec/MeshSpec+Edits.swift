@@ -3,7 +3,8 @@ public import RuleKit
 
 extension MeshSpec {
     /// Publishes a port of a service, and makes the service if there is none. Publishing a port twice has no further
-    /// effect; another target for a port of the same service replaces the former one.
+    /// effect; another target for a port of the same service replaces the former one. A port or a service that a source
+    /// has found is the operator's from then on.
     ///
     /// - Parameter taken: further marks that a new port must not get, besides those of the spec: marks of IPVS services
     ///   in the kernel, and marks of a ledger whose ports have left the spec.
@@ -35,6 +36,8 @@ extension MeshSpec {
             service.ports.insert(PublishedPort(listening: listening, target: target, mark: mark), at: index)
         }
         service.ports[index].set(options)
+        service.ports[index].origin = nil
+        service.origin = nil
         services[name] = service
     }
 
@@ -51,6 +54,7 @@ extension MeshSpec {
                 "there is a service \(name) with other options: change them with `meshctl service set \(name)`, or "
                     + "choose another name")
         }
+        service.origin = nil
         services[name] = service
     }
 
@@ -77,6 +81,7 @@ extension MeshSpec {
             try options.refuseNobody(at: listening)
             service.ports[index].set(options)
         }
+        service.origin = nil
         services[name] = service
     }
 

@@ -1,8 +1,8 @@
 import IPVSKit
-import RuleKit
+package import RuleKit
 
 extension MeshSpec {
-    static func validate(serviceName name: String) throws(InputError) {
+    package static func validate(serviceName name: String) throws(InputError) {
         try validate(name, as: "service name", atMost: 63)
     }
 
@@ -14,7 +14,7 @@ extension MeshSpec {
     static func isNodeName(_ name: String) -> Bool { (try? validate(nodeName: name)) != nil }
 
     /// A network's name is part of the names of interfaces and namespaces, which are short.
-    static func validate(networkName name: String) throws(InputError) {
+    package static func validate(networkName name: String) throws(InputError) {
         try validate(name, as: "network name", atMost: 15)
         guard name != "host", name != "node" else {
             throw InputError("\(name) stands for the host's own network: choose another name")
@@ -54,7 +54,7 @@ extension MeshSpec {
     }
 
     /// Words as a list: `a`, `a and b`, `a, b and c`; of more than eight, the first ones and the number of the others.
-    static func listing(_ words: [String], by conjunction: String = "and") -> String {
+    package static func listing(_ words: [String], by conjunction: String = "and") -> String {
         guard words.count > 8 else {
             return words.count < 2
                 ? words.joined()
@@ -75,7 +75,7 @@ extension MeshSpec {
         return ([String(rest)] + groups).joined(separator: ",")
     }
 
-    static func validate(_ listening: PortBinding, target: UInt16) throws(InputError) {
+    package static func validate(_ listening: PortBinding, target: UInt16) throws(InputError) {
         guard Int(target) + listening.ports.count - 1 <= Int(UInt16.max), target != 0 else {
             throw InputError(
                 "\(listening) is \(listening.ports.count) ports, and from \(target) on there are fewer: ports end at 65535"

@@ -42,10 +42,29 @@ public struct MeshSpec: Equatable, Sendable {
         public var chosenBalancing: Balancing?
         /// The user networks that the service is on, and its addresses there, by the network's name.
         public var virtualAddresses: [String: VirtualAddress] = [:]
+        /// Who has made the service; nil for one of the operator's. A found service leaves with its last part.
+        public var origin: Origin?
 
         /// The balancer that serves the published ports.
         public var balancing: Balancing {
             chosenBalancing ?? (tasks.contains { $0.attachment != nil } ? .ingress : .host)
+        }
+
+        /// Whether tasks of the service are said not to be healthy, and all others, too, if there are any. Then all of
+        /// them are used, since the fault is probably elsewhere, and a task that may answer is better than none.
+        public var isInPanic: Bool {
+            tasks.contains(where: \.isUnhealthy)
+                && !tasks.contains { !$0.isUnhealthy && !$0.isDraining && $0.weight > 0 }
+        }
+
+        /// The tasks as balancers take them: one that is not healthy drains, unless no task is.
+        package var balancedTasks: [SpecTask] {
+            guard tasks.contains(where: \.isUnhealthy), !isInPanic else { return tasks }
+            return tasks.map { task in
+                var task = task
+                task.isDraining = task.isDraining || task.isUnhealthy
+                return task
+            }
         }
 
         /// A service without ports and tasks.

@@ -21,6 +21,8 @@ public struct PublishedPort: Hashable, Sendable {
     /// The number of connections from which on a task gets no new ones by this port; nil: no limit. The kernel counts
     /// the connections that it remembers, closed ones included.
     public var maxConnections: UInt32?
+    /// Who has published the port; nil for one of the operator's.
+    public var origin: Origin?
 
     /// A port that is open to everybody and schedules each connection by itself, unless the arguments say otherwise.
     public init(
@@ -95,7 +97,7 @@ extension PublishedPort: CustomStringConvertible {
 extension PublishedPort: Codable {
     private enum Key: String, CodingKey {
         case port, lastPort, address, transport, target, mark, stickySeconds, allowed, sourceIP, drainSeconds,
-            maxConnections
+            maxConnections, source
     }
 
     /// Refuses port 0 and invalid ranges, which no part of the mesh can handle. A missing field has the value from the
@@ -122,6 +124,7 @@ extension PublishedPort: Codable {
         sourceIP = try container.decodeIfPresent(SourceIP.self, forKey: .sourceIP) ?? .auto
         drain = DrainLimit(seconds: try container.decodeIfPresent(UInt32.self, forKey: .drainSeconds))
         maxConnections = try container.decodeIfPresent(UInt32.self, forKey: .maxConnections)
+        origin = try container.decodeIfPresent(Origin.self, forKey: .source)
     }
 
     /// Writes one flat object without fields that have their default values. Numbers and texts are written directly
@@ -139,5 +142,6 @@ extension PublishedPort: Codable {
         if sourceIP != .auto { try container.encode(sourceIP, forKey: .sourceIP) }
         try container.encodeIfPresent(drain.seconds, forKey: .drainSeconds)
         try container.encodeIfPresent(maxConnections, forKey: .maxConnections)
+        try container.encodeIfPresent(origin, forKey: .source)
     }
 }

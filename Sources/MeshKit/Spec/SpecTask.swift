@@ -14,6 +14,11 @@ public struct SpecTask: Hashable, Sendable {
     public var attachment: TaskAttachment?
     /// Whether the task drains: it gets no new connections, whatever its weight, and keeps those it has.
     public var isDraining = false
+    /// Whether the task's source says that it cannot serve, as Docker does by HEALTHCHECK. It then gets no new
+    /// connections, unless the same is said of all tasks of its service.
+    public var isUnhealthy = false
+    /// Who has found the task; nil for one that the operator has added.
+    public var origin: Origin?
 
     /// A task of weight 1 behind no known node, unless the arguments say otherwise.
     public init(
@@ -32,7 +37,7 @@ public struct SpecTask: Hashable, Sendable {
 }
 
 extension SpecTask: Codable {
-    private enum CodingKeys: String, CodingKey { case address, weight, node, attachment, draining }
+    private enum CodingKeys: String, CodingKey { case address, weight, node, attachment, draining, unhealthy, source }
 
     /// Reads an object. A missing field has the value from the time before the field existed.
     public init(from decoder: any Decoder) throws {
@@ -42,6 +47,8 @@ extension SpecTask: Codable {
         node = try container.decodeIfPresent(String.self, forKey: .node)
         attachment = try container.decodeIfPresent(TaskAttachment.self, forKey: .attachment)
         isDraining = try container.decodeIfPresent(Bool.self, forKey: .draining) ?? false
+        isUnhealthy = try container.decodeIfPresent(Bool.self, forKey: .unhealthy) ?? false
+        origin = try container.decodeIfPresent(Origin.self, forKey: .source)
     }
 
     /// Leaves out the fields that have their default values.
@@ -52,5 +59,7 @@ extension SpecTask: Codable {
         try container.encodeIfPresent(node, forKey: .node)
         try container.encodeIfPresent(attachment, forKey: .attachment)
         if isDraining { try container.encode(isDraining, forKey: .draining) }
+        if isUnhealthy { try container.encode(isUnhealthy, forKey: .unhealthy) }
+        try container.encodeIfPresent(origin, forKey: .source)
     }
 }

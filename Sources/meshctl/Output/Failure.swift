@@ -1,4 +1,5 @@
 import Conntrack
+import Containers
 import IPVSKit
 import MeshKit
 import RuleKit

@@ -63,7 +63,7 @@ struct StatusReport: Display {
                 let found = services[port.mark] ?? []
                 let destinations = found.flatMap(\.destinations)
                 let present = Set(destinations.map(\.id.address))
-                let tasks = service.tasks.filter {
+                let tasks = service.balancedTasks.filter {
                     (service.balancing == .ingress || port.isFor($0)) && port.leads(to: $0)
                 }
                 return Port(

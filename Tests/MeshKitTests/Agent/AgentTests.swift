@@ -27,6 +27,7 @@ import Testing
                 return news
             }
         }
+        func tasksHaveChanged() { post(AgentNews(tasks: true)) }
         func endPass(following generation: UInt64?) async -> AgentNews { drain() }
         func wait(for limit: Duration, listening: Bool) async throws {
             let end = ContinuousClock.now + limit

@@ -1,9 +1,3 @@
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
-
 /// A running container, as a Docker or Podman engine describes it.
 public struct Container: Hashable, Sendable {
     /// The name, by which it is found again after it was started anew.
@@ -38,43 +32,5 @@ public struct Container: Hashable, Sendable {
                 "\(name.prefix(60).debugDescription) is no name of a container: letters, digits, '-', '_' and '.', "
                     + "beginning with a letter or digit")
         }
-    }
-}
-
-/// The fields of the Engine API's description of a container that matter here.
-struct ContainerInspection: Decodable {
-    struct State: Decodable {
-        var running: Bool
-        var process: Int32
-
-        private enum CodingKeys: String, CodingKey {
-            case running = "Running"
-            case process = "Pid"
-        }
-    }
-
-    var name: String
-    var state: State
-
-    private enum CodingKeys: String, CodingKey {
-        case name = "Name"
-        case state = "State"
-    }
-
-    /// Nil if the bytes are no such description.
-    init?(json: [UInt8]) {
-        guard let value = try? JSONDecoder().decode(Self.self, from: Data(json)) else { return nil }
-        self = value
-    }
-}
-
-/// The Engine API's description of a failure.
-struct ContainerRefusal: Decodable {
-    var message: String
-
-    /// Nil if the bytes are no such description.
-    init?(json: [UInt8]) {
-        guard let value = try? JSONDecoder().decode(Self.self, from: Data(json)) else { return nil }
-        self = value
     }
 }

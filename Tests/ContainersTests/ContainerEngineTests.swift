@@ -1,8 +1,9 @@
+import MeshKit
 import SystemPackage
 import TestSupport
 import Testing
 
-@testable import MeshKit
+@testable import Containers
 
 /// What is asked of an engine, and what becomes of engines that do not answer well.
 @Suite struct ContainerEngineTests {
@@ -146,7 +147,7 @@ import Testing
             error = await expectFailure(ContainerError.self, "cannot be connected to: File name too long", at: [long])
             #expect(error?.code == .failed)
         }
-        let refused = ContainerError(.cannotConnect(.permissionDenied), at: "/var/run/docker.sock")
+        let refused = ContainerError(Errno.permissionDenied, at: "/var/run/docker.sock")
         #expect(refused.code == .notPermitted && refused.description.contains("run meshctl as root"))
     }
 }

@@ -1,4 +1,4 @@
-import Netlink
+public import MeshKit
 public import SystemPackage
 
 /// The engines of this host that run containers, Docker or Podman, asked by their Engine API.
@@ -48,55 +48,12 @@ public struct ContainerEngine: Sendable {
 
     /// Nil if the engine has no such container.
     private func ask(_ socket: FilePath, for name: String) async throws -> Container? {
-        let end = ContinuousClock.now + deadline
-        let result: Result<HTTPResponse, UnixSocketError> = try await DetachedThread.run {
-            Result { () throws(UnixSocketError) in
-                try HTTPRequest.get("/containers/\(name)/json", at: socket, until: end)
-            }
-        }
-        let response: HTTPResponse
-        do {
-            response = try result.get()
-        } catch {
-            throw ContainerError(error, at: socket)
-        }
-        let refusal = ContainerRefusal(json: response.body)?.message
-        switch response.status {
-        case 200: break
-        case 404 where refusal != nil: return nil
-        default:
-            let words = refusal.map { ": \($0)" } ?? ", and is perhaps no engine"
-            throw ContainerError(.failed, "\(socket) answers with the status \(response.status)\(words)")
-        }
-        guard let found = ContainerInspection(json: response.body) else {
-            throw ContainerError(
-                .failed, "\(socket) gives no description of the container \(name), and is perhaps no engine")
-        }
+        let answer = try await EngineClient.with(socket) { try await $0.get("/containers/\(name)/json", within: deadline) }
+        guard let found = try ContainerInspection(answer, of: name, at: socket) else { return nil }
         guard found.state.running, found.state.process > 0 else {
             throw InputError("container \(name) is not running: start it first")
         }
-        let known = found.name.hasPrefix("/") ? String(found.name.dropFirst()) : found.name
-        try Container.validate(name: known)
-        return Container(name: known, process: found.state.process)
-    }
-}
-
-extension ContainerError {
-    init(_ error: UnixSocketError, at socket: FilePath) {
-        switch error {
-        case .cannotConnect(.noSuchFileOrDirectory), .cannotConnect(.notDirectory):
-            self.init(
-                .unavailable,
-                "there is no socket \(socket): start Docker or Podman's socket, or name another with --docker-socket")
-        case .cannotConnect(.connectionRefused):
-            self.init(.unavailable, "nobody listens at \(socket): start Docker or Podman's socket")
-        case .cannotConnect(.permissionDenied), .cannotConnect(.notPermitted):
-            self.init(.notPermitted, "\(socket) does not let this user in: run meshctl as root, with sudo")
-        case .cannotConnect(let errno): self.init(.failed, "\(socket) cannot be connected to: \(errno)")
-        case .interrupted(let errno): self.init(.failed, "the connection to \(socket) broke: \(errno)")
-        case .tooLate:
-            self.init(.failed, "\(socket) did not answer in time: look whether the engine is well, and try again")
-        case .malformed(let fault): self.init(.failed, "\(socket) does not answer as an engine does: \(fault)")
-        }
+        try Container.validate(name: found.plainName)
+        return Container(name: found.plainName, process: found.state.process)
     }
 }

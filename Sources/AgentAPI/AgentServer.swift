@@ -1,0 +1,4 @@
+import Hummingbird
+
+/// A placeholder.
+enum AgentServer {}

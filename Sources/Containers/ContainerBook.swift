@@ -1,0 +1,119 @@
+import IPVSKit
+import MeshKit
+
+/// The containers of one engine, as far as its descriptions and events tell. A value without effects.
+struct ContainerBook {
+    /// The containers that run, by id.
+    private var running: [String: ContainerInspection] = [:]
+    /// The containers that were told to end, and have not ended yet.
+    private var stopping: Set<String> = []
+    /// Whether this node reaches the containers on a network of the engine, by the network's id.
+    private var networks: [String: Bool] = [:]
+
+    /// The ids of the networks that are known.
+    var knownNetworks: Set<String> { Set(networks.keys) }
+
+    /// The signal by which a container is told to end, if its image names one.
+    func stopSignal(of id: String) -> String? { running[id]?.config?.stopSignal }
+
+    /// Takes all networks of the engine.
+    mutating func take(_ networks: [EngineNetwork]) {
+        self.networks = Dictionary(networks.map { ($0.id, $0.isReached) }) { first, _ in first }
+    }
+
+    /// Takes an event.
+    ///
+    /// - Returns: the id of a container that has to be looked at; nil if there is none.
+    mutating func take(_ event: ContainerEvent) -> String? {
+        switch event.kind {
+        case .stops:
+            stopping.insert(event.container)
+            return nil
+        case .isGone:
+            running[event.container] = nil
+            stopping.remove(event.container)
+            return nil
+        case .starts:
+            stopping.remove(event.container)
+            return event.container
+        case .changes: return event.container
+        }
+    }
+
+    /// Takes a description; nil for a container that there is not.
+    mutating func take(_ found: ContainerInspection?, of id: String) {
+        if let found, found.isServing {
+            running[id] = found
+        } else {
+            running[id] = nil
+            stopping.remove(id)
+        }
+    }
+
+    /// Forgets the containers that are not among those that run.
+    mutating func keep(only ids: Set<String>) {
+        running = running.filter { ids.contains($0.key) }
+        stopping.formIntersection(ids)
+    }
+
+    /// The tasks, by name.
+    var tasks: [FoundTask] {
+        let unreachable = Set(networks.filter { !$0.value }.keys)
+        return running.filter { !stopping.contains($0.key) }.compactMap { FoundTask($0.value, besides: unreachable) }
+            .sorted { $0.name < $1.name }
+    }
+}
+
+extension ContainerInspection {
+    /// Whether the container runs and is not held.
+    fileprivate var isServing: Bool { state.running && state.process > 0 && state.paused != true }
+
+    /// The name without the slash that Docker puts before it.
+    var plainName: String { name.hasPrefix("/") ? String(name.dropFirst()) : name }
+}
+
+extension ContainerInspection {
+    /// The ids of the engine's networks that the container is on.
+    var networkIDs: Set<String> { Set((networkSettings?.networks ?? [:]).values.compactMap(\.network)) }
+}
+
+extension FoundTask {
+    /// A container as a task; nil for one that is to be left alone.
+    fileprivate init?(_ container: ContainerInspection, besides unreachable: Set<String>) {
+        let name = container.plainName
+        guard (try? Container.validate(name: name)) != nil else { return nil }
+        let all = container.config?.labels ?? [:]
+        let labels = ContainerLabels(all, of: name)
+        guard !labels.isExcluded else { return nil }
+        let names = [all["com.docker.swarm.service.name"], all["com.docker.compose.service"], name].compactMap(\.self)
+        self.init(name, services: labels.service.map { [$0] } ?? names)
+        makesService = labels.service != nil || !labels.ports.isEmpty
+        namespace = Container(name: name, process: container.state.process).namespace
+        weight = labels.weight
+        isHealthy = container.state.health?.status != "unhealthy"
+        ports = labels.ports
+        options = labels.options
+        faults = labels.faults
+        if let networks = labels.networks {
+            attachment = Attachment(
+                namespace: namespace!, networks: networks.filter { $0 != MeshNetwork.ingress })
+        } else {
+            addresses = container.addresses(on: labels.engineNetwork, besides: unreachable)
+        }
+        if let wanted = labels.engineNetwork, container.networkSettings?.networks?[wanted] == nil {
+            faults.append("container \(name) is not on the engine's network \(wanted), which its label names")
+        }
+    }
+}
+
+extension ContainerInspection {
+    /// An address of each family, of the first network by name that this node reaches.
+    fileprivate func addresses(on wanted: String?, besides unreachable: Set<String>) -> [IPAddress] {
+        let networks = (networkSettings?.networks ?? [:]).sorted { $0.key < $1.key }
+            .filter { wanted.map($0.key.elementsEqual) ?? true }
+            .map(\.value).filter { !unreachable.contains($0.network ?? "") }
+        return [networks.map(\.address4), networks.map(\.address6)].compactMap { texts in
+            texts.lazy.compactMap { $0.flatMap { IPAddress($0) } }.first
+        }
+    }
+}

@@ -1,0 +1,112 @@
+import MeshKit
+import SystemPackage
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The Engine API's description of a container: the fields that matter here.
+struct ContainerInspection: Decodable, Hashable {
+    struct State: Decodable, Hashable {
+        var running: Bool
+        var process: Int32
+        var paused: Bool?
+        var health: Health?
+
+        private enum CodingKeys: String, CodingKey {
+            case running = "Running"
+            case process = "Pid"
+            case paused = "Paused"
+            case health = "Health"
+        }
+    }
+
+    struct Health: Decodable, Hashable {
+        /// `none`, `starting`, `healthy` or `unhealthy`.
+        var status: String?
+
+        private enum CodingKeys: String, CodingKey { case status = "Status" }
+    }
+
+    struct Config: Decodable, Hashable {
+        var labels: [String: String]?
+        /// The signal that tells the container to end, if its image names one: `SIGQUIT`.
+        var stopSignal: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case labels = "Labels"
+            case stopSignal = "StopSignal"
+        }
+    }
+
+    struct NetworkSettings: Decodable, Hashable {
+        var networks: [String: Endpoint]?
+
+        private enum CodingKeys: String, CodingKey { case networks = "Networks" }
+    }
+
+    /// What a container has on a network of the engine.
+    struct Endpoint: Decodable, Hashable {
+        /// Empty without one.
+        var address4: String?
+        /// Empty without one.
+        var address6: String?
+        /// The id of the network.
+        var network: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case network = "NetworkID"
+            case address4 = "IPAddress"
+            case address6 = "GlobalIPv6Address"
+        }
+    }
+
+    var id: String?
+    var name: String
+    var state: State
+    var config: Config?
+    var networkSettings: NetworkSettings?
+
+    private enum CodingKeys: String, CodingKey {
+        case id = "Id"
+        case name = "Name"
+        case state = "State"
+        case config = "Config"
+        case networkSettings = "NetworkSettings"
+    }
+}
+
+extension ContainerInspection {
+    /// Reads an answer. Nil if the engine has no such container.
+    ///
+    /// - Parameter name: the name or id that was asked for.
+    init?(_ answer: EngineClient.Answer, of name: String, at socket: FilePath) throws(ContainerError) {
+        guard try answer.isFound(at: socket) else { return nil }
+        guard let value: Self = answer.decoded() else {
+            throw ContainerError(
+                .failed, "\(socket) gives no description of the container \(name), and is perhaps no engine")
+        }
+        self = value
+    }
+}
+
+extension EngineClient.Answer {
+    /// Whether the engine has what was asked for.
+    ///
+    /// - Throws: ``ContainerError`` if it did not answer the question.
+    func isFound(at socket: FilePath) throws(ContainerError) -> Bool {
+        if status == 200 { return true }
+        let refusal: Refusal? = decoded()
+        if status == 404, refusal != nil { return false }
+        let words = refusal.map { ": \($0.message)" } ?? ", and is perhaps no engine"
+        throw ContainerError(.failed, "\(socket) answers with the status \(status)\(words)")
+    }
+
+    /// The value that the body describes; nil if it describes none.
+    func decoded<Value: Decodable>() -> Value? { try? JSONDecoder().decode(Value.self, from: Data(body)) }
+
+    /// The Engine API's description of a failure.
+    private struct Refusal: Decodable { var message: String }
+}

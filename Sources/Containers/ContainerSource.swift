@@ -1,0 +1,193 @@
+import IPVSKit
+public import MeshKit
+public import SystemPackage
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The containers of an engine, Docker or Podman, as a source of tasks. It asks once for all of them, and then follows the
+/// engine's events; now and then it asks again, so that a lost event is no lost container.
+public struct ContainerSource: TaskSource {
+    /// How long it waits.
+    struct Limits: Sendable {
+        /// For an answer.
+        var answer = Duration.seconds(10)
+        /// Until it asks for all containers again.
+        var resync = Duration.seconds(60)
+        /// After the first failure of several. The wait doubles from failure to failure.
+        var firstRetry = Duration.milliseconds(250)
+        /// After a failure at most.
+        var lastRetry = Duration.seconds(8)
+    }
+
+    public let name: String
+    private let socket: FilePath
+    private let isOptional: Bool
+    var limits = Limits()
+
+    /// - Parameters:
+    ///   - name: the name of the source in the spec: `docker`, `podman`.
+    ///   - socket: the engine's socket.
+    ///   - isOptional: whether a host without this engine is as it should be, so that nobody is told of it.
+    public init(_ name: String, at socket: FilePath, isOptional: Bool = false) {
+        self.name = name
+        self.socket = socket
+        self.isOptional = isOptional
+    }
+
+    /// Watches until the task is cancelled.
+    public func run(reporting report: @escaping @Sendable (SourceReport) -> Void) async {
+        var wait = limits.firstRetry
+        while !Task.isCancelled {
+            let start = ContinuousClock.now
+            do {
+                try await EngineClient.with(socket) { try await follow($0, reporting: report) }
+                report(.unreachable("\(socket) ended its stream of events"))
+            } catch {
+                if Task.isCancelled { return }
+                let isMissing = (error as? ContainerError)?.code == .unavailable
+                if !(isOptional && isMissing) { report(.unreachable("\(error)")) }
+            }
+            // An engine that was followed for a while is asked again at once.
+            if ContinuousClock.now - start > limits.lastRetry { wait = limits.firstRetry }
+            try? await Task.sleep(for: wait)
+            wait = min(wait * 2, limits.lastRetry)
+        }
+    }
+
+    /// What there is to look at.
+    private enum Input: Sendable {
+        /// The engine has begun to tell of events, or it is time to ask for everything.
+        case everything
+        case bytes([UInt8])
+        case end((any Error)?)
+    }
+
+    /// Follows an engine until it ends the stream of events.
+    private func follow(_ client: EngineClient, reporting report: @Sendable (SourceReport) -> Void) async throws {
+        let (inputs, queue) = AsyncStream.makeStream(of: Input.self)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [limits, socket] in
+                do {
+                    try await client.follow(Self.events, beginningWithin: limits.answer) { status, bytes in
+                        guard status == 200 else {
+                            _ = try EngineClient.Answer(status: status, body: bytes).isFound(at: socket)
+                            return
+                        }
+                        queue.yield(bytes.isEmpty ? .everything : .bytes(bytes))
+                    }
+                    queue.yield(.end(nil))
+                } catch {
+                    queue.yield(.end(error))
+                }
+            }
+            group.addTask { [limits] in
+                while true {
+                    try await Task.sleep(for: limits.resync)
+                    queue.yield(.everything)
+                }
+            }
+            defer { group.cancelAll() }
+            var (book, lines, last) = (ContainerBook(), LineBuffer(), [FoundTask]?.none)
+            for await input in inputs {
+                switch input {
+                case .everything: try await readAll(client, into: &book)
+                case .bytes(let bytes): try await take(try lines.take(bytes, from: socket), client, into: &book)
+                case .end(let error):
+                    if let error { throw error }
+                    return
+                }
+                let tasks = book.tasks
+                if tasks != last { report(.tasks(tasks)) }
+                last = tasks
+            }
+        }
+    }
+
+    private static let events = "/events?filters=" + EngineClient.escaped(#"{"type":["container","network"]}"#)
+
+    /// Takes events. What ends a container counts before anything is asked, which may take a while.
+    private func take(_ lines: [[UInt8]], _ client: EngineClient, into book: inout ContainerBook) async throws {
+        var unknown: Set<String> = []
+        for line in lines {
+            let event: ContainerEvent?
+            do throws(ContainerEvent.Garbage) {
+                event = try ContainerEvent(line: line, stopSignal: book.stopSignal(of:))
+            } catch {
+                throw ContainerError(.failed, "\(socket) does not answer as an engine does: it sends no events")
+            }
+            guard let event else { continue }
+            if let id = book.take(event) { unknown.insert(id) } else { unknown.remove(event.container) }
+        }
+        for id in unknown.sorted() { try await look(at: id, client, into: &book) }
+    }
+
+    private func look(at id: String, _ client: EngineClient, into book: inout ContainerBook) async throws {
+        let answer = try await client.get("/containers/\(EngineClient.escaped(id))/json", within: limits.answer)
+        let found = try ContainerInspection(answer, of: id, at: socket)
+        if let found, !found.networkIDs.isSubset(of: book.knownNetworks) { try await readNetworks(client, into: &book) }
+        book.take(found, of: id)
+    }
+
+    private func readAll(_ client: EngineClient, into book: inout ContainerBook) async throws {
+        try await readNetworks(client, into: &book)
+        let answer = try await client.get("/containers/json", within: limits.answer)
+        struct Entry: Decodable {
+            var id: String
+            private enum CodingKeys: String, CodingKey { case id = "Id" }
+        }
+        guard try answer.isFound(at: socket), let entries: [Entry] = answer.decoded() else {
+            throw ContainerError(.failed, "\(socket) gives no list of containers, and is perhaps no engine")
+        }
+        book.keep(only: Set(entries.map(\.id)))
+        for entry in entries { try await look(at: entry.id, client, into: &book) }
+    }
+
+    private func readNetworks(_ client: EngineClient, into book: inout ContainerBook) async throws {
+        let answer = try await client.get("/networks", within: limits.answer)
+        guard try answer.isFound(at: socket), let networks: [EngineNetwork] = answer.decoded() else {
+            throw ContainerError(.failed, "\(socket) gives no list of networks, and is perhaps no engine")
+        }
+        book.take(networks)
+    }
+}
+
+/// A network of an engine.
+struct EngineNetwork: Decodable, Equatable {
+    var id: String
+    var driver: String?
+    var scope: String?
+
+    private enum CodingKeys: String, CodingKey {
+        case id = "Id"
+        case driver = "Driver"
+        case scope = "Scope"
+    }
+
+    /// Whether this node's routes lead to containers on the network. They do not to those of overlays of other nodes, and
+    /// the kernel keeps a node apart from its own macvlan and ipvlan interfaces.
+    var isReached: Bool {
+        scope ?? "local" == "local" && !["macvlan", "ipvlan", "host", "none", "null", "overlay"].contains(driver ?? "")
+    }
+}
+
+/// Collects bytes into lines.
+private struct LineBuffer {
+    /// The longest line. An event with all labels of a container has some kilobytes.
+    private static let mostBytes = 1 << 20
+    private var rest: [UInt8] = []
+
+    /// The lines that the bytes complete.
+    mutating func take(_ bytes: [UInt8], from socket: FilePath) throws(ContainerError) -> [[UInt8]] {
+        rest += bytes
+        var lines = rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
+        rest = lines.removeLast()
+        guard rest.count <= Self.mostBytes else {
+            throw ContainerError(.failed, "\(socket) does not answer as an engine does: an event does not end")
+        }
+        return lines.filter { !$0.allSatisfy { $0 == 0x20 || $0 == 0x0D } }
+    }
+}
