@@ -139,6 +139,8 @@ extension ContainerError {
                 .failed, "\(socket) did not answer in time: look whether the engine is well, and try again")
         case let error as HTTPClientError where error == .remoteConnectionClosed:
             self.init(.failed, "\(socket) does not answer as an engine does: it ended the connection too early")
+        case is HTTPParserError:
+            self.init(.failed, "\(socket) does not answer as an engine does: its answer is no HTTP")
         case is NIOTooManyBytesError:
             self.init(.failed, "\(socket) does not answer as an engine does: its answer is too large")
         default: self.init(.failed, "\(socket) does not answer as an engine does: \(error)")

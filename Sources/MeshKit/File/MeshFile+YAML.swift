@@ -100,7 +100,8 @@ extension MeshFile.Service {
         let path = SpecPath.service(entry.name)
         reader.note(path, entry.key)
         let fields = try reader.fields(
-            entry.value, of: "a service", ["scheduler", "balancer", "ports", "tasks", "vips"])
+            entry.value, of: "a service", ["scheduler", "balancer", "source", "ports", "tasks", "vips"])
+        origin = try fields["source"].map { node throws(InputError) in try reader.origin(node) }
         if let node = fields["scheduler"] {
             let names = MeshSpec.listing(Scheduler.publishable.map(\.rawValue), by: "or")
             let scheduler = Scheduler(rawValue: try reader.text(node, "a scheduler"))
@@ -149,7 +150,7 @@ extension MeshFile.Port {
                 ["publish": item]
             } else {
                 try reader.fields(
-                    item, of: "a port", ["publish", "mark", "sticky", "allow", "source-ip", "drain", "max-conns"])
+                    item, of: "a port", ["publish", "mark", "sticky", "allow", "source-ip", "drain", "max-conns", "source"])
             }
         guard let publish = fields["publish"] else { throw reader.error(item, "a port needs publish: \(example)") }
         let text = try reader.text(publish, example)
@@ -191,6 +192,7 @@ extension MeshFile.Port {
         if let node = fields["max-conns"] {
             maxConnections = try reader.number(node, "the most connections of a task", in: 1...UInt32(Int32.max))
         }
+        origin = try fields["source"].map { node throws(InputError) in try reader.origin(node) }
     }
 }
 
@@ -202,7 +204,7 @@ extension MeshFile.Task {
             if case .scalar = item {
                 ["address": item]
             } else {
-                try reader.fields(item, of: "a task", ["address", "weight", "draining", "node", "attachment"])
+                try reader.fields(item, of: "a task", ["address", "weight", "draining", "unhealthy", "source", "node", "attachment"])
             }
         if let node = fields["address"] {
             let address = try reader.address(node, "the address of the task, such as 10.0.0.11")
@@ -218,6 +220,10 @@ extension MeshFile.Task {
             weight = try reader.number(node, "the weight of the task", in: 0...UInt32(Int32.max))
         }
         if let node = fields["draining"] { isDraining = try reader.truth(node, "whether the task drains") }
+        if let node = fields["unhealthy"] {
+            isUnhealthy = try reader.truth(node, "whether the task's source says that it cannot serve")
+        }
+        origin = try fields["source"].map { node throws(InputError) in try reader.origin(node) }
         if let node = fields["node"] {
             reader.note(path("node"), node)
             self.node = try reader.text(node, "the name of the task's node")
@@ -304,6 +310,14 @@ extension MeshFile.Virtual {
 extension YAMLReader {
     fileprivate func mark(_ node: Node) throws(InputError) -> FirewallMark {
         FirewallMark(rawValue: try number(node, "a firewall mark", in: 1...UInt32.max))!
+    }
+
+    fileprivate func origin(_ node: Node) throws(InputError) -> Origin {
+        let text = try text(node, "who has found it")
+        guard let origin = Origin(text) else {
+            throw error(node, "\(text.debugDescription) is no source and node, as in docker@node1")
+        }
+        return origin
     }
 
     /// One of the words of an enumeration.

@@ -65,6 +65,8 @@ public struct MeshFile: Sendable {
         public var tasks: [Task] = []
         /// The addresses on user networks, by the network's name.
         public var virtualAddresses: [String: Virtual] = [:]
+        /// Who has made the service; nil for one of the operator's.
+        public var origin: Origin?
     }
 
     /// A published port.
@@ -85,6 +87,8 @@ public struct MeshFile: Sendable {
         public var drain = DrainLimit.unlimited
         /// The number of connections from which on a task gets no new ones; nil: no limit.
         public var maxConnections: UInt32?
+        /// Who has published the port; nil for one of the operator's.
+        public var origin: Origin?
     }
 
     /// A task.
@@ -95,6 +99,10 @@ public struct MeshFile: Sendable {
         public var weight: UInt32 = 1
         /// Whether the task drains.
         public var isDraining = false
+        /// Whether the task's source says that it cannot serve.
+        public var isUnhealthy = false
+        /// Who has found the task; nil for one of the operator's.
+        public var origin: Origin?
         /// The name of the task's node.
         public var node: String?
         /// What joins the task to networks; nil for a task that the host's routes reach.

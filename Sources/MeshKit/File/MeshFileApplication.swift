@@ -66,7 +66,9 @@ struct MeshFileApplication {
         next = present
         if isWhole || (context.prunes && file.nodes != nil) { next.nodes = [:] }
         if isWhole || (context.prunes && file.networks != nil) { next.networks = [:] }
-        if isWhole || (context.prunes && file.services != nil) { next.services = [:] }
+        if isWhole || (context.prunes && file.services != nil) {
+            next.services = present.servicesFound(on: context.node)
+        }
     }
 
     private var isWhole: Bool { file.generation != nil }
@@ -109,7 +111,14 @@ struct MeshFileApplication {
 
     private mutating func put(_ described: MeshFile.Service, _ name: String) throws(InputError) {
         let old = present.services[name]
+        var described = described
+        let isFoundHere = described.leaveOut(foundOn: context.node)
         var service = next.services[name] ?? MeshSpec.Service()
+        if !isFoundHere {
+            service.origin = described.origin
+        } else if next.services[name] == nil, described.ports.isEmpty, described.tasks.isEmpty {
+            return
+        }
         service.scheduler = described.scheduler ?? old?.scheduler ?? .roundRobin
         service.chosenBalancing = described.balancing ?? (isWhole ? nil : old?.chosenBalancing)
         for port in described.ports {
@@ -135,7 +144,8 @@ struct MeshFileApplication {
         guard let attachment = task.attachment, let place = task.place(on: context.node) else {
             service.add(
                 SpecTask(
-                    address: task.address!, weight: task.weight, node: task.node, isDraining: task.isDraining))
+                    address: task.address!, weight: task.weight, node: task.node, isDraining: task.isDraining,
+                    isUnhealthy: task.isUnhealthy, origin: task.origin))
             return
         }
         if let addresses = attachment.addresses, let address = task.address {
@@ -145,7 +155,8 @@ struct MeshFileApplication {
                     attachment: TaskAttachment(
                         namespace: attachment.namespace, inode: attachment.inode, container: attachment.container,
                         addresses: addresses, gatewayAddresses: attachment.gatewayAddresses,
-                        defaultAddresses: attachment.defaultAddresses), isDraining: task.isDraining))
+                        defaultAddresses: attachment.defaultAddresses), isDraining: task.isDraining,
+                    isUnhealthy: task.isUnhealthy, origin: task.origin))
             return
         }
         // What was allocated for the task stays, unless the file wants it otherwise.
@@ -155,6 +166,8 @@ struct MeshFileApplication {
         {
             kept.weight = task.weight
             kept.isDraining = task.isDraining
+            kept.isUnhealthy = task.isUnhealthy
+            kept.origin = task.origin
             service.add(kept)
             return
         }
@@ -321,11 +334,24 @@ extension SpecTask {
     }
 }
 
+extension MeshFile.Service {
+    /// Leaves out what sources on a node have found, which that node knows better than any file.
+    ///
+    /// - Returns: whether a source on the node has made the service itself.
+    fileprivate mutating func leaveOut(foundOn node: String) -> Bool {
+        ports.removeAll { $0.origin?.node == node }
+        tasks.removeAll { $0.origin?.node == node }
+        return origin?.node == node
+    }
+}
+
 extension MeshFile.Port {
     fileprivate func published(mark: FirewallMark) -> PublishedPort {
-        PublishedPort(
+        var port = PublishedPort(
             listening: listening, target: target, mark: mark, stickySeconds: stickySeconds, allowed: allowed,
             sourceIP: sourceIP, drain: drain, maxConnections: maxConnections)
+        port.origin = origin
+        return port
     }
 }
 

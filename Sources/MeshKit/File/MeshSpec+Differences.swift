@@ -34,6 +34,7 @@ extension MeshSpec {
         for (name, service) in services {
             parts["service \(name)"] =
                 "scheduler \(service.scheduler)" + (service.chosenBalancing.map { ", balancer \($0.rawValue)" } ?? "")
+                + Self.words(service.origin)
             for port in service.ports { parts["service \(name), port \(port.listening)"] = Self.words(port) }
             for task in service.tasks { parts["service \(name), task \(task.address)"] = Self.words(task) }
             for (network, virtual) in service.virtualAddresses {
@@ -54,12 +55,15 @@ extension MeshSpec {
         if port.sourceIP != .auto { words += ", source address \(port.sourceIP.rawValue)" }
         if port.drain != .unlimited { words += ", drain \(port.drain.text)" }
         if let count = port.maxConnections { words += ", at most \(count) connections to a task" }
-        return words
+        return words + Self.words(port.origin)
     }
+
+    private static func words(_ origin: Origin?) -> String { origin.map { ", found by \($0)" } ?? "" }
 
     private static func words(_ task: SpecTask) -> String {
         var words =
-            "weight \(task.weight)\(task.isDraining ? ", draining" : "")" + (task.node.map { ", node \($0)" } ?? "")
+            "weight \(task.weight)\(task.isDraining ? ", draining" : "")\(task.isUnhealthy ? ", unhealthy" : "")"
+            + (task.node.map { ", node \($0)" } ?? "") + Self.words(task.origin)
         guard let attachment = task.attachment else { return words }
         words += ", attached by \(attachment.namespace)"
         for (network, addresses) in attachment.addresses.sorted(by: { $0.key < $1.key }) {

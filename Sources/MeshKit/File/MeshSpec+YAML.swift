@@ -53,6 +53,7 @@ private struct YAMLText {
         line(1, "\(name):")
         line(2, "scheduler: \(Self.scalar(service.scheduler.rawValue))")
         if let balancing = service.chosenBalancing { line(2, "balancer: \(balancing.rawValue)") }
+        write(service.origin, 2)
         if !service.ports.isEmpty { line(2, "ports:") }
         for port in service.ports {
             line(3, "- publish: \(Self.scalar(PublishText.text(of: port)))")
@@ -62,12 +63,15 @@ private struct YAMLText {
             if port.sourceIP != .auto { line(4, "source-ip: \(port.sourceIP.rawValue)") }
             if port.drain != .unlimited { line(4, "drain: \(Self.scalar(port.drain.text))") }
             if let count = port.maxConnections { line(4, "max-conns: \(count)") }
+            write(port.origin, 4)
         }
         if !service.tasks.isEmpty { line(2, "tasks:") }
         for task in service.tasks {
             line(3, "- address: \(Self.scalar(task.address.description))")
             line(4, "weight: \(task.weight)")
             if task.isDraining { line(4, "draining: true") }
+            if task.isUnhealthy { line(4, "unhealthy: true") }
+            write(task.origin, 4)
             if let node = task.node { line(4, "node: \(Self.scalar(node))") }
             if let attachment = task.attachment { write(attachment) }
         }
@@ -77,6 +81,10 @@ private struct YAMLText {
             line(4, "addresses: \(Self.list(virtual.addresses))")
             line(4, "mark: \(virtual.mark)")
         }
+    }
+
+    private mutating func write(_ origin: Origin?, _ depth: Int) {
+        if let origin { line(depth, "source: \(Self.scalar(origin.description))") }
     }
 
     private mutating func write(_ attachment: TaskAttachment) {

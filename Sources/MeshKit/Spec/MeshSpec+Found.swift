@@ -61,6 +61,16 @@ extension MeshSpec {
         }
     }
 
+    /// The parts of services that sources on a node have found.
+    func servicesFound(on node: String) -> [String: Service] {
+        services.compactMapValues { service in
+            var service = service
+            service.ports.removeAll { $0.origin?.node != node }
+            service.tasks.removeAll { $0.origin?.node != node }
+            return service.origin?.node == node || !service.isEmpty ? service : nil
+        }
+    }
+
     // MARK: Tasks
 
     private mutating func add(
@@ -89,10 +99,11 @@ extension MeshSpec {
         if let present = services[service]?.tasks.first(where: { $0.address == address }), present.origin != origin {
             return
         }
-        var task = SpecTask(address: address, weight: found.weight, node: origin.node)
-        task.isUnhealthy = !found.isHealthy
-        task.origin = origin
-        try addTask(task, service: service)
+        try addTask(
+            SpecTask(
+                address: address, weight: found.weight, node: origin.node, isUnhealthy: !found.isHealthy,
+                origin: origin),
+            service: service)
     }
 
     private mutating func attach(

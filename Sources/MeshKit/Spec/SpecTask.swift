@@ -23,13 +23,15 @@ public struct SpecTask: Hashable, Sendable {
     /// A task of weight 1 behind no known node, unless the arguments say otherwise.
     public init(
         address: IPAddress, weight: UInt32 = 1, node: String? = nil, attachment: TaskAttachment? = nil,
-        isDraining: Bool = false
+        isDraining: Bool = false, isUnhealthy: Bool = false, origin: Origin? = nil
     ) {
         self.address = address
         self.weight = weight
         self.node = node
         self.attachment = attachment
         self.isDraining = isDraining
+        self.isUnhealthy = isUnhealthy
+        self.origin = origin
     }
 
     /// The share of new connections that the task has at present.

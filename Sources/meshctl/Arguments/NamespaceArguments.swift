@@ -65,19 +65,32 @@ struct EngineArguments: ParsableArguments {
             if dockerSocket == nil { return ContainerEngine() }
             throw ValidationError("--docker-socket says where --container is looked up: leave it out without one.")
         }
+        return try chosenSocket().map { ContainerEngine(sockets: [$0]) } ?? ContainerEngine()
+    }
+
+    /// What finds the containers of this host: the engine that was chosen, or those that are there.
+    func sources() throws -> [ContainerSource] {
+        if let socket = try chosenSocket() { return [ContainerSource("docker", at: socket)] }
+        return ContainerEngine.usualSockets.map {
+            ContainerSource($0.stem ?? "docker", at: $0, isOptional: true)
+        }
+    }
+
+    /// The socket that the option or the environment names; nil if neither does.
+    private func chosenSocket() throws -> FilePath? {
         if let dockerSocket {
             guard dockerSocket.hasPrefix("/") else {
                 throw ValidationError("--docker-socket takes a path from the root on, as in /var/run/docker.sock.")
             }
-            return ContainerEngine(sockets: [FilePath(dockerSocket)])
+            return FilePath(dockerSocket)
         }
-        guard let host = try ProcessText.environment("DOCKER_HOST") else { return ContainerEngine() }
+        guard let host = try ProcessText.environment("DOCKER_HOST") else { return nil }
         let scheme = "unix://"
         guard host.hasPrefix(scheme + "/") else {
             throw ValidationError(
                 "DOCKER_HOST is \(host.debugDescription), and only a socket of this host can be asked: set it as in "
                     + "unix:///var/run/docker.sock, or name the socket with --docker-socket.")
         }
-        return ContainerEngine(sockets: [FilePath(String(host.dropFirst(scheme.count)))])
+        return FilePath(String(host.dropFirst(scheme.count)))
     }
 }

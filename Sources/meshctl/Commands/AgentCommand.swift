@@ -1,4 +1,5 @@
 import ArgumentParser
+import Containers
 import Logging
 import MeshKit
 import ServiceLifecycle
@@ -18,9 +19,20 @@ struct AgentCommand: AsyncParsableCommand {
               meshctl agent
             """)
 
+    @Flag(help: "Leave the containers of Docker and Podman to `meshctl task attach` and `task add`.")
+    var noContainers = false
+
+    @OptionGroup var engine: EngineArguments
+
     @OptionGroup var options: GlobalOptions
 
+    func validate() throws {
+        guard noContainers, engine.dockerSocket != nil else { return }
+        throw ValidationError("--no-containers and --docker-socket exclude each other: leave one of them out.")
+    }
+
     func run() async throws {
+        let sources = noContainers ? [] : try engine.sources()
         let style = StandardErrorLog.Style.ofService(journal: try ProcessText.environment("JOURNAL_STREAM"))
         let level: Logger.Level = options.state.verbose ? .debug : .info
         let logger = Logger(label: "meshctl") { _ in StandardErrorLog(logLevel: level, style: style) }
@@ -28,7 +40,9 @@ struct AgentCommand: AsyncParsableCommand {
             logger.info("waiting for another meshctl that works on the same state")
         }
         let manager = ServiceManager(socket: try ProcessText.environment("NOTIFY_SOCKET"))
-        let agent = try Agent(of: mesh, in: try options.ledger().directory, logger: logger) { event in
+        let agent = try Agent(
+            of: mesh, in: try options.ledger().directory, findingTasksBy: sources, logger: logger
+        ) { event in
             manager?.tell(event)
         }
         let group = ServiceGroup(

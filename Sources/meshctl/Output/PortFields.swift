@@ -10,7 +10,7 @@ struct PortFields: Encodable {
     init(_ port: PublishedPort) { self.port = port }
 
     private enum Key: String, CodingKey {
-        case target, mark, stickySeconds, allowed, sourceIP, drainSeconds, maxConnections
+        case target, mark, stickySeconds, allowed, sourceIP, drainSeconds, maxConnections, source
     }
 
     /// Leaves out what is as it is by default.
@@ -24,6 +24,7 @@ struct PortFields: Encodable {
         if port.sourceIP != .auto { try container.encode(port.sourceIP.rawValue, forKey: .sourceIP) }
         try container.encodeIfPresent(port.drain.seconds, forKey: .drainSeconds)
         try container.encodeIfPresent(port.maxConnections, forKey: .maxConnections)
+        try container.encodeIfPresent(port.origin?.description, forKey: .source)
     }
 }
 
@@ -50,6 +51,10 @@ struct TaskFields: Encodable {
     var weight: UInt32
     /// Whether the task drains: it gets no new connections, whatever its weight.
     var draining: Bool
+    /// Whether the task's source says that it cannot serve.
+    var unhealthy: Bool
+    /// Who has found the task: `docker@node1`; nil for one of the operator's.
+    var source: String?
     /// Whether the task is behind this node.
     var local: Bool
     /// The name of the node that the task is behind or on; nil if nobody said.
@@ -61,6 +66,8 @@ struct TaskFields: Encodable {
         address = task.address
         weight = task.weight
         draining = task.isDraining
+        unhealthy = task.isUnhealthy
+        source = task.origin?.description
         local = task.node == node
         self.node = task.node
         attachment = AttachmentFields(task)

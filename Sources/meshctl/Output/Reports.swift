@@ -115,6 +115,10 @@ struct TaskReport: Display {
         var weight: UInt32
         /// Whether the task drains: it gets no new connections, whatever its weight.
         var draining: Bool
+        /// Whether the task's source says that it cannot serve.
+        var unhealthy: Bool
+        /// Who has found the task; nil for one of the operator's.
+        var source: String?
         var local: Bool
         /// The name of the node that the task is behind or on; nil if nobody said.
         var node: String?
@@ -137,6 +141,7 @@ struct TaskReport: Display {
                 service.tasks.map {
                     Row(
                         service: name, address: $0.address, weight: $0.weight, draining: $0.isDraining,
+                        unhealthy: $0.isUnhealthy, source: $0.origin?.description,
                         local: local.contains($0.address) || $0.isAttached(to: saved.node), node: $0.node,
                         attachment: AttachmentFields($0),
                         clientAddress: ClientAddress(service.ports, [$0], local: local, own: own))
@@ -157,7 +162,7 @@ struct TaskReport: Display {
                 + (isContainer ? [.init(title: "CONTAINER")] : []),
             rows: tasks.map { task in
                 [
-                    task.service, "\(task.address)", shown(task.weight, isDraining: task.draining),
+                    task.service, "\(task.address)", shown(task.weight, isDraining: task.draining, isUnhealthy: task.unhealthy),
                     task.clientAddress?.rawValue ?? "-",
                 ]
                     + (isAttached
@@ -168,8 +173,10 @@ struct TaskReport: Display {
     }
 }
 
-/// A task's weight: `2`, or `2, draining`.
-private func shown(_ weight: UInt32, isDraining: Bool) -> String { "\(weight)\(isDraining ? ", draining" : "")" }
+/// A task's weight: `2`, `2, draining` or `2, unhealthy`.
+private func shown(_ weight: UInt32, isDraining: Bool, isUnhealthy: Bool) -> String {
+    "\(weight)\(isDraining ? ", draining" : "")\(isUnhealthy ? ", unhealthy" : "")"
+}
 
 extension SpecTask {
     fileprivate func isAttached(to node: String) -> Bool { attachment != nil && self.node == node }
@@ -251,7 +258,7 @@ struct ServiceDetails: Display {
         let tasks = TextTable(
             columns: columns + (isAttached ? [.init(title: "NODE"), .init(title: "ADDRESSES")] : []),
             rows: tasks.map { task in
-                ["\(task.address)", shown(task.weight, isDraining: task.draining), task.local ? "yes" : "no"]
+                ["\(task.address)", shown(task.weight, isDraining: task.draining, isUnhealthy: task.unhealthy), task.local ? "yes" : "no"]
                     + (isAttached ? [task.node ?? "-", task.attachment?.words ?? "-"] : [])
             })
         let virtual = TextTable(

@@ -26,10 +26,9 @@ extension KernelTests.MeshTests {
             let traffic = Locked(Traffic())
             let client = mesh.client
             async let ended: Void = client.thread {
-                let request = Request(address: node.addresses[0], port: 1081, endsAbruptly: true)
                 while !traffic.withLock(\.isOver) {
                     let damage = traffic.withLock(\.damage)
-                    let answer = request.answer()
+                    let answer = Request.steady(node.addresses[0], port: 1081).answer()
                     // A damage that came in between may be the cause, if it damages this port, too.
                     traffic.withLock { traffic in
                         traffic.count += 1

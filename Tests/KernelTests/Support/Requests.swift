@@ -18,11 +18,21 @@ struct Request: Sendable {
     var interface: String?
     /// Ends with a reset, so that the client's port is free at once.
     var endsAbruptly = false
+    /// After how many seconds without an answer it gives up; nil for the usual time of a socket.
+    var patience: Int?
+
+    /// One of many requests that go on while something changes, none of which may be lost. It waits so long that a lost
+    /// connection fails, and not one of a guest that stood still for a moment. Its port is one that no request has had
+    /// for long: what IPVS and conntrack still know of a port's former connection is not to matter by chance.
+    static func steady(_ address: IPAddress, port: UInt16) -> Self {
+        Self(address: address, port: port, fromPort: SourcePorts.next(), endsAbruptly: true, patience: 10)
+    }
 
     /// The answer, or what went wrong, in the namespace of the calling thread.
     func answer() -> String {
         do throws(Errno) {
             let socket = try TrafficSocket(transport, address.family)
+            if let patience { socket.setTimeout(seconds: patience) }
             if from != nil || fromPort != nil {
                 try socket.bind(from, port: fromPort ?? 0, interface: from?.isLinkLocal == true ? interface : nil)
             }

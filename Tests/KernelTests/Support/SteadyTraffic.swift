@@ -31,7 +31,7 @@ final class SteadyTraffic: Sendable {
             while !state.withLock(\.isOver) {
                 for target in targets {
                     let before = state.withLock(\.moment)
-                    let answer = Request(address: target.address, port: target.port, endsAbruptly: true).answer()
+                    let answer = Request.steady(target.address, port: target.port).answer()
                     state.withLock { state in
                         state.count += 1
                         if !answer.hasPrefix(target.answer) {

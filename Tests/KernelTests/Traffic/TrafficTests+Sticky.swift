@@ -119,7 +119,7 @@ extension KernelTests.TrafficTests {
                 var answers: [String: Int] = [:]
                 while !isDone.withLock({ $0 }) {
                     for near in addresses {
-                        answers[Request(address: near, port: 1080, endsAbruptly: true).answer(), default: 0] += 1
+                        answers[Request.steady(near, port: 1080).answer(), default: 0] += 1
                     }
                 }
                 return answers
