@@ -71,12 +71,7 @@ test-older: build-tests ## run the tests that depend on the kernel's version in 
 	@scripts/test-kernel uml
 
 test-docker: build-tests ## run the tests with a real dockerd, in user-mode Linux
-	@tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
-	[[ -t 1 ]] || export NO_COLOR=1
-	scripts/lab --kernel uml-6.12 --docker --timeout 900 --env MESHCTL_KERNEL_LANE=1 --env MESHCTL_DOCKER_LANE=1 \
-	    --env CI --env NO_COLOR --env MESHCTL_TEST_RULES=nftables,iptables -- \
-	    "$$tests" --testing-library swift-testing --filter KernelTests.DockerTests
-	echo 'test: published containers of a real dockerd are reached'
+	@scripts/test-kernel docker
 
 soak: export MESHCTL_SOAK := 1
 soak: export LANE_SECONDS := 14400

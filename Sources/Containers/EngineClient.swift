@@ -121,6 +121,13 @@ private func withLimit<Result: Sendable>(
     }
 }
 
+extension Error {
+    /// Whether the other side has ended the connection in the middle of its answer, or before it.
+    fileprivate var isEarlyEnd: Bool {
+        self as? HTTPClientError == .remoteConnectionClosed || self as? HTTPParserError == .invalidEOFState
+    }
+}
+
 extension HTTPClientError {
     fileprivate var isTooLate: Bool {
         [.deadlineExceeded, .connectTimeout, .getConnectionFromPoolTimeout, .readTimeout].contains(self)
@@ -137,7 +144,7 @@ extension ContainerError {
         case let error as HTTPClientError where error.isTooLate:
             self.init(
                 .failed, "\(socket) did not answer in time: look whether the engine is well, and try again")
-        case let error as HTTPClientError where error == .remoteConnectionClosed:
+        case _ where error.isEarlyEnd:
             self.init(.failed, "\(socket) does not answer as an engine does: it ended the connection too early")
         case is HTTPParserError:
             self.init(.failed, "\(socket) does not answer as an engine does: its answer is no HTTP")

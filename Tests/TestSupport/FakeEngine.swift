@@ -18,15 +18,34 @@ package final class FakeEngine: Sendable {
         case half(String)
         /// Keeps the connection open without a word.
         case silence
+        /// Begins an answer that goes on with what ``FakeEngine/tell(_:)`` says.
+        case stream
     }
 
     package let path: FilePath
     private let listener: FileDescriptor
     private let received = Mutex<[String]>([])
     private let open = Mutex<[FileDescriptor]>([])
+    private let streams = Mutex<[FileDescriptor]>([])
 
     /// The first lines of the requests until now.
     package var requests: [String] { received.withLock(\.self) }
+
+    /// The number of streams that are open.
+    package var streamCount: Int { streams.withLock(\.count) }
+
+    /// Goes on with all streams.
+    package func tell(_ text: String) {
+        for client in streams.withLock(\.self) { send(Reply.chunk(text), to: client) }
+    }
+
+    /// Ends all streams, in the middle of their answers.
+    package func endStreams() {
+        streams.withLock { clients in
+            for client in clients { try? client.close() }
+            clients = []
+        }
+    }
 
     /// Runs the body while a server listens at a new socket in the folder.
     package static func with<Result>(
@@ -105,6 +124,9 @@ package final class FakeEngine: Sendable {
                 shutdown(number, Int32(SHUT_WR))
                 open.withLock { $0.append(client) }
             case .silence: open.withLock { $0.append(client) }
+            case .stream:
+                send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", to: client)
+                streams.withLock { $0.append(client) }
             }
         }
     }
@@ -118,6 +140,7 @@ package final class FakeEngine: Sendable {
     private func stop() {
         shutdown(listener.rawValue, Int32(SHUT_RDWR))
         for client in open.withLock(\.self) { try? client.close() }
+        endStreams()
     }
 
     deinit { try? listener.close() }
@@ -132,11 +155,17 @@ extension FakeEngine.Reply {
     package static func json(_ text: String, status: String = "200 OK") -> Self {
         let middle = text.utf8.index(text.startIndex, offsetBy: text.utf8.count / 2)
         let chunks = [text[..<middle], text[middle...]].map { part in
-            part.isEmpty ? "" : "\(String(part.utf8.count, radix: 16))\r\n\(part)\r\n"
+            part.isEmpty ? "" : chunk(part)
         }
         return .text(
-            "HTTP/1.1 \(status)\r\nApi-Version: 1.48\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+            "HTTP/1.1 \(status)\r\nApi-Version: 1.48\r\nContent-Type: application/json\r\nConnection: close\r\n"
+                + "Transfer-Encoding: chunked\r\n"
                 + "\r\n\(chunks.joined())0\r\n\r\n")
+    }
+
+    /// A part of an answer in chunks.
+    static func chunk(_ part: some StringProtocol) -> String {
+        "\(String(part.utf8.count, radix: 16))\r\n\(part)\r\n"
     }
 
     /// The description of a container, shortened.

@@ -14,17 +14,30 @@ struct RunningAgent: Sendable {
 
     /// Starts it and waits until its first pass is done.
     init(on node: MeshNodes.Node, of mesh: MeshNodes, options: String = "") async throws {
-        let files = mesh.topology.directory
-        log = files.appending("\(node.name).log")
-        status = files.appending("\(node.name).status")
-        let pid = files.appending("\(node.name).pid")
+        try await self.init(
+            in: node.namespace, named: node.name, files: mesh.topology.directory, mesh.environment(of: node),
+            options: options)
+    }
+
+    /// Starts it and waits until its first pass is done.
+    ///
+    /// - Parameters:
+    ///   - name: what its files in the folder are called.
+    ///   - environment: the variables by which it knows which node it is on.
+    init(
+        in namespace: TestNamespace, named name: String, files: FilePath, _ environment: [String: String],
+        options: String = ""
+    ) async throws {
+        log = files.appending("\(name).log")
+        status = files.appending("\(name).status")
+        let pid = files.appending("\(name).pid")
         let before = (try? log.text().count) ?? 0
         // The shell in the background outlives the one that starts it, and notes how the agent ends.
         let script = """
             rm -f \(status) \(pid)
             (
                 set +e
-                ip netns exec \(node.namespace.name) sh -c \
+                ip netns exec \(namespace.name) sh -c \
                     'echo $$ >\(pid).new; mv \(pid).new \(pid); exec \(try BuiltProducts.path("meshctl")) agent \(options)' \
                     2>>\(log)
                 echo $? >\(status)
@@ -32,7 +45,7 @@ struct RunningAgent: Sendable {
             until [ -s \(pid) ]; do sleep 0.01; done
             """
         try await Shell.check(
-            ["env"] + mesh.environment(of: node).map { "\($0)=\($1)" } + ["sh", "-ec", script])
+            ["env"] + environment.map { "\($0)=\($1)" } + ["sh", "-ec", script])
         guard let number = pid_t(try pid.text().dropLast()) else { throw Errno.noSuchProcess }
         process = number
         try await until("the first pass") { try text(from: before).contains("keeps it so") }

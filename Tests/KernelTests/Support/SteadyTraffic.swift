@@ -25,13 +25,18 @@ final class SteadyTraffic: Sendable {
 
     /// Asks from a client until the end.
     ///
-    /// - Parameter targets: the addresses and ports, and how their answers begin.
-    func run(from client: TestNamespace, _ targets: [(address: IPAddress, port: UInt16, answer: String)]) async throws {
+    /// - Parameters:
+    ///   - targets: the addresses and ports, and how their answers begin.
+    ///   - ask: makes a request; by default one to a ``Responder``.
+    func run(
+        from client: TestNamespace, _ targets: [(address: IPAddress, port: UInt16, answer: String)],
+        by ask: @escaping @Sendable (IPAddress, UInt16) -> String = { Request.steady($0, port: $1).answer() }
+    ) async throws {
         try await client.thread { [self] in
             while !state.withLock(\.isOver) {
                 for target in targets {
                     let before = state.withLock(\.moment)
-                    let answer = Request.steady(target.address, port: target.port).answer()
+                    let answer = ask(target.address, target.port)
                     state.withLock { state in
                         state.count += 1
                         if !answer.hasPrefix(target.answer) {

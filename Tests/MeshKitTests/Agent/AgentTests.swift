@@ -48,6 +48,21 @@ import Testing
         func log(event: LogEvent) { lines.withLock { $0.append("\(event.level) \(event.message)") } }
     }
 
+    private final class Source: TaskSource {
+        let name = "docker"
+        private let report = Locked<(@Sendable (SourceReport) -> Void)?>(nil)
+
+        func run(reporting report: @escaping @Sendable (SourceReport) -> Void) async {
+            self.report.withLock { $0 = report }
+            try? await Task.sleep(for: .seconds(3600))
+        }
+
+        func tell(_ tasks: SourceReport) async throws {
+            while report.withLock({ $0 == nil }) { try await Task.sleep(for: .milliseconds(1)) }
+            report.withLock(\.self)!(tasks)
+        }
+    }
+
     /// A node with a published port, and an agent.
     private struct Running {
         let node = FakeNode()
@@ -55,11 +70,14 @@ import Testing
         let lines = Locked<[String]>([])
         let events = Locked<[Agent.Event]>([])
 
+        /// Reports what a test says.
+        let source = Source()
+
         func agent(in directory: FilePath, limits: PassSchedule.Limits = .init()) -> Agent {
             let lines = lines
             let events = events
             return Agent(
-                of: node.mesh(), in: directory, events: news, limits: limits,
+                of: node.mesh(), in: directory, events: news, limits: limits, findingTasksBy: [source],
                 logger: Logger(label: "test", factory: { _ in Handler(lines: lines) })
             ) { event in events.withLock { $0.append(event) } }
         }
@@ -140,6 +158,51 @@ import Testing
         try await running.withAgent(limits: limits) { _ in
             try await running.publish()
             try await running.until("the port being served") { try await running.isServing }
+        }
+    }
+
+    /// A container comes with a label, is found to be ill, and goes.
+    @Test func tasksThatASourceHasFound() async throws {
+        let running = Running()
+        try await running.withAgent(limits: Self.patient) { _ in
+            var task = FoundTask("web1", services: ["web"])
+            task.makesService = true
+            task.addresses = ["10.0.0.11"]
+            task.ports = [.init(listening: PortBinding(21080, .tcp), target: 80)]
+            try await running.source.tell(.tasks([task]))
+            try await running.until("the port being served") { try await running.isServing }
+            let spec = try await running.node.specs.load()
+            #expect(spec.services["web"]?.tasks.map(\.origin) == [Origin("docker", on: spec.services["web"]!.tasks[0].node!)])
+            try await running.until("the line") {
+                running.lines.withLock { $0.contains { $0.hasPrefix("info mesh: + service web, task 10.0.0.11") } }
+            }
+            try await running.source.tell(.unreachable("it is down"))
+            try await running.until("the warning") {
+                running.lines.withLock { $0.contains { $0.hasPrefix("warning docker cannot be asked for tasks") } }
+            }
+            #expect(try await running.isServing)
+            try await running.source.tell(.tasks([]))
+            try await running.until("the port being gone") { try await !running.isServing }
+            #expect(try await running.node.specs.load().services.isEmpty)
+        }
+    }
+
+    /// What cannot be taken over keeps the agent from nothing else.
+    @Test func tasksThatCannotBeTakenOver() async throws {
+        let running = Running()
+        try await running.publish()
+        try await running.withAgent(limits: Self.patient) { _ in
+            var task = FoundTask("web1", services: ["web"])
+            task.makesService = true
+            task.addresses = ["10.0.0.12"]
+            running.node.gate.begin(failing: (1, .noSpace))
+            try await running.source.tell(.tasks([task]))
+            try await running.until("the warning") {
+                running.lines.withLock { $0.contains { $0.contains("the tasks that were found cannot be taken over") } }
+            }
+            running.node.gate.begin()
+            running.news.post(AgentNews(documents: true))
+            try await running.until("the task") { try await running.node.specs.load().services["web"] != nil }
         }
     }
 

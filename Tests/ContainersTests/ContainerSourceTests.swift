@@ -1,0 +1,258 @@
+import IPVSKit
+import MeshKit
+import RuleKit
+import Synchronization
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import Containers
+
+/// The source on an engine that says what a test wants.
+@Suite(.timeLimit(.minutes(1))) struct ContainerSourceTests {
+    /// A container as the engine describes it.
+    struct Described: Sendable {
+        var name: String
+        var process = 4211
+        var labels: [String: String] = [:]
+        var networks: [String: String] = ["bridge": "172.17.0.2"]
+        var health: String?
+        var isPaused = false
+
+        func json(id: String) -> String {
+            let labels = labels.map { #""\#($0.key)":"\#($0.value)""# }.joined(separator: ",")
+            let networks = networks.map {
+                #""\#($0.key)":{"NetworkID":"id-\#($0.key)","IPAddress":"\#($0.value)","GlobalIPv6Address":""}"#
+            }.joined(separator: ",")
+            let health = health.map { #","Health":{"Status":"\#($0)","FailingStreak":0}"# } ?? ""
+            return """
+                {"Id":"\(id)","Name":"/\(name)","State":{"Running":true,"Paused":\(isPaused),"Pid":\(process)\(health)},
+                "Config":{"Labels":{\(labels)},"StopSignal":"SIGQUIT"},"NetworkSettings":{"Networks":{\(networks)}}}
+                """
+        }
+    }
+
+    /// The containers that an engine has, and what the source has reported.
+    private final class Scene: Sendable {
+        let containers = Mutex<[String: Described]>([:])
+        let reports = Mutex<[SourceReport]>([])
+        let other = Mutex<(@Sendable (String) -> FakeEngine.Reply?)?>(nil)
+
+        func reply(_ line: String) -> FakeEngine.Reply {
+            if let reply = other.withLock(\.self)?(line) { return reply }
+            let target = line.split(separator: " ").dropFirst().first ?? ""
+            if target.hasPrefix("/events") { return .stream }
+            if target == "/networks" {
+                return .json(
+                    """
+                    [{"Id":"id-bridge","Name":"bridge","Driver":"bridge","Scope":"local"},
+                    {"Id":"id-front","Name":"front","Driver":"bridge","Scope":"local"},
+                    {"Id":"id-swarm","Name":"swarm","Driver":"overlay","Scope":"swarm"},
+                    {"Id":"id-lan","Name":"lan","Driver":"macvlan","Scope":"local"}]
+                    """)
+            }
+            let containers = containers.withLock(\.self)
+            if target == "/containers/json" {
+                return .json("[\(containers.keys.sorted().map { #"{"Id":"\#($0)"}"# }.joined(separator: ","))]")
+            }
+            let id = String(target.split(separator: "/").dropFirst().first ?? "")
+            return containers[id].map { .json($0.json(id: id)) } ?? .unknown(id)
+        }
+
+        var last: SourceReport? { reports.withLock(\.last) }
+        var names: [String]? {
+            guard case .tasks(let tasks) = last else { return nil }
+            return tasks.map(\.name)
+        }
+
+        func until(_ what: String, _ condition: () -> Bool) async throws {
+            let end = ContinuousClock.now + .seconds(10)
+            while !condition() {
+                guard ContinuousClock.now < end else {
+                    Issue.record("\(what) did not come true: \(reports.withLock(\.self))")
+                    return
+                }
+                try await Task.sleep(for: .milliseconds(2))
+            }
+        }
+
+        /// Runs the body while the source follows an engine with these containers.
+        func run(
+            _ containers: [String: Described], resync: Duration = .seconds(60),
+            _ body: (FakeEngine) async throws -> Void
+        ) async throws {
+            self.containers.withLock { $0 = containers }
+            try await TemporaryDirectory.with { directory in
+                try await FakeEngine.with(in: directory, reply: { [self] in reply($0) }) { engine in
+                    var source = ContainerSource("docker", at: engine.path)
+                    source.limits.firstRetry = .milliseconds(20)
+                    source.limits.answer = .milliseconds(500)
+                    source.limits.resync = resync
+                    let running = source
+                    try await withThrowingTaskGroup(of: Void.self) { group in
+                        group.addTask { [self] in
+                            await running.run { report in self.reports.withLock { $0.append(report) } }
+                        }
+                        try await until("the first report") { last != nil }
+                        try await body(engine)
+                        group.cancelAll()
+                    }
+                }
+            }
+        }
+    }
+
+    private static func event(_ action: String, _ id: String, signal: String? = nil) -> String {
+        let attributes = signal.map { #""signal":"\#($0)""# } ?? ""
+        return #"{"Type":"container","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":{\#(attributes)}}}"# + "\n"
+    }
+
+    @Test func containersAreFoundAndFollowed() async throws {
+        let scene = Scene()
+        let web1 = Described(name: "web1", labels: ["meshctl.service": "web", "meshctl.publish": "1080:80"])
+        try await scene.run(["a": web1]) { engine in
+            guard case .tasks(let tasks) = scene.last, let task = tasks.first else {
+                Issue.record("\(String(describing: scene.last))")
+                return
+            }
+            #expect(task.name == "web1" && task.services == ["web"] && task.makesService)
+            #expect(task.addresses == ["172.17.0.2"] && task.attachment == nil)
+            #expect(task.namespace == "/proc/4211/ns/net")
+            #expect(task.ports == [.init(listening: PortBinding(1080, .tcp), target: 80)])
+
+            scene.containers.withLock { $0["b"] = Described(name: "web2", networks: ["bridge": "172.17.0.3"]) }
+            engine.tell(Self.event("create", "b") + Self.event("start", "b"))
+            try await scene.until("the second container") { scene.names == ["web1", "web2"] }
+
+            // It is told to end, and goes on for a while.
+            engine.tell(Self.event("kill", "a", signal: "3"))
+            try await scene.until("the first container being left out") { scene.names == ["web2"] }
+            engine.tell(Self.event("update", "a"))
+            scene.containers.withLock { $0["a"] = nil }
+            engine.tell(Self.event("die", "a"))
+
+            scene.containers.withLock { $0["b"]?.health = "unhealthy" }
+            engine.tell(Self.event("health_status: unhealthy", "b"))
+            try await scene.until("ill health") {
+                guard case .tasks(let tasks) = scene.last else { return false }
+                return tasks.map(\.isHealthy) == [false]
+            }
+            scene.containers.withLock { $0["b"]?.isPaused = true }
+            engine.tell(Self.event("pause", "b"))
+            try await scene.until("a paused container being left out") { scene.names == [] }
+            scene.containers.withLock { $0["b"]?.isPaused = false }
+            engine.tell(Self.event("unpause", "b"))
+            try await scene.until("the container being back") { scene.names == ["web2"] }
+        }
+    }
+
+    /// Events in one part of the stream, and one event in many parts.
+    @Test func eventsComeInAnyParts() async throws {
+        let scene = Scene()
+        try await scene.run([:]) { engine in
+            scene.containers.withLock { $0["a"] = Described(name: "web1") }
+            for character in Self.event("start", "a") { engine.tell(String(character)) }
+            try await scene.until("the container") { scene.names == ["web1"] }
+            scene.containers.withLock { $0["b"] = Described(name: "web2") }
+            // Started and ended before anybody looked: it was never there.
+            engine.tell(Self.event("start", "b") + Self.event("die", "b") + Self.event("start", "none") + "\r\n\n")
+            engine.tell(Self.event("die", "a"))
+            try await scene.until("nothing") { scene.names == [] }
+            #expect(!scene.reports.withLock(\.self).contains { "\($0)".contains("web2") })
+        }
+    }
+
+    /// Addresses that this node does not reach are none.
+    @Test func networksThatLeadNowhere() async throws {
+        let scene = Scene()
+        try await scene.run([
+            "a": Described(name: "a", networks: ["swarm": "10.0.1.2", "lan": "192.168.5.9"]),
+            "b": Described(name: "b", networks: ["swarm": "10.0.1.3", "front": "172.20.0.3", "bridge": "172.17.0.3"]),
+            "c": Described(
+                name: "c", labels: ["meshctl.engine-network": "front"],
+                networks: ["bridge": "172.17.0.4", "front": "172.20.0.4"]),
+            "d": Described(name: "d", labels: ["meshctl.engine-network": "nowhere"]),
+            "e": Described(name: "e", labels: ["meshctl.enable": "false"]),
+            "f": Described(name: "f", labels: ["meshctl.network": "ingress,back"]),
+        ]) { _ in
+            guard case .tasks(let tasks) = scene.last else { return }
+            #expect(tasks.map(\.name) == ["a", "b", "c", "d", "f"])
+            #expect(tasks.map(\.addresses) == [[], ["172.17.0.3"], ["172.20.0.4"], [], []])
+            #expect(tasks[3].faults == ["container d is not on the engine's network nowhere, which its label names"])
+            #expect(tasks[4].attachment == .init(namespace: "/proc/4211/ns/net", networks: ["back"]))
+        }
+    }
+
+    @Test func servicesByLabelSwarmComposeAndName() async throws {
+        let scene = Scene()
+        let compose = ["com.docker.compose.service": "web", "com.docker.compose.project": "shop"]
+        try await scene.run([
+            "a": Described(name: "shop-web-1", labels: compose),
+            "b": Described(name: "x", labels: compose.merging(["meshctl.service": "y"]) { $1 }),
+            "c": Described(name: "w.1.abc", labels: ["com.docker.swarm.service.name": "w"]),
+        ]) { _ in
+            guard case .tasks(let tasks) = scene.last else { return }
+            #expect(tasks.map(\.services) == [["web", "shop-web-1"], ["w", "w.1.abc"], ["y"]])
+            #expect(tasks.map(\.makesService) == [false, false, true])
+        }
+    }
+
+    /// The engine is started anew: what was found last holds until it answers, and then what it has counts.
+    @Test func anEngineThatEndsAndComesBack() async throws {
+        let scene = Scene()
+        try await scene.run(["a": Described(name: "web1"), "b": Described(name: "web2")]) { engine in
+            scene.other.withLock { $0 = { _ in .text("") } }
+            engine.endStreams()
+            try await scene.until("word of it") {
+                if case .unreachable = scene.last { true } else { false }
+            }
+            scene.containers.withLock { $0["a"] = nil }
+            scene.other.withLock { $0 = nil }
+            try await scene.until("the other container") { scene.names == ["web2"] }
+        }
+    }
+
+    /// A lost event is no lost container.
+    @Test func allAreAskedForNowAndThen() async throws {
+        let scene = Scene()
+        try await scene.run([:], resync: .milliseconds(50)) { _ in
+            scene.containers.withLock { $0["a"] = Described(name: "web1") }
+            try await scene.until("the container") { scene.names == ["web1"] }
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("/events", .text("garbage"), "no HTTP"), ("/events", .json(#"{"message":"ill"}"#, status: "500 No"), "500"),
+            ("/events", .silence, "in time"), ("/containers/json", .silence, "in time"),
+            ("/containers/json", .json("{}"), "no list of containers"), ("/networks", .json("3"), "no list of networks"),
+            ("/containers/a/json", .json("[]"), "no description"), ("/containers/json", .text(""), "too early"),
+            ("/events", .text("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\ngarbage\n"), "sends no events"),
+        ] as [(String, FakeEngine.Reply, String)])
+    func anEngineThatMakesNoSense(target: String, reply: FakeEngine.Reply, words: String) async throws {
+        let scene = Scene()
+        scene.other.withLock { $0 = { line in line.contains(" \(target)") ? reply : nil } }
+        try await scene.run(["a": Described(name: "web1")]) { _ in
+            try await scene.until("\(words)") {
+                if case .unreachable(let reason) = scene.last { reason.contains(words) } else { false }
+            }
+            scene.other.withLock { $0 = nil }
+            try await scene.until("the container") { scene.names == ["web1"] }
+        }
+    }
+
+    /// A host without the engine is told of only if somebody has named the engine.
+    @Test func anEngineThatIsNotThere() async throws {
+        try await TemporaryDirectory.with { directory in
+            for isOptional in [true, false] {
+                let reports = Mutex<[SourceReport]>([])
+                let source = ContainerSource("docker", at: directory.appending("none.sock"), isOptional: isOptional)
+                let task = Task { await source.run { report in reports.withLock { $0.append(report) } } }
+                try await Task.sleep(for: .milliseconds(400))
+                task.cancel()
+                await task.value
+                #expect(reports.withLock(\.isEmpty) == isOptional)
+            }
+        }
+    }
+}

@@ -1,0 +1,247 @@
+import IPVSKit
+import RuleKit
+import Testing
+
+@testable import MeshKit
+
+/// What sources have found becomes part of the spec, beside what the operator has put there.
+@Suite struct FoundTasksTests {
+    private static let origin = Origin("docker", on: "node1")
+
+    private static func task(_ name: String, _ address: IPAddress?, service: String = "web", makes: Bool = true)
+        -> FoundTask
+    {
+        var task = FoundTask(name, services: [service])
+        task.makesService = makes
+        task.addresses = address.map { [$0] } ?? []
+        return task
+    }
+
+    private static func publishing(_ name: String, _ address: IPAddress, _ port: UInt16, to target: UInt16) -> FoundTask {
+        var task = task(name, address)
+        task.ports = [.init(listening: PortBinding(port, .tcp), target: target)]
+        return task
+    }
+
+    private var spec = MeshSpec()
+    private let origin = Self.origin
+
+    @discardableResult
+    private mutating func take(_ found: FoundTask..., context: MeshSpec.FoundContext = .init()) -> [String] {
+        spec.takeOver(found, of: origin, in: context)
+    }
+
+    private func addresses(_ service: String = "web") -> [IPAddress] { spec.services[service]?.tasks.map(\.address) ?? [] }
+
+    @Test mutating func tasksComeAndGo() throws {
+        take(Self.task("a", "172.17.0.2"), Self.task("b", "172.17.0.3"))
+        #expect(addresses() == ["172.17.0.2", "172.17.0.3"])
+        #expect(spec.services["web"]?.tasks.map(\.origin) == [origin, origin])
+        #expect(spec.services["web"]?.tasks.map(\.node) == ["node1", "node1"])
+        let before = spec
+        take(Self.task("b", "172.17.0.3"), Self.task("a", "172.17.0.2"))
+        #expect(spec == before)
+        take(Self.task("b", "172.17.0.9"))
+        #expect(addresses() == ["172.17.0.9"])
+        take()
+        #expect(spec.services.isEmpty)
+    }
+
+    /// A label makes a service; a name alone does not.
+    @Test mutating func aContainerByItsNameNeedsAService() throws {
+        take(Self.task("web", "172.17.0.2", makes: false))
+        #expect(spec.services.isEmpty)
+        try spec.createService("web")
+        take(Self.task("web", "172.17.0.2", makes: false))
+        #expect(addresses() == ["172.17.0.2"])
+        take()
+        #expect(spec.services["web"]?.tasks == [], "the operator's service stays")
+        // The first name that exists counts; the label of another container makes one, too.
+        var task = FoundTask("shop-api-1", services: ["api", "shop-api-1"])
+        task.addresses = ["172.17.0.5"]
+        take(task, Self.task("x", "172.17.0.6", service: "api"))
+        #expect(addresses("api") == ["172.17.0.5", "172.17.0.6"])
+        take(task)
+        #expect(spec.services["api"] == nil)
+    }
+
+    @Test mutating func whatTheOperatorHasPutThereStays() throws {
+        try spec.publish(PortBinding(1080, .tcp), target: 80, service: "web")
+        try spec.addTask(SpecTask(address: "172.17.0.2", weight: 5), service: "web")
+        let notes = take(Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("b", "172.17.0.3", 1081, to: 80))
+        #expect(notes == [])
+        #expect(spec.services["web"]?.tasks.first == SpecTask(address: "172.17.0.2", weight: 5))
+        #expect(spec.services["web"]?.ports.map(\.origin) == [nil, origin])
+        #expect(spec.services["web"]?.origin == nil)
+        take()
+        #expect(addresses() == ["172.17.0.2"])
+        #expect(spec.services["web"]?.ports.map(\.listening) == [PortBinding(1080, .tcp)])
+        let refused = take(Self.publishing("a", "172.17.0.2", 1080, to: 8080))
+        #expect(refused == [
+            "container a asks for 1080/tcp: the operator has published it to port 80; unpublish it there, or change the label"
+        ])
+    }
+
+    @Test mutating func portsFollowTheirLabels() throws {
+        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
+        let mark = try #require(spec.services["web"]?.ports.first).mark
+        take(Self.publishing("a", "172.17.0.2", 1080, to: 8080))
+        #expect(spec.services["web"]?.ports.map(\.target) == [8080])
+        #expect(spec.services["web"]?.ports.map(\.mark) == [mark])
+        let notes = take(Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("b", "172.17.0.3", 1080, to: 81))
+        #expect(notes == [
+            "container b asks for port 81 behind 1080/tcp, which container a has led to port 80: give both the same label"
+        ])
+        #expect(spec.services["web"]?.ports.map(\.target) == [80])
+        // Without its label the port leaves, and the task stays.
+        take(Self.task("a", "172.17.0.2"))
+        #expect(spec.services["web"]?.ports == [])
+        #expect(addresses() == ["172.17.0.2"])
+    }
+
+    /// A port that moves to another service does so in one go.
+    @Test mutating func aPortMovesBetweenServices() throws {
+        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
+        var other = Self.publishing("b", "172.17.0.3", 1080, to: 80)
+        other.services = ["other"]
+        let notes = take(Self.task("a", "172.17.0.2"), other)
+        #expect(notes == [])
+        #expect(spec.publisher(of: PortBinding(1080, .tcp))?.name == "other")
+    }
+
+    @Test mutating func aPortThatCannotBePublishedHere() throws {
+        var context = MeshSpec.FoundContext()
+        context.refusedPorts = [PortBinding(1080, .tcp): "1080/tcp is taken"]
+        let notes = take(Self.publishing("a", "172.17.0.2", 1080, to: 80), context: context)
+        #expect(notes == ["container a asks for 1080/tcp: 1080/tcp is taken"])
+        #expect(spec.services["web"]?.ports == [])
+        #expect(addresses() == ["172.17.0.2"])
+        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
+        #expect(spec.services["web"]?.ports.count == 1)
+    }
+
+    /// Whatever the operator does to found parts lasts as long as they do.
+    @Test mutating func theOperatorHasTheLastWord() throws {
+        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
+        try spec.drain(.address("172.17.0.2"), service: "web")
+        try spec.setOptions(PublishOptions(stickySeconds: 60), ofService: "web")
+        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
+        #expect(spec.services["web"]?.tasks.first?.isDraining == true)
+        #expect(spec.services["web"]?.ports.first?.stickySeconds == 60)
+        try spec.publish(PortBinding(1080, .tcp), target: 80, service: "web")
+        take()
+        #expect(spec.services["web"]?.ports.count == 1, "it is the operator's now")
+    }
+
+    @Test mutating func otherNodesAndSourcesAreLeftAlone() throws {
+        let others = MeshSpec.FoundContext()
+        let theirs = Origin("docker", on: "node2")
+        _ = spec.takeOver([Self.task("z", "172.17.9.9")], of: theirs, in: others)
+        _ = spec.takeOver([Self.task("y", "172.17.8.8")], of: Origin("podman", on: "node1"), in: others)
+        take(Self.task("a", "172.17.0.2"))
+        #expect(addresses() == ["172.17.0.2", "172.17.8.8", "172.17.9.9"])
+        take()
+        #expect(addresses() == ["172.17.8.8", "172.17.9.9"])
+    }
+
+    @Test mutating func aContainerWithoutAddress() throws {
+        let notes = take(Self.task("a", nil))
+        #expect(notes.count == 1)
+        #expect(notes[0].hasPrefix("container a is no task of service web: it has no address that this node's routes reach"))
+        #expect(spec.services.isEmpty)
+    }
+
+    @Test mutating func illHealth() throws {
+        var (a, b) = (Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.task("b", "172.17.0.3"))
+        a.isHealthy = false
+        take(a, b)
+        let service = try #require(spec.services["web"])
+        #expect(service.tasks.map(\.isUnhealthy) == [true, false])
+        #expect(!service.isInPanic)
+        #expect(service.balancedTasks.map(\.share) == [0, 1])
+        #expect(spec.notesOnHealth == [])
+        b.isHealthy = false
+        take(a, b)
+        #expect(spec.services["web"]?.balancedTasks.map(\.share) == [1, 1], "a task that may answer is better than none")
+        #expect(spec.notesOnHealth.first?.hasPrefix("no task of service web is healthy, so all of them") == true)
+        a.isHealthy = true
+        take(a, b)
+        #expect(spec.services["web"]?.balancedTasks.map(\.share) == [1, 0])
+    }
+
+    // MARK: Attached containers
+
+    private static func attached(_ name: String, process: Int, networks: [String]? = []) -> FoundTask {
+        var task = task(name, nil)
+        task.namespace = "/proc/\(process)/ns/net"
+        task.attachment = .init(namespace: "/proc/\(process)/ns/net", networks: networks)
+        return task
+    }
+
+    private static func context(_ inodes: [Int: UInt64], ended: Set<String> = []) -> MeshSpec.FoundContext {
+        var context = MeshSpec.FoundContext()
+        for (process, inode) in inodes {
+            context.facts["/proc/\(process)/ns/net"] = TaskFacts(inode: inode, defaultAddresses: ["172.17.0.2"])
+        }
+        context.ended = ended
+        return context
+    }
+
+    @Test mutating func anAttachedContainerKeepsItsAddressesWhenStartedAnew() throws {
+        #expect(take(Self.attached("a", process: 11), context: Self.context([11: 901])) == [])
+        let first = try #require(spec.services["web"]?.tasks.first)
+        #expect(first.attachment?.container == "a" && first.attachment?.inode == 901)
+        #expect(first.origin == origin)
+        // Nobody looks into a namespace that the spec knows.
+        #expect(take(Self.attached("a", process: 11)) == [])
+        #expect(spec.services["web"]?.tasks == [first])
+        #expect(take(Self.attached("a", process: 12), context: Self.context([12: 902])) == [])
+        let second = try #require(spec.services["web"]?.tasks.first)
+        #expect(second.attachment?.inode == 902 && second.address == first.address && second.origin == origin)
+        #expect(take(Self.attached("b", process: 13), context: .init()) == [
+            "container b is no task of service web: there is no namespace /proc/13/ns/net"
+        ])
+        #expect(spec.services.isEmpty)
+    }
+
+    /// The operator has attached it by hand, and it is started anew: it is attached again, as the command would do.
+    @Test mutating func aContainerThatTheOperatorHasAttached() throws {
+        try spec.ensureIngress(node: "node1", avoiding: HostNetworks())
+        let request = TaskAttachmentRequest(
+            namespace: "/proc/11/ns/net", inode: 901, container: "a", node: "node1", weight: 3)
+        let first = try spec.attach(request, service: "api")
+        var task = FoundTask("a", services: ["a"])
+        task.namespace = "/proc/12/ns/net"
+        #expect(take(task, context: Self.context([12: 902])) == [])
+        let second = try #require(spec.services["api"]?.tasks.first)
+        #expect(second.address == first.address && second.weight == 3 && second.origin == nil)
+        #expect(second.attachment?.namespace == "/proc/12/ns/net")
+        take()
+        #expect(spec.services["api"]?.tasks == [second], "what the operator has attached stays attached")
+    }
+
+    // MARK: Documents
+
+    @Test mutating func documentsAndFiles() throws {
+        var a = Self.publishing("a", "172.17.0.2", 1080, to: 80)
+        a.isHealthy = false
+        take(a)
+        let yaml = spec.yaml
+        let file = try MeshFile(yaml: yaml, name: "mesh.yaml")
+        // Another node takes over what this one has found, and this one knows better than the file.
+        var there = ApplyContext(node: "node2")
+        there.forces = true
+        var elsewhere = try MeshSpec().applying(file, in: there)
+        #expect(elsewhere.services == spec.services)
+        elsewhere = try elsewhere.applying(file, in: there)
+        #expect(elsewhere.services == spec.services)
+        let before = spec
+        take(Self.task("b", "172.17.0.3"))
+        var context = ApplyContext(node: "node1")
+        context.forces = true
+        let applied = try spec.applying(file, in: context)
+        #expect(applied.services == spec.services)
+        #expect(applied.services != before.services)
+        #expect(Origin("docker") == nil && Origin("a@b@c") == nil && Origin("@b") == nil)
+    }
+}
