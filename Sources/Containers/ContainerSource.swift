@@ -23,6 +23,7 @@ public struct ContainerSource: TaskSource {
         var lastRetry = Duration.seconds(8)
     }
 
+    /// The name of the source in the spec.
     public let name: String
     private let socket: FilePath
     private let isOptional: Bool
@@ -45,6 +46,7 @@ public struct ContainerSource: TaskSource {
             let start = ContinuousClock.now
             do {
                 try await EngineClient.with(socket) { try await follow($0, reporting: report) }
+                if Task.isCancelled { return }
                 report(.unreachable("\(socket) ended its stream of events"))
             } catch {
                 if Task.isCancelled { return }

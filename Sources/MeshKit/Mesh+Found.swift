@@ -81,7 +81,8 @@ extension Mesh {
         guard task.attachment != nil || !present.isEmpty else { return }
         let isKnown =
             present.contains { $0.attachment.namespace == namespace } && !context.ended.contains(namespace)
-            && (task.attachment == nil || task.services.contains { spec.services[$0]?.has(task.name, on: node) ?? false })
+            && (task.attachment == nil
+                || task.services.contains { spec.services[$0]?.has(task.name, on: node) ?? false })
         guard !isKnown else { return }
         do {
             context.facts[namespace] = try await kernel.taskFacts(at: namespace)

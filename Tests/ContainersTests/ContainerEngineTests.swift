@@ -77,7 +77,8 @@ import Testing
         arguments: [
             (.text(""), "ended the connection too early"), (.text("nonsense\r\n\r\n"), "is no HTTP"),
             (.text("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), "ended the connection too early"),
-            (.half("HTTP/1.1 200 OK\r\n"), "ended the connection too early"), (.half(""), "ended the connection too early"),
+            (.half("HTTP/1.1 200 OK\r\n"), "ended the connection too early"),
+            (.half(""), "ended the connection too early"),
             (.json("{}"), "gives no description"), (.json("[]"), "gives no description"),
             (.json("null"), "gives no description"),
             (.text("HTTP/1.1 200 OK\r\n\r\n\u{0}\u{1}"), "gives no description"),

@@ -38,14 +38,16 @@ import Testing
     }
 
     @Test func networksOfContainers() throws {
-        let line = #"{"Type":"network","Action":"connect","Actor":{"ID":"9c","Attributes":{"container":"4f6a","name":"front"}}}"#
+        let line =
+            #"{"Type":"network","Action":"connect","Actor":{"ID":"9c","Attributes":{"container":"4f6a","name":"front"}}}"#
         #expect(try event(line) == ContainerEvent(container: "4f6a", kind: .changes))
         #expect(try event(#"{"Type":"network","Action":"create","Actor":{"ID":"9c","Attributes":{}}}"#) == nil)
         #expect(try event(#"{"Type":"image","Action":"pull","Actor":{"ID":"nginx","Attributes":{}}}"#) == nil)
     }
 
     @Test func podmansEvents() throws {
-        let line = #"{"status":"died","id":"4f6a","from":"nginx","Type":"container","Action":"died","Actor":{"ID":"4f6a","Attributes":{}}}"#
+        let line =
+            #"{"status":"died","id":"4f6a","from":"nginx","Type":"container","Action":"died","Actor":{"ID":"4f6a","Attributes":{}}}"#
         #expect(try event(line) == ContainerEvent(container: "4f6a", kind: .isGone))
     }
 

@@ -9,7 +9,7 @@ import Testing
 @testable import Containers
 
 /// The source on an engine that says what a test wants.
-@Suite(.timeLimit(.minutes(1))) struct ContainerSourceTests {
+@Suite(.timeLimit(.minutes(5))) struct ContainerSourceTests {
     /// A container as the engine describes it.
     struct Described: Sendable {
         var name: String
@@ -66,7 +66,8 @@ import Testing
         }
 
         func until(_ what: String, _ condition: () -> Bool) async throws {
-            let end = ContinuousClock.now + .seconds(10)
+            // Beside tests that compute for many seconds, little happens in between.
+            let end = ContinuousClock.now + .seconds(120)
             while !condition() {
                 guard ContinuousClock.now < end else {
                     Issue.record("\(what) did not come true: \(reports.withLock(\.self))")
@@ -104,7 +105,8 @@ import Testing
 
     private static func event(_ action: String, _ id: String, signal: String? = nil) -> String {
         let attributes = signal.map { #""signal":"\#($0)""# } ?? ""
-        return #"{"Type":"container","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":{\#(attributes)}}}"# + "\n"
+        return #"{"Type":"container","Action":"\#(action)","Actor":{"ID":"\#(id)","Attributes":{\#(attributes)}}}"#
+            + "\n"
     }
 
     @Test func containersAreFoundAndFollowed() async throws {
@@ -223,9 +225,11 @@ import Testing
 
     @Test(
         arguments: [
-            ("/events", .text("garbage"), "no HTTP"), ("/events", .json(#"{"message":"ill"}"#, status: "500 No"), "500"),
+            ("/events", .text("garbage"), "no HTTP"),
+            ("/events", .json(#"{"message":"ill"}"#, status: "500 No"), "500"),
             ("/events", .silence, "in time"), ("/containers/json", .silence, "in time"),
-            ("/containers/json", .json("{}"), "no list of containers"), ("/networks", .json("3"), "no list of networks"),
+            ("/containers/json", .json("{}"), "no list of containers"),
+            ("/networks", .json("3"), "no list of networks"),
             ("/containers/a/json", .json("[]"), "no description"), ("/containers/json", .text(""), "too early"),
             ("/events", .text("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\ngarbage\n"), "sends no events"),
         ] as [(String, FakeEngine.Reply, String)])
@@ -246,9 +250,12 @@ import Testing
         try await TemporaryDirectory.with { directory in
             for isOptional in [true, false] {
                 let reports = Mutex<[SourceReport]>([])
-                let source = ContainerSource("docker", at: directory.appending("none.sock"), isOptional: isOptional)
-                let task = Task { await source.run { report in reports.withLock { $0.append(report) } } }
-                try await Task.sleep(for: .milliseconds(400))
+                var source = ContainerSource("docker", at: directory.appending("none.sock"), isOptional: isOptional)
+                source.limits.answer = .seconds(120)
+                let running = source
+                let task = Task { await running.run { report in reports.withLock { $0.append(report) } } }
+                while !isOptional, reports.withLock(\.isEmpty) { try await Task.sleep(for: .milliseconds(2)) }
+                try await Task.sleep(for: .milliseconds(200))
                 task.cancel()
                 await task.value
                 #expect(reports.withLock(\.isEmpty) == isOptional)

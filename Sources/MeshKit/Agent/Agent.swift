@@ -46,7 +46,8 @@ public struct Agent: Sendable {
 
     package init(
         of mesh: Mesh, in directory: FilePath, events: any AgentEvents, limits: PassSchedule.Limits = .init(),
-        findingTasksBy sources: [any TaskSource] = [], logger: Logger, telling tell: @escaping @Sendable (Event) -> Void = { _ in }
+        findingTasksBy sources: [any TaskSource] = [], logger: Logger,
+        telling tell: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         self.mesh = mesh
         self.directory = directory
@@ -182,7 +183,7 @@ public struct Agent: Sendable {
         }
         do {
             return try await follow(found)
-        } catch where !found.isEmpty && !(error is AgentError) && !Task.isCancelled {
+        } catch  where !found.isEmpty && !(error is AgentError) && !Task.isCancelled {
             var result = try await follow([:])
             result.found.notes = ["the tasks that were found cannot be taken over: \(error)"]
             return result

@@ -47,7 +47,8 @@ package struct NodeEvents: AgentEvents {
     }
 
     package func wait(for limit: Duration, listening: Bool) async throws {
-        let descriptors = listening ? listener.descriptors + [documents.descriptor, names.descriptor, bell.descriptor] : []
+        let descriptors =
+            listening ? listener.descriptors + [documents.descriptor, names.descriptor, bell.descriptor] : []
         try await Readable.wait(for: descriptors, limit: limit)
     }
 

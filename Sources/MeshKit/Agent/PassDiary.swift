@@ -31,7 +31,8 @@ package struct PassDiary: Equatable, Sendable {
     ///   - differences: how the spec was changed because of tasks that were found.
     ///   - warnings: what is wrong with such tasks, or with their sources.
     package mutating func lines(
-        for change: MeshChange, _ differences: [String] = [], warningOf warnings: [String] = [], because cause: PassSchedule.Cause, after failures: Int, lasting duration: Duration
+        for change: MeshChange, _ differences: [String] = [], warningOf warnings: [String] = [],
+        because cause: PassSchedule.Cause, after failures: Int, lasting duration: Duration
     ) -> [Line] {
         var lines = differences.map { Line(.info, "mesh: \($0)", ["cause": "\(cause)"]) }
         lines += change.plan.steps.map { step in
@@ -41,7 +42,8 @@ package struct PassDiary: Equatable, Sendable {
         }
         for remnant in change.remnants { lines.append(Line(.warning, "\(remnant)")) }
         lines += compare(
-            change.ledger.refusalNotes + change.plan.notes + warnings, with: &notes, .warning, gone: { "no longer: \($0)" })
+            change.ledger.refusalNotes + change.plan.notes + warnings, with: &notes, .warning,
+            gone: { "no longer: \($0)" })
         lines += compare(
             change.plan.retiring.map(\.path), with: &retiring, .info,
             come: { "\($0) stays until its connections have ended" },

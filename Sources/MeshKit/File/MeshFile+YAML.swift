@@ -150,7 +150,8 @@ extension MeshFile.Port {
                 ["publish": item]
             } else {
                 try reader.fields(
-                    item, of: "a port", ["publish", "mark", "sticky", "allow", "source-ip", "drain", "max-conns", "source"])
+                    item, of: "a port",
+                    ["publish", "mark", "sticky", "allow", "source-ip", "drain", "max-conns", "source"])
             }
         guard let publish = fields["publish"] else { throw reader.error(item, "a port needs publish: \(example)") }
         let text = try reader.text(publish, example)
@@ -204,7 +205,8 @@ extension MeshFile.Task {
             if case .scalar = item {
                 ["address": item]
             } else {
-                try reader.fields(item, of: "a task", ["address", "weight", "draining", "unhealthy", "source", "node", "attachment"])
+                try reader.fields(
+                    item, of: "a task", ["address", "weight", "draining", "unhealthy", "source", "node", "attachment"])
             }
         if let node = fields["address"] {
             let address = try reader.address(node, "the address of the task, such as 10.0.0.11")

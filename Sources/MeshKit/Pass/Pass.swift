@@ -59,7 +59,8 @@ package struct Pass {
         request.foreignMarks = request.spec.marks.intersection(observed.marks)
             .subtracting(request.ledger[.node].marks.keys)
         let notes =
-            request.spec.notes(onForeign: request.foreignMarks) + request.spec.notesOnDrains + request.spec.notesOnHealth
+            request.spec.notes(onForeign: request.foreignMarks) + request.spec.notesOnDrains
+            + request.spec.notesOnHealth
             + request.notes(onGone: observed.node.gone)
 
         let outline = compiler.outline(request)

@@ -61,6 +61,14 @@ extension MeshSpec {
         }
     }
 
+    /// Whether any source has found any part of the spec.
+    public var hasFoundParts: Bool {
+        services.values.contains { service in
+            service.origin != nil || service.ports.contains { $0.origin != nil }
+                || service.tasks.contains { $0.origin != nil }
+        }
+    }
+
     /// The parts of services that sources on a node have found.
     func servicesFound(on node: String) -> [String: Service] {
         services.compactMapValues { service in

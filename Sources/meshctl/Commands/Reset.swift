@@ -23,7 +23,14 @@ struct Reset: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let change = try await options.mesh().reset(recovering: recovers)
+        let mesh = try options.mesh()
+        let found = try await options.store().load().hasFoundParts
+        let change = try await mesh.reset(recovering: recovers)
+        if found, await Agent.isRunning(in: try options.ledger().directory) {
+            StandardError.write(
+                "the agent is running, and finds containers again: stop it first (systemctl stop meshctl), or give the "
+                    + "containers the label meshctl.enable=false")
+        }
         let plan = change.plan
         options.report(plan)
         change.sayRefusal()

@@ -162,7 +162,8 @@ struct TaskReport: Display {
                 + (isContainer ? [.init(title: "CONTAINER")] : []),
             rows: tasks.map { task in
                 [
-                    task.service, "\(task.address)", shown(task.weight, isDraining: task.draining, isUnhealthy: task.unhealthy),
+                    task.service, "\(task.address)",
+                    shown(task.weight, isDraining: task.draining, isUnhealthy: task.unhealthy),
                     task.clientAddress?.rawValue ?? "-",
                 ]
                     + (isAttached
@@ -258,7 +259,10 @@ struct ServiceDetails: Display {
         let tasks = TextTable(
             columns: columns + (isAttached ? [.init(title: "NODE"), .init(title: "ADDRESSES")] : []),
             rows: tasks.map { task in
-                ["\(task.address)", shown(task.weight, isDraining: task.draining, isUnhealthy: task.unhealthy), task.local ? "yes" : "no"]
+                [
+                    "\(task.address)", shown(task.weight, isDraining: task.draining, isUnhealthy: task.unhealthy),
+                    task.local ? "yes" : "no",
+                ]
                     + (isAttached ? [task.node ?? "-", task.attachment?.words ?? "-"] : [])
             })
         let virtual = TextTable(

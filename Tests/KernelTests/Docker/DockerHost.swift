@@ -49,7 +49,9 @@ struct DockerHost {
                 ])
             }
             do {
-                try await running(at: topology.directory.appending("docker"), options: options) { try await body($0, host) }
+                try await running(at: topology.directory.appending("docker"), options: options) {
+                    try await body($0, host)
+                }
             } catch {
                 await cleanUp()
                 throw error
@@ -135,7 +137,8 @@ struct DockerHost {
     @discardableResult
     func startServer(_ name: String, labels: [String] = [], options: [String] = []) async throws -> IPAddress {
         try await Shell.check(
-            ["docker", "--host", socket, "run", "--detach", "--name", name] + labels.flatMap { ["--label", $0] } + options
+            ["docker", "--host", socket, "run", "--detach", "--name", name] + labels.flatMap { ["--label", $0] }
+                + options
                 + [
                     "meshctl-test", "/bin/sh", "-c",
                     """

@@ -24,7 +24,8 @@ extension KernelTests.DockerTests {
                 try await body()
                 let start = ContinuousClock.now
                 try await eventually {
-                    try await nodes.meshctl("status", "--format", "json", on: 1).contains("\"tasksInKernel\" : \(count)")
+                    try await nodes.meshctl("status", "--format", "json", on: 1).contains(
+                        "\"tasksInKernel\" : \(count)")
                 }
                 times.append("\(what) \((ContinuousClock.now - start) / .milliseconds(1)) ms")
                 // dockerd, the agent, and the commands that ask have one processor between them, and the first container
@@ -72,7 +73,9 @@ extension KernelTests.DockerTests {
             let nodes = try await DockerNodes(host)
             let agent = try await nodes.agent(on: 1, following: docker)
             let labels = ["meshctl.network=ingress", "meshctl.service=web", "meshctl.publish=1080:80"]
-            let health = ["--health-cmd", "test -e /www/index.html", "--health-interval", "1s", "--health-retries", "1"]
+            let health = [
+                "--health-cmd", "test -e /www/index.html", "--health-interval", "1s", "--health-retries", "1",
+            ]
             for name in ["web1", "web2"] { try await docker.startServer(name, labels: labels, options: health) }
             let client = host.client
             func answers(_ expected: [String: Int]) async throws {

@@ -172,7 +172,10 @@ import Testing
             try await running.source.tell(.tasks([task]))
             try await running.until("the port being served") { try await running.isServing }
             let spec = try await running.node.specs.load()
-            #expect(spec.services["web"]?.tasks.map(\.origin) == [Origin("docker", on: spec.services["web"]!.tasks[0].node!)])
+            #expect(
+                spec.services["web"]?.tasks.map(\.origin) == [
+                    Origin("docker", on: spec.services["web"]!.tasks[0].node!)
+                ])
             try await running.until("the line") {
                 running.lines.withLock { $0.contains { $0.hasPrefix("info mesh: + service web, task 10.0.0.11") } }
             }

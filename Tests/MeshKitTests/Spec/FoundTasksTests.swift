@@ -17,7 +17,8 @@ import Testing
         return task
     }
 
-    private static func publishing(_ name: String, _ address: IPAddress, _ port: UInt16, to target: UInt16) -> FoundTask {
+    private static func publishing(_ name: String, _ address: IPAddress, _ port: UInt16, to target: UInt16) -> FoundTask
+    {
         var task = task(name, address)
         task.ports = [.init(listening: PortBinding(port, .tcp), target: target)]
         return task
@@ -31,7 +32,9 @@ import Testing
         spec.takeOver(found, of: origin, in: context)
     }
 
-    private func addresses(_ service: String = "web") -> [IPAddress] { spec.services[service]?.tasks.map(\.address) ?? [] }
+    private func addresses(_ service: String = "web") -> [IPAddress] {
+        spec.services[service]?.tasks.map(\.address) ?? []
+    }
 
     @Test mutating func tasksComeAndGo() throws {
         take(Self.task("a", "172.17.0.2"), Self.task("b", "172.17.0.3"))
@@ -68,7 +71,8 @@ import Testing
     @Test mutating func whatTheOperatorHasPutThereStays() throws {
         try spec.publish(PortBinding(1080, .tcp), target: 80, service: "web")
         try spec.addTask(SpecTask(address: "172.17.0.2", weight: 5), service: "web")
-        let notes = take(Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("b", "172.17.0.3", 1081, to: 80))
+        let notes = take(
+            Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("b", "172.17.0.3", 1081, to: 80))
         #expect(notes == [])
         #expect(spec.services["web"]?.tasks.first == SpecTask(address: "172.17.0.2", weight: 5))
         #expect(spec.services["web"]?.ports.map(\.origin) == [nil, origin])
@@ -77,9 +81,10 @@ import Testing
         #expect(addresses() == ["172.17.0.2"])
         #expect(spec.services["web"]?.ports.map(\.listening) == [PortBinding(1080, .tcp)])
         let refused = take(Self.publishing("a", "172.17.0.2", 1080, to: 8080))
-        #expect(refused == [
-            "container a asks for 1080/tcp: the operator has published it to port 80; unpublish it there, or change the label"
-        ])
+        #expect(
+            refused == [
+                "container a asks for 1080/tcp: the operator has published it to port 80; unpublish it there, or change the label"
+            ])
     }
 
     @Test mutating func portsFollowTheirLabels() throws {
@@ -88,10 +93,12 @@ import Testing
         take(Self.publishing("a", "172.17.0.2", 1080, to: 8080))
         #expect(spec.services["web"]?.ports.map(\.target) == [8080])
         #expect(spec.services["web"]?.ports.map(\.mark) == [mark])
-        let notes = take(Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("b", "172.17.0.3", 1080, to: 81))
-        #expect(notes == [
-            "container b asks for port 81 behind 1080/tcp, which container a has led to port 80: give both the same label"
-        ])
+        let notes = take(
+            Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("b", "172.17.0.3", 1080, to: 81))
+        #expect(
+            notes == [
+                "container b asks for port 81 behind 1080/tcp, which container a has led to port 80: give both the same label"
+            ])
         #expect(spec.services["web"]?.ports.map(\.target) == [80])
         // Without its label the port leaves, and the task stays.
         take(Self.task("a", "172.17.0.2"))
@@ -147,7 +154,9 @@ import Testing
     @Test mutating func aContainerWithoutAddress() throws {
         let notes = take(Self.task("a", nil))
         #expect(notes.count == 1)
-        #expect(notes[0].hasPrefix("container a is no task of service web: it has no address that this node's routes reach"))
+        #expect(
+            notes[0].hasPrefix("container a is no task of service web: it has no address that this node's routes reach")
+        )
         #expect(spec.services.isEmpty)
     }
 
@@ -162,7 +171,8 @@ import Testing
         #expect(spec.notesOnHealth == [])
         b.isHealthy = false
         take(a, b)
-        #expect(spec.services["web"]?.balancedTasks.map(\.share) == [1, 1], "a task that may answer is better than none")
+        #expect(
+            spec.services["web"]?.balancedTasks.map(\.share) == [1, 1], "a task that may answer is better than none")
         #expect(spec.notesOnHealth.first?.hasPrefix("no task of service web is healthy, so all of them") == true)
         a.isHealthy = true
         take(a, b)
@@ -198,9 +208,10 @@ import Testing
         #expect(take(Self.attached("a", process: 12), context: Self.context([12: 902])) == [])
         let second = try #require(spec.services["web"]?.tasks.first)
         #expect(second.attachment?.inode == 902 && second.address == first.address && second.origin == origin)
-        #expect(take(Self.attached("b", process: 13), context: .init()) == [
-            "container b is no task of service web: there is no namespace /proc/13/ns/net"
-        ])
+        #expect(
+            take(Self.attached("b", process: 13), context: .init()) == [
+                "container b is no task of service web: there is no namespace /proc/13/ns/net"
+            ])
         #expect(spec.services.isEmpty)
     }
 
