@@ -111,6 +111,17 @@ let package = Package(
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),
+        // The probes of health checks.
+        .target(
+            name: "HealthProbes",
+            dependencies: [
+                "MeshKit", "IPVSKit", "Netlink",
+                .product(name: "NIOCore", package: "swift-nio", condition: mesh),
+                .product(name: "NIOPosix", package: "swift-nio", condition: mesh),
+                .product(name: "NIOHTTP1", package: "swift-nio", condition: mesh),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
         // What the agent says of itself by HTTP.
         .target(
             name: "AgentAPI",
@@ -125,7 +136,7 @@ let package = Package(
         .executableTarget(
             name: "meshctl",
             dependencies: [
-                "MeshKit", "RuleKit", "Conntrack", "IPVSKit", "Containers", "AgentAPI",
+                "MeshKit", "RuleKit", "Conntrack", "IPVSKit", "Containers", "HealthProbes", "AgentAPI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: mesh),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: mesh),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle", condition: mesh),
@@ -224,6 +235,13 @@ let package = Package(
             dependencies: [
                 "Containers", "MeshKit", "IPVSKit", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "HealthProbesTests",
+            dependencies: [
+                "HealthProbes", "MeshKit", "IPVSKit", "Netlink", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: settings),

@@ -64,6 +64,9 @@ struct ContainerLabels: Equatable {
             }
             labels.options.scheduler = scheduler
         },
+        "health": { labels, text throws(InputError) in
+            labels.options.healthCheck = text == "off" ? .some(nil) : try HealthCheck(text)
+        },
         "sticky": { labels, text throws(InputError) in
             labels.options.stickySeconds = try DurationText.seconds(text)
         },

@@ -1,4 +1,4 @@
-import IPVSKit
+package import IPVSKit
 
 #if canImport(Glibc)
     import Glibc
@@ -6,7 +6,7 @@ import IPVSKit
 
 extension IPAddress {
     /// The four or sixteen bytes of the address, most significant first, as in packets.
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         switch storage {
         case .ipv4(let number): withUnsafeBytes(of: number.bigEndian) { Array($0) }
         case .ipv6(let number): withUnsafeBytes(of: number.bigEndian) { Array($0) }

@@ -15,16 +15,18 @@ extension Mesh {
     ///
     /// - Parameters:
     ///   - retry: also tries the places again that this host refused before.
+    ///   - unhealthy: the tasks that are not healthy, by service; nil if nobody has looked.
     ///   - found: the tasks that sources have found, by the source's name.
     ///   - refused: why ports cannot be published here, by port. Ports that are new are asked about, and those that
     ///     something on this node uses are added.
     ///   - check: throws if the spec is not to be followed.
     func follow(
-        retry: Bool, found: [String: [FoundTask]] = [:], refusing refused: RefusedPorts = RefusedPorts(),
+        retry: Bool, unhealthy: [String: Set<IPAddress>]? = nil, found: [String: [FoundTask]] = [:],
+        refusing refused: RefusedPorts = RefusedPorts(),
         checking check: @Sendable @escaping (MeshSpec) throws -> Void
     ) async throws -> (change: MeshChange, found: FoundOutcome) {
         let outcome = Locked(FoundOutcome())
-        let change = try await change(purpose: .converge, retrying: retry) { spec, view in
+        let change = try await change(purpose: .converge, retrying: retry, unhealthy: unhealthy) { spec, view in
             try check(spec)
             guard !found.isEmpty else { return }
             let result = try await takeOver(found, in: &spec, view, refusing: refused)

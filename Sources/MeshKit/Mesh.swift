@@ -169,8 +169,10 @@ public struct Mesh: Sendable {
     /// - Parameters:
     ///   - retrying: whether the places are tried again that this host refused before.
     ///   - recovering: whether the ledger also takes what the kernel says is this node's.
+    ///   - unhealthy: the tasks that are not healthy, by service; nil for those that the ledger knows.
     func change(
-        purpose: Pass.Purpose, retrying: Bool = false, recovering: Bool = false, cutting cut: ConnectionCut = .none,
+        purpose: Pass.Purpose, retrying: Bool = false, recovering: Bool = false,
+        unhealthy: [String: Set<IPAddress>]? = nil, cutting cut: ConnectionCut = .none,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {
         try await locked(.exclusive) {
@@ -180,6 +182,11 @@ public struct Mesh: Sendable {
             // Refusals are forgotten before anything is observed: the observer compares the rules with those of a node
             // that has all places which are not refused.
             if retrying { try forgetRefusals(&ledger) }
+            if let unhealthy, unhealthy != ledger.unhealthy {
+                var judging = ledger
+                judging.unhealthy = unhealthy
+                try save(judging, as: &ledger)
+            }
             var notes = recovering ? try await recover(&ledger) : []
             let tool = await tool(for: ledger)
             let options = Observer.Options(forRestoring: purpose == .reset)

@@ -12,9 +12,14 @@ struct SavedMesh {
         self.node = node
     }
 
-    init(_ view: MeshView) { self.init(spec: view.spec, node: view.ledger.node) }
+    init(_ view: MeshView) { self.init(spec: view.spec, of: view.ledger) }
 
-    init(_ change: MeshChange) { self.init(spec: change.spec, node: change.ledger.node) }
+    init(_ change: MeshChange) { self.init(spec: change.spec, of: change.ledger) }
+
+    /// A task is unhealthy, too, if this node has found it so.
+    private init(spec: MeshSpec, of ledger: Ledger) {
+        self.init(spec: spec.judging(ledger.unhealthy), node: ledger.node)
+    }
 
     /// The addresses of tasks behind this node.
     var localAddresses: Set<IPAddress> { spec.localAddresses(on: node) }
@@ -22,7 +27,8 @@ struct SavedMesh {
 
 extension MeshOptions {
     func savedMesh() async throws -> SavedMesh {
-        let (spec, node) = (try await store().load(), try ownNode())
-        return SavedMesh(spec: spec, node: try ledger().load()?.node ?? node ?? Ledger.hostName())
+        let (spec, saved) = (try await store().load(), try ledger().load())
+        let node = try saved?.node ?? ownNode() ?? Ledger.hostName()
+        return SavedMesh(spec: spec.judging(saved?.unhealthy ?? [:]), node: node)
     }
 }

@@ -28,6 +28,8 @@ extension FakeKernel.State {
 }
 
 extension FakeKernel {
+    package func probeSite(in place: Place) async throws -> ProbeSite { ProbeSite(namespace: nil) }
+
     package func hostNetworks() async throws -> HostNetworks {
         try gate.look()
         return withState(\.hostNetworks)

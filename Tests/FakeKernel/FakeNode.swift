@@ -30,6 +30,13 @@ package struct FakeNode: Sendable {
         return Set(try await node.ipvs.client.table().entries.keys.compactMap(\.firewallMark))
     }
 
+    /// The weights of the destinations that the kernel of the node has, in the order of their addresses.
+    package func weightsInKernel() async throws -> [UInt32] {
+        let node = kernel.withState { $0.namespaces["node"]! }
+        return try await node.ipvs.client.table().entries.values.flatMap(\.destinations.values)
+            .sorted { $0.id.address < $1.id.address }.map(\.weight)
+    }
+
     /// All that the kernel holds, in words, sorted: what two moments are compared by.
     package func kernelText() async throws -> [String] {
         let (namespaces, facts) = kernel.withState { ($0.namespaces, $0.facts) }

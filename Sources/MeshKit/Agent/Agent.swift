@@ -1,4 +1,5 @@
 public import Logging
+import IPVSKit
 import Netlink
 public import SystemPackage
 
@@ -22,6 +23,7 @@ public struct Agent: Sendable {
     private let directory: FilePath
     private let events: any AgentEvents
     private let sources: [any TaskSource]
+    private let prober: (any HealthProber)?
     private let limits: PassSchedule.Limits
     private let logger: Logger
     private let tell: @Sendable (Event) -> Void
@@ -32,21 +34,23 @@ public struct Agent: Sendable {
     ///   - mesh: the mesh that it keeps.
     ///   - directory: the state's folder.
     ///   - sources: what finds tasks by itself.
+    ///   - prober: what makes the health checks of services; nil to make none.
     ///   - logger: gets a line for each thing that was done, and each fault once.
     ///   - tell: called on the agent's own events, for a service manager.
     /// - Throws: an error if the system has no descriptor left.
     public init(
-        of mesh: Mesh, in directory: FilePath, findingTasksBy sources: [any TaskSource] = [], logger: Logger,
+        of mesh: Mesh, in directory: FilePath, findingTasksBy sources: [any TaskSource] = [],
+        probingBy prober: (any HealthProber)? = nil, logger: Logger,
         telling tell: @escaping @Sendable (Event) -> Void = { _ in }
     ) throws {
         self.init(
             of: mesh, in: directory, events: try NodeEvents(directory: directory, listener: mesh.kernel.listener),
-            findingTasksBy: sources, logger: logger, telling: tell)
+            findingTasksBy: sources, probingBy: prober, logger: logger, telling: tell)
     }
 
     package init(
         of mesh: Mesh, in directory: FilePath, events: any AgentEvents, limits: PassSchedule.Limits = .init(),
-        findingTasksBy sources: [any TaskSource] = [], logger: Logger,
+        findingTasksBy sources: [any TaskSource] = [], probingBy prober: (any HealthProber)? = nil, logger: Logger,
         telling tell: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         self.mesh = mesh
@@ -54,6 +58,7 @@ public struct Agent: Sendable {
         self.events = events
         self.limits = limits
         self.sources = sources
+        self.prober = prober
         self.logger = logger
         self.tell = tell
     }
@@ -79,16 +84,29 @@ public struct Agent: Sendable {
                     }
                 }
             }
+            let places = Locked<[PlaceID: Place]>([:])
+            let health = prober.map { prober in
+                HealthMonitor(prober, logger: logger) { [kernel = mesh.kernel] id in
+                    guard let place = places.withLock({ $0[id] }) else { throw Errno.noSuchFileOrDirectory }
+                    return try await kernel.probeSite(in: place)
+                } onChange: { [events] in
+                    events.tasksHaveChanged()
+                }
+            }
+            if let health { group.addTask { await health.run() } }
             defer { group.cancelAll() }
-            try await runPasses(with: found)
+            try await runPasses(with: found, health, places)
         }
         tell(.stopping)
         logger.notice("the agent ends; what the kernel holds stays")
     }
 
     /// Runs passes until the task is cancelled.
-    private func runPasses(with found: FoundTasks) async throws {
-        var progress = Progress(schedule: PassSchedule(at: .now, limits: limits), found: found)
+    private func runPasses(
+        with found: FoundTasks, _ health: HealthMonitor?, _ places: Locked<[PlaceID: Place]>
+    ) async throws {
+        var progress = Progress(
+            schedule: PassSchedule(at: .now, limits: limits), found: found, health: health, places: places)
         while !Task.isCancelled {
             let wait = progress.schedule.due - .now
             if wait > .zero {
@@ -103,24 +121,37 @@ public struct Agent: Sendable {
     /// What has happened since somebody asked last.
     private func news(_ progress: Progress) -> AgentNews {
         var news = events.drain()
-        news.tasks = progress.found.drain()
+        progress.takeNews(into: &news)
         return news
     }
 
     private struct Progress {
         var schedule: PassSchedule
         let found: FoundTasks
+        /// Nil if nobody makes health checks.
+        let health: HealthMonitor?
+        /// The places of the last pass, from which tasks are probed.
+        let places: Locked<[PlaceID: Place]>
+        /// What the last pass was told of the tasks' health; nil if nobody had looked.
+        var unhealthy: [String: Set<IPAddress>]?
         /// Why ports that tasks ask for cannot be published on this node.
         let refused = RefusedPorts()
         var diary = PassDiary()
         /// The generation of the spec of the last pass; 0 before the first, and for a spec that was never saved.
         var generation: UInt64 = 0
         var isReady = false
+
+        /// Adds whether there are other tasks, or other unhealthy ones.
+        func takeNews(into news: inout AgentNews) {
+            let isOtherHealth = health?.verdicts.withLock(\.self) != unhealthy
+            news.tasks = found.drain() || isOtherHealth
+        }
     }
 
     private func pass(_ progress: inout Progress) async throws {
         // The pass looks at everything that has happened until now.
         _ = news(progress)
+        progress.unhealthy = progress.health?.verdicts.withLock(\.self)
         let cause = progress.schedule.cause
         let start = ContinuousClock.now
         progress.schedule.begin(at: start)
@@ -132,11 +163,13 @@ public struct Agent: Sendable {
         }
         mesh.kernel.release()
         var news = await events.endPass(following: try? result.get().change.spec.generation)
-        news.tasks = progress.found.drain()
+        progress.takeNews(into: &news)
         let end = ContinuousClock.now
         switch result {
         case .success((let change, let found)):
             progress.generation = change.spec.generation
+            progress.places.withLock { $0 = mesh.compiler.outline(mesh.request(change.spec, change.ledger)).places }
+            await progress.health?.take(change.spec, unhealthy: change.ledger.unhealthy)
             let failures = progress.schedule.failures
             let wake = change.wake.map {
                 Duration.nanoseconds($0.nanoseconds) - .nanoseconds(mesh.kernel.now().nanoseconds)
@@ -176,7 +209,8 @@ public struct Agent: Sendable {
         let found = progress.found.tasks
         func follow(_ found: [String: [FoundTask]]) async throws -> (change: MeshChange, found: Mesh.FoundOutcome) {
             try await mesh.follow(
-                retry: progress.schedule.retriesPlaces, found: found, refusing: progress.refused
+                retry: progress.schedule.retriesPlaces, unhealthy: progress.unhealthy, found: found,
+                refusing: progress.refused
             ) { spec in
                 if generation > 0, spec.generation == 0 { throw AgentError.specIsGone(directory) }
             }

@@ -100,7 +100,7 @@ extension MeshFile.Service {
         let path = SpecPath.service(entry.name)
         reader.note(path, entry.key)
         let fields = try reader.fields(
-            entry.value, of: "a service", ["scheduler", "balancer", "source", "ports", "tasks", "vips"])
+            entry.value, of: "a service", ["scheduler", "balancer", "health", "source", "ports", "tasks", "vips"])
         origin = try fields["source"].map { node throws(InputError) in try reader.origin(node) }
         if let node = fields["scheduler"] {
             let names = MeshSpec.listing(Scheduler.publishable.map(\.rawValue), by: "or")
@@ -114,6 +114,13 @@ extension MeshFile.Service {
         if let node = fields["balancer"] {
             reader.note(path("balancer"), node)
             balancing = try reader.choice(node, "a balancer")
+        }
+        if let node = fields["health"] {
+            let text = try reader.text(node, "a health check, such as http:/healthz, or off")
+            let check: HealthCheck? = try reader.placing(node) { () throws(InputError) in
+                text == "off" || text == "false" ? nil : try HealthCheck(text)
+            }
+            healthCheck = .some(check)
         }
         if let node = fields["ports"] {
             for item in try reader.items(node, "a list of ports") {

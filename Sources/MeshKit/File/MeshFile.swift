@@ -65,6 +65,8 @@ public struct MeshFile: Sendable {
         public var tasks: [Task] = []
         /// The addresses on user networks, by the network's name.
         public var virtualAddresses: [String: Virtual] = [:]
+        /// The health check, or none; nil if it was not said.
+        public var healthCheck: HealthCheck??
         /// Who has made the service; nil for one of the operator's.
         public var origin: Origin?
     }

@@ -120,6 +120,7 @@ struct MeshFileApplication {
             return
         }
         service.scheduler = described.scheduler ?? old?.scheduler ?? .roundRobin
+        service.healthCheck = described.healthCheck ?? (isWhole ? nil : old?.healthCheck)
         service.chosenBalancing = described.balancing ?? (isWhole ? nil : old?.chosenBalancing)
         for port in described.ports {
             service.ports.removeAll { $0.listening == port.listening }

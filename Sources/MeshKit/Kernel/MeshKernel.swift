@@ -4,6 +4,10 @@ package import RuleKit
 
 /// Everything that a pass needs of a node's kernel. ``LiveKernel`` is the real kernel; tests have a fake in memory.
 package protocol MeshKernel: Sendable {
+    /// The namespace of a place as one that probes of tasks come from.
+    ///
+    /// - Throws: an error if there is no such namespace.
+    func probeSite(in place: Place) async throws -> ProbeSite
     /// Identifies the node's network namespace and the boot.
     func identity() throws -> NamespaceIdentity
     /// The place where a namespace can still be found, in words; nil if there is none.

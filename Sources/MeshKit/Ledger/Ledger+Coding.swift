@@ -1,5 +1,7 @@
+import IPVSKit
+
 extension Ledger: Codable {
-    private enum CodingKeys: String, CodingKey { case schema, generation, id, node, home, places }
+    private enum CodingKeys: String, CodingKey { case schema, generation, id, node, home, places, unhealthy }
 
     /// Reads a document of layout ``currentSchema``.
     ///
@@ -17,6 +19,7 @@ extension Ledger: Codable {
         node = try container.decode(String.self, forKey: .node)
         home = try container.decodeIfPresent(NamespaceIdentity.self, forKey: .home)
         places = try container.decode([PlaceID: Holdings].self, forKey: .places).filter { !$0.value.isEmpty }
+        unhealthy = try container.decodeIfPresent([String: Set<IPAddress>].self, forKey: .unhealthy) ?? [:]
     }
 
     /// Writes the layout beside the content.
@@ -28,5 +31,6 @@ extension Ledger: Codable {
         try container.encode(node, forKey: .node)
         try container.encodeIfPresent(home, forKey: .home)
         try container.encode(places, forKey: .places)
+        if !unhealthy.isEmpty { try container.encode(unhealthy.mapValues { $0.sorted() }, forKey: .unhealthy) }
     }
 }

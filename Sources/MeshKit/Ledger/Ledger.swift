@@ -1,3 +1,5 @@
+public import IPVSKit
+
 /// Everything that one node has put or changed in its kernel and must be able to take back, by place.
 ///
 /// Everything that is not in the ledger belongs to somebody else: nothing is taken for ours because of its looks.
@@ -16,6 +18,8 @@ public struct Ledger: Equatable, Sendable {
     public var home: NamespaceIdentity?
     /// The holdings of each place. A place with empty holdings has no entry.
     public var places: [PlaceID: Holdings] = [:]
+    /// The tasks that the node's agent has found not to be healthy, by service.
+    public var unhealthy: [String: Set<IPAddress>] = [:]
 
     /// A ledger of a node that holds nothing.
     ///

@@ -43,6 +43,8 @@ package struct Pass {
         compiler: Compiler = Compiler(), folder: String? = nil, keepingForwarding kept: [Sysctl: String] = [:],
         now: BootTime
     ) -> Outcome {
+        let former = (former ?? spec).judging(ledger.unhealthy)
+        let spec = spec.judging(ledger.unhealthy)
         var request = MeshRequest(spec: spec, ledger: ledger, folder: folder)
         request.defaultAddresses = observed.node.defaultAddresses
         request.hasZones = observed.node.hasZones
@@ -53,7 +55,7 @@ package struct Pass {
         case .converge, .undo: break
         }
         let isReset = purpose == .reset
-        var retirement = Retirement(spec: request.spec, former: former ?? spec, cut: isReset ? .all : cut, now: now)
+        var retirement = Retirement(spec: request.spec, former: former, cut: isReset ? .all : cut, now: now)
         if case .undo(let before) = purpose { retirement.beforeFailure = before }
         request.ledger = retirement.applied(to: request.ledger, in: observed)
         request.foreignMarks = request.spec.marks.intersection(observed.marks)

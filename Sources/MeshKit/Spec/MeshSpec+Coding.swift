@@ -29,7 +29,9 @@ extension MeshSpec: Codable {
 }
 
 extension MeshSpec.Service: Codable {
-    private enum CodingKeys: String, CodingKey { case scheduler, ports, tasks, balancing, virtualAddresses, source }
+    private enum CodingKeys: String, CodingKey {
+        case scheduler, ports, tasks, balancing, virtualAddresses, health, source
+    }
 
     /// Reads an object. A missing field has the value from the time before the field existed.
     public init(from decoder: any Decoder) throws {
@@ -40,6 +42,7 @@ extension MeshSpec.Service: Codable {
         chosenBalancing = try container.decodeIfPresent(Balancing.self, forKey: .balancing)
         virtualAddresses =
             try container.decodeIfPresent([String: VirtualAddress].self, forKey: .virtualAddresses) ?? [:]
+        healthCheck = try container.decodeIfPresent(HealthCheck.self, forKey: .health)
         origin = try container.decodeIfPresent(Origin.self, forKey: .source)
     }
 
@@ -51,6 +54,7 @@ extension MeshSpec.Service: Codable {
         try container.encode(tasks, forKey: .tasks)
         try container.encodeIfPresent(chosenBalancing, forKey: .balancing)
         if !virtualAddresses.isEmpty { try container.encode(virtualAddresses, forKey: .virtualAddresses) }
+        try container.encodeIfPresent(healthCheck, forKey: .health)
         try container.encodeIfPresent(origin, forKey: .source)
     }
 }

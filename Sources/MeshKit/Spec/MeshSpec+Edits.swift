@@ -90,6 +90,7 @@ extension MeshSpec {
         _ options: PublishOptions, of service: inout Service, _ name: String
     ) throws(InputError) {
         if let scheduler = options.scheduler { service.scheduler = scheduler }
+        if let healthCheck = options.healthCheck { service.healthCheck = healthCheck }
         if let balancing = options.balancing {
             try Self.refuse(balancing, for: service, name)
             service.chosenBalancing = balancing

@@ -42,6 +42,8 @@ public struct MeshSpec: Equatable, Sendable {
         public var chosenBalancing: Balancing?
         /// The user networks that the service is on, and its addresses there, by the network's name.
         public var virtualAddresses: [String: VirtualAddress] = [:]
+        /// How it is found out whether tasks can serve; nil if nobody asks them.
+        public var healthCheck: HealthCheck?
         /// Who has made the service; nil for one of the operator's. A found service leaves with its last part.
         public var origin: Origin?
 

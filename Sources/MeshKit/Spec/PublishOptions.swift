@@ -18,11 +18,14 @@ public struct PublishOptions: Hashable, Sendable {
 
     /// The balancer that serves the ports of the service. It holds for all ports of the service.
     public var balancing: Balancing?
+    /// How it is found out whether tasks can serve. It holds for the service. Nil in the inner sense switches it off.
+    public var healthCheck: HealthCheck??
 
     /// Options that keep everything, unless the arguments say otherwise.
     public init(
         scheduler: Scheduler? = nil, stickySeconds: UInt32? = nil, allowed: [IPPrefix]? = nil,
-        sourceIP: SourceIP? = nil, drain: DrainLimit? = nil, maxConnections: UInt32? = nil, balancing: Balancing? = nil
+        sourceIP: SourceIP? = nil, drain: DrainLimit? = nil, maxConnections: UInt32? = nil, balancing: Balancing? = nil,
+        healthCheck: HealthCheck?? = nil
     ) {
         self.scheduler = scheduler
         self.stickySeconds = stickySeconds
@@ -31,5 +34,6 @@ public struct PublishOptions: Hashable, Sendable {
         self.drain = drain
         self.maxConnections = maxConnections
         self.balancing = balancing
+        self.healthCheck = healthCheck
     }
 }

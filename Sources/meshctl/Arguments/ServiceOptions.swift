@@ -20,13 +20,27 @@ struct ServiceOptions: ParsableArguments {
         completion: .list(Balancing.allCases.map(\.rawValue)), transform: BalancingArgument.parse)
     var balancing: Balancing?
 
-    var options: PublishOptions { PublishOptions(scheduler: scheduler, balancing: balancing) }
+    @Option(
+        help: ArgumentHelp(
+            """
+            How the agent finds out whether tasks can serve, see HEALTH CHECKS (default: off; what Docker says of containers \
+            counts anyway).
+            """, valueName: "check|off"),
+        transform: HealthArgument.parse)
+    var health: HealthArgument?
 
-    /// The help of ``scheduler``.
+    var options: PublishOptions {
+        PublishOptions(scheduler: scheduler, balancing: balancing, healthCheck: health?.check)
+    }
+
+    /// The help of ``scheduler`` and ``health``.
     static var discussion: String {
         """
         SCHEDULERS
         \(SchedulerArgument.help)
+
+        HEALTH CHECKS
+        \(HealthArgument.help)
         """
     }
 }

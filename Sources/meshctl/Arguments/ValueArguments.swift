@@ -102,6 +102,26 @@ enum DrainArgument {
     }
 }
 
+/// A health check, or none.
+struct HealthArgument: Hashable {
+    var check: HealthCheck?
+
+    @Sendable static func parse(_ text: String) throws -> Self {
+        if text == "off" { return Self(check: nil) }
+        return try validating { () throws(InputError) in Self(check: try HealthCheck(text)) }
+    }
+
+    static let help = """
+        The agent of each node probes all tasks of the service from where its balancer is. A task that fails gets no new \
+        connections, and keeps those it has; while no task is healthy, all of them get some.
+          tcp          opens a connection
+          http:/PATH   asks for a resource; the task's status has to be 200 to 399
+          udp          sends an empty datagram; the task fails if the port is closed
+        Options follow after commas: port=NUMBER (default: the task's port of the first published one), interval=5s, \
+        timeout=2s, fall=3 and rise=2 probes in a row, and for http status=200-299 and host=NAME.
+        """
+}
+
 /// The most connections of a task. `off` is 0.
 enum MaxConnectionsArgument {
     @Sendable static func parse(_ text: String) throws -> UInt32 {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Containers
+import HealthProbes
 import Logging
 import MeshKit
 import ServiceLifecycle
@@ -41,7 +42,8 @@ struct AgentCommand: AsyncParsableCommand {
         }
         let manager = ServiceManager(socket: try ProcessText.environment("NOTIFY_SOCKET"))
         let agent = try Agent(
-            of: mesh, in: try options.ledger().directory, findingTasksBy: sources, logger: logger
+            of: mesh, in: try options.ledger().directory, findingTasksBy: sources,
+            probingBy: SocketProber(), logger: logger
         ) { event in
             manager?.tell(event)
         }

@@ -221,8 +221,14 @@ struct ServiceDetails: Display {
     var balancing: Balancing
     /// The service's addresses by the network's name.
     var virtualAddresses: [String: VirtualAddressFields]
+    /// How it is found out whether tasks can serve.
+    var healthCheck: HealthCheck?
+    /// Who has made the service.
+    var origin: Origin?
 
-    private enum CodingKeys: String, CodingKey { case name, scheduler, ports, tasks, balancing, virtualAddresses }
+    private enum CodingKeys: String, CodingKey {
+        case name, scheduler, ports, tasks, balancing, virtualAddresses, health, source
+    }
 
     func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
@@ -232,6 +238,8 @@ struct ServiceDetails: Display {
         try container.encode(tasks, forKey: .tasks)
         try container.encode(balancing, forKey: .balancing)
         if !virtualAddresses.isEmpty { try container.encode(virtualAddresses, forKey: .virtualAddresses) }
+        try container.encodeIfPresent(healthCheck?.description, forKey: .health)
+        try container.encodeIfPresent(origin?.description, forKey: .source)
     }
 
     init(_ name: String, _ service: MeshSpec.Service, on node: String) {
@@ -241,6 +249,8 @@ struct ServiceDetails: Display {
         tasks = service.tasks.map { TaskFields($0, on: node) }
         balancing = service.balancing
         virtualAddresses = service.virtualAddresses.mapValues(VirtualAddressFields.init)
+        healthCheck = service.healthCheck
+        origin = service.origin
     }
 
     /// The networks that the service or any of its tasks is on, `ingress` first.
@@ -273,7 +283,8 @@ struct ServiceDetails: Display {
                     FirewallMark(rawValue: virtual.mark)?.description ?? "\(virtual.mark)",
                 ]
             })
-        return ["\(name), scheduler \(scheduler)", ""] + ports.render() + [""] + tasks.render()
+        return ["\(name), scheduler \(scheduler)" + (healthCheck.map { ", health check \($0)" } ?? ""), ""]
+            + ports.render() + [""] + tasks.render()
             + (virtualAddresses.isEmpty ? [] : [""] + virtual.render())
     }
 }

@@ -48,6 +48,17 @@ import Testing
         func log(event: LogEvent) { lines.withLock { $0.append("\(event.level) \(event.message)") } }
     }
 
+    /// Finds the tasks ill that a test says.
+    private final class Prober: HealthProber {
+        let ill = Locked<Set<IPAddress>>([])
+
+        func probe(_ probes: [HealthProbe], from site: ProbeSite) async -> [HealthProbe: HealthAnswer] {
+            let ill = ill.withLock(\.self)
+            return Dictionary(
+                uniqueKeysWithValues: probes.map { ($0, ill.contains($0.task) ? .bad("refused") : .good) })
+        }
+    }
+
     private final class Source: TaskSource {
         let name = "docker"
         private let report = Locked<(@Sendable (SourceReport) -> Void)?>(nil)
@@ -70,6 +81,7 @@ import Testing
         let lines = Locked<[String]>([])
         let events = Locked<[Agent.Event]>([])
 
+        let prober = Prober()
         /// Reports what a test says.
         let source = Source()
 
@@ -78,6 +90,7 @@ import Testing
             let events = events
             return Agent(
                 of: node.mesh(), in: directory, events: news, limits: limits, findingTasksBy: [source],
+                probingBy: prober,
                 logger: Logger(label: "test", factory: { _ in Handler(lines: lines) })
             ) { event in events.withLock { $0.append(event) } }
         }
@@ -187,6 +200,34 @@ import Testing
             try await running.source.tell(.tasks([]))
             try await running.until("the port being gone") { try await !running.isServing }
             #expect(try await running.node.specs.load().services.isEmpty)
+        }
+    }
+
+    /// A task that fails its checks gets no new connections; if all fail, all are used; and a command does not undo it.
+    @Test func tasksThatFailTheirChecks() async throws {
+        let running = Running()
+        try await running.publish()
+        try await running.node.specs.update { spec in
+            try spec.addTask(SpecTask(address: "10.0.0.12"), service: "nginx")
+            try spec.setOptions(
+                PublishOptions(healthCheck: .some(try HealthCheck("tcp,interval=1s,timeout=1s,fall=1,rise=1"))),
+                ofService: "nginx")
+        }
+        func weights() async throws -> [UInt32] { try await running.node.weightsInKernel() }
+        try await running.withAgent(limits: Self.patient) { _ in
+            running.prober.ill.withLock { $0 = ["10.0.0.11"] }
+            try await running.until("weight 0") { try await weights() == [0, 1] }
+            #expect(try running.node.ledgers.load()?.unhealthy == ["nginx": ["10.0.0.11"]])
+            _ = try await running.node.mesh().reconcile()
+            #expect(try await weights() == [0, 1])
+            running.prober.ill.withLock { $0 = ["10.0.0.11", "10.0.0.12"] }
+            try await running.until("all being used") { try await weights() == [1, 1] }
+            try await running.until("the warning") {
+                running.lines.withLock { $0.contains { $0.hasPrefix("warning no task of service nginx is healthy") } }
+            }
+            running.prober.ill.withLock { $0 = [] }
+            try await running.until("health") { try running.node.ledgers.load()?.unhealthy == [:] }
+            #expect(try await weights() == [1, 1])
         }
     }
 

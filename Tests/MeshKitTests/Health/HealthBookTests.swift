@@ -1,0 +1,102 @@
+import IPVSKit
+import RuleKit
+import Testing
+
+@testable import MeshKit
+
+/// When tasks are probed, and what becomes of the answers, without a clock.
+@Suite struct HealthBookTests {
+    private let start = ContinuousClock.now
+    private var book = HealthBook()
+    private var spec = MeshSpec()
+
+    init() throws {
+        try spec.publish(PortBinding(1080, .tcp), target: 80, service: "web")
+        try spec.addTask(SpecTask(address: "10.0.0.11"), service: "web")
+        try spec.addTask(SpecTask(address: "10.0.0.12"), service: "web")
+        var check = HealthCheck(.tcp)
+        (check.interval, check.rise, check.fall) = (5, 2, 3)
+        try spec.setOptions(PublishOptions(healthCheck: check), ofService: "web")
+    }
+
+    /// Answers all probes that are due.
+    @discardableResult
+    private mutating func answer(
+        after seconds: Int, _ answer: (IPAddress) -> HealthAnswer
+    ) -> [HealthBook.Change] {
+        book.begin(at: start + .seconds(seconds)).sorted { $0.task < $1.task }
+            .compactMap { book.take(answer($0.task), to: $0) }
+    }
+
+    @Test mutating func aTaskFallsAndRises() {
+        book.take(spec, unhealthy: [:], at: start)
+        #expect(book.unhealthy == [:])
+        let fails: (IPAddress) -> HealthAnswer = { $0 == "10.0.0.11" ? .bad("refused") : .good }
+        #expect(answer(after: 0, fails) == [])
+        #expect(answer(after: 4, fails) == [], "nothing is due")
+        #expect(answer(after: 5, fails) == [])
+        #expect(answer(after: 10) { _ in .unknown("no descriptors") } == [])
+        let key = HealthBook.Key(service: "web", task: "10.0.0.11")
+        #expect(answer(after: 15, fails) == [.init(key: key, isHealthy: false, reason: "refused")])
+        #expect(book.unhealthy == ["web": ["10.0.0.11"]])
+        #expect(answer(after: 20) { _ in .good } == [])
+        #expect(answer(after: 25, fails) == [], "once good and once bad is nothing in a row")
+        #expect(answer(after: 30) { _ in .good } == [])
+        #expect(answer(after: 35) { _ in .good } == [.init(key: key, isHealthy: true, reason: nil)])
+        #expect(book.unhealthy == [:])
+    }
+
+    /// After a start the ledger's word holds; later tasks have to show that they serve.
+    @Test mutating func tasksThatAreNew() throws {
+        book.take(spec, unhealthy: ["web": ["10.0.0.12"], "gone": ["10.0.0.9"]], at: start)
+        #expect(book.unhealthy == ["web": ["10.0.0.12"]])
+        try spec.addTask(SpecTask(address: "10.0.0.13"), service: "web")
+        book.take(spec, unhealthy: [:], at: start)
+        #expect(book.unhealthy == ["web": ["10.0.0.12", "10.0.0.13"]])
+        let changes = answer(after: 0) { $0 == "10.0.0.13" ? .good : .bad("refused") }
+        #expect(changes.map(\.key.task) == ["10.0.0.13"], "the first answer counts")
+        #expect(book.unhealthy == ["web": ["10.0.0.12"]])
+        try spec.removeTask("10.0.0.12", service: "web")
+        book.take(spec, unhealthy: [:], at: start)
+        #expect(book.unhealthy == [:])
+    }
+
+    @Test mutating func aCheckThatIsChanged() throws {
+        book.take(spec, unhealthy: [:], at: start)
+        let under = book.begin(at: start)
+        #expect(under.map(\.port) == [80, 80])
+        #expect(book.due == nil)
+        try spec.setOptions(PublishOptions(healthCheck: .some(try HealthCheck("http:/x,port=81"))), ofService: "web")
+        book.take(spec, unhealthy: [:], at: start)
+        for probe in under { #expect(book.take(.bad("refused"), to: probe) == nil) }
+        #expect(book.begin(at: start).map(\.port) == [81, 81])
+        try spec.setOptions(PublishOptions(healthCheck: .some(nil)), ofService: "web")
+        book.take(spec, unhealthy: [:], at: start)
+        #expect(book.due == nil && book.unhealthy == [:])
+    }
+
+    /// Attached tasks are probed in their network from the sandbox; a check of UDP takes a port of UDP.
+    @Test mutating func whereTasksAreProbed() throws {
+        spec = MeshSpec()
+        try spec.ensureIngress(node: "node1", avoiding: HostNetworks())
+        let task = try spec.attach(
+            TaskAttachmentRequest(namespace: "/run/netns/a", inode: 1, node: "node1"), service: "web")
+        try spec.publish(PortBinding(1053, .udp), target: 53, service: "web")
+        try spec.setOptions(PublishOptions(healthCheck: .some(HealthCheck(.tcp))), ofService: "web")
+        book.take(spec, unhealthy: [:], at: start)
+        #expect(book.due == nil, "no port of TCP")
+        try spec.setOptions(PublishOptions(healthCheck: .some(HealthCheck(.udp))), ofService: "web")
+        book.take(spec, unhealthy: [:], at: start)
+        let probes = book.begin(at: start)
+        #expect(probes.map(\.place) == [.sandbox])
+        #expect(probes.map(\.address) == [task.address] && probes.map(\.port) == [53])
+    }
+
+    @Test func aSpecIsJudgedByServicesWithChecksOnly() throws {
+        var spec = spec
+        try spec.addTask(SpecTask(address: "10.0.0.11"), service: "other")
+        let judged = spec.judging(["web": ["10.0.0.11"], "other": ["10.0.0.11"], "gone": ["10.0.0.11"]])
+        #expect(judged.services["web"]?.tasks.map(\.isUnhealthy) == [true, false])
+        #expect(judged.services["other"]?.tasks.map(\.isUnhealthy) == [false])
+    }
+}
