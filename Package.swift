@@ -255,7 +255,11 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MeshctlTests",
-            dependencies: ["meshctl", "TestSupport", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: [
+                "meshctl", "MeshKit", "TestSupport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: mesh),
+                .product(name: "SystemPackage", package: "swift-system"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "KernelTests",

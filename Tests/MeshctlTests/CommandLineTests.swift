@@ -60,7 +60,8 @@ import Testing
             }
             // A paragraph whose lines were broken by hand would have a short line in its middle.
             let discussion = text.split(separator: "USAGE:")[0]
-            for paragraph in discussion.split(separator: "\n\n") where !paragraph.contains("SCHEDULERS") {
+            for paragraph in discussion.split(separator: "\n\n")
+            where !paragraph.contains("SCHEDULERS") && !paragraph.contains("HEALTH CHECKS") {
                 let lines = paragraph.split(separator: "\n")
                 for (line, next) in zip(lines, lines.dropFirst()) {
                     let word = next.split(separator: " ").first ?? ""

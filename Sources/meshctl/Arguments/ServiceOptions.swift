@@ -30,7 +30,7 @@ struct ServiceOptions: ParsableArguments {
     var health: HealthArgument?
 
     var options: PublishOptions {
-        PublishOptions(scheduler: scheduler, balancing: balancing, healthCheck: health?.check)
+        PublishOptions(scheduler: scheduler, balancing: balancing, healthCheck: health.map(\.check))
     }
 
     /// The help of ``scheduler`` and ``health``.

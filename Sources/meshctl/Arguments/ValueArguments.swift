@@ -111,14 +111,16 @@ struct HealthArgument: Hashable {
         return try validating { () throws(InputError) in Self(check: try HealthCheck(text)) }
     }
 
+    /// What there is and what it does, for the help. No line of the list is longer than 60 columns, so that it never wraps.
     static let help = """
-        The agent of each node probes all tasks of the service from where its balancer is. A task that fails gets no new \
-        connections, and keeps those it has; while no task is healthy, all of them get some.
-          tcp          opens a connection
-          http:/PATH   asks for a resource; the task's status has to be 200 to 399
-          udp          sends an empty datagram; the task fails if the port is closed
-        Options follow after commas: port=NUMBER (default: the task's port of the first published one), interval=5s, \
-        timeout=2s, fall=3 and rise=2 probes in a row, and for http status=200-299 and host=NAME.
+          tcp         opens a connection
+          http:/PATH  asks for a path: the status is 200 to 399
+          udp         sends a datagram: the port is not closed
+
+        Options of a check follow after commas, as in http:/healthz,interval=2s: port=NUMBER (default: the port that the \
+        service's first published port leads to), interval=5s, timeout=2s, fall=3 and rise=2 probes in a row, and for http \
+        status=200-299 and host=NAME. The agent of each node probes all tasks of the service from where its balancer is. A \
+        task that fails gets no new connections, and keeps those it has; while no task is healthy, all of them get some.
         """
 }
 

@@ -42,7 +42,7 @@ extension KernelTests {
                     throw error
                 }
                 for agent in agents { agent.signal(SIGKILL) }
-                for server in servers { try await server.stop() }
+                for server in servers { try? await server.stop() }
             }
         }
 

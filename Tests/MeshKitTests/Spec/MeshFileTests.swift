@@ -43,6 +43,11 @@ import Testing
         try spec.drain(.container("1e5", node: "node1"), service: "web")
         spec.services["empty"] = MeshSpec.Service()
         spec.services["empty"]!.chosenBalancing = .ingress
+        spec.services["empty"]!.healthCheck = try HealthCheck("http:/x?a=b#c,host=a.example,status=200,interval=1m")
+        spec.services["empty"]!.origin = Origin("docker", on: "node2")
+        spec.services["123"]!.tasks[1].origin = Origin("podman", on: "node2")
+        spec.services["123"]!.tasks[1].isUnhealthy = true
+        spec.services["web"]!.ports[0].origin = Origin("docker", on: "node2")
         return spec
     }
 
@@ -395,6 +400,8 @@ import Testing
         Fault("services:\n  web: {ports: [{publish: 80:80, source-ip: me}]}", "2:45", "write auto, keep or nat"),
         Fault("services:\n  web: {ports: [{publish: 80:80, drain: soon}]}", "2:41", "or off, or unlimited"),
         Fault("services:\n  web: {ports: [{publish: 80:80, max-conns: 0}]}", "2:45", "a number from 1 to 2147483647"),
+        Fault("services:\n  web: {health: ping}", "2:17", "is no health check: write tcp, udp or http:/PATH"),
+        Fault("services:\n  web: {source: docker}", "2:17", "is no source and node, as in docker@node1"),
         Fault("services:\n  web: {tasks: [{address: 10.0.0.1, draining: 2}]}", "2:47", "true or false"),
         Fault("services:\n  web: {tasks: [127.0.0.1]}", "2:17", "IPVS cannot balance to it"),
         Fault("services:\n  web: {tasks: [{address: 10.0.0.1, weight: -1}]}", "2:45", "the weight of the task"),
