@@ -95,8 +95,8 @@ extension FoundTask {
         options = labels.options
         faults = labels.faults
         if let networks = labels.networks {
-            attachment = Attachment(
-                namespace: namespace!, networks: networks.filter { $0 != MeshNetwork.ingress })
+            let others = networks.filter { $0 != MeshNetwork.ingress }
+            attachment = Attachment(namespace: namespace!, networks: others.isEmpty ? nil : others)
         } else {
             addresses = container.addresses(on: labels.engineNetwork, besides: unreachable)
         }

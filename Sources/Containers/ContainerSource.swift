@@ -1,5 +1,6 @@
 import IPVSKit
 public import MeshKit
+import Netlink
 public import SystemPackage
 
 #if canImport(FoundationEssentials)
@@ -42,16 +43,22 @@ public struct ContainerSource: TaskSource {
     /// Watches until the task is cancelled.
     public func run(reporting report: @escaping @Sendable (SourceReport) -> Void) async {
         var wait = limits.firstRetry
+        let wasThere = Locked(false)
         while !Task.isCancelled {
             let start = ContinuousClock.now
             do {
-                try await EngineClient.with(socket) { try await follow($0, reporting: report) }
+                try await EngineClient.with(socket) { client in
+                    try await follow(client) { tasks in
+                        wasThere.withLock { $0 = true }
+                        report(tasks)
+                    }
+                }
                 if Task.isCancelled { return }
                 report(.unreachable("\(socket) ended its stream of events"))
             } catch {
                 if Task.isCancelled { return }
                 let isMissing = (error as? ContainerError)?.code == .unavailable
-                if !(isOptional && isMissing) { report(.unreachable("\(error)")) }
+                if !isOptional || !isMissing || wasThere.withLock(\.self) { report(.unreachable("\(error)")) }
             }
             // An engine that was followed for a while is asked again at once.
             if ContinuousClock.now - start > limits.lastRetry { wait = limits.firstRetry }

@@ -215,6 +215,7 @@ public struct Mesh: Sendable {
             let observed = found
             var change = try await Task { try await run.carryOut(observed) }.value
             change.plan.notes += notes
+            change.forgotten = before.origins(besides: spec)
             change.readingTime = readingTime
             if isPlain {
                 let pass = IdlePass(over: found, spec, ledger, tool, resultingIn: change)

@@ -168,8 +168,14 @@ public struct Agent: Sendable {
         switch result {
         case .success((let change, let found)):
             progress.generation = change.spec.generation
-            progress.places.withLock { $0 = mesh.compiler.outline(mesh.request(change.spec, change.ledger)).places }
-            await progress.health?.take(change.spec, unhealthy: change.ledger.unhealthy)
+            if let health = progress.health {
+                if change.spec.services.values.contains(where: { $0.healthCheck != nil }) {
+                    progress.places.withLock {
+                        $0 = mesh.compiler.outline(mesh.request(change.spec, change.ledger)).places
+                    }
+                }
+                await health.take(change.spec, unhealthy: change.ledger.unhealthy)
+            }
             let failures = progress.schedule.failures
             let wake = change.wake.map {
                 Duration.nanoseconds($0.nanoseconds) - .nanoseconds(mesh.kernel.now().nanoseconds)

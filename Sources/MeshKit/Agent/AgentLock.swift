@@ -1,16 +1,4 @@
-public import SystemPackage
-
-extension Agent {
-    /// Whether an agent works on a state folder.
-    public static func isRunning(in directory: FilePath) async -> Bool {
-        do {
-            _ = try await AgentLock(in: directory)
-            return false
-        } catch {
-            return error is AgentError
-        }
-    }
-}
+import SystemPackage
 
 /// Lets one agent work on a state folder. The kernel releases the lock when the process ends, however it ends. It is
 /// another lock than that of a pass, which the agent holds only while a pass runs.

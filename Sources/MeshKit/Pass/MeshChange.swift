@@ -21,6 +21,8 @@ public struct MeshChange: Sendable {
     public var remnants: [RuleRemnant] = []
     /// The optional places that this host refused during the change, with the reasons.
     public var refusals: [PlaceID: String] = [:]
+    /// Who has found what the change has removed from the spec, and may find it again.
+    public var forgotten: Set<Origin> = []
     /// When the next pass is due although nothing else changes; nil if none is.
     var wake: BootTime?
 

@@ -61,12 +61,18 @@ extension MeshSpec {
         }
     }
 
-    /// Whether any source has found any part of the spec.
-    public var hasFoundParts: Bool {
-        services.values.contains { service in
-            service.origin != nil || service.ports.contains { $0.origin != nil }
-                || service.tasks.contains { $0.origin != nil }
+    /// Who has found tasks and ports that are not in another spec.
+    func origins(besides other: MeshSpec) -> Set<Origin> {
+        var origins: Set<Origin> = []
+        for (name, service) in services {
+            let others = other.services[name]
+            let (tasks, ports) = (service.tasks.filter { $0.origin != nil }, service.ports.filter { $0.origin != nil })
+            guard !tasks.isEmpty || !ports.isEmpty else { continue }
+            let (kept, published) = (others?.tasks.map(\.address) ?? [], others?.ports.map(\.listening) ?? [])
+            origins.formUnion(tasks.filter { !kept.contains($0.address) }.compactMap(\.origin))
+            origins.formUnion(ports.filter { !published.contains($0.listening) }.compactMap(\.origin))
         }
+        return origins
     }
 
     /// The parts of services that sources on a node have found.

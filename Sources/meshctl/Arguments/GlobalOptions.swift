@@ -144,6 +144,7 @@ extension MeshOptions {
     func report(_ change: MeshChange) {
         report(change.plan)
         change.sayRefusal()
+        change.sayForgotten()
         change.plan.sayRetiring()
     }
 
@@ -183,6 +184,15 @@ extension Plan {
 }
 
 extension MeshChange {
+    /// Prints on standard error who finds again what the change has removed.
+    func sayForgotten() {
+        for origin in forgotten.map(\.description).sorted() {
+            StandardError.write(
+                "meshctl: \(origin) has found what was removed, and finds it again while the agent runs: stop the container, "
+                    + "or give it the label meshctl.enable=false")
+        }
+    }
+
     /// Prints on standard error the parts that this host refused: sets that are left behind, and 127.0.0.1.
     func sayRefusal() {
         for remnant in remnants { StandardError.write("meshctl: \(remnant)") }

@@ -23,17 +23,11 @@ struct Reset: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let mesh = try options.mesh()
-        let found = try await options.store().load().hasFoundParts
-        let change = try await mesh.reset(recovering: recovers)
-        if found, await Agent.isRunning(in: try options.ledger().directory) {
-            StandardError.write(
-                "the agent is running, and finds containers again: stop it first (systemctl stop meshctl), or give the "
-                    + "containers the label meshctl.enable=false")
-        }
+        let change = try await options.mesh().reset(recovering: recovers)
         let plan = change.plan
         options.report(plan)
         change.sayRefusal()
+        change.sayForgotten()
         try StandardOutput.print(
             [plan.isEmpty ? "Nothing to remove." : "Removed everything: \(counted(plan.steps.count, "change")) made."],
             afterChange: change.didChange)

@@ -149,17 +149,18 @@ struct TaskReport: Display {
             }
     }
 
-    /// The nodes and networks have columns only if any task is attached, and the containers only if there is any.
+    /// The nodes and networks have columns only if any task is attached, and containers and sources only if there are any.
     var lines: [String] {
         let isAttached = tasks.contains { $0.attachment != nil }
         let isContainer = tasks.contains { $0.attachment?.container != nil }
+        let isFound = tasks.contains { $0.source != nil }
         let columns: [TextTable.Column] = [
             .init(title: "SERVICE"), .init(title: "ADDRESS"), .init(title: "WEIGHT", isNumeric: true),
             .init(title: "CLIENT IP"),
         ]
         return TextTable(
             columns: columns + (isAttached ? [.init(title: "NODE"), .init(title: "NETWORKS")] : [])
-                + (isContainer ? [.init(title: "CONTAINER")] : []),
+                + (isContainer ? [.init(title: "CONTAINER")] : []) + (isFound ? [.init(title: "FOUND BY")] : []),
             rows: tasks.map { task in
                 [
                     task.service, "\(task.address)",
@@ -168,7 +169,7 @@ struct TaskReport: Display {
                 ]
                     + (isAttached
                         ? [task.node ?? "-", task.attachment?.names.joined(separator: ",") ?? "-"] : [])
-                    + (isContainer ? [task.attachment?.container ?? "-"] : [])
+                    + (isContainer ? [task.attachment?.container ?? "-"] : []) + (isFound ? [task.source ?? "-"] : [])
             }
         ).render()
     }

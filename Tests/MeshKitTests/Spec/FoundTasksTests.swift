@@ -140,6 +140,18 @@ import Testing
         #expect(spec.services["web"]?.ports.count == 1, "it is the operator's now")
     }
 
+    @Test mutating func whoFindsItAgain() throws {
+        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
+        try spec.addTask(SpecTask(address: "10.0.0.9"), service: "web")
+        let before = spec
+        #expect(before.origins(besides: spec) == [])
+        try spec.removeTask("10.0.0.9", service: "web")
+        #expect(before.origins(besides: spec) == [])
+        try spec.unpublish(PortBinding(1080, .tcp))
+        #expect(before.origins(besides: spec) == [origin])
+        #expect(before.origins(besides: MeshSpec()) == [origin])
+    }
+
     @Test mutating func otherNodesAndSourcesAreLeftAlone() throws {
         let others = MeshSpec.FoundContext()
         let theirs = Origin("docker", on: "node2")
