@@ -183,17 +183,23 @@ extension MeshSpec {
         of placed: [(task: FoundTask, service: String)], _ origin: Origin, in context: FoundContext,
         _ notes: inout [String]
     ) {
-        var asked: [PortBinding: (task: FoundTask, port: FoundTask.Port)] = [:]
+        var asked: [PortBinding: (task: FoundTask, port: FoundTask.Port, service: String)] = [:]
         for (task, service) in placed {
             for port in task.ports {
                 if let first = asked[port.listening] {
-                    guard first.port != port else { continue }
-                    notes.append(
-                        "container \(task.name) asks for port \(port.target) behind \(port.listening), which container "
-                            + "\(first.task.name) has led to port \(first.port.target): give both the same label")
+                    if first.service != service {
+                        notes.append(
+                            "container \(task.name) asks for \(port.listening), which container \(first.task.name) has "
+                                + "published for service \(first.service): give both the same label meshctl.service, or "
+                                + "other ports")
+                    } else if first.port != port {
+                        notes.append(
+                            "container \(task.name) asks for port \(port.target) behind \(port.listening), which container "
+                                + "\(first.task.name) has led to port \(first.port.target): give both the same label")
+                    }
                     continue
                 }
-                asked[port.listening] = (task, port)
+                asked[port.listening] = (task, port, service)
                 do throws(InputError) {
                     try publish(port, for: task, service: service, of: origin, in: context)
                 } catch {

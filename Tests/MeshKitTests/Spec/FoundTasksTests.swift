@@ -106,6 +106,19 @@ import Testing
         #expect(addresses() == ["172.17.0.2"])
     }
 
+    /// Two containers without a label of a service are two services.
+    @Test mutating func onePortOfTwoServices() {
+        var other = Self.publishing("b", "172.17.0.3", 1080, to: 80)
+        other.services = ["b"]
+        let notes = take(Self.publishing("a", "172.17.0.2", 1080, to: 80), other)
+        #expect(notes.count == 1)
+        #expect(
+            notes[0].hasPrefix(
+                "container b asks for 1080/tcp, which container a has published for service web: give both the same label"),
+            "\(notes)")
+        #expect(spec.services["b"]?.ports == [])
+    }
+
     /// A port that moves to another service does so in one go.
     @Test mutating func aPortMovesBetweenServices() throws {
         take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
