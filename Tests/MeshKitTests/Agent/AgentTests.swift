@@ -1,5 +1,6 @@
 import FakeKernel
 import IPVSKit
+import IPVSKitTesting
 import Logging
 import Netlink
 import RuleKit
@@ -54,14 +55,20 @@ import Testing
         let news = News()
         let lines = Locked<[String]>([])
         let events = Locked<[Agent.Event]>([])
+        let passes = Locked<[PassRecord]>([])
 
         func agent(in directory: FilePath, limits: PassSchedule.Limits = .init()) -> Agent {
             let lines = lines
             let events = events
+            let passes = passes
             return Agent(
                 of: node.mesh(), in: directory, events: news, limits: limits,
                 logger: Logger(label: "test", factory: { _ in Handler(lines: lines) })
-            ) { event in events.withLock { $0.append(event) } }
+            ) { event in
+                events.withLock { $0.append(event) }
+            } reporting: { report in
+                if case .pass(let pass) = report { passes.withLock { $0.append(pass) } }
+            }
         }
 
         func publish() async throws {
@@ -122,6 +129,25 @@ import Testing
         }
     }
 
+    /// What was asked for is no repair, and what others have changed is one. A failure has its reason.
+    @Test func eachPassIsReported() async throws {
+        let running = Running()
+        try await running.publish()
+        try await running.withAgent(limits: Self.patient) { _ in
+            let node = running.node.kernel.withState { $0.namespaces["node"]! }
+            try await node.ipvs.client.delete(.firewallMark(0x100, .ipv4))
+            running.news.post(AgentNews(places: [.node]))
+            try await running.until("a repair") { running.passes.withLock(\.count) > 1 }
+            try await running.node.specs.update { $0.services = [:] }
+            running.news.post(AgentNews(documents: true))
+            try await running.until("a pass for the documents") { running.passes.withLock(\.count) > 2 }
+        }
+        let passes = running.passes.withLock(\.self)
+        #expect(passes.map(\.cause) == ["start", "kernel", "documents"])
+        #expect(passes.map(\.isRepair) == [false, true, false])
+        #expect(passes.allSatisfy { $0.steps > 0 && $0.error == nil && $0.duration > .zero }, "\(passes)")
+    }
+
     @Test(arguments: [AgentNews(documents: true), AgentNews(places: [.node])])
     func newsMakeAPass(news: AgentNews) async throws {
         let running = Running()
@@ -180,6 +206,7 @@ import Testing
             let before = running.events.withLock(\.count)
             try await running.until("five tries") { running.events.withLock(\.count) >= before + 5 }
             #expect(running.lines.withLock { $0.count { $0.hasPrefix("error ") } } == 1)
+            #expect(running.passes.withLock { $0.last?.error?.contains("elsewhere") } == true)
             running.node.kernel.withState { $0.identity.inode = 4711 }
             try await running.publish()
             try await running.until("the port being served") { try await running.isServing }
