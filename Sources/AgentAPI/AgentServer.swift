@@ -16,6 +16,7 @@ public struct AgentServer: Service {
         /// An address of the node. It answers what monitoring asks.
         case tcp(MetricsAddress)
 
+        /// The path of the socket, or the address with its port.
         public var description: String {
             switch self {
             case .socket(let path): "\(path)"
@@ -61,6 +62,16 @@ public struct AgentServer: Service {
     ///
     /// - Throws: ``AgentServerError`` if nothing can listen at the address.
     public func run() async throws {
+        while true {
+            try await listen()
+            if Task.isCancelled || Task.isShuttingDownGracefully { return }
+            // swift-nio gives a listener up when the kernel refuses a connection, as it does if descriptors run out.
+            logger.warning("nobody listens at \(address) any more; trying again")
+            try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
+        }
+    }
+
+    private func listen() async throws {
         switch address {
         case .socket(let path):
             let file = try SocketFile(path)
@@ -108,8 +119,15 @@ public struct AgentServer: Service {
                 }
             },
             logger: logger)
-        // The server ends by itself when it is asked to, unless a client or a question to the kernel keeps it.
-        let (ended, end) = AsyncThrowingStream<Never, any Error>.makeStream()
+        // The server ends by itself when it is asked to or cancelled, unless a client or a question to the kernel keeps it.
+        let (endings, end) = AsyncThrowingStream<Never, any Error>.makeStream()
+        let ended = Task { for try await _ in endings {} }
+        let giveUp = { @Sendable [limits] in
+            _ = Task {
+                try? await Task.sleep(for: limits.farewell)
+                end.finish()
+            }
+        }
         let serving = Task {
             do {
                 try await application.run()
@@ -123,13 +141,15 @@ public struct AgentServer: Service {
             serving.cancel()
         }
         do {
-            try await withGracefulShutdownHandler {
-                for try await _ in ended {}
-            } onGracefulShutdown: { [limits] in
-                Task {
-                    try? await Task.sleep(for: limits.farewell)
-                    end.finish()
+            try await withTaskCancellationHandler {
+                try await withGracefulShutdownHandler {
+                    try await ended.value
+                } onGracefulShutdown: {
+                    giveUp()
                 }
+            } onCancel: {
+                serving.cancel()
+                giveUp()
             }
         } catch let error as IOError {
             throw AgentServerError(Errno(rawValue: error.errnoCode), at: address)

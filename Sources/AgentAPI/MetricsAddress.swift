@@ -25,5 +25,6 @@ public struct MetricsAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(address, port: port)
     }
 
+    /// The address as it is written.
     public var description: String { address.family == .ipv6 ? "[\(address)]:\(port)" : "\(address):\(port)" }
 }
