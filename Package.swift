@@ -232,7 +232,8 @@ let package = Package(
         .testTarget(
             name: "AgentAPITests",
             dependencies: [
-                "AgentAPI", "MeshKit", "RuleKit", "IPVSKit", "Netlink", "FakeKernel", "TestSupport",
+                "AgentAPI", "MeshKit", "RuleKit", "IPVSKit", "Netlink", "FakeKernel", "meshctl", "TestSupport",
+                .product(name: "Yams", package: "Yams", condition: mesh),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: mesh),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

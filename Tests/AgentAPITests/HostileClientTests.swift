@@ -23,20 +23,26 @@ import Testing
         }
     }
 
-    @Test(
-        arguments: [
-            "nonsense\r\n\r\n", "\0\u{1}\u{2}\u{FF}\r\n\r\n", "GET\r\n\r\n", "GET /metrics HTTP/9.9\r\n\r\n",
-            "GET /metrics HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
-            "GET /metrics HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
-            "GET /metrics HTTP/1.1\r\nNo colon\r\n\r\n",
-            "GET /\(String(repeating: "x", count: 20_000)) HTTP/1.1\r\n\r\n",
-            "GET /metrics HTTP/1.1\r\nX: \(String(repeating: "x", count: 20_000))\r\n\r\n",
-            "GET /metrics HTTP/1.1\r\n" + String(repeating: "X: y\r\n", count: 5000) + "\r\n",
-        ]) func whatIsMalformedOrTooLargeEndsTheConnection(request: String) async throws
-    {
+    /// A request, of which a failure names the beginning.
+    struct Request: CustomTestStringConvertible {
+        var text: String
+        var testDescription: String { text.prefix(40).debugDescription }
+    }
+
+    static let malformed = [
+        "nonsense\r\n\r\n", "\0\u{1}\u{2}\u{FF}\r\n\r\n", "GET\r\n\r\n", "GET /metrics HTTP/9.9\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nNo colon\r\n\r\n",
+        "GET /\(String(repeating: "x", count: 20_000)) HTTP/1.1\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\nX: \(String(repeating: "x", count: 20_000))\r\n\r\n",
+        "GET /metrics HTTP/1.1\r\n" + String(repeating: "X: y\r\n", count: 5000) + "\r\n",
+    ].map(Request.init)
+
+    @Test(arguments: malformed) func whatIsMalformedOrTooLargeEndsTheConnection(request: Request) async throws {
         try await ServerUnderTest.with { server in
             let client = try RawClient(server.address)
-            await client.send(request)
+            await client.send(request.text)
             let answer = await client.read()
             #expect(answer.hasEnded && RawClient.parse(answer.text).status == 400, "\(answer)")
             try await server.expectAnswer()

@@ -1,3 +1,4 @@
+import AgentAPI
 import ArgumentParser
 import Logging
 import MeshKit
@@ -12,34 +13,69 @@ struct AgentCommand: AsyncParsableCommand {
             as soon as the kernel tells that somebody else has changed something, and otherwise every two seconds. All other \
             commands work beside it as they do without it. SIGTERM and SIGINT end it; published ports go on to work.
 
-            It logs to standard error what it does and why. --verbose also logs each pass.
+            It logs to standard error what it does and why. --verbose also logs each pass. By HTTP at its socket it answers \
+            what `meshctl events` prints, the documents of `status` and `plan`, and metrics for Prometheus; --metrics lets \
+            it answer the metrics at an address, too.
 
             EXAMPLE
               meshctl agent
+              meshctl agent --metrics 127.0.0.1:9809
             """)
 
+    @OptionGroup var addresses: AgentAddresses
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
         let style = StandardErrorLog.Style.ofService(journal: try ProcessText.environment("JOURNAL_STREAM"))
         let level: Logger.Level = options.state.verbose ? .debug : .info
-        let logger = Logger(label: "meshctl") { _ in StandardErrorLog(logLevel: level, style: style) }
+        let quiet = Logger(label: "services") { _ in StandardErrorLog(logLevel: .warning, style: style) }
+        let directory = try options.ledger().directory
+        let places = try addresses.all(in: directory)
+        let meshes = try options.meshes(logger: quiet) {}
+        let information = AgentInformation(
+            observe: { try await meshes().observe() }, status: { try StatusReport($0.view, $0.plan).document() },
+            plan: {
+                let (plan, warnings) = try await meshes().planAndWarnings()
+                return try PlanReport(plan, plan.notes + warnings).document()
+            })
+        let logger = Logger(label: "meshctl") { _ in
+            MultiplexLogHandler([
+                StandardErrorLog(logLevel: level, style: style),
+                EventLog(to: information.events, level: level, time: UTCTime.now),
+            ])
+        }
         let mesh = try options.mesh(logger: logger) {
             logger.info("waiting for another meshctl that works on the same state")
         }
         let manager = ServiceManager(socket: try ProcessText.environment("NOTIFY_SOCKET"))
-        let agent = try Agent(of: mesh, in: try options.ledger().directory, logger: logger) { event in
+        let (beginnings, begin) = AsyncStream<Void>.makeStream()
+        let agent = try Agent(of: mesh, in: directory, logger: logger) { event in
             manager?.tell(event)
+        } reporting: { report in
+            switch report {
+            case .begun: begin.yield()
+            case .pass(let pass): information.add(pass)
+            }
+        }
+        let servers = places.map { place in
+            AgentServer(at: place, answering: information, logger: quiet) { place in
+                logger.info("the agent answers", metadata: ["address": "\(place)"])
+            }
+        }
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(
+                service: AgentService(agent: agent), successTerminationBehavior: .gracefullyShutdownGroup,
+                failureTerminationBehavior: .cancelGroup)
+        ]
+        if !servers.isEmpty {
+            services.append(
+                .init(
+                    service: AgentServers(servers: servers, beginnings: beginnings),
+                    successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .cancelGroup))
         }
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [
-                    .init(
-                        service: AgentService(agent: agent), successTerminationBehavior: .gracefullyShutdownGroup,
-                        failureTerminationBehavior: .cancelGroup)
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: Logger(label: "services") { _ in StandardErrorLog(logLevel: .warning, style: style) }))
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
         try await group.run()
     }
 }
@@ -49,6 +85,22 @@ private struct AgentService: Service {
     let agent: Agent
 
     func run() async throws { try await cancelWhenGracefulShutdown { try await agent.run() } }
+}
+
+/// The servers of the agent, which listen once it has begun: if another agent works on the same state, that is what is
+/// wrong, and not that its socket is in use.
+private struct AgentServers: Service {
+    let servers: [AgentServer]
+    let beginnings: AsyncStream<Void>
+
+    func run() async throws {
+        let hasBegun = await cancelWhenGracefulShutdown { await beginnings.first { _ in true } != nil }
+        guard hasBegun else { return }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for server in servers { group.addTask { try await server.run() } }
+            try await group.waitForAll()
+        }
+    }
 }
 
 extension ServiceManager {
