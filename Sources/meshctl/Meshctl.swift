@@ -30,7 +30,8 @@ struct Meshctl: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             Publish.self, Unpublish.self, ServiceCommand.self, TaskCommand.self, NetworkCommand.self, NodeCommand.self,
-            Status.self, PlanCommand.self, Reconcile.self, AgentCommand.self, Events.self, Apply.self, Export.self, Reset.self,
+            Status.self, PlanCommand.self, Reconcile.self, AgentCommand.self, Events.self, Apply.self, Export.self,
+            Reset.self,
         ])
 
     static func main() async {

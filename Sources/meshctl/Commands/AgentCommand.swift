@@ -30,7 +30,6 @@ struct AgentCommand: AsyncParsableCommand {
         let level: Logger.Level = options.state.verbose ? .debug : .info
         let quiet = Logger(label: "services") { _ in StandardErrorLog(logLevel: .warning, style: style) }
         let directory = try options.ledger().directory
-        let places = try addresses.all(in: directory)
         let meshes = try options.meshes(logger: quiet) {}
         let information = AgentInformation(
             observe: { try await meshes().observe() }, status: { try StatusReport($0.view, $0.plan).document() },
@@ -48,34 +47,28 @@ struct AgentCommand: AsyncParsableCommand {
             logger.info("waiting for another meshctl that works on the same state")
         }
         let manager = ServiceManager(socket: try ProcessText.environment("NOTIFY_SOCKET"))
-        let (beginnings, begin) = AsyncStream<Void>.makeStream()
+        let servers = AgentServers(
+            at: try addresses.all(in: directory), answering: information, logger: quiet
+        ) { address in
+            logger.info("the agent answers", metadata: ["address": "\(address)"])
+        }
         let agent = try Agent(of: mesh, in: directory, logger: logger) { event in
             manager?.tell(event)
         } reporting: { report in
             switch report {
-            case .begun: begin.yield()
+            case .begun: servers.begin()
             case .pass(let pass): information.add(pass)
             }
         }
-        let servers = places.map { place in
-            AgentServer(at: place, answering: information, logger: quiet) { place in
-                logger.info("the agent answers", metadata: ["address": "\(place)"])
-            }
-        }
-        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
-            .init(
-                service: AgentService(agent: agent), successTerminationBehavior: .gracefullyShutdownGroup,
-                failureTerminationBehavior: .cancelGroup)
-        ]
-        if !servers.isEmpty {
-            services.append(
-                .init(
-                    service: AgentServers(servers: servers, beginnings: beginnings),
-                    successTerminationBehavior: .gracefullyShutdownGroup, failureTerminationBehavior: .cancelGroup))
-        }
+        let services: [any Service] = [AgentService(agent: agent), servers]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
+                services: services.map {
+                    .init(
+                        service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
+                        failureTerminationBehavior: .cancelGroup)
+                },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
         try await group.run()
     }
 }
@@ -85,22 +78,6 @@ private struct AgentService: Service {
     let agent: Agent
 
     func run() async throws { try await cancelWhenGracefulShutdown { try await agent.run() } }
-}
-
-/// The servers of the agent, which listen once it has begun: if another agent works on the same state, that is what is
-/// wrong, and not that its socket is in use.
-private struct AgentServers: Service {
-    let servers: [AgentServer]
-    let beginnings: AsyncStream<Void>
-
-    func run() async throws {
-        let hasBegun = await cancelWhenGracefulShutdown { await beginnings.first { _ in true } != nil }
-        guard hasBegun else { return }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for server in servers { group.addTask { try await server.run() } }
-            try await group.waitForAll()
-        }
-    }
 }
 
 extension ServiceManager {
