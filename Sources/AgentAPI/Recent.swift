@@ -19,17 +19,36 @@ actor Recent<Value: Sendable> {
         self.make = make
     }
 
-    var value: Value {
-        get async throws {
-            if let last, last.end.map({ .now - $0 < lifetime }) ?? true { return try await last.task.value }
-            let task = Task { [make] in
-                let result: Result<Value, any Error>
-                do { result = .success(try await make()) } catch { result = .failure(error) }
-                self.last?.end = .now
-                return try result.get()
-            }
-            last = Made(task: task)
-            return try await task.value
+    /// The value as it was made a moment ago, or a new one.
+    ///
+    /// - Parameter limit: how long to wait for it.
+    /// - Throws: ``AgentServerError`` if it is not made in time, and whatever makes it fail.
+    func value(within limit: Duration) async throws -> Value {
+        let task = current()
+        let (results, answer) = AsyncStream<Result<Value, any Error>>.makeStream()
+        Task {
+            answer.yield(await task.result)
+            answer.finish()
         }
+        let alarm = Task {
+            try await Task.sleep(for: limit)
+            answer.finish()
+        }
+        defer { alarm.cancel() }
+        for await result in results { return try result.get() }
+        throw AgentServerError(
+            "there was no answer within \(limit.components.seconds) s: perhaps another meshctl works on the same state")
+    }
+
+    private func current() -> Task<Value, any Error> {
+        if let last, last.end.map({ .now - $0 < lifetime }) ?? true { return last.task }
+        let task = Task { [make] in
+            let result: Result<Value, any Error>
+            do { result = .success(try await make()) } catch { result = .failure(error) }
+            self.last?.end = .now
+            return try result.get()
+        }
+        last = Made(task: task)
+        return task
     }
 }

@@ -90,13 +90,27 @@ import Testing
     @Test func anObservationDoesNotStayForEver() async throws {
         let count = Counter()
         let lasting = Recent(for: .seconds(3600)) { await count.next() }
-        let (first, second) = (try await lasting.value, try await lasting.value)
+        let (first, second) = (
+            try await lasting.value(within: .seconds(30)), try await lasting.value(within: .seconds(30))
+        )
         #expect(first == 1 && second == 1)
         let fleeting = Recent(for: .milliseconds(1)) { await count.next() }
-        let third = try await fleeting.value
+        let third = try await fleeting.value(within: .seconds(30))
         try await Task.sleep(for: .milliseconds(10))
-        let fourth = try await fleeting.value
+        let fourth = try await fleeting.value(within: .seconds(30))
         #expect(third == 2 && fourth == 3)
+    }
+
+    /// What the passes do is told also while something keeps the mesh from being observed.
+    @Test func metricsDoNotWaitForEver() async throws {
+        let information = AgentInformation(
+            metricsLimit: .milliseconds(50),
+            observe: {
+                try await Task.sleep(for: .seconds(3600))
+                throw AgentServerError("never")
+            }, status: { _ in "" }, plan: { "" })
+        let metrics = await information.metrics()
+        #expect(metrics.contains("meshctl_observed 0\n") && metrics.contains("meshctl_ready 0\n"))
     }
 
     private actor Counter {

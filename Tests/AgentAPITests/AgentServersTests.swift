@@ -113,11 +113,13 @@ import Testing
                 let taken = group(node, in: directory, at: [address], information(node))
                 let error = await #expect(throws: AgentServerError.self) { try await taken.run() }
                 #expect(error?.description.contains("another agent answers at") == true)
-                let first = group(node, in: directory, at: [], information(node))
+                // The first agent has its lock once its kernel holds something; the kernel above does already.
+                let running = try await published()
+                let first = group(running, in: directory, at: [], information(running))
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
                     tasks.addTask { try await first.run() }
-                    while try await node.marksInKernel().isEmpty { try await Task.sleep(for: .milliseconds(5)) }
-                    let second = group(node, in: directory, at: [address], information(node))
+                    while try await running.marksInKernel().isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+                    let second = group(running, in: directory, at: [address], information(running))
                     await #expect(throws: AgentError.isRunning(directory)) { try await second.run() }
                     await first.triggerGracefulShutdown()
                     try await tasks.waitForAll()

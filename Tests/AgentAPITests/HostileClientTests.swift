@@ -1,3 +1,4 @@
+import Dispatch
 import MeshKit
 import Testing
 
@@ -82,6 +83,23 @@ import Testing
         }
     }
 
+    /// Old and unusual, but requests.
+    @Test(
+        arguments: [
+            "GET /healthz HTTP/1.0\r\n\r\n", "GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n",
+            "GET /healthz?a=b HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+            "GET http://localhost/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nExpect: 100-continue\r\n\r\n",
+        ]) func unusualRequestsAreAnswered(request: String) async throws
+    {
+        try await ServerUnderTest.with { server in
+            let client = try RawClient(server.address)
+            await client.send(request)
+            let answer = await client.read { $0.contains(".\n") }.text
+            #expect(RawClient.parse(answer).status == 200, "\(answer)")
+        }
+    }
+
     @Test func twoHundredIdleConnectionsDisturbNobody() async throws {
         try await ServerUnderTest.with { server in
             let idle = try (0..<200).map { _ in try RawClient(server.address) }
@@ -130,6 +148,20 @@ import Testing
             await clients.keep(client)
         }
         #expect(second < .seconds(2), "\(second)")
+    }
+
+    /// A connection that arrives while the server ends is closed. swift-nio would end the process if it were dropped.
+    @Test func clientsMayConnectWhileTheServerEnds() async throws {
+        for _ in 0..<10 {
+            try await ServerUnderTest.with { server in
+                for _ in 0..<2 {
+                    DispatchQueue(label: "client").async {
+                        for _ in 0..<200 { guard (try? RawClient(server.address)) != nil else { return } }
+                    }
+                }
+                try await server.expectAnswer()
+            }
+        }
     }
 
     private actor Clients {

@@ -36,6 +36,18 @@ extension KernelTests.AgentTests {
                     $0.hasPrefix("meshctl_port_connections_total{") && $0.contains(#"port="1080""#)
                         && !$0.hasSuffix(" 0")
                 }, "\(metrics)")
+            // Each observation has its own way into the places, and leaves nothing open there.
+            func open() async throws -> Int {
+                let list = try await Shell.check("ls", "/proc/\(agent.process)/fd")
+                return list.split(separator: "\n").count
+            }
+            let before = try await open()
+            for _ in 0..<5 {
+                _ = try await ask("/metrics")
+                try await Task.sleep(for: .milliseconds(1100))
+            }
+            let after = try await open()
+            #expect(after <= before + 3, "\(before) descriptors, then \(after)")
             let events = mesh.topology.directory.appending("events")
             let command = "\(try BuiltProducts.path("meshctl")) events --socket \(socket) >\(events) 2>&1"
             async let listener = Shell.run(["sh", "-c", command])
