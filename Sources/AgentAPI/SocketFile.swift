@@ -1,10 +1,6 @@
+import MeshKit
+import Netlink
 import SystemPackage
-
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 
 #if canImport(Glibc)
     import Glibc
@@ -20,6 +16,8 @@ final class SocketFile: Sendable {
     let path: FilePath
     /// Where the server makes it.
     let birthplace: FilePath
+    /// The file that has the name since the socket was published.
+    private let published = Locked<FileIdentity?>(nil)
 
     /// Makes the socket's folder, if it does not exist, and the birthplace.
     ///
@@ -49,6 +47,7 @@ final class SocketFile: Sendable {
 
     /// Gives the socket its permissions and its name.
     func publish() throws(AgentServerError) {
+        let identity = FileIdentity(of: birthplace)
         let result = birthplace.withPlatformString { from in
             path.withPlatformString { to in chmod(from, 0o600) == 0 ? rename(from, to) : -1 }
         }
@@ -57,12 +56,14 @@ final class SocketFile: Sendable {
                 "cannot make the socket \(path): \(Errno(rawValue: errno)); name another with --socket, or --socket off"
             )
         }
+        published.withLock { $0 = identity }
         clear()
     }
 
-    /// Removes the name, if nobody listens there any more.
+    /// Removes the name, unless it is another agent's by now. It may still be listened to.
     func remove() {
-        if case .stale = Self.state(of: path) { _ = path.withPlatformString { unlink($0) } }
+        guard let identity = published.withLock(\.self), FileIdentity(of: path) == identity else { return }
+        _ = path.withPlatformString { unlink($0) }
     }
 
     private func clear() {
@@ -96,8 +97,8 @@ final class SocketFile: Sendable {
 
     /// Connects without waiting: a full queue is that of a server, too.
     private static func state(of path: FilePath) -> State {
-        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path.string) else { return .absent }
-        guard attributes[.type] as? FileAttributeType == .typeSocket else { return .noSocket }
+        guard let file = FileIdentity(of: path) else { return .absent }
+        guard file.isSocket else { return .noSocket }
         let type = SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue
         let descriptor = socket(AF_UNIX, CInt(type), 0)
         guard descriptor >= 0 else { return .live }

@@ -156,6 +156,18 @@ import Testing
         }
     }
 
+    /// A server that ends takes its own socket away, and not one that has its name by now.
+    @Test func aSocketIsRemovedByItsOwner() async throws {
+        try await TemporaryDirectory.with { directory in
+            let path = directory.appending("agent.sock")
+            try await ServerUnderTest.with(at: .socket(path)) { _ in
+                try await Shell.check("mv", path.string, directory.appending("old").string)
+                try path.write("another")
+            }
+            #expect(try path.text() == "another")
+        }
+    }
+
     @Test func whatCannotBeListenedAtIsAnError() async throws {
         try await TemporaryDirectory.with { directory in
             let file = directory.appending("file")

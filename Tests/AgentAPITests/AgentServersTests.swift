@@ -118,7 +118,10 @@ import Testing
                 let first = group(running, in: directory, at: [], information(running))
                 try await withThrowingTaskGroup(of: Void.self) { tasks in
                     tasks.addTask { try await first.run() }
-                    while try await running.marksInKernel().isEmpty { try await Task.sleep(for: .milliseconds(5)) }
+                    let end = ContinuousClock.now + .seconds(20)
+                    while try await running.marksInKernel().isEmpty, .now < end {
+                        try await Task.sleep(for: .milliseconds(5))
+                    }
                     let second = group(running, in: directory, at: [address], information(running))
                     await #expect(throws: AgentError.isRunning(directory)) { try await second.run() }
                     await first.triggerGracefulShutdown()

@@ -1,24 +1,22 @@
-import SystemPackage
+package import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
 #endif
 
-/// Identifies the state of a file. Two values differ if the file was replaced or written in between.
-struct FileIdentity: Equatable, Sendable {
-    private var device: UInt64 = 0
-    /// 0 if there is no file.
-    private var inode: UInt64 = 0
-    private var size: Int64 = 0
-    private var changed: [Int] = []
+/// Which file a path names, whatever becomes of the name.
+package struct FileIdentity: Equatable, Sendable {
+    private let device: UInt64
+    private let number: UInt64
+    /// Whether the file is a Unix socket.
+    package let isSocket: Bool
 
-    /// The file at a path, without opening it.
-    init(of path: FilePath) {
+    /// The file at a path, of a symbolic link the link itself; nil if there is none.
+    package init?(of path: FilePath) {
         var status = stat()
-        guard path.withPlatformString({ stat($0, &status) }) == 0 else { return }
+        guard path.withPlatformString({ lstat($0, &status) }) == 0 else { return nil }
         device = UInt64(status.st_dev)
-        inode = UInt64(status.st_ino)
-        size = Int64(status.st_size)
-        changed = [status.st_ctim.tv_sec, status.st_ctim.tv_nsec]
+        number = UInt64(status.st_ino)
+        isSocket = status.st_mode & S_IFMT == S_IFSOCK
     }
 }
