@@ -110,7 +110,8 @@ import Testing
             let address = AgentServer.Address.socket(directory.appending("agent.sock"))
             try await ServerUnderTest.with(at: address) { _ in
                 let node = try await published()
-                let taken = group(node, in: directory, at: [address], information(node))
+                // A folder of its own: a process that another test begins may keep the lock for a moment longer.
+                let taken = group(node, in: directory.appending("taken"), at: [address], information(node))
                 let error = await #expect(throws: AgentServerError.self) { try await taken.run() }
                 #expect(error?.description.contains("another agent answers at") == true)
                 // The first agent has its lock once its kernel holds something; the kernel above does already.
