@@ -43,7 +43,8 @@ test: deps test-unit test-kernel test-older test-docker test-package test-releas
 	@echo 'test: the unit lane and the kernel lanes passed, and so did the package and the program as they are released'
 
 test-unit: build-tests ## run the tests that need neither root nor IPVS
-	swift test --skip-build --disable-xctest --skip KernelTests
+	@# One after the other: beside tests that compute for half a minute, those that wait for something run into their limits.
+	swift test --skip-build --disable-xctest --no-parallel --skip KernelTests
 
 test-tsan: ## run the tests of the libraries under the thread sanitizer
 	@log=$$(mktemp) suppressions=$$(mktemp)
@@ -98,8 +99,9 @@ docs: ## build the documentation of IPVSKit and IPVSKitTesting and check its lin
 build-tests:
 	swift build --build-tests
 
-check: ## check the format, and the API against the last release
+check: ## check the format, that the benchmarks build, and the API against the last release
 	swift format lint --strict --parallel --recursive $(SOURCES)
+	swift build --package-path Benchmarks
 	@if tag=$$(git describe --tags --abbrev=0 2>/dev/null); then
 	    swift package diagnose-api-breaking-changes "$$tag"
 	else

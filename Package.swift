@@ -126,9 +126,11 @@ let package = Package(
         .target(
             name: "AgentAPI",
             dependencies: [
-                "MeshKit", "IPVSKit", "Netlink",
+                "MeshKit", "RuleKit", "IPVSKit", "Netlink",
                 .product(name: "Hummingbird", package: "hummingbird", condition: mesh),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: mesh),
                 .product(name: "NIOCore", package: "swift-nio", condition: mesh),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: mesh),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -225,7 +227,8 @@ let package = Package(
         .testTarget(
             name: "MeshKitTests",
             dependencies: [
-                "MeshKit", "RuleKit", "IPVSKit", "Netlink", "FakeKernel", "LockProbe", "StoreProbe", "TestSupport",
+                "MeshKit", "RuleKit", "IPVSKit", "IPVSKitTesting", "Netlink", "FakeKernel", "LockProbe", "StoreProbe",
+                "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -248,7 +251,9 @@ let package = Package(
         .testTarget(
             name: "AgentAPITests",
             dependencies: [
-                "AgentAPI", "MeshKit", "IPVSKit", "TestSupport",
+                "AgentAPI", "MeshKit", "RuleKit", "IPVSKit", "Netlink", "FakeKernel", "meshctl", "TestSupport",
+                .product(name: "Yams", package: "Yams", condition: mesh),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle", condition: mesh),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],

@@ -1,10 +1,10 @@
 import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
-import SystemPackage
+package import SystemPackage
 
-/// Asks one engine by its Unix socket.
-struct EngineClient: Sendable {
+/// Asks one engine, or the agent, by its Unix socket.
+package struct EngineClient: Sendable {
     /// The longest answer. A list of ten thousand containers has 20 MB.
     static let mostBytes = 64 << 20
 
@@ -18,7 +18,7 @@ struct EngineClient: Sendable {
     private let client: HTTPClient
 
     /// Runs the body with a client, whose connections are closed afterwards.
-    static func with<Result>(
+    package static func with<Result>(
         _ socket: FilePath, _ body: (EngineClient) async throws -> Result
     ) async throws -> Result {
         var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow, decompression: .disabled)
@@ -56,7 +56,7 @@ struct EngineClient: Sendable {
     /// - Parameters:
     ///   - limit: how long the engine may take to begin.
     ///   - take: called with the status before the first part, and then with each part.
-    func follow(
+    package func follow(
         _ target: String, beginningWithin limit: Duration, _ take: (Int, [UInt8]) async throws -> Void
     ) async throws {
         let response: HTTPClientResponse

@@ -24,13 +24,14 @@ struct Meshctl: AsyncParsableCommand {
               2   plan: the kernel does not hold what it should
               64  wrong usage
               65  invalid input
-              69  the kernel or a tool lacks a feature
+              69  the kernel or a tool lacks a feature, or no agent runs
               77  permission denied
             """,
         version: "0.1.0",
         subcommands: [
             Publish.self, Unpublish.self, ServiceCommand.self, TaskCommand.self, NetworkCommand.self, NodeCommand.self,
-            Status.self, PlanCommand.self, Reconcile.self, AgentCommand.self, Apply.self, Export.self, Reset.self,
+            Status.self, PlanCommand.self, Reconcile.self, AgentCommand.self, Events.self, Apply.self, Export.self,
+            Reset.self,
         ])
 
     static func main() async {

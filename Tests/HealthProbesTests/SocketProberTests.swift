@@ -20,7 +20,7 @@ import Testing
         init(_ family: AddressFamily = .ipv4, answer: String?) throws {
             let number = try Self.bound(family, SOCK_STREAM)
             descriptor = number
-            guard listen(number, 8) == 0 else { throw Errno(rawValue: errno) }
+            guard listen(number, 128) == 0 else { throw Errno(rawValue: errno) }
             port = Self.port(of: number)
             Thread.start {
                 while true {
@@ -179,7 +179,8 @@ import Testing
         let port = Server.port(of: number)
         #expect(await answer(to: probe(.udp, port, timeout: .milliseconds(300))) == .good)
         close(number)
-        #expect(await answer(to: probe(.udp, port)) == .bad("Connection refused"))
+        // An address of this host at which nobody listens: the port itself may be somebody else's by now.
+        #expect(await answer(to: probe(.udp, port, at: "127.77.0.1")) == .bad("Connection refused"))
     }
 
     /// All at the same time, and an answer for each.
@@ -195,7 +196,7 @@ import Testing
         }
         probes.append(probe(.http(path: "/"), silent.port, timeout: .milliseconds(500)))
         let answers = await SocketProber().probe(probes, from: ProbeSite(namespace: nil))
-        #expect(probes.dropLast().allSatisfy { answers[$0] == .good })
+        #expect(probes.dropLast().map { answers[$0] } == Array(repeating: .good, count: 20))
         #expect(answers[probes.last!] == .bad("no answer in time"))
     }
 }

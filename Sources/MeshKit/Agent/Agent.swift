@@ -19,6 +19,14 @@ public struct Agent: Sendable {
         case stopping
     }
 
+    /// What the agent reports of its work.
+    public enum Report: Sendable {
+        /// No other agent works on the same state, and the passes begin.
+        case begun
+        /// A pass has ended.
+        case pass(PassRecord)
+    }
+
     private let mesh: Mesh
     private let directory: FilePath
     private let events: any AgentEvents
@@ -27,6 +35,7 @@ public struct Agent: Sendable {
     private let limits: PassSchedule.Limits
     private let logger: Logger
     private let tell: @Sendable (Event) -> Void
+    private let report: @Sendable (Report) -> Void
 
     /// An agent of the node whose network namespace the process is in.
     ///
@@ -37,21 +46,24 @@ public struct Agent: Sendable {
     ///   - prober: what makes the health checks of services; nil to make none.
     ///   - logger: gets a line for each thing that was done, and each fault once.
     ///   - tell: called on the agent's own events, for a service manager.
+    ///   - report: called on what a pass did, for those who keep count. It must not take time.
     /// - Throws: an error if the system has no descriptor left.
     public init(
         of mesh: Mesh, in directory: FilePath, findingTasksBy sources: [any TaskSource] = [],
         probingBy prober: (any HealthProber)? = nil, logger: Logger,
-        telling tell: @escaping @Sendable (Event) -> Void = { _ in }
+        telling tell: @escaping @Sendable (Event) -> Void = { _ in },
+        reporting report: @escaping @Sendable (Report) -> Void = { _ in }
     ) throws {
         self.init(
             of: mesh, in: directory, events: try NodeEvents(directory: directory, listener: mesh.kernel.listener),
-            findingTasksBy: sources, probingBy: prober, logger: logger, telling: tell)
+            findingTasksBy: sources, probingBy: prober, logger: logger, telling: tell, reporting: report)
     }
 
     package init(
         of mesh: Mesh, in directory: FilePath, events: any AgentEvents, limits: PassSchedule.Limits = .init(),
         findingTasksBy sources: [any TaskSource] = [], probingBy prober: (any HealthProber)? = nil, logger: Logger,
-        telling tell: @escaping @Sendable (Event) -> Void = { _ in }
+        telling tell: @escaping @Sendable (Event) -> Void = { _ in },
+        reporting report: @escaping @Sendable (Report) -> Void = { _ in }
     ) {
         self.mesh = mesh
         self.directory = directory
@@ -61,6 +73,7 @@ public struct Agent: Sendable {
         self.prober = prober
         self.logger = logger
         self.tell = tell
+        self.report = report
     }
 
     /// Runs until the task is cancelled. A pass that has begun to change the kernel is finished before.
@@ -70,6 +83,7 @@ public struct Agent: Sendable {
     public func run() async throws {
         let lock = try await AgentLock(in: directory)
         defer { withExtendedLifetime(lock) {} }
+        report(.begun)
         try await events.start { what, reason in
             logger.warning(
                 "the agent is not told of this, and looks every two seconds",
@@ -165,9 +179,14 @@ public struct Agent: Sendable {
         var news = await events.endPass(following: try? result.get().change.spec.generation)
         progress.takeNews(into: &news)
         let end = ContinuousClock.now
+        // A pass that was dropped because the agent ends is no failure.
+        if (try? result.get()) != nil || !Task.isCancelled {
+            report(.pass(PassRecord(result.map(\.change), cause, from: start, to: end)))
+        }
         switch result {
         case .success((let change, let found)):
             progress.generation = change.spec.generation
+            progress.unhealthy = progress.unhealthy ?? change.ledger.unhealthy
             if let health = progress.health {
                 if change.spec.services.values.contains(where: { $0.healthCheck != nil }) {
                     progress.places.withLock {

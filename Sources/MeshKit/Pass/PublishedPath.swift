@@ -1,4 +1,4 @@
-import IPVSKit
+package import IPVSKit
 import RuleKit
 
 /// Where a spec sends the connections to a published port.
@@ -56,6 +56,9 @@ extension MeshSpec {
         }
         return paths
     }
+
+    /// The destinations of new connections to each published port, by the port's mark.
+    package var servingDestinations: [FirewallMark: Set<Destination.ID>] { paths.mapValues(\.serving) }
 }
 
 extension PublishedPort {
@@ -72,6 +75,11 @@ extension Balancing {
         case .ingress: .sandbox
         }
     }
+}
+
+extension MeshSpec.Service {
+    /// The addresses at which the balancer of the published ports reaches a task.
+    package func destinations(of task: SpecTask) -> [IPAddress] { task.addresses(by: balancing) }
 }
 
 extension SpecTask {

@@ -39,14 +39,15 @@ struct StateOptions: ParsableArguments {
     var verbose = false
 
     /// - Throws: `ValidationError` where the name of the folder is empty or not UTF-8.
-    fileprivate func folder() throws -> FilePath { try Self.folder(named: stateDirectory) }
+    func folder() throws -> FilePath { try Self.folder(named: stateDirectory) }
+
+    static let defaultFolder: FilePath = "/var/lib/meshctl"
 
     /// - Parameter name: the name that was given; nil if none was.
     static func folder(named name: String?) throws -> FilePath {
         // An empty name comes from an unset variable in a script; the user did not ask for the default folder.
         guard name != "" else { throw ValidationError("--state-dir is empty: name a folder.") }
-        let directory = try name ?? ProcessText.environment("MESHCTL_STATE_DIR") ?? "/var/lib/meshctl"
-        return FilePath(directory)
+        return try (name ?? ProcessText.environment("MESHCTL_STATE_DIR")).map { FilePath($0) } ?? defaultFolder
     }
 
     fileprivate func chosenRules() throws -> Rules {
@@ -110,11 +111,18 @@ extension MeshOptions {
     ///   - logger: gets what the client of IPVS logs.
     ///   - onWait: called if another process works on the same state for longer than a second.
     func mesh(logger: Logger, onWait: @escaping @Sendable () -> Void) throws -> Mesh {
+        try meshes(logger: logger, onWait: onWait)()
+    }
+
+    /// What makes values of the same mesh, for those who look at it beside one another.
+    func meshes(logger: Logger, onWait: @escaping @Sendable () -> Void) throws -> @Sendable () throws -> Mesh {
         let (store, ledger, rules, node) = (try store(), try ledger(), try state.chosenRules(), try ownNode())
         try NotPermitted.check()
-        return try Mesh(
-            store: store, ledger: ledger, ipvs: try IPVS(logger: logger), tool: rules.tool, nodeName: node,
-            onWait: onWait)
+        return {
+            try Mesh(
+                store: store, ledger: ledger, ipvs: try IPVS(logger: logger), tool: rules.tool, nodeName: node,
+                onWait: onWait)
+        }
     }
 
     /// Edits the saved mesh and changes the kernel accordingly.

@@ -1,3 +1,4 @@
+import AgentAPI
 import ArgumentParser
 import Containers
 import HealthProbes
@@ -14,10 +15,13 @@ struct AgentCommand: AsyncParsableCommand {
             as soon as the kernel tells that somebody else has changed something, and otherwise every two seconds. All other \
             commands work beside it as they do without it. SIGTERM and SIGINT end it; published ports go on to work.
 
-            It logs to standard error what it does and why. --verbose also logs each pass.
+            It logs to standard error what it does and why. --verbose also logs each pass. By HTTP at its socket it answers \
+            what `meshctl events` prints, the documents of `status` and `plan`, and metrics for Prometheus; --metrics lets \
+            it answer the metrics at an address, too.
 
             EXAMPLE
               meshctl agent
+              meshctl agent --metrics 127.0.0.1:9809
             """)
 
     @Flag(help: "Leave the containers of Docker and Podman to `meshctl task attach` and `task add`.")
@@ -25,6 +29,7 @@ struct AgentCommand: AsyncParsableCommand {
 
     @OptionGroup var engine: EngineArguments
 
+    @OptionGroup var addresses: AgentAddresses
     @OptionGroup var options: GlobalOptions
 
     func validate() throws {
@@ -36,26 +41,49 @@ struct AgentCommand: AsyncParsableCommand {
         let sources = noContainers ? [] : try engine.sources()
         let style = StandardErrorLog.Style.ofService(journal: try ProcessText.environment("JOURNAL_STREAM"))
         let level: Logger.Level = options.state.verbose ? .debug : .info
-        let logger = Logger(label: "meshctl") { _ in StandardErrorLog(logLevel: level, style: style) }
+        let quiet = Logger(label: "services") { _ in StandardErrorLog(logLevel: .warning, style: style) }
+        let directory = try options.ledger().directory
+        let meshes = try options.meshes(logger: quiet) {}
+        let information = AgentInformation(
+            observe: { try await meshes().observe() }, status: { try StatusReport($0.view, $0.plan).document() },
+            plan: {
+                let (plan, warnings) = try await meshes().planAndWarnings()
+                return try PlanReport(plan, plan.notes + warnings).document()
+            })
+        let logger = Logger(label: "meshctl") { _ in
+            MultiplexLogHandler([
+                StandardErrorLog(logLevel: level, style: style),
+                EventLog(to: information.events, level: level, time: UTCTime.now),
+            ])
+        }
         let mesh = try options.mesh(logger: logger) {
             logger.info("waiting for another meshctl that works on the same state")
         }
         let manager = ServiceManager(socket: try ProcessText.environment("NOTIFY_SOCKET"))
+        let servers = AgentServers(
+            at: try addresses.all(in: directory), answering: information, logger: quiet
+        ) { address in
+            logger.info("the agent answers", metadata: ["address": "\(address)"])
+        }
         let agent = try Agent(
-            of: mesh, in: try options.ledger().directory, findingTasksBy: sources,
-            probingBy: SocketProber(), logger: logger
+            of: mesh, in: directory, findingTasksBy: sources, probingBy: SocketProber(), logger: logger
         ) { event in
             manager?.tell(event)
+        } reporting: { report in
+            switch report {
+            case .begun: servers.begin()
+            case .pass(let pass): information.add(pass)
+            }
         }
+        let services: [any Service] = [AgentService(agent: agent), servers]
         let group = ServiceGroup(
             configuration: ServiceGroupConfiguration(
-                services: [
+                services: services.map {
                     .init(
-                        service: AgentService(agent: agent), successTerminationBehavior: .gracefullyShutdownGroup,
+                        service: $0, successTerminationBehavior: .gracefullyShutdownGroup,
                         failureTerminationBehavior: .cancelGroup)
-                ],
-                gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: Logger(label: "services") { _ in StandardErrorLog(logLevel: .warning, style: style) }))
+                },
+                gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
         try await group.run()
     }
 }

@@ -26,7 +26,7 @@ struct PlanCommand: AsyncParsableCommand {
 }
 
 /// `plan --format json`.
-private struct PlanReport: Display {
+struct PlanReport: Display {
     struct Change: Encodable {
         var part: Plan.Step.Part
         var action: String

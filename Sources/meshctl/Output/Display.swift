@@ -4,6 +4,11 @@ protocol Display: Encodable {
     var lines: [String] { get }
 }
 
+extension Display {
+    /// The JSON document.
+    func document() throws -> String { try JSONText.encode(self).printableJSON }
+}
+
 extension FormatOptions {
     func print(_ display: some Display) throws {
         switch format {

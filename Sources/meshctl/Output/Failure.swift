@@ -1,3 +1,4 @@
+import AgentAPI
 import Conntrack
 import Containers
 import IPVSKit
@@ -33,7 +34,8 @@ struct Failure {
         case let error as UndoError:
             status = Failure(error.reason)?.status ?? .failed
         case is NotPermitted: status = .notPermitted
-        case is AgentError: status = .failed
+        case is AgentError, is AgentServerError: status = .failed
+        case let error as AgentUnreachable: status = error.status
         case is CancellationError, is Errno, is OutputError: status = .failed
         default: return nil
         }

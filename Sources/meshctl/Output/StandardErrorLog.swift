@@ -28,8 +28,8 @@ struct StandardErrorLog: LogHandler {
 
     func log(event: LogEvent) {
         let values = metadata.merging(event.metadata ?? [:]) { $1 }
-        let text = values.sorted { $0.key < $1.key }.map { " \($0.key)=\("\($0.value)".asLogValue)" }.joined()
-        StandardError.write("\(beginning(event.level))\(event.message)\(text)")
+        let text = LogLine.text("\(event.message)", values.mapValues { "\($0)" })
+        StandardError.write(beginning(event.level) + text)
     }
 
     private func beginning(_ level: Logger.Level) -> String {
@@ -62,13 +62,5 @@ extension Logger.Level {
         case .info: 6
         case .debug, .trace: 7
         }
-    }
-}
-
-extension String {
-    /// The text as the value of a field: in quotation marks if it could be taken for several fields.
-    fileprivate var asLogValue: String {
-        guard isEmpty || contains(where: { " \"=".contains($0) }) else { return self }
-        return "\"" + replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 }

@@ -30,6 +30,15 @@ enum StandardOutput {
         try finish(json.printableJSON + "\n", false)
     }
 
+    /// Prints a line at once, for a command that prints for as long as it runs.
+    static func write(line: String) throws(OutputError) {
+        do throws(Errno) {
+            try FileDescriptor.standardOutput.write(whole: line + "\n")
+        } catch {
+            throw OutputError(errno: error, isAfterChange: false)
+        }
+    }
+
     private static func finish(_ text: String, _ afterChange: Bool) throws(OutputError) {
         do throws(Errno) {
             try FileDescriptor.standardOutput.write(whole: text)

@@ -1,5 +1,6 @@
 import FakeKernel
 import IPVSKit
+import IPVSKitTesting
 import Logging
 import Netlink
 import RuleKit
@@ -80,6 +81,7 @@ import Testing
         let news = News()
         let lines = Locked<[String]>([])
         let events = Locked<[Agent.Event]>([])
+        let passes = Locked<[PassRecord]>([])
 
         let prober = Prober()
         /// Reports what a test says.
@@ -88,11 +90,16 @@ import Testing
         func agent(in directory: FilePath, limits: PassSchedule.Limits = .init()) -> Agent {
             let lines = lines
             let events = events
+            let passes = passes
             return Agent(
                 of: node.mesh(), in: directory, events: news, limits: limits, findingTasksBy: [source],
                 probingBy: prober,
                 logger: Logger(label: "test", factory: { _ in Handler(lines: lines) })
-            ) { event in events.withLock { $0.append(event) } }
+            ) { event in
+                events.withLock { $0.append(event) }
+            } reporting: { report in
+                if case .pass(let pass) = report { passes.withLock { $0.append(pass) } }
+            }
         }
 
         func publish() async throws {
@@ -151,6 +158,25 @@ import Testing
             #expect(lines.contains("info create service FWM 256: scheduler rr"), "\(lines)")
             #expect(running.events.withLock(\.self) == [.ready, .alive])
         }
+    }
+
+    /// What was asked for is no repair, and what others have changed is one. A failure has its reason.
+    @Test func eachPassIsReported() async throws {
+        let running = Running()
+        try await running.publish()
+        try await running.withAgent(limits: Self.patient) { _ in
+            let node = running.node.kernel.withState { $0.namespaces["node"]! }
+            try await node.ipvs.client.delete(.firewallMark(0x100, .ipv4))
+            running.news.post(AgentNews(places: [.node]))
+            try await running.until("a repair") { running.passes.withLock(\.count) > 1 }
+            try await running.node.specs.update { $0.services = [:] }
+            running.news.post(AgentNews(documents: true))
+            try await running.until("a pass for the documents") { running.passes.withLock(\.count) > 2 }
+        }
+        let passes = running.passes.withLock(\.self)
+        #expect(passes.map(\.cause) == ["start", "kernel", "documents"])
+        #expect(passes.map(\.isRepair) == [false, true, false])
+        #expect(passes.allSatisfy { $0.steps > 0 && $0.error == nil && $0.duration > .zero }, "\(passes)")
     }
 
     @Test(arguments: [AgentNews(documents: true), AgentNews(places: [.node])])
@@ -287,6 +313,7 @@ import Testing
             let before = running.events.withLock(\.count)
             try await running.until("five tries") { running.events.withLock(\.count) >= before + 5 }
             #expect(running.lines.withLock { $0.count { $0.hasPrefix("error ") } } == 1)
+            #expect(running.passes.withLock { $0.last?.error?.contains("elsewhere") } == true)
             running.node.kernel.withState { $0.identity.inode = 4711 }
             try await running.publish()
             try await running.until("the port being served") { try await running.isServing }

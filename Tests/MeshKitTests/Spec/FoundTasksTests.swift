@@ -114,7 +114,8 @@ import Testing
         #expect(notes.count == 1)
         #expect(
             notes[0].hasPrefix(
-                "container b asks for 1080/tcp, which container a has published for service web: give both the same label"),
+                "container b asks for 1080/tcp, which container a has published for service web: give both the same label"
+            ),
             "\(notes)")
         #expect(spec.services["b"]?.ports == [])
     }

@@ -1,0 +1,59 @@
+public import MeshKit
+import Netlink
+
+/// What a running agent knows of itself, for those who ask: its passes, its events, and the mesh as it is observed when
+/// somebody asks.
+public final class AgentInformation: Sendable {
+    /// How long a document may take. Looking at the rules of other programs alone takes up to 30 seconds.
+    private static let limit = Duration.seconds(60)
+
+    /// The mesh at one moment.
+    public typealias Observation = (view: MeshView, plan: Plan)
+
+    /// The agent's log as events.
+    public let events = EventHub()
+    /// How long metrics wait for an observation. Prometheus waits for ten seconds by default, and is to learn at least what
+    /// the passes do when something keeps the mesh locked.
+    private let metricsLimit: Duration
+    private let record: Locked<AgentRecord>
+    private let observation: Recent<Observation>
+    private let planText: Recent<String>
+    private let statusText: @Sendable (Observation) throws -> String
+
+    /// - Parameters:
+    ///   - lifetime: for how long an observation answers further questions, so that nobody can keep the node busy by
+    ///     asking.
+    ///   - metricsLimit: how long metrics wait for an observation, before they are given without it.
+    ///   - observe: observes the mesh, with counters.
+    ///   - status: the document of `meshctl status --format json`.
+    ///   - plan: the document of `meshctl plan --format json`.
+    public init(
+        lifetime: Duration = .seconds(1), metricsLimit: Duration = .seconds(5),
+        observe: @escaping @Sendable () async throws -> Observation,
+        status: @escaping @Sendable (Observation) throws -> String,
+        plan: @escaping @Sendable () async throws -> String
+    ) {
+        self.metricsLimit = metricsLimit
+        record = Locked(AgentRecord(at: .now))
+        observation = Recent(for: lifetime, observe)
+        planText = Recent(for: lifetime, plan)
+        statusText = status
+    }
+
+    /// Adds a pass to the record.
+    public func add(_ pass: PassRecord) { record.withLock { $0.add(pass) } }
+
+    var health: AgentRecord.Answer { record.withLock(\.self).health(at: .now) }
+
+    var readiness: AgentRecord.Answer { record.withLock(\.self).readiness(at: .now) }
+
+    /// The metrics; only those of the passes if the mesh cannot be observed.
+    func metrics() async -> String {
+        let observed = try? await observation.value(within: metricsLimit)
+        return Metrics.text(of: observed, record.withLock(\.self), at: .now)
+    }
+
+    func status() async throws -> String { try statusText(try await observation.value(within: Self.limit)) }
+
+    func plan() async throws -> String { try await planText.value(within: Self.limit) }
+}

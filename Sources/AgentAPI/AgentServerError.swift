@@ -1,0 +1,8 @@
+/// Why the agent does not answer at an address. The description says the address, the cause and the remedy.
+public struct AgentServerError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The address, the cause and the remedy.
+    public var description: String
+
+    /// An error by its description.
+    public init(_ description: String) { self.description = description }
+}

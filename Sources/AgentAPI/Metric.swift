@@ -1,0 +1,84 @@
+/// A metric with its samples, as Prometheus reads it.
+struct Metric: Equatable, Sendable {
+    /// What the values of a metric mean.
+    enum Kind: String, Sendable {
+        /// A number that only grows, until it begins again at 0.
+        case counter
+        /// A number that grows and shrinks.
+        case gauge
+        /// Numbers of events in groups, with their sum and count.
+        case histogram
+    }
+
+    /// One value.
+    struct Sample: Equatable, Sendable {
+        /// What follows the metric's name, for a histogram: `_bucket`, `_sum`, `_count`.
+        var suffix = ""
+        /// The labels in order.
+        var labels: [(name: String, value: String)] = []
+        var value: Double
+
+        static func == (left: Self, right: Self) -> Bool {
+            (left.suffix, left.value) == (right.suffix, right.value)
+                && left.labels.elementsEqual(right.labels) { $0 == $1 }
+        }
+    }
+
+    /// What it is called, what its values mean, in which unit, and which labels they have.
+    struct Definition: Equatable, Sendable {
+        var name: String
+        var kind: Kind
+        /// What the metric is, in one sentence.
+        var help: String
+        /// The unit as docs/metrics.md has it: `connections`, `bytes`, `seconds`.
+        var unit: String
+        /// The names of the labels in order. A sample may lack some.
+        var labels: [String] = []
+    }
+
+    var definition: Definition
+    var samples: [Sample]
+}
+
+extension [Metric] {
+    /// The metrics in the text format of Prometheus, version 0.0.4. A metric without samples is left out.
+    var prometheusText: String {
+        var text = ""
+        for metric in self where !metric.samples.isEmpty {
+            let definition = metric.definition
+            text += "# HELP \(definition.name) \(definition.help.escaped(quotes: false))\n"
+            text += "# TYPE \(definition.name) \(definition.kind.rawValue)\n"
+            for sample in metric.samples {
+                let labels = sample.labels.map { "\($0.name)=\"\($0.value.escaped(quotes: true))\"" }
+                text += definition.name + sample.suffix
+                if !labels.isEmpty { text += "{" + labels.joined(separator: ",") + "}" }
+                text += " " + sample.value.prometheusText + "\n"
+            }
+        }
+        return text
+    }
+}
+
+extension Double {
+    /// A whole number without a fraction. Numbers above 2⁵³ lose digits, as they do in Prometheus.
+    var prometheusText: String {
+        if self == .infinity { return "+Inf" }
+        return magnitude < 0x1p53 && self == rounded() ? "\(Int64(self))" : "\(self)"
+    }
+}
+
+extension String {
+    fileprivate func escaped(quotes: Bool) -> String {
+        guard unicodeScalars.contains(where: { $0 == "\\" || $0 == "\n" || $0 == "\"" }) else { return self }
+        var text = ""
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "\\": text += "\\\\"
+            case "\n": text += "\\n"
+            case "\"" where quotes: text += "\\\""
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text
+    }
+}
