@@ -37,8 +37,8 @@ enum HTTPProbe {
                 head.headers.add(name: "Host", value: host ?? Self.host(probe))
                 head.headers.add(name: "User-Agent", value: "meshctl")
                 head.headers.add(name: "Connection", value: "close")
-                try await outbound.write(.head(head))
-                try await outbound.write(.end(nil))
+                // At once, since a server may answer, and end the connection, before it has all of the request.
+                try? await outbound.write(contentsOf: [.head(head), .end(nil)])
                 for try await case .head(let head) in inbound { return Int(head.status.code) }
                 return nil
             }
