@@ -62,8 +62,15 @@ public struct AgentServer: Service {
     ///
     /// - Throws: ``AgentServerError`` if nothing can listen at the address.
     public func run() async throws {
+        let hasListened = Locked(false)
         while true {
-            try await listen()
+            do {
+                try await listen { hasListened.withLock { $0 = true } }
+            } catch {
+                // A server that has worked is no reason to end the agent, least of all when the node is short of something.
+                guard hasListened.withLock(\.self), !Task.isCancelled else { throw error }
+                logger.warning("\(error)")
+            }
             if Task.isCancelled || Task.isShuttingDownGracefully { return }
             // swift-nio gives a listener up when the kernel refuses a connection, as it does if descriptors run out.
             logger.warning("nobody listens at \(address) any more; trying again")
@@ -71,18 +78,21 @@ public struct AgentServer: Service {
         }
     }
 
-    private func listen() async throws {
+    /// - Parameter onBegin: called once somebody listens.
+    private func listen(onBegin: @escaping @Sendable () -> Void) async throws {
         switch address {
         case .socket(let path):
             let file = try SocketFile(path)
             defer { file.remove() }
             try await serve(Endpoints.ofSocket, at: .unixDomainSocket(path: file.birthplace.string)) { _ in
                 try file.publish()
+                onBegin()
                 return address
             }
         case .tcp(let tcp):
             let host = "\(tcp.address)"
             try await serve(Endpoints.ofMonitoring, at: .hostname(host, port: Int(tcp.port))) { channel in
+                onBegin()
                 let port = channel.localAddress?.port.flatMap { UInt16(exactly: $0) }
                 return .tcp(MetricsAddress(tcp.address, port: port ?? tcp.port))
             }

@@ -6,7 +6,11 @@ struct ContainerBook {
     /// The containers that run, by id.
     private var running: [String: ContainerInspection] = [:]
     /// The containers that were told to end, and have not ended yet.
-    private var stopping: Set<String> = []
+    private var stopping: [String: ContinuousClock.Instant] = [:]
+    /// Why containers could not be looked at, by id.
+    private var faults: [String: String] = [:]
+    /// How long after its own time to end a container counts as one that has not followed.
+    private static let patience = Duration.seconds(60)
     /// Whether this node reaches the containers on a network of the engine, by the network's id.
     private var networks: [String: Bool] = [:]
 
@@ -24,43 +28,50 @@ struct ContainerBook {
     /// Takes an event.
     ///
     /// - Returns: the id of a container that has to be looked at; nil if there is none.
-    mutating func take(_ event: ContainerEvent) -> String? {
+    mutating func take(_ event: ContainerEvent, at now: ContinuousClock.Instant) -> String? {
         switch event.kind {
         case .stops:
-            stopping.insert(event.container)
+            stopping[event.container] = stopping[event.container] ?? now
             return nil
         case .isGone:
-            running[event.container] = nil
-            stopping.remove(event.container)
+            forget(event.container)
             return nil
         case .starts:
-            stopping.remove(event.container)
+            stopping[event.container] = nil
             return event.container
         case .changes: return event.container
         }
     }
 
     /// Takes a description; nil for a container that there is not.
-    mutating func take(_ found: ContainerInspection?, of id: String) {
-        if let found, found.isServing {
-            running[id] = found
-        } else {
-            running[id] = nil
-            stopping.remove(id)
-        }
+    mutating func take(_ found: ContainerInspection?, of id: String, at now: ContinuousClock.Instant) {
+        guard let found, found.isServing else { return forget(id) }
+        running[id] = found
+        faults[id] = nil
+        // It was told to end and goes on: some programs do something else when they get the signal.
+        let patience = Duration.seconds(found.config?.stopTimeout ?? 10) + Self.patience
+        if let since = stopping[id], now - since > patience { stopping[id] = nil }
+    }
+
+    /// Notes that a container cannot be looked at. What was known of it holds.
+    mutating func fail(_ id: String, _ reason: String) { faults[id] = reason }
+
+    private mutating func forget(_ id: String) {
+        running[id] = nil
+        stopping[id] = nil
+        faults[id] = nil
     }
 
     /// Forgets the containers that are not among those that run.
     mutating func keep(only ids: Set<String>) {
-        running = running.filter { ids.contains($0.key) }
-        stopping.formIntersection(ids)
+        for id in Set(running.keys).union(stopping.keys).union(faults.keys) where !ids.contains(id) { forget(id) }
     }
 
     /// The tasks, by name.
     var tasks: [FoundTask] {
         let unreachable = Set(networks.filter { !$0.value }.keys)
-        return running.filter { !stopping.contains($0.key) }.compactMap { FoundTask($0.value, besides: unreachable) }
-            .sorted { $0.name < $1.name }
+        let found = running.filter { stopping[$0.key] == nil }.compactMap { FoundTask($0.value, besides: unreachable) }
+        return (found + faults.map { FoundTask(id: $0.key, fault: $0.value) }).sorted { $0.name < $1.name }
     }
 }
 
@@ -78,6 +89,13 @@ extension ContainerInspection {
 }
 
 extension FoundTask {
+    /// A container of which nobody knows anything.
+    fileprivate init(id: String, fault: String) {
+        let short = String(id.prefix(12))
+        self.init(short, services: [])
+        faults = ["container \(short) cannot be looked at, and is left as it was: \(fault)"]
+    }
+
     /// A container as a task; nil for one that is to be left alone.
     fileprivate init?(_ container: ContainerInspection, besides unreachable: Set<String>) {
         let name = container.plainName

@@ -22,12 +22,6 @@ struct ContainerEvent: Equatable {
 }
 
 extension ContainerEvent {
-    /// The signals by which engines and operators let a container end. SIGHUP is not among them, since many servers read
-    /// their configuration anew when they get it.
-    private static let endings: Set<String> = [
-        "2", "3", "9", "15", "sigint", "sigquit", "sigkill", "sigterm", "int", "quit", "kill", "term",
-    ]
-
     /// Reads one line of the stream. Nil for one that does not concern containers.
     ///
     /// - Throws: ``Garbage`` for what is no event at all.
@@ -57,11 +51,26 @@ extension ContainerEvent {
         }
     }
 
-    /// Whether a signal ends a container: the one that its image names, or one that ends programs.
+    /// Whether a signal ends a container: the one that its image names, SIGTERM or SIGKILL. Programs do other things on other
+    /// signals: they read their configuration anew, or print what their threads do.
     private static func ends(_ signal: String, stopSignal: String?) -> Bool {
-        if let stopSignal, signal == stopSignal || "sig\(signal)" == stopSignal { return true }
-        return endings.contains(signal)
+        guard let number = number(of: signal) else { return false }
+        return number == 9 || number == 15 || number == stopSignal.flatMap(number(of:))
     }
+
+    /// The number of a signal: `15`, `SIGTERM`, `term`, `SIGRTMIN+3`. Engines say numbers, images names.
+    private static func number(of signal: String) -> Int? {
+        if let number = Int(signal) { return number }
+        let name = signal.hasPrefix("sig") ? String(signal.dropFirst(3)) : signal
+        if name == "rtmin" { return 34 }
+        if name.hasPrefix("rtmin+") { return Int(name.dropFirst(6)).map { 34 + $0 } }
+        return numbers[name]
+    }
+
+    private static let numbers = [
+        "hup": 1, "int": 2, "quit": 3, "abrt": 6, "kill": 9, "usr1": 10, "usr2": 12, "alrm": 14, "term": 15, "cont": 18,
+        "winch": 28, "pwr": 30,
+    ]
 
     /// A line that is no event.
     struct Garbage: Error {}

@@ -34,8 +34,11 @@ struct ContainerInspection: Decodable, Hashable {
         var labels: [String: String]?
         /// The signal that tells the container to end, if its image names one: `SIGQUIT`.
         var stopSignal: String?
+        /// How long the engine waits for the container to end, in seconds.
+        var stopTimeout: Int?
 
         private enum CodingKeys: String, CodingKey {
+            case stopTimeout = "StopTimeout"
             case labels = "Labels"
             case stopSignal = "StopSignal"
         }

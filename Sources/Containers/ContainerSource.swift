@@ -16,6 +16,8 @@ public struct ContainerSource: TaskSource {
     struct Limits: Sendable {
         /// For an answer.
         var answer = Duration.seconds(10)
+        /// For the description of one container. An engine may hang on one and answer for all others.
+        var look = Duration.seconds(3)
         /// Until it asks for all containers again.
         var resync = Duration.seconds(60)
         /// After the first failure of several. The wait doubles from failure to failure.
@@ -104,7 +106,14 @@ public struct ContainerSource: TaskSource {
             for await input in inputs {
                 switch input {
                 case .everything: try await readAll(client, into: &book)
-                case .bytes(let bytes): try await take(try lines.take(bytes, from: socket), client, into: &book)
+                case .bytes(let bytes):
+                    let unknown = try take(try lines.take(bytes, from: socket), into: &book)
+                    // What ends a container counts before anything is asked, which may take a while.
+                    if !unknown.isEmpty, let before = last, before != book.tasks {
+                        last = book.tasks
+                        report(.tasks(book.tasks))
+                    }
+                    try await look(at: unknown, client, into: &book)
                 case .end(let error):
                     if let error { throw error }
                     return
@@ -118,8 +127,8 @@ public struct ContainerSource: TaskSource {
 
     private static let events = "/events?filters=" + EngineClient.escaped(#"{"type":["container","network"]}"#)
 
-    /// Takes events. What ends a container counts before anything is asked, which may take a while.
-    private func take(_ lines: [[UInt8]], _ client: EngineClient, into book: inout ContainerBook) async throws {
+    /// Takes events. Gives the ids of containers that have to be looked at.
+    private func take(_ lines: [[UInt8]], into book: inout ContainerBook) throws -> Set<String> {
         var unknown: Set<String> = []
         for line in lines {
             let event: ContainerEvent?
@@ -129,16 +138,45 @@ public struct ContainerSource: TaskSource {
                 throw ContainerError(.failed, "\(socket) does not answer as an engine does: it sends no events")
             }
             guard let event else { continue }
-            if let id = book.take(event) { unknown.insert(id) } else { unknown.remove(event.container) }
+            if let id = book.take(event, at: .now) { unknown.insert(id) } else { unknown.remove(event.container) }
         }
-        for id in unknown.sorted() { try await look(at: id, client, into: &book) }
+        return unknown
     }
 
-    private func look(at id: String, _ client: EngineClient, into book: inout ContainerBook) async throws {
-        let answer = try await client.get("/containers/\(EngineClient.escaped(id))/json", within: limits.answer)
-        let found = try ContainerInspection(answer, of: id, at: socket)
-        if let found, !found.networkIDs.isSubset(of: book.knownNetworks) { try await readNetworks(client, into: &book) }
-        book.take(found, of: id)
+    /// Looks at containers, some at a time. One that the engine does not describe stays as it was.
+    private func look(at ids: Set<String>, _ client: EngineClient, into book: inout ContainerBook) async throws {
+        let results = await withTaskGroup(of: (String, Result<ContainerInspection?, any Error>).self) { group in
+            var rest = ids.sorted()[...]
+            var results: [(String, Result<ContainerInspection?, any Error>)] = []
+            for id in rest.prefix(Self.mostLooks) { group.addTask { await (id, look(at: id, client)) } }
+            rest = rest.dropFirst(Self.mostLooks)
+            for await result in group {
+                results.append(result)
+                if let id = rest.popFirst() { group.addTask { await (id, look(at: id, client)) } }
+            }
+            return results
+        }
+        for (id, result) in results {
+            switch result {
+            case .success(let found):
+                if let found, !found.networkIDs.isSubset(of: book.knownNetworks) {
+                    try await readNetworks(client, into: &book)
+                }
+                book.take(found, of: id, at: .now)
+            case .failure(let error): book.fail(id, "\(error)")
+            }
+        }
+    }
+
+    private static let mostLooks = 8
+
+    private func look(at id: String, _ client: EngineClient) async -> Result<ContainerInspection?, any Error> {
+        do {
+            let answer = try await client.get("/containers/\(EngineClient.escaped(id))/json", within: limits.look)
+            return .success(try ContainerInspection(answer, of: id, at: socket))
+        } catch {
+            return .failure(error)
+        }
     }
 
     private func readAll(_ client: EngineClient, into book: inout ContainerBook) async throws {
@@ -152,7 +190,7 @@ public struct ContainerSource: TaskSource {
             throw ContainerError(.failed, "\(socket) gives no list of containers, and is perhaps no engine")
         }
         book.keep(only: Set(entries.map(\.id)))
-        for entry in entries { try await look(at: entry.id, client, into: &book) }
+        try await look(at: Set(entries.map(\.id)), client, into: &book)
     }
 
     private func readNetworks(_ client: EngineClient, into book: inout ContainerBook) async throws {

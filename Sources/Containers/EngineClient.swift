@@ -43,9 +43,12 @@ package struct EngineClient: Sendable {
     ///   - limit: how long the engine may take for the whole answer.
     func get(_ target: String, within limit: Duration) async throws(ContainerError) -> Answer {
         do {
-            let response = try await client.execute(request(target), deadline: .now() + TimeAmount(limit))
-            let body = try await response.body.collect(upTo: Self.mostBytes)
-            return Answer(status: Int(response.status.code), body: Array(buffer: body))
+            // The client's own deadline ends with the head of the answer.
+            return try await withLimit(limit) { [client, request = request(target)] in
+                let response = try await client.execute(request, deadline: .distantFuture)
+                let body = try await response.body.collect(upTo: Self.mostBytes)
+                return Answer(status: Int(response.status.code), body: Array(buffer: body))
+            }
         } catch {
             throw ContainerError(error, at: socket)
         }

@@ -170,9 +170,10 @@ public struct Mesh: Sendable {
     ///   - retrying: whether the places are tried again that this host refused before.
     ///   - recovering: whether the ledger also takes what the kernel says is this node's.
     ///   - unhealthy: the tasks that are not healthy, by service; nil for those that the ledger knows.
+    ///   - isOfAgent: whether an agent makes the change.
     func change(
         purpose: Pass.Purpose, retrying: Bool = false, recovering: Bool = false,
-        unhealthy: [String: Set<IPAddress>]? = nil, cutting cut: ConnectionCut = .none,
+        unhealthy: [String: Set<IPAddress>]? = nil, isOfAgent: Bool = false, cutting cut: ConnectionCut = .none,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {
         try await locked(.exclusive) {
@@ -200,12 +201,21 @@ public struct Mesh: Sendable {
             var spec = before
             try await edit(&spec, MeshView(spec: before, ledger: ledger, observed: found))
             spec.generation = before.generation
+            if isOfAgent, unhealthy != nil {
+                // Nobody is sent to a task that has yet to show that it serves.
+                var judging = ledger
+                for (name, tasks) in spec.unprobedTasks(besides: before) {
+                    judging.unhealthy[name, default: []].formUnion(tasks)
+                }
+                if judging != ledger { try save(judging, as: &ledger) }
+            }
             let isPlain = spec == before && purpose == .converge && !retrying && cut == .none
             if isPlain, var change = idle.withLock(\.self)?.repeated(over: found, spec, ledger, tool) {
                 change.readingTime = readingTime
                 return change
             }
-            if spec != before, purpose == .converge, spec.meshGeneration == before.meshGeneration {
+            // What an agent finds is no edit of the mesh, which would make every other node's file an older one.
+            if spec != before, purpose == .converge, !isOfAgent, spec.meshGeneration == before.meshGeneration {
                 spec.meshGeneration += 1
             }
             try await look(again: &found, for: spec, insteadOf: before, ledger, tool, cutting: cut, options)

@@ -28,6 +28,8 @@ import Testing
     /// `docker stop` sends the image's stop signal; `docker kill -s HUP` makes servers read their configuration.
     @Test(
         arguments: [
+            ("10", "SIGUSR1", true), ("28", "SIGWINCH", true), ("37", "SIGRTMIN+3", true), ("3", nil, false),
+            ("2", nil, false), ("SIGINT", "SIGINT", true), ("nonsense", "nonsense", false),
             ("15", nil, true), ("9", nil, true), ("3", "SIGQUIT", true), ("SIGTERM", nil, true), ("TERM", nil, true),
             ("1", nil, false), ("SIGHUP", nil, false), ("10", nil, false), ("SIGUSR1", "SIGUSR1", true),
             ("USR1", "SIGUSR1", true), ("37", "37", true), ("37", nil, false),

@@ -88,6 +88,7 @@ import Testing
                     var source = ContainerSource("docker", at: engine.path)
                     source.limits.firstRetry = .milliseconds(20)
                     source.limits.answer = .milliseconds(500)
+                    source.limits.look = .milliseconds(300)
                     source.limits.resync = resync
                     let running = source
                     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -230,7 +231,7 @@ import Testing
             ("/events", .silence, "in time"), ("/containers/json", .silence, "in time"),
             ("/containers/json", .json("{}"), "no list of containers"),
             ("/networks", .json("3"), "no list of networks"),
-            ("/containers/a/json", .json("[]"), "no description"), ("/containers/json", .text(""), "too early"),
+            ("/containers/json", .text(""), "too early"),
             ("/events", .text("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\ngarbage\n"), "sends no events"),
         ] as [(String, FakeEngine.Reply, String)])
     func anEngineThatMakesNoSense(target: String, reply: FakeEngine.Reply, words: String) async throws {
@@ -243,6 +244,47 @@ import Testing
             scene.other.withLock { $0 = nil }
             try await scene.until("the container") { scene.names == ["web1"] }
         }
+    }
+
+    /// One container that the engine does not describe leaves the others alone, and what was known of it holds.
+    @Test(
+        arguments: [
+            (.silence, "did not answer in time"), (.json("[]"), "gives no description"),
+            (.json(#"{"message":"ill"}"#, status: "500 No"), "status 500: ill"),
+            (.text("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"), "too early"),
+        ] as [(FakeEngine.Reply, String)])
+    func aContainerThatIsNotDescribed(reply: FakeEngine.Reply, words: String) async throws {
+        let scene = Scene()
+        try await scene.run(["a": Described(name: "web1"), "b": Described(name: "web2")], resync: .milliseconds(100)) {
+            engine in
+            scene.other.withLock { $0 = { line in line.contains("/containers/a/json") ? reply : nil } }
+            try await scene.until("the fault") {
+                guard case .tasks(let tasks) = scene.last else { return false }
+                return tasks.flatMap(\.faults).contains {
+                    $0.hasPrefix("container a cannot be looked at, and is left as it was: ") && $0.contains(words)
+                }
+            }
+            #expect(scene.names == ["a", "web1", "web2"])
+            scene.containers.withLock { $0["b"] = nil }
+            engine.tell(Self.event("die", "b"))
+            try await scene.until("the end of the other") { scene.names == ["a", "web1"] }
+            scene.other.withLock { $0 = nil }
+            try await scene.until("the description") { scene.names == ["web1"] }
+        }
+    }
+
+    /// A program that does something else on the signal goes on, and is a task again.
+    @Test func aContainerThatDoesNotEnd() {
+        var book = ContainerBook()
+        let start = ContinuousClock.now
+        let running = ContainerInspection(
+            name: "/web1", state: .init(running: true, process: 7), config: .init(stopTimeout: 20))
+        book.take(running, of: "a", at: start)
+        _ = book.take(ContainerEvent(container: "a", kind: .stops), at: start)
+        book.take(running, of: "a", at: start + .seconds(79))
+        #expect(book.tasks == [])
+        book.take(running, of: "a", at: start + .seconds(81))
+        #expect(book.tasks.map(\.name) == ["web1"])
     }
 
     /// A host without the engine is told of only if somebody has named the engine.

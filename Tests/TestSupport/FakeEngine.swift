@@ -52,7 +52,7 @@ package final class FakeEngine: Sendable {
         in directory: FilePath, named name: String = "docker.sock", reply: @escaping @Sendable (String) -> Reply,
         _ body: (FakeEngine) async throws -> Result
     ) async throws -> Result {
-        let engine = try FakeEngine(path: directory.appending(name))
+        let engine = try FakeEngine(path: directory.appending(name), queue: 64)
         DispatchQueue(label: "engine").async { engine.serve(reply) }
         defer { engine.stop() }
         return try await body(engine)
@@ -62,17 +62,18 @@ package final class FakeEngine: Sendable {
     package static func withoutAcceptance<Result>(
         in directory: FilePath, _ body: (FilePath) async throws -> Result
     ) async throws -> Result {
-        let engine = try FakeEngine(path: directory.appending("full.sock"))
+        let engine = try FakeEngine(path: directory.appending("full.sock"), queue: 1)
         defer { engine.stop() }
         while let client = try engine.fill() { engine.open.withLock { $0.append(client) } }
         return try await body(engine.path)
     }
 
-    private init(path: FilePath) throws {
+    /// - Parameter queue: how many clients wait until they are accepted.
+    private init(path: FilePath, queue: CInt) throws {
         self.path = path
         listener = FileDescriptor(rawValue: socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0))
         let bound = Self.withAddress(path) { bind(listener.rawValue, $0, $1) }
-        guard bound == 0, listen(listener.rawValue, 1) == 0 else { throw Errno(rawValue: errno) }
+        guard bound == 0, listen(listener.rawValue, queue) == 0 else { throw Errno(rawValue: errno) }
     }
 
     /// Connects a client; nil if the queue is full.

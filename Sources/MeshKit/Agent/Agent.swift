@@ -186,7 +186,7 @@ public struct Agent: Sendable {
         switch result {
         case .success((let change, let found)):
             progress.generation = change.spec.generation
-            progress.unhealthy = progress.unhealthy ?? change.ledger.unhealthy
+            progress.unhealthy = change.ledger.unhealthy
             if let health = progress.health {
                 if change.spec.services.values.contains(where: { $0.healthCheck != nil }) {
                     progress.places.withLock {

@@ -38,7 +38,8 @@ extension MeshSpec {
         var next = try application.run()
         next.generation = generation
         next.meshGeneration = meshGeneration
-        let isNew = next != self
+        // What sources find comes and goes without an edit of the mesh.
+        let isNew = next.withoutFoundParts != withoutFoundParts
         if let generation = file.generation, generation > meshGeneration {
             next.meshGeneration = generation
         } else if isNew {

@@ -14,9 +14,8 @@ struct HealthBook {
     /// A change of what is thought of a task.
     struct Change: Equatable {
         var key: Key
-        var isHealthy: Bool
-        /// Why it is not; nil if it is.
-        var reason: String?
+        /// What it is thought of now; unknown if it cannot be probed.
+        var verdict: HealthAnswer
     }
 
     private struct Entry {
@@ -26,6 +25,8 @@ struct HealthBook {
         var isHealthy: Bool?
         /// How many answers in a row were contrary to that.
         var contrary: UInt32 = 0
+        /// How often in a row nobody could look.
+        var unknown: UInt32 = 0
         var due: ContinuousClock.Instant
         var isUnderWay = false
     }
@@ -83,16 +84,17 @@ struct HealthBook {
         entry.isUnderWay = false
         // A check that was changed meanwhile is made anew.
         guard entry.probe == probe else { return nil }
-        let isGood: Bool
-        let reason: String?
-        switch answer {
-        case .good: (isGood, reason) = (true, nil)
-        case .bad(let words): (isGood, reason) = (false, words)
-        case .unknown: return nil
+        if case .unknown = answer {
+            entry.unknown += 1
+            // A node that cannot look at its tasks is no reason to do without a new one.
+            if entry.isHealthy == nil, entry.unknown >= entry.check.fall { entry.isHealthy = true }
+            return entry.unknown == 1 ? Change(key: key, verdict: answer) : nil
         }
+        entry.unknown = 0
+        let isGood = answer == .good
         guard let before = entry.isHealthy else {
             entry.isHealthy = isGood
-            return Change(key: key, isHealthy: isGood, reason: reason)
+            return Change(key: key, verdict: answer)
         }
         guard isGood != before else {
             entry.contrary = 0
@@ -102,7 +104,7 @@ struct HealthBook {
         guard entry.contrary >= (isGood ? entry.check.rise : entry.check.fall) else { return nil }
         entry.contrary = 0
         entry.isHealthy = isGood
-        return Change(key: key, isHealthy: isGood, reason: reason)
+        return Change(key: key, verdict: answer)
     }
 
     /// The tasks that get no new connections, by service.
@@ -115,7 +117,7 @@ struct HealthBook {
 
 extension MeshSpec.Service {
     /// The probe of a task; nil if nothing says which port to probe, or the balancer does not reach the task.
-    fileprivate func probe(of task: SpecTask, by check: HealthCheck, in name: String) -> HealthProbe? {
+    func probe(of task: SpecTask, by check: HealthCheck, in name: String) -> HealthProbe? {
         let transport: TransportProtocol = check.method == .udp ? .udp : .tcp
         guard let port = check.port ?? ports.first(where: { $0.listening.transport == transport })?.target,
             let address = task.addresses(by: balancing).first
@@ -127,6 +129,20 @@ extension MeshSpec.Service {
 }
 
 extension MeshSpec {
+    /// The tasks that are to be probed and are in no other spec, by service.
+    func unprobedTasks(besides other: MeshSpec) -> [String: Set<IPAddress>] {
+        var result: [String: Set<IPAddress>] = [:]
+        for (name, service) in services {
+            guard let check = service.healthCheck else { continue }
+            let known = Set(other.services[name]?.tasks.map(\.address) ?? [])
+            let new = service.tasks.filter {
+                !known.contains($0.address) && service.probe(of: $0, by: check, in: name) != nil
+            }
+            if !new.isEmpty { result[name] = Set(new.map(\.address)) }
+        }
+        return result
+    }
+
     /// The spec in which the tasks of services with a health check are unhealthy that this node has found so.
     package func judging(_ unhealthy: [String: Set<IPAddress>]) -> MeshSpec {
         guard !unhealthy.isEmpty else { return self }

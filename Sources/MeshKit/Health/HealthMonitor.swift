@@ -42,13 +42,24 @@ actor HealthMonitor {
             while !Task.isCancelled {
                 let now = ContinuousClock.now
                 // Nobody waits for probes that are under way at the end.
-                for (place, probes) in Dictionary(grouping: book.begin(at: now), by: \.place) {
-                    Task { await self.probe(probes, in: place) }
+                for (batch, probes) in Dictionary(grouping: book.begin(at: now), by: Batch.init) {
+                    Task { await self.probe(probes, in: batch.place) }
                 }
                 await sleep(until: book.due ?? now + .seconds(3600))
             }
         } onCancel: {
             Task { await self.wake() }
+        }
+    }
+
+    /// Probes that are made together. The answers to all of them come with the last one.
+    private struct Batch: Hashable {
+        var place: PlaceID
+        var timeout: Duration
+        var isUDP: Bool
+
+        init(_ probe: HealthProbe) {
+            (place, timeout, isUDP) = (probe.place, probe.timeout, probe.method == .udp)
         }
     }
 
@@ -80,12 +91,15 @@ actor HealthMonitor {
 
     private func log(_ change: HealthBook.Change) {
         let what = "task \(change.key.task) of service \(change.key.service)"
-        if change.isHealthy {
-            logger.info("\(what) is healthy")
-        } else {
+        switch change.verdict {
+        case .good: logger.info("\(what) is healthy")
+        case .bad(let reason):
             logger.warning(
                 "\(what) is not healthy, and gets no new connections while another task is",
-                metadata: ["because": "\(change.reason ?? "")"])
+                metadata: ["because": "\(reason)"])
+        case .unknown(let reason):
+            logger.warning(
+                "\(what) cannot be probed, and counts as what it was", metadata: ["because": "\(reason)"])
         }
     }
 

@@ -80,6 +80,7 @@ extension MeshSpec {
             guard ports?.contains(listening) ?? true else { continue }
             try options.refuseNobody(at: listening)
             service.ports[index].set(options)
+            if options.concernsPorts { service.ports[index].origin = nil }
         }
         service.origin = nil
         services[name] = service

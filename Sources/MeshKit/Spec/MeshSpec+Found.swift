@@ -32,6 +32,11 @@ extension MeshSpec {
         removeParts(of: origin, except: placed)
         for (task, service) in placed { add(task, to: service, of: origin, in: context, &notes) }
         publishPorts(of: placed, origin, in: context, &notes)
+        // The options of the first container by name hold.
+        for (task, name) in placed.reversed() where services[name]?.origin == origin {
+            if let scheduler = task.options.scheduler { services[name]!.scheduler = scheduler }
+            if let check = task.options.healthCheck { services[name]!.healthCheck = check }
+        }
         for (name, service) in services where service.origin == origin && service.isEmpty { services[name] = nil }
         return notes
     }
@@ -59,6 +64,18 @@ extension MeshSpec {
             service.ports.removeAll { $0.origin == origin && !ports.contains($0.listening) }
             services[name] = service
         }
+    }
+
+    /// The spec without what sources have found.
+    var withoutFoundParts: Self {
+        var spec = self
+        for (name, service) in services {
+            var service = service
+            service.ports.removeAll { $0.origin != nil }
+            service.tasks.removeAll { $0.origin != nil }
+            spec.services[name] = service.origin != nil && service.isEmpty ? nil : service
+        }
+        return spec
     }
 
     /// Who has found tasks and ports that are not in another spec.
@@ -224,8 +241,10 @@ extension MeshSpec {
             throw InputError(reason)
         }
         let chosen = services[service]?.origin
+        var options = task.options
+        (options.scheduler, options.healthCheck) = (nil, nil)
         try publish(
-            port.listening, target: port.target, service: service, options: task.options,
+            port.listening, target: port.target, service: service, options: options,
             avoiding: context.takenMarks)
         services[service]?.origin = isNew ? origin : chosen
         if let index = services[service]?.ports.firstIndex(where: { $0.listening == port.listening }) {

@@ -35,14 +35,15 @@ import Testing
         #expect(answer(after: 0, fails) == [])
         #expect(answer(after: 4, fails) == [], "nothing is due")
         #expect(answer(after: 5, fails) == [])
-        #expect(answer(after: 10) { _ in .unknown("no descriptors") } == [])
         let key = HealthBook.Key(service: "web", task: "10.0.0.11")
-        #expect(answer(after: 15, fails) == [.init(key: key, isHealthy: false, reason: "refused")])
+        let unknown = answer(after: 10) { $0 == "10.0.0.11" ? .unknown("no descriptors") : .good }
+        #expect(unknown == [.init(key: key, verdict: .unknown("no descriptors"))])
+        #expect(answer(after: 15, fails) == [.init(key: key, verdict: .bad("refused"))])
         #expect(book.unhealthy == ["web": ["10.0.0.11"]])
         #expect(answer(after: 20) { _ in .good } == [])
         #expect(answer(after: 25, fails) == [], "once good and once bad is nothing in a row")
         #expect(answer(after: 30) { _ in .good } == [])
-        #expect(answer(after: 35) { _ in .good } == [.init(key: key, isHealthy: true, reason: nil)])
+        #expect(answer(after: 35) { _ in .good } == [.init(key: key, verdict: .good)])
         #expect(book.unhealthy == [:])
     }
 
@@ -58,6 +59,18 @@ import Testing
         #expect(book.unhealthy == ["web": ["10.0.0.12"]])
         try spec.removeTask("10.0.0.12", service: "web")
         book.take(spec, unhealthy: [:], at: start)
+        #expect(book.unhealthy == [:])
+    }
+
+    /// Where nobody can look, a new task is used after a while.
+    @Test mutating func aTaskThatCannotBeProbed() throws {
+        book.take(MeshSpec(), unhealthy: [:], at: start)
+        book.take(spec, unhealthy: [:], at: start)
+        for number in 0..<3 {
+            #expect(book.unhealthy == ["web": ["10.0.0.11", "10.0.0.12"]])
+            let changes = answer(after: 5 * number) { _ in .unknown("not permitted") }
+            #expect(changes.count == (number == 0 ? 2 : 0))
+        }
         #expect(book.unhealthy == [:])
     }
 
