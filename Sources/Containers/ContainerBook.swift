@@ -81,9 +81,7 @@ extension ContainerInspection {
 
     /// The name without the slash that Docker puts before it.
     var plainName: String { name.hasPrefix("/") ? String(name.dropFirst()) : name }
-}
 
-extension ContainerInspection {
     /// The ids of the engine's networks that the container is on.
     var networkIDs: Set<String> { Set((networkSettings?.networks ?? [:]).values.compactMap(\.network)) }
 }

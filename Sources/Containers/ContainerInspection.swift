@@ -66,14 +66,12 @@ struct ContainerInspection: Decodable, Hashable {
         }
     }
 
-    var id: String?
     var name: String
     var state: State
     var config: Config?
     var networkSettings: NetworkSettings?
 
     private enum CodingKeys: String, CodingKey {
-        case id = "Id"
         case name = "Name"
         case state = "State"
         case config = "Config"

@@ -107,7 +107,11 @@ public struct ContainerSource: TaskSource {
                 switch input {
                 case .everything: try await readAll(client, into: &book)
                 case .bytes(let bytes):
-                    let unknown = try take(try lines.take(bytes, from: socket), into: &book)
+                    let unknown = try take(lines.take(bytes), into: &book)
+                    guard lines.unfinished <= Self.mostLineBytes else {
+                        throw ContainerError(
+                            .failed, "\(socket) does not answer as an engine does: an event does not end")
+                    }
                     // What ends a container counts before anything is asked, which may take a while.
                     if !unknown.isEmpty, let before = last, before != book.tasks {
                         last = book.tasks
@@ -130,7 +134,8 @@ public struct ContainerSource: TaskSource {
     /// Takes events. Gives the ids of containers that have to be looked at.
     private func take(_ lines: [[UInt8]], into book: inout ContainerBook) throws -> Set<String> {
         var unknown: Set<String> = []
-        for line in lines {
+        // Engines separate their events by blank lines, too.
+        for line in lines where !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D }) {
             let event: ContainerEvent?
             do throws(ContainerEvent.Garbage) {
                 event = try ContainerEvent(line: line, stopSignal: book.stopSignal(of:))
@@ -156,19 +161,19 @@ public struct ContainerSource: TaskSource {
             }
             return results
         }
+        let networks = results.reduce(into: Set<String>()) { $0.formUnion((try? $1.1.get())?.networkIDs ?? []) }
+        if !networks.isSubset(of: book.knownNetworks) { try await readNetworks(client, into: &book) }
         for (id, result) in results {
             switch result {
-            case .success(let found):
-                if let found, !found.networkIDs.isSubset(of: book.knownNetworks) {
-                    try await readNetworks(client, into: &book)
-                }
-                book.take(found, of: id, at: .now)
+            case .success(let found): book.take(found, of: id, at: .now)
             case .failure(let error): book.fail(id, "\(error)")
             }
         }
     }
 
     private static let mostLooks = 8
+    /// The longest event. One with all labels of a container has some kilobytes.
+    private static let mostLineBytes = 1 << 20
 
     private func look(at id: String, _ client: EngineClient) async -> Result<ContainerInspection?, any Error> {
         do {
@@ -218,23 +223,5 @@ struct EngineNetwork: Decodable, Equatable {
     /// the kernel keeps a node apart from its own macvlan and ipvlan interfaces.
     var isReached: Bool {
         scope ?? "local" == "local" && !["macvlan", "ipvlan", "host", "none", "null", "overlay"].contains(driver ?? "")
-    }
-}
-
-/// Collects bytes into lines.
-private struct LineBuffer {
-    /// The longest line. An event with all labels of a container has some kilobytes.
-    private static let mostBytes = 1 << 20
-    private var rest: [UInt8] = []
-
-    /// The lines that the bytes complete.
-    mutating func take(_ bytes: [UInt8], from socket: FilePath) throws(ContainerError) -> [[UInt8]] {
-        rest += bytes
-        var lines = rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
-        rest = lines.removeLast()
-        guard rest.count <= Self.mostBytes else {
-            throw ContainerError(.failed, "\(socket) does not answer as an engine does: an event does not end")
-        }
-        return lines.filter { !$0.allSatisfy { $0 == 0x20 || $0 == 0x0D } }
     }
 }

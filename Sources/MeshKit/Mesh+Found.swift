@@ -26,7 +26,8 @@ extension Mesh {
         checking check: @Sendable @escaping (MeshSpec) throws -> Void
     ) async throws -> (change: MeshChange, found: FoundOutcome) {
         let outcome = Locked(FoundOutcome())
-        let change = try await change(purpose: .converge, retrying: retry, unhealthy: unhealthy, isOfAgent: true) { spec, view in
+        let change = try await change(purpose: .converge, retrying: retry, unhealthy: unhealthy, isOfAgent: true) {
+            spec, view in
             try check(spec)
             guard !found.isEmpty else { return }
             let result = try await takeOver(found, in: &spec, view, refusing: refused)

@@ -69,12 +69,7 @@ extension MeshSpec {
     /// The spec without what sources have found.
     var withoutFoundParts: Self {
         var spec = self
-        for (name, service) in services {
-            var service = service
-            service.ports.removeAll { $0.origin != nil }
-            service.tasks.removeAll { $0.origin != nil }
-            spec.services[name] = service.origin != nil && service.isEmpty ? nil : service
-        }
+        spec.services = services(keeping: { $0 == nil })
         return spec
     }
 
@@ -93,12 +88,16 @@ extension MeshSpec {
     }
 
     /// The parts of services that sources on a node have found.
-    func servicesFound(on node: String) -> [String: Service] {
+    func servicesFound(on node: String) -> [String: Service] { services(keeping: { $0?.node == node }) }
+
+    /// The services with the parts of some origins, nil for the operator's; without services of other origins that have
+    /// no such part.
+    private func services(keeping isKept: (Origin?) -> Bool) -> [String: Service] {
         services.compactMapValues { service in
             var service = service
-            service.ports.removeAll { $0.origin?.node != node }
-            service.tasks.removeAll { $0.origin?.node != node }
-            return service.origin?.node == node || !service.isEmpty ? service : nil
+            service.ports.removeAll { !isKept($0.origin) }
+            service.tasks.removeAll { !isKept($0.origin) }
+            return isKept(service.origin) || !service.isEmpty ? service : nil
         }
     }
 

@@ -35,7 +35,7 @@ struct Events: AsyncParsableCommand {
 
     func run() async throws {
         let path = try AgentSocket.path(named: socket, in: try StateOptions.folder(named: stateDirectory))
-        var lines = EventLines()
+        var lines = LineBuffer()
         var hasBegun = false
         do {
             try await EngineClient.with(path) { client in
@@ -61,19 +61,6 @@ struct Events: AsyncParsableCommand {
             try StandardOutput.write(
                 line: "\(event.time) \(event.level) \(LogLine.text(event.message, event.fields))".printable)
         }
-    }
-}
-
-/// Collects bytes into lines.
-struct EventLines {
-    private var rest: [UInt8] = []
-
-    /// The lines that the bytes complete.
-    mutating func take(_ bytes: [UInt8]) -> [[UInt8]] {
-        rest += bytes
-        var lines = rest.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map(Array.init)
-        rest = lines.removeLast()
-        return lines
     }
 }
 

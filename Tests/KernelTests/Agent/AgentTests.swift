@@ -25,20 +25,7 @@ extension KernelTests {
                 try await mesh.publish(tasks, in: &spec)
                 let near = try await mesh.nearTask(in: &spec)
                 defer { near.stop() }
-                let wanted = spec
-                var agents: [RunningAgent] = []
-                for node in mesh.nodes {
-                    try await FileSpecStore(directory: node.stateDirectory).update { $0 = wanted }
-                    agents.append(try await RunningAgent(on: node, of: mesh))
-                }
-                do {
-                    try await body(mesh, tasks, agents)
-                } catch {
-                    for agent in agents { print("--- agent:\n\((try? agent.text()) ?? "")") }
-                    for agent in agents { agent.signal(SIGKILL) }
-                    throw error
-                }
-                for agent in agents { agent.signal(SIGKILL) }
+                try await mesh.withAgents(following: spec) { try await body(mesh, tasks, $0) }
             }
         }
 

@@ -28,20 +28,7 @@ extension KernelTests {
                 var spec = try mesh.spec()
                 try await mesh.publish(tasks, in: &spec)
                 try spec.setOptions(PublishOptions(healthCheck: .some(try HealthCheck(check))), ofService: "nginx")
-                let wanted = spec
-                var agents: [RunningAgent] = []
-                for node in mesh.nodes {
-                    try await FileSpecStore(directory: node.stateDirectory).update { $0 = wanted }
-                    agents.append(try await RunningAgent(on: node, of: mesh))
-                }
-                do {
-                    try await body(mesh, tasks, servers, agents)
-                } catch {
-                    for agent in agents { print("--- agent:\n\((try? agent.text()) ?? "")") }
-                    for agent in agents { agent.signal(SIGKILL) }
-                    throw error
-                }
-                for agent in agents { agent.signal(SIGKILL) }
+                try await mesh.withAgents(following: spec) { try await body(mesh, tasks, servers, $0) }
                 for server in servers { try? await server.stop() }
             }
         }

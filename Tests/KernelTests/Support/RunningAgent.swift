@@ -91,6 +91,22 @@ struct RunningAgent: Sendable {
 }
 
 extension MeshNodes {
+    /// Runs the body with an agent on each node that follows the spec. If the body fails, their logs are printed.
+    func withAgents(following spec: MeshSpec, _ body: ([RunningAgent]) async throws -> Void) async throws {
+        var agents: [RunningAgent] = []
+        for node in nodes {
+            try await FileSpecStore(directory: node.stateDirectory).update { $0 = spec }
+            agents.append(try await RunningAgent(on: node, of: self))
+        }
+        defer { for agent in agents { agent.signal(SIGKILL) } }
+        do {
+            try await body(agents)
+        } catch {
+            for agent in agents { print("--- agent:\n\((try? agent.text()) ?? "")") }
+            throw error
+        }
+    }
+
     /// The variables that say to meshctl which node it is on.
     func environment(of node: Node) -> [String: String] {
         [
