@@ -45,6 +45,7 @@ package enum NetlinkFlags {
     package static let dump = UInt16(NLM_F_DUMP)
     package static let create = UInt16(NLM_F_CREATE)
     package static let exclusive = UInt16(NLM_F_EXCL)
+    package static let append = UInt16(NLM_F_APPEND)
     package static let replace = UInt16(NLM_F_REPLACE)
     /// The list changed while it was dumped, so that the answer shows the state of no single moment.
     static let dumpInterrupted = UInt16(NLM_F_DUMP_INTR)

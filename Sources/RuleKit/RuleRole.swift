@@ -11,32 +11,56 @@ public enum RuleRole: Hashable, Sendable {
     ///   - sourcePorts: in the sandbox, the source ports that this node's balanced packets leave with. Nodes that have
     ///     ranges of their own never send a task two connections with one address and one port of the client's.
     case balancer(detour: Detour?, ingress: IngressPath? = nil, sourcePorts: ClosedRange<UInt16>? = nil)
-    /// The namespace is the other end of a detour: it sends every packet from `node` back to the node, with another
+    /// The namespace is the other end of a detour: it sends every packet from the node back to the node, with another
     /// source address.
-    case turnaround(node: IPAddress)
+    ///
+    /// - Parameter node: the node's addresses, at most one of each family. Packets of another family are not sent back.
+    case turnaround(node: [IPAddress])
     /// The namespace is that of a task on the ingress network.
     case task(TaskReturn)
     /// The namespace is a node whose rules another tool carries, and iptables may drop the packets between the node and
     /// its sandbox: an accept in the tables of another tool cannot override that. Only iptables has this role.
     case passage(IngressPath)
+
+    /// The role in a kernel that has some of the families only.
+    public func limited(to families: Set<AddressFamily>) -> Self {
+        switch self {
+        case .balancer(var detour, var ingress, let sourcePorts):
+            detour?.addresses.removeAll { !families.contains($0.family) }
+            ingress?.limit(to: families)
+            return .balancer(detour: detour, ingress: ingress, sourcePorts: sourcePorts)
+        case .turnaround(let node): return .turnaround(node: node.filter { families.contains($0.family) })
+        case .task(var path):
+            path.subnets.removeAll { !families.contains($0.family) }
+            path.destinations.removeAll { !families.contains($0.family) }
+            return .task(path)
+        case .passage(var path):
+            path.limit(to: families)
+            return .passage(path)
+        }
+    }
 }
 
 /// A detour of new connections to published ports through another namespace. They leave by DNAT with their port
 /// unchanged.
 ///
-/// It is taken by connections to 127.0.0.0/8, which IPVS does not carry to other hosts. The other namespace sends them
-/// back, and they arrive like the connections of an ordinary client.
+/// It is taken by connections to 127.0.0.0/8 and ::1, which IPVS does not carry to other hosts. The other namespace sends
+/// them back, and they arrive like the connections of an ordinary client.
 public struct Detour: Hashable, Sendable {
-    /// The IPv4 address in the other namespace to which they are sent.
-    public var address: IPAddress
+    /// The addresses in the other namespace to which they are sent, at most one of each family. Connections of another
+    /// family stay on the node.
+    public var addresses: [IPAddress]
     /// The interface through which they leave.
     public var interface: String
 
     /// A detour.
-    public init(to address: IPAddress, by interface: String) {
-        self.address = address
+    public init(to addresses: [IPAddress], by interface: String) {
+        self.addresses = addresses
         self.interface = interface
     }
+
+    /// The address of a family.
+    func address(_ family: AddressFamily) -> IPAddress? { addresses.first { $0.family == family } }
 }
 
 /// How a node sends new connections to published ports into its sandbox, and what its gateway bridge needs.
@@ -62,6 +86,11 @@ public struct IngressPath: Hashable, Sendable {
 
     /// The sandbox's address of a family.
     func address(_ family: AddressFamily) -> IPAddress? { addresses.first { $0.family == family } }
+
+    fileprivate mutating func limit(to families: Set<AddressFamily>) {
+        addresses.removeAll { !families.contains($0.family) }
+        subnets.removeAll { !families.contains($0.family) }
+    }
 }
 
 /// How the replies of a task find the way back to the node from whose sandbox the connection came.

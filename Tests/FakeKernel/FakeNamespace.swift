@@ -90,6 +90,13 @@ package struct FakeNamespace: Sendable {
         let isNew = sysctls[sysctl] != value
         sysctls[sysctl] = value
         guard isNew else { return }
+        for name in interfaces.keys where sysctl == setting("ipv6", name, "disable_ipv6") {
+            interfaces[name]!.lacksLinkLocal = value != "0"
+            guard value != "0" else { continue }
+            interfaces[name]!.addresses = interfaces[name]!.addresses.filter { $0.address.family == .ipv4 }
+            interfaces[name]!.neighbours = interfaces[name]!.neighbours.filter { $0.key.family == .ipv4 }
+            interfaces[name]!.routes = interfaces[name]!.routes.filter { $0.destination.family == .ipv4 }
+        }
         let family: String
         switch sysctl {
         case .ipv4Forwarding:

@@ -152,10 +152,6 @@ extension FakeNamespace {
                 $0.address == address.address && ($0.address.family == .ipv6 || $0.length == address.length)
             }
             return isThere ? .fileExists : nil
-        case .removeAddress(let address) where address.address.isIPv6LinkLocal:
-            return there.lacksLinkLocal ? Errno(rawValue: 99) : nil
-        case .removeAddress(let address):
-            return there.addresses.contains(address) ? nil : Errno(rawValue: 99)
         case .joinBridge(let bridge): return interfaces[bridge]?.kind == "bridge" ? nil : Errno(rawValue: 19)
         case .isolate: return there.bridge == nil ? .notSupportedOnSocket : nil
         case .addRoute(let route):

@@ -42,7 +42,7 @@ struct FakeRules: RuleBackend {
         case (.iptables, .balancer):
             ["sets"]
                 + ["ipv4", "ipv6"].flatMap { family in ["nat", "filter", "mangle"].map { "\(family) \($0)" } }
-        case (.iptables, .turnaround): ["ipv4 nat"]
+        case (.iptables, .turnaround(let node)): node.map { "\($0.family == .ipv4 ? "ipv4" : "ipv6") nat" }
         case (.iptables, .task(let path)):
             ["ipv4", "ipv6"].flatMap { family in
                 (["nat", "mangle"] + (path.hasZones ? ["raw"] : [])).map { "\(family) \($0)" }

@@ -55,21 +55,28 @@ package struct PacketModel {
             })
     }
 
-    /// Where a program of the node's own gets to by 127.0.0.1.
-    package func arrivalsFromLoopback(at port: UInt16, _ transport: TransportProtocol) -> Set<Arrival> {
+    /// Where a program of the node's own gets to by 127.0.0.1 or ::1.
+    package func arrivalsFromLoopback(
+        at port: UInt16, _ transport: TransportProtocol, _ family: AddressFamily
+    ) -> Set<Arrival> {
+        let loopback: IPAddress = family == .ipv4 ? "127.0.0.1" : "::1"
         guard let node = namespaces["node"], let content = node.activeRules,
             case .balancer(let detour?, _, _) = content.role,
-            Elements(content.elements).mark(of: port, transport, at: "127.0.0.1") != nil,
+            Elements(content.elements).mark(of: port, transport, at: loopback) != nil,
             let out = node.interfaces[detour.interface], out.isUp, !out.addresses.isEmpty,
-            node.sysctls[Sysctl(rawValue: "net/ipv4/conf/\(detour.interface)/route_localnet")] == "1",
+            let end = detour.addresses.first(where: { $0.family == family }),
+            family == .ipv4
+                ? node.sysctls[Sysctl(rawValue: "net/ipv4/conf/\(detour.interface)/route_localnet")] == "1"
+                : out.routes.contains(Route(to: IPPrefix("::1"), table: .local)),
             let peer = out.peer, let helper = namespaces[peer.namespace], let far = helper.interfaces[peer.name],
-            far.isUp, far.addresses.contains(where: { $0.address == detour.address }),
-            helper.sysctls[.ipv4Forwarding] == "1",
-            case .turnaround(let back) = helper.activeRules?.role,
+            far.isUp, far.addresses.contains(where: { $0.address == end }),
+            helper.sysctls[family == .ipv4 ? .ipv4Forwarding : .ipv6Forwarding] == "1",
+            case .turnaround(let ends) = helper.activeRules?.role,
+            let back = ends.first(where: { $0.family == family }),
             out.addresses.contains(where: { $0.address == back })
         else { return [] }
         // It comes back as a client's at the node's end.
-        return arrivals(at: port, transport, of: back, from: detour.address)
+        return arrivals(at: port, transport, of: back, from: end)
     }
 }
 

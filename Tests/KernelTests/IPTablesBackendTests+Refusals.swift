@@ -67,7 +67,7 @@ extension KernelTests {
                 try await host.addForeignThings()
                 let before = try await host.kernelText()
                 var rules = RuleSet.everything
-                rules.role = .balancer(detour: Detour(to: "10.99.0.2", by: "longer-than-any-interface"))
+                rules.role = .balancer(detour: Detour(to: ["10.99.0.2"], by: "longer-than-any-interface"))
                 let error = try #require(try await refusal(host, rules))
                 #expect(error.description.contains("cannot write the rules of iptables"), "\(error)")
                 let after = try await host.kernelText()
@@ -81,7 +81,7 @@ extension KernelTests {
                 try await host.reconcile(.everything)
                 let before = try await host.kernelText()
                 var rules = RuleSet.everything
-                rules.role = .balancer(detour: Detour(to: "10.99.0.2", by: "longer-than-any-interface"))
+                rules.role = .balancer(detour: Detour(to: ["10.99.0.2"], by: "longer-than-any-interface"))
                 await #expect(throws: RuleError.self) { try await host.reconcile(rules) }
                 let after = try await host.kernelText()
                 #expect(after == before)

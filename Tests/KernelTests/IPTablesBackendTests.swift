@@ -33,7 +33,7 @@ extension KernelTests {
             }
         }
 
-        @Test(arguments: [Detour(to: "10.99.0.2", by: "mesh0"), nil])
+        @Test(arguments: [Detour(to: ["10.99.0.2"], by: "mesh0"), nil])
         func aRoleIsReplacedByAnother(_ detour: Detour?) async throws {
             try await RuleHost.with { host in
                 var rules = RuleSet.everything
@@ -47,7 +47,7 @@ extension KernelTests {
 
         @Test func theOtherEndOfADetourHasNoSets() async throws {
             try await RuleHost.with { host in
-                let rules = RuleSet(role: .turnaround(node: "10.99.0.1"))
+                let rules = RuleSet(role: .turnaround(node: ["10.99.0.1"]))
                 try await host.reconcile(rules)
                 #expect(try await host.changes(to: rules).isEmpty)
                 #expect(try await host.namespace.check("ipset", "list", "-name") == "")

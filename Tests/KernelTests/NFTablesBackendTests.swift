@@ -36,7 +36,7 @@ extension KernelTests {
             try await TemporaryDirectory.with { directory in
                 try await BackendHost.with(backend: { NFTablesBackend(in: $0, cache: directory) }) { host in
                     // The rules differ from those of every other test.
-                    var rules = RuleSet(role: .balancer(detour: Detour(to: "10.77.0.2", by: "mesh77")))
+                    var rules = RuleSet(role: .balancer(detour: Detour(to: ["10.77.0.2"], by: "mesh77")))
                     rules.ports[PortBinding(1080, .tcp)] = PortRule(mark: 0x100)
                     let text = NFTablesSkeleton(rules.role).text
                     func made() -> Int { NFTablesWordings.made.withLock { $0[text] ?? 0 } }

@@ -79,7 +79,24 @@ import Testing
         try spec.addTask(SpecTask(address: "fd00::2", node: "node1"), service: "nginx")
         #expect(
             lines(PlanningNode.plan(from: before, to: spec)) == [
+                "sysctl  net/ipv6/conf/all/forwarding = 1, in loopback",
+                "sysctl  net/ipv6/conf/eth0/accept_dad = 0, in loopback",
+                "sysctl  net/ipv6/conf/eth0/accept_ra = 0, in loopback",
+                "sysctl  net/ipv6/conf/eth0/disable_ipv6 = 0 (is 1), in loopback",
                 "sysctl  net/ipv6/conf/all/forwarding = 1 (is 0)",
+                "sysctl  net/ipv6/conf/meshctl-lo/accept_dad = 0", "sysctl  net/ipv6/conf/meshctl-lo/accept_ra = 0",
+                "sysctl  net/ipv6/conf/meshctl-lo/disable_ipv6 = 0 (is 1)",
+                """
+                links   mend eth0 in loopback
+                          eth0 in loopback lacks the address fd6d:6573:6863:746d::2/64
+                          eth0 in loopback does not know its neighbour fd6d:6573:6863:746d::1
+                """,
+                """
+                links   mend meshctl-lo
+                          meshctl-lo lacks the address fd6d:6573:6863:746d::1/64
+                          meshctl-lo lacks the route local ::1/128
+                          meshctl-lo does not know its neighbour fd6d:6573:6863:746d::2
+                """,
                 "rules   nftables: answers6 fd00::2 . tcp . 80",
                 "rules   nftables: hairpin6 fd00::2/128",
                 "IPVS    create service FWM 256 IPv6: scheduler rr, sticky for 60 s",

@@ -86,7 +86,7 @@ enum PlanningNode {
         there.isUp = true
         there.peer = .place(link.peer(of: end)!.id.place, index: 1 - index)
         there.addresses = end.addresses
-        there.routes = end.routes.union(end.addresses.map { Route(to: $0.network, source: $0.address) })
+        there.routes = end.routes.union(end.connectedRoutes)
         there.neighbours = end.neighbours
         there.reached = end.reaches
         return there

@@ -86,10 +86,10 @@ import Testing
     /// Each family costs a process at every look.
     @Test func theOtherEndOfADetourIsOfOneFamily() {
         let backend = IPTablesBackend(in: .current, families: [.ipv4, .ipv6])
-        #expect(backend.families(of: .turnaround(node: "10.0.0.1")) == [.ipv4])
+        #expect(backend.families(of: .turnaround(node: ["10.0.0.1"])) == [.ipv4])
         #expect(backend.families(of: .balancer(detour: nil)) == [.ipv4, .ipv6])
         #expect(
-            IPTablesBackend(in: .current, families: [.ipv4]).families(of: .turnaround(node: "fd00::1")).isEmpty)
+            IPTablesBackend(in: .current, families: [.ipv4]).families(of: .turnaround(node: ["fd00::1"])).isEmpty)
     }
 
     @Test func theRestIsAddresses() {

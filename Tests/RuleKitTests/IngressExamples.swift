@@ -3,7 +3,7 @@ import IPVSKit
 @testable import RuleKit
 
 extension Detour {
-    static let example = Detour(to: "169.254.113.2", by: "meshctl-lo")
+    static let example = Detour(to: ["169.254.113.2"], by: "meshctl-lo")
 }
 
 extension IngressPath {

@@ -4,7 +4,7 @@ import Testing
 @testable import RuleKit
 
 @Suite struct NFTablesTests {
-    private static let detour = Detour(to: "169.254.113.2", by: "meshctl-lo")
+    private static let detour = Detour(to: ["169.254.113.2"], by: "meshctl-lo")
 
     @Test func whatAPortIsMadeOf() {
         var rules = RuleSet()
@@ -47,7 +47,7 @@ import Testing
     }
 
     @Test func theTextIsReadBackAsWritten() {
-        for role in [RuleRole.balancer(detour: Self.detour), .balancer(detour: nil), .turnaround(node: "10.0.0.1")] {
+        for role in [RuleRole.balancer(detour: Self.detour), .balancer(detour: nil), .turnaround(node: ["10.0.0.1"])] {
             let listing = NFTablesListing(NFTablesSkeleton(role).text)
             #expect(listing.faults(against: listing).isEmpty)
             #expect(!listing.blocks.isEmpty)
@@ -88,7 +88,7 @@ import Testing
 
     /// Counters are elements: each published port has one.
     @Test func countersAreNoPartOfTheSkeleton() {
-        let text = NFTablesSkeleton(.turnaround(node: "10.0.0.1")).text
+        let text = NFTablesSkeleton(.turnaround(node: ["10.0.0.1"])).text
         let listed = text.replacing(
             "table inet meshctl {\n",
             with: "table inet meshctl {\n\tcounter tcp-1080 {\n\t}\n\n\tcounter tcp-1081 {\n\t}\n\n")
@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test func whatIsInTheWayGoesInOneTransaction() {
-        let wanted = NFTablesListing(NFTablesSkeleton(.turnaround(node: "10.0.0.1")).text)
+        let wanted = NFTablesListing(NFTablesSkeleton(.turnaround(node: ["10.0.0.1"])).text)
         let found = NFTablesListing(
             """
             table inet meshctl {

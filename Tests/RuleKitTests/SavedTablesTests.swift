@@ -69,7 +69,7 @@ import Testing
         """
 
     private static let skeleton = Skeleton(
-        role: .balancer(detour: Detour(to: "10.99.0.2", by: "mesh0")), family: .ipv4)
+        role: .balancer(detour: Detour(to: ["10.99.0.2"], by: "mesh0")), family: .ipv4)
 
     private func faults(_ text: String) -> [String] {
         SavedTables(text).faults(against: Self.skeleton, tool: "iptables", family: .ipv4).map(\.description)
@@ -232,7 +232,7 @@ import Testing
     }
 
     @Test func theOtherEndTurnsAround() {
-        let role = RuleRole.turnaround(node: "10.99.0.1")
+        let role = RuleRole.turnaround(node: ["10.99.0.1"])
         #expect(
             SavedTables("").restoring(Skeleton(role: role, family: .ipv4), targets: TargetEdit(), family: .ipv4) == """
                 *nat

@@ -30,6 +30,9 @@ package struct Compiler: Sendable {
     package func compile(_ request: MeshRequest, on node: NodeFacts) -> Datapath {
         var datapath = Datapath()
         for part in parts { part.compile(request, on: node, into: &datapath) }
+        for place in datapath.contents.keys {
+            datapath.contents[place]!.rules.role = datapath.contents[place]!.rules.role.limited(to: node.families)
+        }
         return datapath
     }
 }

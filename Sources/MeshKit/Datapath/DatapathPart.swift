@@ -85,4 +85,9 @@ package struct Outline: Equatable, Sendable {
     package var links: [Link] = []
 
     package init() {}
+
+    /// Limits the roles to the families that the kernel has, as the compiler does.
+    mutating func limitRoles(to families: Set<AddressFamily>) {
+        roles = roles.mapValues { $0.limited(to: families) }
+    }
 }

@@ -9,12 +9,8 @@ package struct HostBalancer: DatapathPart {
         outline.balancers.insert(.node)
         outline.roles[.node] = .balancer(detour: nil)
         outline.sysctls[.node, default: []].formUnion(Sysctl.ofBalancers)
-        let isIPv6 =
-            request.spec.services(by: .host).contains { service in
-                !service.ports.isEmpty && service.tasks.contains { $0.address.family == .ipv6 }
-            } || request.ledger[.node].retiring.contains { $0.destinations.contains { $0.address.family == .ipv6 } }
         outline.forwarding.insert(.ipv4)
-        if isIPv6 || request.ledger[.node].settings[.ipv6Forwarding] != nil { outline.forwarding.insert(.ipv6) }
+        if request.hasIPv6TasksOnHost || request.ledger[.node].settings[.ipv6Forwarding] != nil { outline.forwarding.insert(.ipv6) }
     }
 
     package func lookups(_ request: MeshRequest, on node: NodeFacts) -> Set<IPAddress> {
@@ -150,4 +146,11 @@ package struct HostBalancer: DatapathPart {
 extension MeshRequest {
     /// Whether the node's own balancer has connections, or takes new ones.
     var balancesOnHost: Bool { spec.publishes(by: .host) || !ledger[.node].retiring.isEmpty }
+
+    /// Whether some of them go to IPv6 tasks.
+    var hasIPv6TasksOnHost: Bool {
+        spec.services(by: .host).contains { service in
+            !service.ports.isEmpty && service.tasks.contains { $0.address.family == .ipv6 }
+        } || ledger[.node].retiring.contains { $0.destinations.contains { $0.address.family == .ipv6 } }
+    }
 }

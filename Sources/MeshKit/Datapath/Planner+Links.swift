@@ -149,7 +149,11 @@ extension LinkMend {
         faults += mend.neighbours.keys.sorted().map { "\(end.id) does not know its neighbour \($0)" }
         mend.forwarding = end.forwarding.filter { found.forwarding[$0.key] != $0.value }
         faults += mend.forwarding.keys.sorted().map { "\(end.id) does not know the node of \($0)" }
+        // A path that has retired within this pass may have needed a route when the link was observed. The kernel removes
+        // the route to the network of an address with the address.
+        let comeWithFound = Set(found.addresses.compactMap(\.connectedRoute))
         mend.strayRoutes = found.strayRoutes
+            .union(found.routes.subtracting(end.routes).subtracting(networks).subtracting(comeWithFound))
         faults += mend.strayRoutes.sorted().map { "\(end.id) has the route \($0), which is not needed" }
         mend.strayNeighbours = Set(found.neighbours.keys).subtracting(end.neighbours.keys)
         faults += mend.strayNeighbours.sorted().map { "\(end.id) has the neighbour \($0), which is not the mesh's" }

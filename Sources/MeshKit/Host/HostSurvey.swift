@@ -116,7 +116,7 @@ struct HostSurvey: Sendable {
         let listening = port.listening
         let families = datapath[.node].rules.ports[listening]?.families ?? []
         var warnings: [String] = []
-        for sandbox in SandboxLink.sandbox.map(\.address) where families.contains(sandbox.family) {
+        for sandbox in SandboxLink.addresses.place.map(\.address) where families.contains(sandbox.family) {
             warnings += SurveyText.lines(
                 "other hosts cannot reach \(listening)", "packets for \(listening)",
                 await firewall.answer(

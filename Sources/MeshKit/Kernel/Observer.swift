@@ -29,9 +29,10 @@ struct Observer: Sendable {
         }
         request.defaultAddresses = defaults
         if !request.ownAttachedTasks.isEmpty { request.hasZones = await kernel.hasZones() }
-        let outline = compiler.outline(request)
+        var outline = compiler.outline(request)
         var found = ObservedDatapath()
         found.node = try await kernel.nodeFacts(readsInterfaces: outline.forwarding.contains(.ipv6))
+        outline.limitRoles(to: found.node.families)
         found.node.defaultAddresses = request.defaultAddresses
         found.node.hasZones = request.hasZones
         if !outline.peers.isEmpty { found.node.underlayMTU = try await kernel.mtu(to: outline.peers) }

@@ -134,7 +134,7 @@ extension IPAddress {
         if isMulticast { return "is a multicast address: a node has an address of its own" }
         if isReserved { return "is reserved or the broadcast address: a node has an address of its own" }
         if let ipv4 = writtenAsIPv6 { return "is an IPv4 address written as IPv6: write it as \(ipv4)" }
-        if isOfDetour { return "is meshctl's own, for connections from 127.0.0.1" }
+        if isOfDetour { return "is meshctl's own, for connections from 127.0.0.1 and ::1" }
         if family == .ipv6, isLinkLocal {
             return "is link-local, and says nothing without its link: give a global or unique local address of the node"
         }

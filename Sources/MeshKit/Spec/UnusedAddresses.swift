@@ -39,10 +39,8 @@ extension IPAddress {
     /// Whether the address is in "this network" (0.0.0.0/8), in which no host is.
     var isOfThisNetwork: Bool { IPPrefix("0.0.0.0/8").contains(self) }
 
-    /// Whether the address is in the network of the detour of 127.0.0.1.
-    var isOfDetour: Bool {
-        IPPrefix(LoopbackDetour.nodeAddress, length: LoopbackDetour.prefixLength).contains(self)
-    }
+    /// Whether the address is in a network of the detour of 127.0.0.1 and ::1.
+    var isOfDetour: Bool { LoopbackDetour.addresses.node.contains { $0.network.contains(self) } }
 
     /// The IPv4 address that this IPv6 address embeds; nil if it embeds none.
     var writtenAsIPv6: IPAddress? { IPPrefix(self).writtenAsIPv6?.address }

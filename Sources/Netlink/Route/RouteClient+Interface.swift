@@ -27,10 +27,16 @@ extension RouteClient {
         }
     }
 
+    /// Removes an address; one that is gone already is no error. The kernel removes IPv6 addresses itself when
+    /// `disable_ipv6` is written.
     package func remove(address: [UInt8], prefixLength: Int, from index: Int32) async throws(NetlinkError) {
-        try await perform(Int(RTM_DELADDR), header: addressHeader(address, prefixLength, index)) {
-            $0.put(Int(IFA_LOCAL), bytes: address)
-            $0.put(Int(IFA_ADDRESS), bytes: address)
+        do throws(NetlinkError) {
+            try await perform(Int(RTM_DELADDR), header: addressHeader(address, prefixLength, index)) {
+                $0.put(Int(IFA_LOCAL), bytes: address)
+                $0.put(Int(IFA_ADDRESS), bytes: address)
+            }
+        } catch {
+            guard error.errno == .addressNotAvailable else { throw error }
         }
     }
 

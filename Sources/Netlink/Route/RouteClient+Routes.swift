@@ -97,13 +97,17 @@ extension RouteClient {
     }
 
     /// Adds a route through an interface, or changes the existing route to that destination. An existing default route
-    /// of the main table is never changed, since it may be somebody else's way out: `EEXIST`.
+    /// of the main table is never changed, since it may be somebody else's way out: `EEXIST`. In the table `local`, an
+    /// address may belong to several interfaces, so that routes are added beside those of the others.
     ///
     /// - Parameter origin: the protocol number of the route (`RTA_PROTOCOL`).
     package func put(_ route: NewRoute, by index: Int32, origin: UInt8) async throws(NetlinkError) {
         let isExclusive = route.prefixLength == 0 && route.table == 254
-        let flags = NetlinkFlags.create | (isExclusive ? NetlinkFlags.exclusive : NetlinkFlags.replace)
-        try await perform(Int(RTM_NEWROUTE), flags: flags, header: route.header(origin)) {
+        let manner =
+            if isExclusive { NetlinkFlags.exclusive } else if route.table == 255 { NetlinkFlags.append } else {
+                NetlinkFlags.replace
+            }
+        try await perform(Int(RTM_NEWROUTE), flags: NetlinkFlags.create | manner, header: route.header(origin)) {
             route.write(to: &$0, index)
         }
     }

@@ -43,7 +43,7 @@ public struct IPTablesBackend: RuleBackend {
     func families(of role: RuleRole) -> [AddressFamily] {
         switch role {
         case .balancer, .task, .passage: families
-        case .turnaround(let node): families.filter { $0 == node.family }
+        case .turnaround(let node): families.filter(Set(node.map(\.family)).contains)
         }
     }
 

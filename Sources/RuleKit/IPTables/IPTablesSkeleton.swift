@@ -29,7 +29,7 @@ struct Skeleton: Equatable {
             case .balancer(let detour, let ingress, let sourcePorts):
                 Self.balancer(
                     Vocabulary(family: family, detour: detour, ingress: ingress, sourcePorts: sourcePorts))
-            case .turnaround(let node): node.family == family ? Self.turnaround(node) : []
+            case .turnaround(let node): node.first { $0.family == family }.map(Self.turnaround) ?? []
             case .task(let path): Self.task(path, family)
             case .passage(let path):
                 [Vocabulary(family: family, detour: nil, ingress: path, sourcePorts: nil).passage].compactMap(\.self)
@@ -47,7 +47,7 @@ struct Skeleton: Equatable {
                 let back = TaskReturn(
                     interface: "", senders: [], subnets: [IPPrefix(end)], destinations: [end], hasZones: true)
                 return [
-                    .balancer(detour: Detour(to: end, by: ""), ingress: path), .turnaround(node: end), .task(back),
+                    .balancer(detour: Detour(to: [end], by: ""), ingress: path), .turnaround(node: [end]), .task(back),
                     .passage(path),
                 ].flatMap { role in
                     Skeleton(role: role, family: end.family).chains.flatMap { $0.jumpLines() }
@@ -88,8 +88,10 @@ struct Vocabulary {
 
     static let local = "-m addrtype --dst-type LOCAL "
     var loopback: String { family == .ipv4 ? "127.0.0.0/8" : "::1/128" }
-    /// The detour, if its address is of this family.
-    private var ownDetour: Detour? { detour?.address.family == family ? detour : nil }
+    /// The detour, and its address of this family, if it has one.
+    private var ownDetour: (interface: String, address: IPAddress)? {
+        detour.flatMap { detour in detour.address(family).map { (detour.interface, $0) } }
+    }
 
     func match(_ use: IPSet.Use, _ directions: String? = nil) -> String {
         let set = IPSet(use, family)

@@ -22,12 +22,16 @@ extension NFTablesSkeleton {
         name: "unmark", hook: "type filter hook output priority -99",
         rules: ["meta mark @elsewhere meta mark set 0x00000000"])
 
+    /// The families in which a connection to a loopback address has a way.
+    private static func loopbackFamilies(_ detour: Detour?, _ ingress: IngressPath?) -> [AddressFamily] {
+        families.filter { detour?.address($0) != nil || ingress?.address($0) != nil }
+    }
+
     /// The rules that connections to loopback addresses meet first at the hook output. They go no further there.
     static func loopbackEntrances(_ detour: Detour?, _ ingress: IngressPath?) -> [String] {
-        var rules: [String] = []
-        if detour != nil || ingress?.address(.ipv4) != nil { rules.append("ip daddr 127.0.0.0/8 goto detour") }
-        if ingress?.address(.ipv6) != nil { rules.append("ip6 daddr ::1 goto detour") }
-        return rules
+        loopbackFamilies(detour, ingress).map { family in
+            family == .ipv4 ? "ip daddr 127.0.0.0/8 goto detour" : "ip6 daddr ::1 goto detour"
+        }
     }
 
     /// Sends connections to loopback addresses to the sandbox, or by the detour.
@@ -37,11 +41,13 @@ extension NFTablesSkeleton {
     /// see a mark here. Where no lookup finds anything, the packet keeps the mark that it came with.
     static func leavingLoopback(_ detour: Detour?, _ ingress: IngressPath?) -> [Chain] {
         var rules = ingress.map { intoSandbox($0, clearingMark: true) } ?? []
-        if let detour {
+        for address in detour?.addresses ?? [] {
+            let family = address.family
             rules.append(
-                "meta mark @published meta nfproto ipv4 meta mark set 0x00000000 dnat ip to \(detour.address)")
+                "meta mark @published meta nfproto \(family.protocolName) meta mark set 0x00000000 "
+                    + "dnat \(family.keyword) to \(address)")
         }
-        let hasIPv6 = ingress?.address(.ipv6) != nil
+        let hasIPv6 = loopbackFamilies(detour, ingress).contains(.ipv6)
         return [
             Chain(name: "leave", rules: rules + ["meta mark set 0x00000000"]),
             Chain(

@@ -27,8 +27,12 @@ struct NFTablesSkeleton: Equatable {
         case .turnaround(let node):
             sets = []
             chains = [
-                Chain(name: "nat-prerouting", hook: Self.natPrerouting, rules: ["ip saddr \(node) dnat ip to \(node)"]),
-                Chain(name: "nat-postrouting", hook: Self.natPostrouting, rules: ["ip daddr \(node) masquerade"]),
+                Chain(
+                    name: "nat-prerouting", hook: Self.natPrerouting,
+                    rules: node.map { "\($0.family.keyword) saddr \($0) dnat \($0.family.keyword) to \($0)" }),
+                Chain(
+                    name: "nat-postrouting", hook: Self.natPostrouting,
+                    rules: node.map { "\($0.family.keyword) daddr \($0) masquerade" }),
             ]
         case .task(let path):
             sets = []
@@ -123,7 +127,7 @@ struct NFTablesSkeleton: Equatable {
             // Packets to the other namespace get an address that it can answer, whichever address the client has bound.
             // Packets from there to the tasks get an address that the tasks can answer.
             rules.append("oifname \"\(detour.interface)\" masquerade")
-            rules.append("meta mark @published ip saddr \(detour.address) masquerade")
+            rules += detour.addresses.map { "meta mark @published \($0.family.keyword) saddr \($0) masquerade" }
         }
         return rules + [
             "meta mark . ip daddr @masquerade4 masquerade", "meta mark . ip6 daddr @masquerade6 masquerade",

@@ -102,8 +102,8 @@ extension KernelTests {
                 }
                 let before = try agents[0].logged
                 try await Task.sleep(for: .seconds(3))
-                let after = try agents[0].text(from: before)
-                #expect(!after.contains(healthy), "\(try agents[0].text())")
+                let (all, after) = (try agents[0].text(), try agents[0].text(from: before))
+                #expect(!after.contains(healthy), "\(all)")
             }
         }
     }

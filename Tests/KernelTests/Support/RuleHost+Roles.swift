@@ -9,7 +9,7 @@ extension RuleSet {
     static var nodeWithSandbox: RuleSet {
         var rules = RuleSet.everything
         rules.role = .balancer(
-            detour: Detour(to: "10.99.0.2", by: "mesh0"),
+            detour: Detour(to: ["10.99.0.2"], by: "mesh0"),
             ingress: IngressPath(
                 addresses: ["169.254.113.6", "fd71::6"], interface: "mesh_sbox", bridge: "mesh_gw",
                 subnets: ["172.18.0.0/16", "fd18::/64"]))

@@ -79,7 +79,7 @@ extension RuleHost {
 extension RuleSet {
     /// One of each that there can be.
     static var everything: RuleSet {
-        var rules = RuleSet(role: .balancer(detour: Detour(to: "10.99.0.2", by: "mesh0")))
+        var rules = RuleSet(role: .balancer(detour: Detour(to: ["10.99.0.2"], by: "mesh0")))
         rules.ports = [
             PortBinding(1080, .tcp): PortRule(mark: 0x100),
             PortBinding(1081, .udp): PortRule(

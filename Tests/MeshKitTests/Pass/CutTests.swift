@@ -130,16 +130,21 @@ extension FakeNode {
                         sourceLocation: sourceLocation)
                 }
                 guard ledger[.loopback].refusal == nil else { continue }
-                let found = model.arrivalsFromLoopback(at: port, transport)
-                let wanted = spec.arrivals(
-                    at: port, transport, of: "192.168.5.1", from: LoopbackDetour.helperAddress, on: ledger.node,
-                    own: own)
+                let loopback: [(AddressFamily, IPAddress, IPAddress)] = [
+                    (.ipv4, "192.168.5.1", LoopbackDetour.helperAddress), (.ipv6, "fd05::1", "fd05::2"),
+                ]
                 // The detour's end is on no list; the node itself may always come.
                 let isListed = spec.services.values.flatMap(\.ports).contains {
                     $0.listening.ports.contains(port) && !$0.allowed.isEmpty
                 }
-                if !isListed {
-                    #expect(found == wanted, "\(at): 127.0.0.1:\(port)/\(transport)", sourceLocation: sourceLocation)
+                if isListed { continue }
+                for (family, address, client) in loopback {
+                    let found = model.arrivalsFromLoopback(at: port, transport, family)
+                    let wanted = spec.arrivals(
+                        at: port, transport, of: address, from: client, on: ledger.node, own: own)
+                    #expect(
+                        found == wanted, "\(at): loopback \(family), port \(port)/\(transport)",
+                        sourceLocation: sourceLocation)
                 }
             }
         }
