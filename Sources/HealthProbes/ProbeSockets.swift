@@ -86,7 +86,7 @@ struct ProbeSockets {
         let descriptor = FileDescriptor(rawValue: number)
         var failure = Errno(rawValue: 0)
         if !isUDP { resetAtEnd(number) }
-        if connect(number, to: probe.address, port: probe.port) != 0, errno != EINPROGRESS {
+        if probe.address.withSocketAddress(port: probe.port, { connect(number, $0, $1) }) != 0, errno != EINPROGRESS {
             failure = Errno(rawValue: errno)
         } else if isUDP, send(number, nil, 0, CInt(MSG_NOSIGNAL)) < 0 {
             failure = Errno(rawValue: errno)
@@ -102,26 +102,6 @@ struct ProbeSockets {
     private static func resetAtEnd(_ number: CInt) {
         var linger = linger(l_onoff: 1, l_linger: 0)
         setsockopt(number, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<linger>.size))
-    }
-
-    private static func connect(_ number: CInt, to address: IPAddress, port: UInt16) -> CInt {
-        func call(_ pointer: UnsafeRawPointer, _ length: Int) -> CInt {
-            Glibc.connect(number, pointer.assumingMemoryBound(to: sockaddr.self), socklen_t(length))
-        }
-        switch address.family {
-        case .ipv4:
-            var name = sockaddr_in()
-            name.sin_family = sa_family_t(AF_INET)
-            name.sin_port = port.bigEndian
-            withUnsafeMutableBytes(of: &name.sin_addr) { $0.copyBytes(from: address.bytes) }
-            return withUnsafePointer(to: &name) { call($0, MemoryLayout<sockaddr_in>.size) }
-        default:
-            var name = sockaddr_in6()
-            name.sin6_family = sa_family_t(AF_INET6)
-            name.sin6_port = port.bigEndian
-            withUnsafeMutableBytes(of: &name.sin6_addr) { $0.copyBytes(from: address.bytes) }
-            return withUnsafePointer(to: &name) { call($0, MemoryLayout<sockaddr_in6>.size) }
-        }
     }
 
     /// What an error says: of the task, or of this node, which is short of something.

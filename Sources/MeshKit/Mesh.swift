@@ -176,7 +176,7 @@ public struct Mesh: Sendable {
         unhealthy: [String: Set<IPAddress>]? = nil, isOfAgent: Bool = false, cutting cut: ConnectionCut = .none,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {
-        try await locked(.exclusive) {
+        let change = try await locked(.exclusive) {
             let before = try await store.load()
             var ledger = try await currentLedger()
             try saveName(&ledger)
@@ -231,8 +231,13 @@ public struct Mesh: Sendable {
                 let pass = IdlePass(over: found, spec, ledger, tool, resultingIn: change)
                 idle.withLock { $0 = pass }
             }
+            let own = Set(observed.node.addresses.map(\.address))
+            change.freedPorts = before.heldPorts(own: own).subtracting(spec.heldPorts(own: own))
             return change
         }
+        // Whoever unpublishes a port may be about to start a program on it.
+        if !isOfAgent { await kernel.waitForRelease(of: change.freedPorts, byAgentOf: ledgers.folder) }
+        return change
     }
 
     /// Observes what an edited spec needs and the former one did not.

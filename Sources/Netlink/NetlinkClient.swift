@@ -48,6 +48,15 @@ package final class NetlinkClient: Sendable {
         for exchange in waiting { exchange.fail(.interrupted(.closed)) }
     }
 
+    /// Ends the thread and closes the socket. The next call gets others. Calls that wait are served by another thread.
+    package func rest() {
+        let given = state.withLock { state in
+            defer { state.connection = nil }
+            return state.connection
+        }
+        if let waiting = given?.retire(), !waiting.isEmpty { post(waiting) }
+    }
+
     /// The namespace in which the client works; nil if the kernel is simulated.
     package func namespace() throws(NetlinkError) -> NamespaceHandle? {
         switch state.withLock({ $0.peer }) {

@@ -89,6 +89,7 @@ package final class FakeKernel: MeshKernel {
         }
     }
 
+    package func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async {}
     package func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] { [:] }
     package func routers(_ family: AddressFamily) async -> Set<String> { withState(\.routers) }
     package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { withState(\.facts.underlayMTU) }

@@ -19,21 +19,40 @@ extension KernelTests.DetourTests {
                 #expect(installed != before)
                 #expect(try await host.node.detourParts() == [try host.node.helper().name, "meshctl-lo"])
                 try await Self.expectAnswers(host, "once it is put up")
-                for (place, interface) in [(host.node, "meshctl-lo"), (try host.node.helper(), "eth0")] {
-                    let ipv6 = try await place.check("ip", "-6", "-o", "address", "show", "dev", interface)
-                    #expect(ipv6 == "", "the pair has IPv6 addresses")
-                }
+                #expect(try await Self.ipv6Addresses(host) == ["fd6d:6573:6863:746d::1", "fd6d:6573:6863:746d::2"])
                 for command in [["reconcile"], ["publish", "1081:80", "nginx"]] {
                     #expect(try await host.meshctl(command).status == 0)
                     let again = try await host.node.linkText()
                     #expect(again == installed, "\(command) did something to the links")
                 }
 
+                // Without IPv6 tasks, the pair has no IPv6 addresses.
+                for task in host.tasks {
+                    try await host.meshctl("task", "rm", "--now", "nginx", "\(task.link.far6)")
+                }
+                #expect(try await Self.ipv6Addresses(host) == [])
+                #expect(try await host.meshctl(["plan"]).status == 0)
+                try await Self.expectAnswers(host, "without IPv6 tasks")
+                try await host.meshctl("task", "add", "nginx", "\(host.tasks[0].link.far6)")
+                #expect(try await host.node.get("::1", port: 1080, count: 1) == ["task1 fd0b::1"])
+                #expect(try await host.meshctl(["plan"]).status == 0)
+
                 try await host.meshctl("reset")
                 let after = try await host.node.linkText()
                 #expect(after == before)
                 #expect(try await host.node.detourParts() == [])
             }
+        }
+
+        /// Those of the ends of the pair, the node's first, apart from link-local ones.
+        private static func ipv6Addresses(_ host: MeshHost) async throws -> [String] {
+            var addresses: [String] = []
+            for (place, interface) in [(host.node, "meshctl-lo"), (try host.node.helper(), "eth0")] {
+                let text = try await place.check(
+                    "ip", "-6", "-o", "address", "show", "dev", interface, "scope", "global")
+                addresses += text.matches(of: /inet6 (\S+)\/64/).map { String($0.1) }
+            }
+            return addresses
         }
 
         struct Fault: Sendable {

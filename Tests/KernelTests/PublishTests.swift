@@ -130,7 +130,7 @@ extension KernelTests {
                 let overLoopback = try await host.node.get("127.0.0.1", port: 1080, count: 4)
                 #expect(counted(overLoopback) == ["task1 10.11.0.1": 2, "task2 10.12.0.1": 2])
                 let overLoopback6 = try await host.node.get("::1", port: 1080, count: 4)
-                #expect(counted(overLoopback6) == ["task1 fd11::1": 2, "task2 fd12::1": 2])
+                #expect(counted(overLoopback6) == ["task1 fd0b::1": 2, "task2 fd0c::1": 2])
             }
         }
 

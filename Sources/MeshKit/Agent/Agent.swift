@@ -32,6 +32,7 @@ public struct Agent: Sendable {
     private let events: any AgentEvents
     private let sources: [any TaskSource]
     private let prober: (any HealthProber)?
+    private let holder: PortHolder?
     private let limits: PassSchedule.Limits
     private let logger: Logger
     private let tell: @Sendable (Event) -> Void
@@ -44,24 +45,27 @@ public struct Agent: Sendable {
     ///   - directory: the state's folder.
     ///   - sources: what finds tasks by itself.
     ///   - prober: what makes the health checks of services; nil to make none.
+    ///   - holder: holds single published ports, so that no program of the node takes them; nil to hold none.
     ///   - logger: gets a line for each thing that was done, and each fault once.
     ///   - tell: called on the agent's own events, for a service manager.
     ///   - report: called on what a pass did, for those who keep count. It must not take time.
     /// - Throws: an error if the system has no descriptor left.
     public init(
         of mesh: Mesh, in directory: FilePath, findingTasksBy sources: [any TaskSource] = [],
-        probingBy prober: (any HealthProber)? = nil, logger: Logger,
+        probingBy prober: (any HealthProber)? = nil, holdingPortsBy holder: PortHolder? = nil, logger: Logger,
         telling tell: @escaping @Sendable (Event) -> Void = { _ in },
         reporting report: @escaping @Sendable (Report) -> Void = { _ in }
     ) throws {
         self.init(
             of: mesh, in: directory, events: try NodeEvents(directory: directory, listener: mesh.kernel.listener),
-            findingTasksBy: sources, probingBy: prober, logger: logger, telling: tell, reporting: report)
+            findingTasksBy: sources, probingBy: prober, holdingPortsBy: holder, logger: logger, telling: tell,
+            reporting: report)
     }
 
     package init(
         of mesh: Mesh, in directory: FilePath, events: any AgentEvents, limits: PassSchedule.Limits = .init(),
-        findingTasksBy sources: [any TaskSource] = [], probingBy prober: (any HealthProber)? = nil, logger: Logger,
+        findingTasksBy sources: [any TaskSource] = [], probingBy prober: (any HealthProber)? = nil,
+        holdingPortsBy holder: PortHolder? = nil, logger: Logger,
         telling tell: @escaping @Sendable (Event) -> Void = { _ in },
         reporting report: @escaping @Sendable (Report) -> Void = { _ in }
     ) {
@@ -71,6 +75,7 @@ public struct Agent: Sendable {
         self.limits = limits
         self.sources = sources
         self.prober = prober
+        self.holder = holder
         self.logger = logger
         self.tell = tell
         self.report = report
@@ -205,7 +210,8 @@ public struct Agent: Sendable {
             )
             log(
                 progress.diary.lines(
-                    for: change, found.differences, warningOf: found.notes + progress.found.warnings, because: cause,
+                    for: change, found.differences,
+                    warningOf: found.notes + progress.found.warnings + holdPorts(change.spec), because: cause,
                     after: failures, lasting: end - start))
             if !progress.isReady {
                 progress.isReady = true
@@ -225,6 +231,15 @@ public struct Agent: Sendable {
             )
         }
         tell(.alive)
+    }
+
+    /// Holds the ports of the spec that a pass has followed.
+    ///
+    /// - Returns: what cannot be held, in words.
+    private func holdPorts(_ spec: MeshSpec) -> [String] {
+        guard let holder, let own = try? NodeAddresses.read() else { return [] }
+        let failures = holder.hold(spec.heldPorts(own: Set(own.map(\.address))))
+        return failures.sorted { $0.key < $1.key }.map { $0.key.warning(because: $0.value) }
     }
 
     /// One pass. It refuses a spec that was never saved where there was one before. If the tasks that were found cannot be

@@ -25,8 +25,11 @@ package final class KernelListener: Sendable {
     }
 
     private let state = Locked(State())
+    /// Called when a place is left.
+    private let onLeave: @Sendable (PlaceID) -> Void
 
-    package init() {}
+    /// - Parameter onLeave: closes whatever else keeps the namespace of a place alive that is gone.
+    package init(onLeave: @escaping @Sendable (PlaceID) -> Void = { _ in }) { self.onLeave = onLeave }
 
     /// Begins to listen to the places that are met from now on.
     ///
@@ -68,17 +71,21 @@ package final class KernelListener: Sendable {
     }
 
     /// Leaves a place that is gone.
-    func leave(_ place: PlaceID) { state.withLock { _ = $0.ears.removeValue(forKey: place) } }
+    func leave(_ place: PlaceID) {
+        state.withLock { _ = $0.ears.removeValue(forKey: place) }
+        onLeave(place)
+    }
+
+    /// Whether a place is listened to, so that its end will be known.
+    func listens(to place: PlaceID) -> Bool { state.withLock { $0.ears[place] != nil } }
 
     /// Leaves the place whose namespace had a name below `/run/netns`, which it has no longer.
     ///
     /// - Returns: the place; nil if there is none.
     func leave(named name: String) -> PlaceID? {
-        state.withLock { state in
-            guard let place = state.ears.first(where: { $0.value.name == name })?.key else { return nil }
-            state.ears[place] = nil
-            return place
-        }
+        let place = state.withLock { state in state.ears.first { $0.value.name == name }?.key }
+        if let place { leave(place) }
+        return place
     }
 
     /// Forgets what was told until now, because everything is about to be read.
@@ -88,10 +95,11 @@ package final class KernelListener: Sendable {
     ///
     /// - Parameter isComplete: whether the pass has met all places that there are. The others are left.
     func endPass(isComplete: Bool) {
-        state.withLock { state in
-            if isComplete { state.ears = state.ears.filter { state.met.contains($0.key) } }
-            state.met = []
+        let gone = state.withLock { state in
+            defer { state.met = [] }
+            return isComplete ? state.ears.keys.filter { !state.met.contains($0) } : []
         }
+        for place in gone { leave(place) }
     }
 
     /// The descriptors that have something to read when there are messages.

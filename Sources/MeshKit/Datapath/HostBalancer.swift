@@ -10,7 +10,9 @@ package struct HostBalancer: DatapathPart {
         outline.roles[.node] = .balancer(detour: nil)
         outline.sysctls[.node, default: []].formUnion(Sysctl.ofBalancers)
         outline.forwarding.insert(.ipv4)
-        if request.hasIPv6TasksOnHost || request.ledger[.node].settings[.ipv6Forwarding] != nil { outline.forwarding.insert(.ipv6) }
+        if request.hasIPv6TasksOnHost || request.ledger[.node].settings[.ipv6Forwarding] != nil {
+            outline.forwarding.insert(.ipv6)
+        }
     }
 
     package func lookups(_ request: MeshRequest, on node: NodeFacts) -> Set<IPAddress> {

@@ -12,9 +12,11 @@ package enum Listeners {
     ) throws(Errno) -> [Listener] {
         let found = try entries(transport).filter { ports.contains($0.port) }
         let owners = SocketOwners.find(Set(found.map(\.inode)).subtracting([0]))
-        return found.map {
+        let listeners = found.map {
             Listener(transport: transport, address: $0.address, port: $0.port, process: owners[$0.inode])
         }
+        // Sockets of UDP that the agent has bound only hold published ports. Those of TCP do not listen.
+        return transport == .udp ? listeners.filter { $0.process?.name != "meshctl" } : listeners
     }
 
     private static func entries(_ transport: TransportProtocol) throws(Errno) -> [SocketTable.Entry] {

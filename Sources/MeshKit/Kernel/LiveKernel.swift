@@ -19,16 +19,26 @@ package struct LiveKernel: MeshKernel {
     private let cache: FilePath
     /// The entered places by name. The tools of a place keep what they have read, so that they need not read it again
     /// before they write.
-    private let entered = Locked<[PlaceID: LivePlace]>([:])
-    package let listener = KernelListener()
+    private let entered: Locked<[PlaceID: Entered]>
+
+    private struct Entered {
+        var kernel: LivePlace
+        /// Whether the namespace is a task's, of which there may be many.
+        var isLent: Bool
+    }
+
+    /// Whether the kernel is known to have conntrack zones.
+    private let zones = Locked(false)
+    package let listener: KernelListener
 
     /// - Throws: an error if the namespace of the process cannot be opened.
     package init(ipvs: IPVS, cache: FilePath) throws {
         self.cache = cache
         node = try NetworkNamespace.current.open()
-        nodeKernel = LivePlace(
-            handle: node, isProcess: true, ipvs: ipvs,
-            backends: Dictionary(uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend(cache: cache)) }))
+        nodeKernel = LivePlace(handle: node, isProcess: true, ipvs: ipvs, cache: cache)
+        let entered = Locked<[PlaceID: Entered]>([:])
+        self.entered = entered
+        listener = KernelListener { place in entered.withLock { $0[place] = nil } }
         bridges = Bridges(nodeKernel.routes)
         tables = NFTTables(in: node)
     }
@@ -50,7 +60,10 @@ package struct LiveKernel: MeshKernel {
     }
 
     package func hasZones() async -> Bool {
-        do { return try await Conntrack().hasZones() } catch { return false }
+        if zones.withLock(\.self) { return true }
+        guard let found = try? await Conntrack().hasZones() else { return false }
+        zones.withLock { $0 = found }
+        return found
     }
 
     package func bestTool() async -> RuleTool { await .best() }
@@ -97,8 +110,8 @@ package struct LiveKernel: MeshKernel {
     package func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
         let (existence, handle) = await look(at: place)
         if let handle {
-            enter(place, handle)
             await listener.meet(place, in: handle)
+            enter(place, handle)
         } else if existence.isAbsent || existence.value == .somethingElse {
             leave(place)
         }
@@ -142,8 +155,8 @@ package struct LiveKernel: MeshKernel {
             throw PlaceError("make a network namespace", error.errno ?? .ioError)
         }
         try await NamespaceMount(name: name).add(handle)
-        enter(place, handle)
         await listener.meet(place, in: handle)
+        enter(place, handle)
     }
 
     package func remove(_ place: Place) async throws {
@@ -153,18 +166,30 @@ package struct LiveKernel: MeshKernel {
     }
 
     /// Closes what is open in a place that is gone.
-    private func leave(_ place: Place) {
-        entered.withLock { _ = $0.removeValue(forKey: place.id) }
-        listener.leave(place.id)
+    private func leave(_ place: Place) { listener.leave(place.id) }
+
+    package func release() {
+        entered.withLock { entered in
+            // The listener learns when a place goes, and then nothing keeps it.
+            entered = entered.filter { listener.listens(to: $0.key) }
+            // Each socket has a thread.
+            for place in entered.values where place.isLent { place.kernel.rest() }
+        }
     }
 
-    package func release() { entered.withLock { $0 = [:] } }
+    package func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async {
+        guard !ports.isEmpty, await AgentLock.isHeld(in: FilePath(folder)) else { return }
+        let end = ContinuousClock.now + .seconds(1)
+        while ports.contains(where: PortHolder.isTaken), ContinuousClock.now < end {
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+    }
 
     package func open(_ place: Place) async throws -> any PlaceKernel { try live(place) }
 
     private func live(_ place: Place) throws(PlaceError) -> LivePlace {
         if place.existence == .lent(.process) { return nodeKernel }
-        guard let found = entered.withLock({ $0[place.id] }) else {
+        guard let found = entered.withLock({ $0[place.id]?.kernel }) else {
             throw PlaceError(.other, "enter the place \(place.id)", hint: "its network namespace is gone")
         }
         return found
@@ -174,18 +199,14 @@ package struct LiveKernel: MeshKernel {
     private func enter(_ place: Place, _ handle: NamespaceHandle) {
         if place.existence == .lent(.process) { return }
         entered.withLock { entered in
-            if let before = entered[place.id], before.handle.isSame(as: handle) { return }
-            entered[place.id] = live(in: handle)
+            if let before = entered[place.id]?.kernel, before.handle.isSame(as: handle) { return }
+            entered[place.id] = Entered(kernel: live(in: handle), isLent: place.isLent)
         }
     }
 
     /// Access to a namespace that is not that of the process.
     func live(in handle: NamespaceHandle) -> LivePlace {
-        let namespace = NetworkNamespace.descriptor(handle.descriptor)
-        return LivePlace(
-            handle: handle, isProcess: false, ipvs: nil,
-            backends: Dictionary(
-                uniqueKeysWithValues: RuleTool.allCases.map { ($0, $0.backend(in: namespace, cache: cache)) }))
+        LivePlace(handle: handle, isProcess: false, ipvs: nil, cache: cache)
     }
 
     package func links(_ ends: [LinkEnd], in place: Place, others: [Place]) async throws -> [String: Reading<

@@ -20,16 +20,27 @@ struct LivePlace: PlaceKernel {
     let isProcess: Bool
     let routes: RouteClient
     let filteredRoutes: RouteClient
-    private let client: IPVS?
+    /// Nil until somebody asks for it.
+    private let client: Locked<IPVS?>
+    private let generation: RulesetGeneration
     private let backends: [RuleTool: any RuleBackend]
 
-    init(handle: NamespaceHandle, isProcess: Bool, ipvs: IPVS?, backends: [RuleTool: any RuleBackend]) {
+    /// - Parameters:
+    ///   - ipvs: a client of the namespace; nil to make one when it is needed.
+    ///   - cache: a folder in which the tools cache their findings about themselves.
+    init(handle: NamespaceHandle, isProcess: Bool, ipvs: IPVS?, cache: FilePath) {
         self.handle = handle
         self.isProcess = isProcess
         routes = RouteClient(in: handle)
         filteredRoutes = RouteClient(in: handle, filtersInKernel: true)
-        client = ipvs
-        self.backends = backends
+        client = Locked(ipvs)
+        let generation = RulesetGeneration(in: handle)
+        self.generation = generation
+        let namespace: NetworkNamespace = isProcess ? .current : .descriptor(handle.descriptor)
+        backends = Dictionary(
+            uniqueKeysWithValues: RuleTool.allCases.map {
+                ($0, $0.backend(in: namespace, cache: cache, generation: generation))
+            })
     }
 
     /// Releases the namespace and the sockets at once.
@@ -38,8 +49,23 @@ struct LivePlace: PlaceKernel {
         filteredRoutes.close()
     }
 
+    /// Closes the sockets and ends their threads until somebody asks again.
+    func rest() {
+        routes.rest()
+        filteredRoutes.rest()
+        generation.rest()
+        client.withLock { $0 = nil }
+    }
+
     var ipvs: IPVS {
-        get throws { try client ?? IPVS(in: .descriptor(handle.descriptor)) }
+        get throws {
+            try client.withLock { client in
+                if let client { return client }
+                let new = try IPVS(in: .descriptor(handle.descriptor))
+                client = new
+                return new
+            }
+        }
     }
 
     func rules(by tool: RuleTool) -> any RuleBackend { backends[tool]! }

@@ -45,9 +45,13 @@ package protocol MeshKernel: Sendable {
 
     /// Listens to changes in the places that passes meet, once it is told to.
     var listener: KernelListener { get }
-    /// Closes what was opened in places, for a process that goes on after a pass: whatever is open keeps a namespace
-    /// alive that its owner has ended.
+    /// Closes what was opened in places, for a process that goes on after a pass, unless it learns when a place is gone:
+    /// whatever is open keeps a namespace alive that its owner has ended.
     func release()
+
+    /// Waits, for a moment at most, until the agent of a state folder has released ports that are no longer published. If
+    /// no agent runs, returns at once.
+    func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async
 
     /// What a place's name stands for.
     func existence(of place: Place) async -> Reading<ObservedPlace.Existence>

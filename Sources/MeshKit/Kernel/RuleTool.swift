@@ -11,11 +11,15 @@ public enum RuleTool: String, Sendable, Hashable, Codable, CaseIterable {
 
     /// The backend of the tool in a namespace.
     ///
-    /// - Parameter cache: a folder in which the tool caches its findings about itself; nil to keep them in memory only.
-    public func backend(in namespace: NetworkNamespace = .current, cache: FilePath? = nil) -> any RuleBackend {
+    /// - Parameters:
+    ///   - cache: a folder in which the tool caches its findings about itself; nil to keep them in memory only.
+    ///   - generation: the generation of the namespace's nftables rules, for a backend that reads them again and again.
+    public func backend(
+        in namespace: NetworkNamespace = .current, cache: FilePath? = nil, generation: RulesetGeneration? = nil
+    ) -> any RuleBackend {
         switch self {
-        case .nftables: NFTablesBackend(in: namespace, cache: cache)
-        case .iptables: IPTablesBackend(in: namespace)
+        case .nftables: NFTablesBackend(in: namespace, cache: cache, generation: generation)
+        case .iptables: IPTablesBackend(in: namespace, generation: generation)
         }
     }
 

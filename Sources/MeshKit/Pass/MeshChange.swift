@@ -23,6 +23,8 @@ public struct MeshChange: Sendable {
     public var refusals: [PlaceID: String] = [:]
     /// Who has found what the change has removed from the spec, and may find it again.
     public var forgotten: Set<Origin> = []
+    /// The ports that an agent of this node had to hold before the change, and has to hold no longer.
+    var freedPorts: Set<HeldPort> = []
     /// When the next pass is due although nothing else changes; nil if none is.
     var wake: BootTime?
 

@@ -14,6 +14,9 @@ package struct NetfilterClient: Sendable {
         self.deadline = deadline
     }
 
+    /// Closes the socket and ends its thread until the next call.
+    package func rest() { client.rest() }
+
     /// Asks for a list. A list that changed while it was read (`NLM_F_DUMP_INTR`) is asked for again.
     ///
     /// - Parameters:

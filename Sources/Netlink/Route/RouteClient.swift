@@ -34,6 +34,9 @@ package struct RouteClient: Sendable {
     /// Releases the namespace, the socket and the thread at once, instead of with the last copy of the client.
     package func close() { client.close() }
 
+    /// Closes the socket and ends its thread until the next call.
+    package func rest() { client.rest() }
+
     /// Sends one request and waits until the kernel has carried it out.
     ///
     /// - Parameters:

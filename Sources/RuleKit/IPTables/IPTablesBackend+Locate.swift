@@ -60,14 +60,21 @@ extension IPTablesBackend {
                 hint: "install the package iptables, and see that PATH holds /usr/sbin")
     }
 
-    /// Reads the tables, with one process for each family.
+    /// Reads the tables, with one process for each family. Tables of iptables-nft are read only when they have changed.
     func save(
         _ variant: IPTablesVariant, _ families: [AddressFamily], in handle: NamespaceHandle?
     ) async throws(RuleError) -> Located {
         var located = Located(variant: variant, tables: [:])
+        let generation = variant.kind == .nft ? await generation?.current() : nil
         for family in families {
             let tool = IPTablesTool(family: family, variant: variant, namespace: handle, deadline: deadline)
-            located.tables[family] = try await tool.save()
+            if let known = listings.value(of: tool.saver, at: generation) {
+                located.tables[family] = known
+            } else {
+                let saved = try await tool.save()
+                listings.remember(saved, of: tool.saver, since: generation)
+                located.tables[family] = saved
+            }
         }
         return located
     }

@@ -20,20 +20,34 @@ public struct IPTablesBackend: RuleBackend {
     /// another look.
     let lastLook = Locked<Located?>(nil)
 
+    /// What the programs of iptables-nft listed.
+    let listings = Remembered<String, SavedTables>()
+    let generation: RulesetGeneration?
+
     /// How long one call of libipset, or one program, is waited for.
     let deadline: Duration
 
     /// For the namespace of the process, unless said otherwise.
     ///
-    /// - Parameter deadline: how long one call of libipset, or one program, is waited for before the call fails with
-    ///   ``RuleError/Code/deadlineExceeded``. A program waits ten seconds for the lock of legacy iptables.
-    public init(in namespace: NetworkNamespace = .current, deadline: Duration = .seconds(30)) {
+    /// - Parameters:
+    ///   - generation: the generation of the nftables rules in that namespace, for a backend that reads them again and
+    ///     again; iptables-nft is then run only when they have changed. Nil to run it each time.
+    ///   - deadline: how long one call of libipset, or one program, is waited for before the call fails with
+    ///     ``RuleError/Code/deadlineExceeded``. A program waits ten seconds for the lock of legacy iptables.
+    public init(
+        in namespace: NetworkNamespace = .current, generation: RulesetGeneration? = nil,
+        deadline: Duration = .seconds(30)
+    ) {
         self.init(
             in: namespace, families: access("/proc/net/if_inet6", F_OK) == 0 ? [.ipv4, .ipv6] : [.ipv4],
-            deadline: deadline)
+            generation: generation, deadline: deadline)
     }
 
-    init(in namespace: NetworkNamespace, families: [AddressFamily], deadline: Duration = .seconds(30)) {
+    init(
+        in namespace: NetworkNamespace, families: [AddressFamily], generation: RulesetGeneration? = nil,
+        deadline: Duration = .seconds(30)
+    ) {
+        self.generation = generation
         self.namespace = namespace
         self.families = families
         self.deadline = deadline

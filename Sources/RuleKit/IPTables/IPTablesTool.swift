@@ -23,11 +23,14 @@ struct IPTablesTool {
 
     static func name(_ family: AddressFamily) -> String { family == .ipv4 ? "iptables" : "ip6tables" }
 
+    /// The program that lists the tables.
+    var saver: String { "\(name)\(variant.infix)-save" }
+
     func save() async throws(RuleError) -> SavedTables { SavedTables(try await text()) }
 
     func text() async throws(RuleError) -> String {
         try await Self.run(
-            "\(name)\(variant.infix)-save", [], in: namespace, deadline: deadline, messages: variant.messages,
+            saver, [], in: namespace, deadline: deadline, messages: variant.messages,
             operation: "read the rules of \(name)")
     }
 

@@ -14,14 +14,22 @@ public struct NFTablesBackend: RuleBackend {
     private let namespace: NetworkNamespace
     private let wordings: NFTablesWordings
     private let deadline: Duration
+    private let generation: RulesetGeneration?
+    private let lastLook = Remembered<RuleRole, ObservedRules>()
 
     /// For a namespace, by default that of the process.
     ///
+    /// - Parameter generation: the generation of the rules in that namespace, for a backend that reads them again and again;
+    ///   it then reads them only when they have changed. Nil to read them each time.
     /// - Parameter cache: a folder for what is found out of this version of nftables, so that it need not be found out
     ///   again; nil to keep it in memory alone.
     /// - Parameter deadline: how long one call of libnftables, or of the kernel, is waited for before it fails with
     ///   ``RuleError/Code/deadlineExceeded``.
-    public init(in namespace: NetworkNamespace = .current, cache: FilePath? = nil, deadline: Duration = .seconds(30)) {
+    public init(
+        in namespace: NetworkNamespace = .current, cache: FilePath? = nil, generation: RulesetGeneration? = nil,
+        deadline: Duration = .seconds(30)
+    ) {
+        self.generation = generation
         self.namespace = namespace
         self.deadline = deadline
         wordings = NFTablesWordings(cache: cache)
@@ -43,14 +51,18 @@ public struct NFTablesBackend: RuleBackend {
     /// Reads our rules and elements from the kernel.
     public func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules {
         let operation = "read the nftables rules"
+        let generation = await generation?.current()
+        if let known = lastLook.value(of: role, at: generation) { return known }
         let found = try await run(operation) { () throws(RuleError) in try NFTablesLibrary.listing() }
         guard let listing = found else { return ObservedRules() }
         // A set that the role does not have goes with its elements when the rules are installed.
         let sets = NFTablesSkeleton(role).sets.filter { listing.blocks[$0.heading] == NFTablesListing.of($0) }
         let elements = try await NFTablesElements(in: try open(operation), deadline: deadline).read(sets)
         let faults = try await faults(of: listing, role)
-        return ObservedRules(
+        let rules = ObservedRules(
             skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements, owner: listing.owner)
+        lastLook.remember(rules, of: role, since: generation)
+        return rules
     }
 
     /// Makes the changes, in one transaction for the constant rules and another for the elements. The constant rules

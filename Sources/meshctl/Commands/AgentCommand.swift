@@ -66,7 +66,8 @@ struct AgentCommand: AsyncParsableCommand {
             logger.info("the agent answers", metadata: ["address": "\(address)"])
         }
         let agent = try Agent(
-            of: mesh, in: directory, findingTasksBy: sources, probingBy: SocketProber(), logger: logger
+            of: mesh, in: directory, findingTasksBy: sources, probingBy: SocketProber(),
+            holdingPortsBy: PortHolder(), logger: logger
         ) { event in
             manager?.tell(event)
         } reporting: { report in
