@@ -9,7 +9,7 @@ extension KernelTests {
         /// No program of the node binds a published port while it is published, and any may as soon as `unpublish` has
         /// ended. Clients notice nothing of it.
         @Test(arguments: RuleTool.tested) func nobodyElseTakesAPublishedPort(tool: RuleTool) async throws {
-            try await AgentTests.with(tool) { mesh, _, agents in
+            try await AgentTests.with(tool) { mesh, _, _ in
                 let node = mesh.nodes[0]
                 func bind(_ type: String, _ address: String = "") async throws -> String {
                     let script = """
@@ -32,12 +32,14 @@ extension KernelTests {
                 }
                 // A port that the agent holds already may be published again, and is nobody's who would be in the way.
                 try await mesh.meshctl("publish", "1080:80/udp", "nginx", on: 1)
-                for _ in 0..<5 {
+                for _ in 0..<2 {
                     try await mesh.meshctl("unpublish", "1080", "1080/udp", on: 1)
                     for type in ["STREAM", "DGRAM"] { #expect(try await bind(type) == "bound") }
                     try await mesh.meshctl("publish", "1080:80", "1080:80/udp", "nginx", on: 1)
-                    try await agents[0].until("the port is held") { try agents[0].text().contains("keeps it so") }
-                    for _ in 0..<200 where try await bind("STREAM") == "bound" {}
+                    // An agent that meets this test's own socket on the port tries again in the next pass.
+                    for _ in 0..<20 where try await bind("STREAM") == "bound" {
+                        try await Task.sleep(for: .milliseconds(500))
+                    }
                     #expect(try await bind("STREAM") == "EADDRINUSE")
                 }
                 try await mesh.expectNothingPlanned("at the end")
