@@ -103,7 +103,8 @@ extension KernelTests {
                 let before = try agents[0].logged
                 try await Task.sleep(for: .seconds(3))
                 let after = try agents[0].text(from: before)
-                #expect(!after.contains(healthy), "\(try agents[0].text())")
+                let log = try agents[0].text()
+                #expect(!after.contains(healthy), "\(log)")
             }
         }
     }
