@@ -24,7 +24,7 @@ public struct MeshChange: Sendable {
     /// Who has found what the change has removed from the spec, and may find it again.
     public var forgotten: Set<Origin> = []
     /// When the next pass is due although nothing else changes; nil if none is.
-    var wake: BootTime?
+    var wake: Wake?
 
     init(spec: MeshSpec, ledger: Ledger, plan: Plan, datapath: Datapath) {
         self.spec = spec
