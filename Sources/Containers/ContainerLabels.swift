@@ -67,6 +67,9 @@ struct ContainerLabels: Equatable {
         "health": { labels, text throws(InputError) in
             labels.options.healthCheck = text == "off" ? .some(nil) : try HealthCheck(text)
         },
+        "slow-start": { labels, text throws(InputError) in
+            labels.options.slowStartSeconds = try DurationText.seconds(text)
+        },
         "sticky": { labels, text throws(InputError) in
             labels.options.stickySeconds = try DurationText.seconds(text)
         },

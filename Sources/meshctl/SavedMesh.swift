@@ -6,10 +6,13 @@ struct SavedMesh {
     var spec: MeshSpec
     /// The name of this node.
     var node: String
+    /// The tasks that start slowly on this node, by service.
+    private var starting: [String: Set<IPAddress>]
 
-    init(spec: MeshSpec, node: String) {
+    init(spec: MeshSpec, node: String, starts: [String: StartRecord] = [:]) {
         self.spec = spec
         self.node = node
+        starting = starts.mapValues { Set($0.since.keys) }
     }
 
     init(_ view: MeshView) { self.init(spec: view.spec, of: view.ledger) }
@@ -18,7 +21,12 @@ struct SavedMesh {
 
     /// A task is unhealthy, too, if this node has found it so.
     private init(spec: MeshSpec, of ledger: Ledger) {
-        self.init(spec: spec.judging(ledger.unhealthy), node: ledger.node)
+        self.init(spec: spec.judging(ledger.unhealthy), node: ledger.node, starts: ledger.starts)
+    }
+
+    /// Whether a task starts slowly on this node.
+    func isStarting(_ task: SpecTask, of service: String) -> Bool {
+        starting[service]?.contains(task.address) ?? false
     }
 
     /// The addresses of tasks behind this node.
@@ -29,6 +37,7 @@ extension MeshOptions {
     func savedMesh() async throws -> SavedMesh {
         let (spec, saved) = (try await store().load(), try ledger().load())
         let node = try saved?.node ?? ownNode() ?? Ledger.hostName()
-        return SavedMesh(spec: spec.judging(saved?.unhealthy ?? [:]), node: node)
+        return SavedMesh(
+            spec: spec.judging(saved?.unhealthy ?? [:]), node: node, starts: saved?.starts ?? [:])
     }
 }

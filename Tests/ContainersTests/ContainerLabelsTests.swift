@@ -14,7 +14,7 @@ import Testing
                 "meshctl.network": "ingress,back", "meshctl.engine-network": "front", "meshctl.weight": "3",
                 "meshctl.scheduler": "wlc", "meshctl.sticky": "10m", "meshctl.allow": "10.0.0.0/8 fd00::/8",
                 "meshctl.source-ip": "nat", "meshctl.drain": "30s", "meshctl.max-conns": "100", "other": "label",
-                "com.docker.compose.service": "x",
+                "meshctl.slow-start": "1m", "com.docker.compose.service": "x",
             ], of: "web1")
         #expect(labels.faults == [])
         #expect(!labels.isExcluded)
@@ -33,6 +33,7 @@ import Testing
         #expect(labels.options.sourceIP == .nat)
         #expect(labels.options.drain == .seconds(30))
         #expect(labels.options.maxConnections == 100)
+        #expect(labels.options.slowStartSeconds == 60)
     }
 
     @Test(
@@ -45,6 +46,7 @@ import Testing
             ("scheduler", "best", "write "), ("sticky", "soon", "write a time"),
             ("allow", "everybody", "write networks"),
             ("source-ip", "mine", "write auto, keep or nat"), ("drain", "soon", "or unlimited"),
+            ("slow-start", "soon", "write a time"),
             ("max-conns", "many", "write a number, or off"), ("publsh", "1080:80", "which meshctl does not know"),
             ("service", "\u{1b}[2J", "is no service name"),
         ])

@@ -250,6 +250,8 @@ import Testing
             (["service", "set", "web", "--max-conns", "-1"], "max-conns"),
             (["publish", "80:80", "web", "--health", "ping"], "write tcp, udp or http:/PATH"),
             (["service", "set", "web", "--health", "tcp,interval=1s"], "choose a longer interval"),
+            (["publish", "80:80", "web", "--slow-start", "soon"], "write a time from 1s to 23d"),
+            (["service", "set", "web", "80", "--slow-start", "9s"], "hold for the whole service"),
             (["agent", "--no-containers", "--docker-socket", "/x"], "exclude each other"),
             (["agent", "--docker-socket", "x"], "from the root on"),
             (["task", "detach", "web"], "say which task"),

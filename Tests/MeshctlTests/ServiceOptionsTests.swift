@@ -20,4 +20,10 @@ import Testing
         #expect(try options("--health", "http:/x").healthCheck == .some(HealthCheck(.http(path: "/x"))))
         #expect(try options("--health", "off").healthCheck == .some(nil))
     }
+
+    @Test func slowStart() throws {
+        #expect(try options("--scheduler", "wlc").slowStartSeconds == nil)
+        #expect(try options("--slow-start", "2m").slowStartSeconds == 120)
+        #expect(try options("--slow-start", "off").slowStartSeconds == 0)
+    }
 }

@@ -202,12 +202,13 @@ public struct Agent: Sendable {
             }
             let failures = progress.schedule.failures
             let wake = change.wake.map {
-                Duration.nanoseconds($0.nanoseconds) - .nanoseconds(mesh.kernel.now().nanoseconds)
+                Duration.nanoseconds($0.time.nanoseconds) - .nanoseconds(mesh.kernel.now().nanoseconds)
             }
             let lacks = change.ledger.places.values.contains { $0.refusal != nil }
             progress.schedule.end(
-                .good(didChange: change.didChange, wake: wake.map { max($0, .zero) }, lacksPlaces: lacks), news, at: end
-            )
+                .good(
+                    didChange: change.didChange, wake: wake.map { max($0, .zero) },
+                    for: change.wake?.reason ?? .retiring, lacksPlaces: lacks), news, at: end)
             log(
                 progress.diary.lines(
                     for: change, found.differences,

@@ -22,6 +22,7 @@ package struct PassDiary: Equatable, Sendable {
     private var failure: String?
     private var notes: Set<String> = []
     private var retiring: Set<String> = []
+    private var starting: Set<String> = []
 
     package init() {}
 
@@ -48,6 +49,9 @@ package struct PassDiary: Equatable, Sendable {
             change.plan.retiring.map(\.path), with: &retiring, .info,
             come: { "\($0) stays until its connections have ended" },
             gone: { "\($0) has ended" })
+        lines += compare(
+            change.plan.starting.map(\.name), with: &starting, .info, come: { "\($0) starts slowly" },
+            gone: { "\($0) starts slowly no more" })
         if failure != nil {
             failure = nil
             lines.append(
@@ -95,6 +99,7 @@ extension PassSchedule.Cause: CustomStringConvertible {
         case .kernel(let places): "kernel: " + places.sorted().map(\.description).joined(separator: ", ")
         case .period: "period"
         case .retiring: "retiring"
+        case .slowStart: "slow-start"
         case .retry: "retry"
         }
     }

@@ -1,7 +1,7 @@
 /// What became of one pass of an agent, in numbers and words.
 public struct PassRecord: Equatable, Sendable {
-    /// What made the pass due, in a word of the log: `start`, `documents`, `tasks`, `kernel`, `period`, `retiring` or
-    /// `retry`.
+    /// What made the pass due, in a word of the log: `start`, `documents`, `tasks`, `kernel`, `period`, `retiring`,
+    /// `slow-start` or `retry`.
     public var cause: String
     /// Whether the steps of the pass put something right that the mesh had not asked to be otherwise: the pass was due
     /// because of the kernel, the time, or a failure.
@@ -45,11 +45,11 @@ extension PassSchedule.Cause {
     fileprivate var word: String { if case .kernel = self { "kernel" } else { "\(self)" } }
 
     /// Whether the steps of such a pass are repairs. Those of the others were asked for: by the documents, by the tasks
-    /// that were found, or by connections that have ended.
+    /// that were found, by connections that have ended, or by tasks that start slowly.
     fileprivate var isRepair: Bool {
         switch self {
         case .kernel, .period, .retry: true
-        case .start, .documents, .tasks, .retiring: false
+        case .start, .documents, .tasks, .retiring, .slowStart: false
         }
     }
 }

@@ -4,7 +4,8 @@
 /// - at once, when the agent starts;
 /// - a moment after the documents were written, a source reported other tasks, or the kernel told of a change, so that a
 ///   burst makes one pass;
-/// - at least every two seconds, for what the kernel does not tell of, and earlier if a retiring path has to be looked at;
+/// - at least every two seconds, for what the kernel does not tell of, and earlier if a retiring path has to be looked at, or a
+///   task that starts slowly has its next step;
 /// - after a failure, with a wait that doubles from failure to failure.
 ///
 /// A place that this host has refused is tried again now and then.
@@ -49,13 +50,21 @@ package struct PassSchedule: Sendable {
         case kernel(Set<PlaceID>)
         case period
         case retiring
+        case slowStart
         case retry
+
+        fileprivate init(_ reason: Wake.Reason) {
+            switch reason {
+            case .retiring: self = .retiring
+            case .slowStart: self = .slowStart
+            }
+        }
 
         /// What is due later is kept only if nothing else is due as early.
         fileprivate var isAskedFor: Bool {
             switch self {
             case .documents, .tasks, .kernel, .start: true
-            case .period, .retiring, .retry: false
+            case .period, .retiring, .slowStart, .retry: false
             }
         }
     }
@@ -65,11 +74,12 @@ package struct PassSchedule: Sendable {
         /// - Parameters:
         ///   - didChange: whether the kernel or a document was changed.
         ///   - wake: in how long the next pass is due although nothing else changes; nil if none is.
+        ///   - reason: why it is.
         ///   - lacksPlaces: whether the mesh does without a place that this host has refused.
-        case good(didChange: Bool, wake: Duration?, lacksPlaces: Bool = false)
+        case good(didChange: Bool, wake: Duration?, for: Wake.Reason = .retiring, lacksPlaces: Bool = false)
         case failed
 
-        fileprivate var didChange: Bool { if case .good(true, _, _) = self { true } else { false } }
+        fileprivate var didChange: Bool { if case .good(true, _, _, _) = self { true } else { false } }
     }
 
     /// When the next pass is due.
@@ -131,11 +141,11 @@ package struct PassSchedule: Sendable {
         if case .kernel = cause { savings -= (now - begun) / (isRepair ? limits.favour : 1) }
         lastDidChange = ending.didChange
         switch ending {
-        case .good(let didChange, let wake, let lacksPlaces):
+        case .good(let didChange, let wake, let reason, let lacksPlaces):
             failures = 0
             planPlaceRetry(lacksPlaces, at: now)
             (due, cause) = (now + limits.period, .period)
-            if let wake, now + wake < due { (due, cause) = (now + max(wake, limits.debounce), .retiring) }
+            if let wake, now + wake < due { (due, cause) = (now + max(wake, limits.debounce), Cause(reason)) }
             if !news.places.isEmpty {
                 askForKernel(news.places, after: didChange ? limits.settling : limits.debounce, at: now)
             }

@@ -46,6 +46,8 @@ public struct Plan: Hashable, Sendable {
     /// The paths that take no new connections and stay until their last connection has ended. They are no steps: the
     /// pass that finds them without connections removes them.
     public var retiring: [RetiringConnections] = []
+    /// The tasks that have less than their share of new connections, because they are new or were not healthy.
+    public var starting: [SlowStarter] = []
 
     /// Whether the kernel holds what it should.
     public var isEmpty: Bool { steps.isEmpty }
@@ -80,6 +82,7 @@ public struct Plan: Hashable, Sendable {
         both.steps += other.steps
         both.notes += other.notes.filter { !both.notes.contains($0) }
         both.retiring = other.retiring
+        both.starting = other.starting
         return both
     }
 }

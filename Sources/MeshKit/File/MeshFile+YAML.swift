@@ -100,9 +100,11 @@ extension MeshFile.Service {
         let path = SpecPath.service(entry.name)
         reader.note(path, entry.key)
         let fields = try reader.fields(
-            entry.value, of: "a service", ["scheduler", "balancer", "health", "source", "ports", "tasks", "vips"])
+            entry.value, of: "a service",
+            ["scheduler", "balancer", "health", "slow-start", "source", "ports", "tasks", "vips"])
         origin = try fields["source"].map { node throws(InputError) in try reader.origin(node) }
         if let node = fields["scheduler"] {
+            reader.note(path("scheduler"), node)
             let names = MeshSpec.listing(Scheduler.publishable.map(\.rawValue), by: "or")
             let scheduler = Scheduler(rawValue: try reader.text(node, "a scheduler"))
             if let fault = scheduler.unsuitability { throw reader.error(node, fault) }
@@ -121,6 +123,13 @@ extension MeshFile.Service {
                 text == "off" || text == "false" ? nil : try HealthCheck(text)
             }
             healthCheck = .some(check)
+        }
+        if let node = fields["slow-start"] {
+            reader.note(path("slow-start"), node)
+            let text = try reader.text(node, "how long tasks start slowly, such as 30s, or off")
+            slowStartSeconds = try reader.placing(node) { () throws(InputError) in
+                text == "false" ? 0 : try DurationText.seconds(text)
+            }
         }
         if let node = fields["ports"] {
             for item in try reader.items(node, "a list of ports") {

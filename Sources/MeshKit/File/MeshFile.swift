@@ -67,6 +67,8 @@ public struct MeshFile: Sendable {
         public var virtualAddresses: [String: Virtual] = [:]
         /// The health check, or none; nil if it was not said.
         public var healthCheck: HealthCheck??
+        /// For how many seconds tasks start slowly; 0 for not at all, and nil if it was not said.
+        public var slowStartSeconds: UInt32?
         /// Who has made the service; nil for one of the operator's.
         public var origin: Origin?
     }

@@ -122,6 +122,8 @@ struct MeshFileApplication {
         }
         service.scheduler = described.scheduler ?? old?.scheduler ?? .roundRobin
         service.healthCheck = described.healthCheck ?? (isWhole ? nil : old?.healthCheck)
+        service.slowStartSeconds = described.slowStartSeconds ?? (isWhole ? nil : old?.slowStartSeconds)
+        if service.slowStartSeconds == 0 { service.slowStartSeconds = nil }
         service.chosenBalancing = described.balancing ?? (isWhole ? nil : old?.chosenBalancing)
         for port in described.ports {
             service.ports.removeAll { $0.listening == port.listening }

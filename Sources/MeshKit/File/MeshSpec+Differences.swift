@@ -34,7 +34,9 @@ extension MeshSpec {
         for (name, service) in services {
             parts["service \(name)"] =
                 "scheduler \(service.scheduler)" + (service.chosenBalancing.map { ", balancer \($0.rawValue)" } ?? "")
-                + (service.healthCheck.map { ", health check \($0)" } ?? "") + Self.words(service.origin)
+                + (service.healthCheck.map { ", health check \($0)" } ?? "")
+                + (service.slowStartSeconds.map { ", slow start \(DurationText.text(of: $0))" } ?? "")
+                + Self.words(service.origin)
             for port in service.ports { parts["service \(name), port \(port.listening)"] = Self.words(port) }
             for task in service.tasks { parts["service \(name), task \(task.address)"] = Self.words(task) }
             for (network, virtual) in service.virtualAddresses {

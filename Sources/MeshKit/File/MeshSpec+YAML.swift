@@ -53,6 +53,7 @@ private struct YAMLText {
         line(1, "\(name):")
         line(2, "scheduler: \(Self.scalar(service.scheduler.rawValue))")
         if let balancing = service.chosenBalancing { line(2, "balancer: \(balancing.rawValue)") }
+        if let seconds = service.slowStartSeconds { line(2, "slow-start: \(DurationText.text(of: seconds))") }
         if let check = service.healthCheck { line(2, "health: \(Self.scalar(check.description))") }
         write(service.origin, 2)
         if !service.ports.isEmpty { line(2, "ports:") }

@@ -1,7 +1,7 @@
 import IPVSKit
 
 extension Ledger: Codable {
-    private enum CodingKeys: String, CodingKey { case schema, generation, id, node, home, places, unhealthy }
+    private enum CodingKeys: String, CodingKey { case schema, generation, id, node, home, places, unhealthy, starts }
 
     /// Reads a document of layout ``currentSchema``.
     ///
@@ -20,6 +20,7 @@ extension Ledger: Codable {
         home = try container.decodeIfPresent(NamespaceIdentity.self, forKey: .home)
         places = try container.decode([PlaceID: Holdings].self, forKey: .places).filter { !$0.value.isEmpty }
         unhealthy = try container.decodeIfPresent([String: Set<IPAddress>].self, forKey: .unhealthy) ?? [:]
+        starts = try container.decodeIfPresent([String: StartRecord].self, forKey: .starts) ?? [:]
     }
 
     /// Writes the layout beside the content.
@@ -32,5 +33,6 @@ extension Ledger: Codable {
         try container.encodeIfPresent(home, forKey: .home)
         try container.encode(places, forKey: .places)
         if !unhealthy.isEmpty { try container.encode(unhealthy.mapValues { $0.sorted() }, forKey: .unhealthy) }
+        if !starts.isEmpty { try container.encode(starts, forKey: .starts) }
     }
 }

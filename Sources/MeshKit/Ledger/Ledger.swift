@@ -20,6 +20,8 @@ public struct Ledger: Equatable, Sendable {
     public var places: [PlaceID: Holdings] = [:]
     /// The tasks that the node's agent has found not to be healthy, by service.
     public var unhealthy: [String: Set<IPAddress>] = [:]
+    /// What the node remembers of the services whose tasks start slowly, by service.
+    public var starts: [String: StartRecord] = [:]
 
     /// A ledger of a node that holds nothing.
     ///

@@ -8,13 +8,15 @@ struct IdlePass: Sendable {
     /// The result of the pass.
     let change: MeshChange
 
-    /// Nil if the pass did anything, or if connections of retiring paths are awaited: they end with time.
+    /// Nil if the pass did anything, or if connections of retiring paths are awaited or tasks start slowly: these end with
+    /// time.
     init?(
         over observed: ObservedDatapath, _ spec: MeshSpec, _ ledger: Ledger, _ tool: RuleTool,
         resultingIn change: MeshChange
     ) {
         guard !change.didChange, change.refusedSteps == 0, change.refusals.isEmpty, change.plan.isEmpty,
-            ledger.places.values.allSatisfy({ $0.retiring.isEmpty })
+            ledger.places.values.allSatisfy({ $0.retiring.isEmpty }),
+            ledger.starts.values.allSatisfy({ $0.since.isEmpty })
         else { return nil }
         self.spec = spec
         self.ledger = ledger

@@ -89,13 +89,15 @@ extension Ledger {
         for place in places.keys { self[place].refusal = nil }
     }
 
-    /// When the next pass is due although nothing else changes. Nil unless connections of retiring paths are awaited.
-    func wake(now: BootTime) -> BootTime? {
+    /// When the next pass is due although nothing else changes. Nil unless connections of retiring paths are awaited, or
+    /// tasks start slowly.
+    func wake(now: BootTime, for starters: [SlowStarter]) -> Wake? {
+        let step = starters.map(\.stepEnd).min().map { Wake($0, for: .slowStart) }
         let retiring = places.values.flatMap(\.retiring)
-        guard !retiring.isEmpty else { return nil }
+        guard !retiring.isEmpty else { return step }
         // A path that has just begun to retire may have no connections at all.
         let isNew = retiring.contains { $0.since == now }
-        return isNew ? now : now.advanced(bySeconds: 1)
+        return .first(Wake(isNew ? now : now.advanced(bySeconds: 1), for: .retiring), step)
     }
 }
 

@@ -26,7 +26,7 @@ public struct MeshChange: Sendable {
     /// The ports that an agent of this node had to hold before the change, and has to hold no longer.
     var freedPorts: Set<HeldPort> = []
     /// When the next pass is due although nothing else changes; nil if none is.
-    var wake: BootTime?
+    var wake: Wake?
 
     init(spec: MeshSpec, ledger: Ledger, plan: Plan, datapath: Datapath) {
         self.spec = spec

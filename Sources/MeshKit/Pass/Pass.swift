@@ -25,7 +25,7 @@ package struct Pass {
         /// What the kernel should hold once the plan has been carried out.
         package var datapath: Datapath
         /// When the next pass is due although nothing else changes; nil if none is.
-        package var wake: BootTime?
+        package var wake: Wake?
         /// The ledger once the plan has been carried out.
         package var settled: Ledger
     }
@@ -58,6 +58,7 @@ package struct Pass {
         var retirement = Retirement(spec: request.spec, former: former, cut: isReset ? .all : cut, now: now)
         if case .undo(let before) = purpose { retirement.beforeFailure = before }
         request.ledger = retirement.applied(to: request.ledger, in: observed)
+        request.startSlowly(former, purpose, without: observed.node.gone, at: now)
         request.foreignMarks = request.spec.marks.intersection(observed.marks)
             .subtracting(request.ledger[.node].marks.keys)
         let notes =
@@ -84,9 +85,10 @@ package struct Pass {
             restoring: restored)
         plan.notes = notes + request.notesOnRefusedNetworks + request.notesOnZones + plan.notes
         plan.retiring = request.ledger.connections(in: observed, for: request.spec, now: now)
+        plan.starting = request.spec.slowStarters(of: request.ledger.starts, at: now)
         let claims = request.ledger.claiming(plan, for: datapath, in: observed, by: tool, marks: request.servedMarks)
         return Outcome(
-            claims: claims, plan: plan, datapath: datapath, wake: claims.wake(now: now),
+            claims: claims, plan: plan, datapath: datapath, wake: claims.wake(now: now, for: plan.starting),
             settled: claims.settled(
                 for: datapath, in: observed, marks: request.servedMarks, givingBack: restored, purpose: purpose))
     }
@@ -137,6 +139,17 @@ extension MeshRequest {
 }
 
 extension MeshRequest {
+    /// Notes which tasks start slowly, and gives all tasks the weights that the kernel is to have.
+    fileprivate mutating func startSlowly(
+        _ former: MeshSpec, _ purpose: Pass.Purpose, without gone: Set<PlaceID>, at now: BootTime
+    ) {
+        // A change that is taken back has changed nothing: a task that it took away is not new.
+        let records = if case .undo(let before) = purpose { before.starts } else { ledger.starts }
+        let starts = spec.startRecords(after: records, former: former, on: ledger.node, without: gone, at: now)
+        if starts != ledger.starts { ledger.starts = starts }
+        if starts.values.contains(where: { !$0.since.isEmpty }) { spec = spec.weighted(by: starts, at: now) }
+    }
+
     fileprivate func notes(onGone places: Set<PlaceID>) -> [String] {
         guard !places.isEmpty else { return [] }
         return spec.attachedTasks().filter {

@@ -126,7 +126,7 @@ struct PassRun: Sendable {
                 continue
             }
             change.wake = outcome.wake
-            guard let wake = outcome.wake, wake <= now, rounds < Self.mostRounds else { break }
+            guard let wake = outcome.wake, wake.time <= now, rounds < Self.mostRounds else { break }
             round.observed = try await observe(round)
         }
         change.spec = round.spec

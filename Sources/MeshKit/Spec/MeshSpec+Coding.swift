@@ -30,7 +30,7 @@ extension MeshSpec: Codable {
 
 extension MeshSpec.Service: Codable {
     private enum CodingKeys: String, CodingKey {
-        case scheduler, ports, tasks, balancing, virtualAddresses, health, source
+        case scheduler, ports, tasks, balancing, virtualAddresses, health, slowStartSeconds, source
     }
 
     /// Reads an object. A missing field has the value from the time before the field existed.
@@ -43,6 +43,7 @@ extension MeshSpec.Service: Codable {
         virtualAddresses =
             try container.decodeIfPresent([String: VirtualAddress].self, forKey: .virtualAddresses) ?? [:]
         healthCheck = try container.decodeIfPresent(HealthCheck.self, forKey: .health)
+        slowStartSeconds = try container.decodeIfPresent(UInt32.self, forKey: .slowStartSeconds)
         origin = try container.decodeIfPresent(Origin.self, forKey: .source)
     }
 
@@ -55,6 +56,7 @@ extension MeshSpec.Service: Codable {
         try container.encodeIfPresent(chosenBalancing, forKey: .balancing)
         if !virtualAddresses.isEmpty { try container.encode(virtualAddresses, forKey: .virtualAddresses) }
         try container.encodeIfPresent(healthCheck, forKey: .health)
+        try container.encodeIfPresent(slowStartSeconds, forKey: .slowStartSeconds)
         try container.encodeIfPresent(origin, forKey: .source)
     }
 }

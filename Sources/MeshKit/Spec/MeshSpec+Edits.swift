@@ -92,6 +92,10 @@ extension MeshSpec {
     ) throws(InputError) {
         if let scheduler = options.scheduler { service.scheduler = scheduler }
         if let healthCheck = options.healthCheck { service.healthCheck = healthCheck }
+        if let seconds = options.slowStartSeconds { service.slowStartSeconds = seconds == 0 ? nil : seconds }
+        if service.slowStartSeconds != nil, let fault = service.scheduler.refusalOfSlowStart(of: name) {
+            throw InputError(fault)
+        }
         if let balancing = options.balancing {
             try Self.refuse(balancing, for: service, name)
             service.chosenBalancing = balancing

@@ -36,6 +36,15 @@ extension MeshSpec {
         for (task, name) in placed.reversed() where services[name]?.origin == origin {
             if let scheduler = task.options.scheduler { services[name]!.scheduler = scheduler }
             if let check = task.options.healthCheck { services[name]!.healthCheck = check }
+            if let seconds = task.options.slowStartSeconds {
+                services[name]!.slowStartSeconds = seconds == 0 ? nil : seconds
+            }
+        }
+        for (name, service) in services.sorted(by: { $0.key < $1.key })
+        where service.origin == origin && service.slowStartSeconds != nil {
+            guard let fault = service.scheduler.refusalOfSlowStart(of: name) else { continue }
+            services[name]!.slowStartSeconds = nil
+            notes.append(fault)
         }
         for (name, service) in services where service.origin == origin && service.isEmpty { services[name] = nil }
         return notes
@@ -241,7 +250,7 @@ extension MeshSpec {
         }
         let chosen = services[service]?.origin
         var options = task.options
-        (options.scheduler, options.healthCheck) = (nil, nil)
+        (options.scheduler, options.healthCheck, options.slowStartSeconds) = (nil, nil, nil)
         try publish(
             port.listening, target: port.target, service: service, options: options,
             avoiding: context.takenMarks)

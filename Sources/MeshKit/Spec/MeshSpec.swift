@@ -44,6 +44,9 @@ public struct MeshSpec: Equatable, Sendable {
         public var virtualAddresses: [String: VirtualAddress] = [:]
         /// How it is found out whether tasks can serve; nil if nobody asks them.
         public var healthCheck: HealthCheck?
+        /// For how many seconds a task that is new or healthy again has less than its share of new connections; nil if it
+        /// has all of it at once.
+        public var slowStartSeconds: UInt32?
         /// Who has made the service; nil for one of the operator's. A found service leaves with its last part.
         public var origin: Origin?
 

@@ -124,7 +124,7 @@ package enum DurationText {
     }
 
     /// The shortest text of a time.
-    static func text(of seconds: UInt32) -> String {
+    package static func text(of seconds: UInt32) -> String {
         let unit = units.first { seconds % $0.seconds == 0 }!
         return "\(seconds / unit.seconds)\(unit.name)"
     }

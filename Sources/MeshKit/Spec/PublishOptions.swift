@@ -20,12 +20,15 @@ public struct PublishOptions: Hashable, Sendable {
     public var balancing: Balancing?
     /// How it is found out whether tasks can serve. It holds for the service. Nil in the inner sense switches it off.
     public var healthCheck: HealthCheck??
+    /// For how many seconds a task that is new or healthy again has less than its share of new connections; 0 switches
+    /// this off. It holds for the service.
+    public var slowStartSeconds: UInt32?
 
     /// Options that keep everything, unless the arguments say otherwise.
     public init(
         scheduler: Scheduler? = nil, stickySeconds: UInt32? = nil, allowed: [IPPrefix]? = nil,
         sourceIP: SourceIP? = nil, drain: DrainLimit? = nil, maxConnections: UInt32? = nil, balancing: Balancing? = nil,
-        healthCheck: HealthCheck?? = nil
+        healthCheck: HealthCheck?? = nil, slowStartSeconds: UInt32? = nil
     ) {
         self.scheduler = scheduler
         self.stickySeconds = stickySeconds
@@ -35,5 +38,6 @@ public struct PublishOptions: Hashable, Sendable {
         self.maxConnections = maxConnections
         self.balancing = balancing
         self.healthCheck = healthCheck
+        self.slowStartSeconds = slowStartSeconds
     }
 }

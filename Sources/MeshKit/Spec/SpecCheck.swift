@@ -154,6 +154,12 @@ struct SpecCheck {
 
     private mutating func check(_ service: MeshSpec.Service, named name: String) {
         let path = SpecPath.service(name)
+        if service.slowStartSeconds != nil, let fault = service.scheduler.refusalOfSlowStart(of: name) {
+            faults.append(
+                SpecFault([
+                    .init(path: path("slow-start"), words: fault), .init(path: path("scheduler"), words: fault),
+                ]))
+        }
         for port in service.ports {
             claim(
                 .mark(port.mark), at: .port(port.listening, of: name)("mark"), "mark \(port.mark)",

@@ -154,6 +154,7 @@ extension MeshOptions {
         change.sayRefusal()
         change.sayForgotten()
         change.plan.sayRetiring()
+        change.plan.sayStarting()
     }
 
     func report(_ publication: Publication) { report(publication.change, publication.warnings) }
@@ -180,6 +181,13 @@ extension Plan {
     /// Prints on standard error which former paths of ports stay until their connections have ended.
     func sayRetiring() {
         for line in retiringLines { StandardError.write("meshctl: " + line) }
+    }
+
+    /// Prints on standard error which tasks start slowly, and who takes the steps.
+    func sayStarting() {
+        for line in starting.map(\.description) {
+            StandardError.write("meshctl: \(line); the agent takes the steps, or else each command the one that is due")
+        }
     }
 
     /// A line for each former path of a port that stays until its connections have ended, and for each task that drains.

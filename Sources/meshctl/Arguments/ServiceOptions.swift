@@ -29,11 +29,22 @@ struct ServiceOptions: ParsableArguments {
         transform: HealthArgument.parse)
     var health: HealthArgument?
 
+    @Option(
+        name: .customLong("slow-start"),
+        help: ArgumentHelp(
+            """
+            For how long a task that is new, or healthy again, gets less than its share of new connections: from a tenth of \
+            it in ten steps to all of it. The agent takes the steps, see SLOW START (default: off).
+            """, valueName: "time|off"),
+        transform: DurationArgument.parse)
+    var slowStart: UInt32?
+
     var options: PublishOptions {
-        PublishOptions(scheduler: scheduler, balancing: balancing, healthCheck: health.map(\.check))
+        PublishOptions(
+            scheduler: scheduler, balancing: balancing, healthCheck: health.map(\.check), slowStartSeconds: slowStart)
     }
 
-    /// The help of ``scheduler`` and ``health``.
+    /// The help of ``scheduler``, ``health`` and ``slowStart``.
     static var discussion: String {
         """
         SCHEDULERS
@@ -41,6 +52,13 @@ struct ServiceOptions: ParsableArguments {
 
         HEALTH CHECKS
         \(HealthArgument.help)
+
+        SLOW START
+        With --slow-start 30s, a task that comes to others gets a tenth of its share of new connections for three seconds, \
+        two tenths for the next three, and so on; so does one that was not healthy or drained. While no other task of the \
+        service has its whole share, all of them have it at once. It needs a scheduler that spreads by weight: \
+        \(Scheduler.startingSlowly.map(\.rawValue).joined(separator: ", ")). Without an agent, each command takes the step \
+        that is due.
         """
     }
 }

@@ -42,8 +42,8 @@ extension ServiceCommand {
         static let configuration = CommandConfiguration(
             commandName: "set", abstract: "Change the options of a service, or of some of its ports.",
             discussion: """
-                The options are those of `meshctl publish`. Options that are left out keep their values. --scheduler and \
-                --network hold for the service; the others are set on each of its ports, or on those that are named. \
+                The options are those of `meshctl publish`. Options that are left out keep their values. --scheduler, \
+                --network, --health and --slow-start hold for the service; the others are set on each of its ports, or on those that are named. \
                 All of it happens in one pass, or nothing.
 
                 \(ServiceOptions.discussion)
@@ -78,9 +78,13 @@ extension ServiceCommand {
                 throw ValidationError(
                     "Say what to change, as in `meshctl service set nginx --scheduler wlc`.")
             }
-            guard ports.isEmpty || (wanted.scheduler == nil && wanted.balancing == nil) else {
+            guard
+                ports.isEmpty
+                    || (wanted.scheduler == nil && wanted.balancing == nil && wanted.slowStartSeconds == nil)
+            else {
                 throw ValidationError(
-                    "--scheduler and --network hold for the whole service: leave the ports out, or set these apart.")
+                    "--scheduler, --network and --slow-start hold for the whole service: leave the ports out, or set these "
+                        + "apart.")
             }
         }
 

@@ -38,7 +38,7 @@ struct ServiceCommand: AsyncParsableCommand {
 
         func run() async throws {
             let saved = try await options.savedMesh()
-            try format.print(ServiceDetails(service, try saved.spec.service(service), on: saved.node))
+            try format.print(ServiceDetails(service, try saved.spec.service(service), in: saved))
         }
     }
 

@@ -7,7 +7,7 @@ struct Status: AsyncParsableCommand {
         discussion: """
             TASKS is the number of tasks that the kernel has, of those that were added. CONN/S and CONNS are counters of \
             the kernel, and lag by two seconds. A line below the table stands for each former path of a port that takes no \
-            new connections and stays until those that are left have ended. If the kernel does not hold what it should, a line below the table says \
+            new connections and stays until those that are left have ended, and one for each task that starts slowly. If the kernel does not hold what it should, a line below the table says \
             so, and `meshctl plan` lists the differences.
 
             EXAMPLE

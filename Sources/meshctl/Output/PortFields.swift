@@ -53,6 +53,8 @@ struct TaskFields: Encodable {
     var draining: Bool
     /// Whether the task's source says that it cannot serve.
     var unhealthy: Bool
+    /// Whether the task has less than its share of new connections on this node, since it is new or was not healthy.
+    var startingSlowly: Bool
     /// Who has found the task: `docker@node1`; nil for one of the operator's.
     var source: String?
     /// Whether the task is behind this node.
@@ -62,14 +64,15 @@ struct TaskFields: Encodable {
     /// Nil for a task that the host's routes reach.
     var attachment: AttachmentFields?
 
-    init(_ task: SpecTask, on node: String) {
+    init(_ task: SpecTask, of service: String, in saved: SavedMesh) {
         address = task.address
         weight = task.weight
         draining = task.isDraining
         unhealthy = task.isUnhealthy
+        startingSlowly = saved.isStarting(task, of: service)
         source = task.origin?.description
-        local = task.node == node
-        self.node = task.node
+        local = task.node == saved.node
+        node = task.node
         attachment = AttachmentFields(task)
     }
 }

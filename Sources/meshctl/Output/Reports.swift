@@ -47,13 +47,18 @@ struct StatusReport: Display {
     /// The former paths of ports that stay until their connections have ended.
     var retiring: [RetiringFields]
     private let retiringLines: [String]
+    /// The tasks that have less than their share of new connections.
+    var startingSlowly: [StartingFields]
+    private let startingLines: [String]
 
-    private enum CodingKeys: String, CodingKey { case ports, drift, retiring }
+    private enum CodingKeys: String, CodingKey { case ports, drift, retiring, startingSlowly }
 
     init(_ view: MeshView, _ plan: Plan) throws {
         drift = plan.steps.count
         retiring = plan.retiring.map(RetiringFields.init)
         retiringLines = plan.retiringLines
+        startingSlowly = plan.starting.map(StartingFields.init)
+        startingLines = plan.starting.map(\.description)
         // Grouped by mark once: with thousands of ports, a search for each port would take longer than everything else.
         let services = Dictionary(grouping: view.observed.services) { $0.id.firewallMark }
         let own = try NodeAddress.all()
@@ -86,7 +91,7 @@ struct StatusReport: Display {
         let lines =
             ports.isEmpty
             ? ["Nothing is published.  Begin with:  meshctl publish PORT:TARGET SERVICE"] : table.render()
-        return lines + (retiringLines.isEmpty ? [] : [""] + retiringLines) + note
+        return lines + [retiringLines, startingLines].flatMap { $0.isEmpty ? [] : [""] + $0 } + note
     }
 
     private var table: TextTable {
@@ -117,6 +122,8 @@ struct TaskReport: Display {
         var draining: Bool
         /// Whether the task's source says that it cannot serve.
         var unhealthy: Bool
+        /// Whether the task has less than its share of new connections on this node, since it is new or was not healthy.
+        var startingSlowly: Bool
         /// Who has found the task; nil for one of the operator's.
         var source: String?
         var local: Bool
@@ -141,7 +148,8 @@ struct TaskReport: Display {
                 service.tasks.map {
                     Row(
                         service: name, address: $0.address, weight: $0.weight, draining: $0.isDraining,
-                        unhealthy: $0.isUnhealthy, source: $0.origin?.description,
+                        unhealthy: $0.isUnhealthy, startingSlowly: saved.isStarting($0, of: name),
+                        source: $0.origin?.description,
                         local: local.contains($0.address) || $0.isAttached(to: saved.node), node: $0.node,
                         attachment: AttachmentFields($0),
                         clientAddress: ClientAddress(service.ports, [$0], local: local, own: own))
@@ -164,7 +172,7 @@ struct TaskReport: Display {
             rows: tasks.map { task in
                 [
                     task.service, "\(task.address)",
-                    shown(task.weight, isDraining: task.draining, isUnhealthy: task.unhealthy),
+                    shown(task.weight, task.draining, task.unhealthy, task.startingSlowly),
                     task.clientAddress?.rawValue ?? "-",
                 ]
                     + (isAttached
@@ -175,9 +183,10 @@ struct TaskReport: Display {
     }
 }
 
-/// A task's weight: `2`, `2, draining` or `2, unhealthy`.
-private func shown(_ weight: UInt32, isDraining: Bool, isUnhealthy: Bool) -> String {
+/// A task's weight: `2`, `2, draining`, `2, unhealthy` or `2, starting slowly`.
+private func shown(_ weight: UInt32, _ isDraining: Bool, _ isUnhealthy: Bool, _ isStarting: Bool) -> String {
     "\(weight)\(isDraining ? ", draining" : "")\(isUnhealthy ? ", unhealthy" : "")"
+        + (isStarting ? ", starting slowly" : "")
 }
 
 extension SpecTask {
@@ -190,7 +199,7 @@ struct ServiceReport: Display {
 
     init(_ saved: SavedMesh) {
         services = saved.spec.services.sorted { $0.key < $1.key }
-            .map { ServiceDetails($0.key, $0.value, on: saved.node) }
+            .map { ServiceDetails($0.key, $0.value, in: saved) }
     }
 
     /// The networks have a column only if any service is on one.
@@ -224,11 +233,13 @@ struct ServiceDetails: Display {
     var virtualAddresses: [String: VirtualAddressFields]
     /// How it is found out whether tasks can serve.
     var healthCheck: HealthCheck?
+    /// For how many seconds tasks start slowly.
+    var slowStartSeconds: UInt32?
     /// Who has made the service.
     var origin: Origin?
 
     private enum CodingKeys: String, CodingKey {
-        case name, scheduler, ports, tasks, balancing, virtualAddresses, health, source
+        case name, scheduler, ports, tasks, balancing, virtualAddresses, health, slowStartSeconds, source
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -240,17 +251,19 @@ struct ServiceDetails: Display {
         try container.encode(balancing, forKey: .balancing)
         if !virtualAddresses.isEmpty { try container.encode(virtualAddresses, forKey: .virtualAddresses) }
         try container.encodeIfPresent(healthCheck?.description, forKey: .health)
+        try container.encodeIfPresent(slowStartSeconds, forKey: .slowStartSeconds)
         try container.encodeIfPresent(origin?.description, forKey: .source)
     }
 
-    init(_ name: String, _ service: MeshSpec.Service, on node: String) {
+    init(_ name: String, _ service: MeshSpec.Service, in saved: SavedMesh) {
         self.name = name
         scheduler = service.scheduler
         ports = service.ports
-        tasks = service.tasks.map { TaskFields($0, on: node) }
+        tasks = service.tasks.map { TaskFields($0, of: name, in: saved) }
         balancing = service.balancing
         virtualAddresses = service.virtualAddresses.mapValues(VirtualAddressFields.init)
         healthCheck = service.healthCheck
+        slowStartSeconds = service.slowStartSeconds
         origin = service.origin
     }
 
@@ -271,7 +284,8 @@ struct ServiceDetails: Display {
             columns: columns + (isAttached ? [.init(title: "NODE"), .init(title: "ADDRESSES")] : []),
             rows: tasks.map { task in
                 [
-                    "\(task.address)", shown(task.weight, isDraining: task.draining, isUnhealthy: task.unhealthy),
+                    "\(task.address)",
+                    shown(task.weight, task.draining, task.unhealthy, task.startingSlowly),
                     task.local ? "yes" : "no",
                 ]
                     + (isAttached ? [task.node ?? "-", task.attachment?.words ?? "-"] : [])
@@ -284,8 +298,10 @@ struct ServiceDetails: Display {
                     FirewallMark(rawValue: virtual.mark)?.description ?? "\(virtual.mark)",
                 ]
             })
-        return ["\(name), scheduler \(scheduler)" + (healthCheck.map { ", health check \($0)" } ?? ""), ""]
-            + ports.render() + [""] + tasks.render()
+        let title =
+            "\(name), scheduler \(scheduler)" + (healthCheck.map { ", health check \($0)" } ?? "")
+            + (slowStartSeconds.map { ", slow start \(DurationText.text(of: $0))" } ?? "")
+        return [title, ""] + ports.render() + [""] + tasks.render()
             + (virtualAddresses.isEmpty ? [] : [""] + virtual.render())
     }
 }

@@ -257,6 +257,42 @@ import Testing
         }
     }
 
+    /// The agent takes the steps of a slow start by itself, and the next agent goes on where it stopped.
+    @Test func aTaskThatStartsSlowly() async throws {
+        let running = Running()
+        try await running.publish()
+        try await running.node.specs.update { spec in
+            let options = PublishOptions(scheduler: .weightedRoundRobin, slowStartSeconds: 1)
+            try spec.setOptions(options, ofService: "nginx")
+        }
+        func until(_ wanted: [UInt32]) async throws {
+            try await running.until("\(wanted)") { try await running.node.weightsInKernel() == wanted }
+        }
+        func advance(_ tenths: UInt64) { running.node.kernel.withState { $0.time += tenths * 100_000_000 } }
+        try await running.withAgent(limits: Self.patient) { _ in
+            try await running.node.specs.update { try $0.addTask(SpecTask(address: "10.0.0.12"), service: "nginx") }
+            running.news.post(AgentNews(documents: true))
+            try await until([10, 1])
+            advance(1)
+            try await until([10, 2])
+            // A pass is reported a moment after it has changed the kernel.
+            try await running.until("the report") {
+                running.passes.withLock { $0.contains { $0.cause == "slow-start" && $0.steps == 1 && !$0.isRepair } }
+            }
+        }
+        running.events.withLock { $0 = [] }
+        try await running.withAgent(limits: Self.patient) { _ in
+            #expect(try await running.node.weightsInKernel() == [10, 2])
+            advance(3)
+            try await until([10, 5])
+            advance(6)
+            try await until([1, 1])
+        }
+        let lines = running.lines.withLock(\.self)
+        #expect(lines.contains("info task 10.0.0.12 of service nginx starts slowly"), "\(lines)")
+        #expect(lines.contains("info task 10.0.0.12 of service nginx starts slowly no more"), "\(lines)")
+    }
+
     /// What cannot be taken over keeps the agent from nothing else.
     @Test func tasksThatCannotBeTakenOver() async throws {
         let running = Running()

@@ -90,6 +90,14 @@ import Testing
         #expect(day.due == 1050 + 2000 && day.schedule.cause == .period)
     }
 
+    @Test func theStepOfASlowStartIsTakenWhenItIsDue() {
+        var day = Day()
+        day.pass(.good(didChange: true, wake: .milliseconds(400), for: .slowStart))
+        #expect(day.due == 410 && day.schedule.cause == .slowStart && day.schedule.listens)
+        day.pass(.good(didChange: true, wake: .seconds(9), for: .slowStart))
+        #expect(day.schedule.cause == .period)
+    }
+
     /// 0.25 s, 0.5 s, 1 s, 2 s, 4 s, and then every 8 s.
     @Test func theWaitAfterFailuresDoublesUpToALimit() {
         var day = Day()

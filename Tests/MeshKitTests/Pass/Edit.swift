@@ -43,6 +43,15 @@ struct Edit: Sendable, CustomTestStringConvertible {
         }
     }
 
+    /// The same, with a service whose new tasks start slowly, as one of them does.
+    static let starting: @Sendable (Mesh) async throws -> Void = { mesh in
+        try await standing(mesh)
+        _ = try await mesh.change { spec, _ in
+            try spec.setOptions(.init(scheduler: .weightedRoundRobin, slowStartSeconds: 60), ofService: "nginx")
+        }
+        _ = try await mesh.addTask("10.9.0.13", service: "nginx")
+    }
+
     private static func change(
         _ edit: @escaping @Sendable (inout MeshSpec, MeshView) throws -> Void
     ) -> @Sendable (FakeNode) async throws -> MeshChange {
@@ -94,6 +103,19 @@ struct Edit: Sendable, CustomTestStringConvertible {
                 change { spec, _ in
                     try spec.addTask(SpecTask(address: "10.9.0.13"), service: "nginx")
                 }),
+            Edit(
+                "a task more that starts slowly", tool, before: starting,
+                change { spec, _ in
+                    try spec.addTask(SpecTask(address: "10.9.0.14"), service: "nginx")
+                }),
+            Edit(
+                "no slow start any more", tool, before: starting,
+                change { spec, _ in
+                    try spec.setOptions(.init(slowStartSeconds: 0), ofService: "nginx")
+                }),
+            Edit("a task less of those that start slowly, cut", tool, before: starting) { node in
+                try await node.mesh().removeTask("10.9.0.12", service: "nginx", cutting: true).change
+            },
             Edit(
                 "another weight", tool, before: standing,
                 change { spec, _ in

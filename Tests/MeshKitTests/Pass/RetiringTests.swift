@@ -147,9 +147,9 @@ import Testing
         let observed = try await node.mesh().observe().view.observed
         let now = BootTime(nanoseconds: 5_000_000_000)
         let first = Pass.run(spec: spec, ledger: ledger, observed: observed, tool: .nftables, now: now)
-        #expect(first.wake == now)
+        #expect(first.wake == Wake(now, for: .retiring))
         let later = BootTime(nanoseconds: 6_000_000_000)
         let second = Pass.run(spec: spec, ledger: first.settled, observed: observed, tool: .nftables, now: later)
-        #expect(second.wake == BootTime(nanoseconds: 7_000_000_000))
+        #expect(second.wake == Wake(BootTime(nanoseconds: 7_000_000_000), for: .retiring))
     }
 }

@@ -205,6 +205,18 @@ import Testing
         #expect(spec.services["web"]?.balancedTasks.map(\.share) == [1, 0])
     }
 
+    @Test mutating func slowStart() throws {
+        var task = Self.publishing("a", "172.17.0.2", 1080, to: 80)
+        task.options.slowStartSeconds = 30
+        let notes = take(task)
+        #expect(notes.count == 1 && notes[0].contains("with the scheduler rr, which does not go by weights"))
+        #expect(spec.services["web"]?.slowStartSeconds == nil)
+        task.options.scheduler = .weightedLeastConnection
+        #expect(take(task) == [] && spec.services["web"]?.slowStartSeconds == 30)
+        task.options.slowStartSeconds = 0
+        #expect(take(task) == [] && spec.services["web"]?.slowStartSeconds == nil)
+    }
+
     // MARK: Attached containers
 
     private static func attached(_ name: String, process: Int, networks: [String]? = []) -> FoundTask {

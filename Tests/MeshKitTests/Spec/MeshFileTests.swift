@@ -44,6 +44,8 @@ import Testing
         spec.services["empty"] = MeshSpec.Service()
         spec.services["empty"]!.chosenBalancing = .ingress
         spec.services["empty"]!.healthCheck = try HealthCheck("http:/x?a=b#c,host=a.example,status=200,interval=1m")
+        spec.services["empty"]!.scheduler = .powerOfTwo
+        spec.services["empty"]!.slowStartSeconds = 90
         spec.services["empty"]!.origin = Origin("docker", on: "node2")
         spec.services["123"]!.tasks[1].origin = Origin("podman", on: "node2")
         spec.services["123"]!.tasks[1].isUnhealthy = true
@@ -401,6 +403,12 @@ import Testing
         Fault("services:\n  web: {ports: [{publish: 80:80, drain: soon}]}", "2:41", "or off, or unlimited"),
         Fault("services:\n  web: {ports: [{publish: 80:80, max-conns: 0}]}", "2:45", "a number from 1 to 2147483647"),
         Fault("services:\n  web: {health: ping}", "2:17", "is no health check: write tcp, udp or http:/PATH"),
+        Fault("services:\n  web: {slow-start: soon}", "2:21", "write a time from 1s to 23d"),
+        Fault(
+            "services:\n  web: {slow-start: 30s}", "2:21",
+            "tasks of service web cannot start slowly with the scheduler rr, which does not go by weights: choose wrr, wlc, "
+                + "sed, nq or twos, or switch the slow start off"),
+        Fault("services:\n  web:\n    slow-start: 30s\n    scheduler: sh", "4:16", "would move clients of other tasks"),
         Fault("services:\n  web: {source: docker}", "2:17", "is no source and node, as in docker@node1"),
         Fault("services:\n  web: {tasks: [{address: 10.0.0.1, draining: 2}]}", "2:47", "true or false"),
         Fault("services:\n  web: {tasks: [127.0.0.1]}", "2:17", "IPVS cannot balance to it"),

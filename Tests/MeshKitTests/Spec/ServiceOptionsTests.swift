@@ -76,6 +76,33 @@ import Testing
         #expect(spec.services["empty"]?.scheduler == .neverQueue)
     }
 
+    /// It needs a scheduler that spreads by weight, whatever is set first.
+    @Test func slowStart() throws {
+        var spec = MeshSpec()
+        #expect(Scheduler.startingSlowly.map(\.rawValue) == ["wrr", "wlc", "sed", "nq", "twos"])
+        for scheduler in Scheduler.publishable where !Scheduler.startingSlowly.contains(scheduler) {
+            expectRefusal(spec, "cannot start slowly with the scheduler \(scheduler)", "wrr, wlc, sed, nq or twos") {
+                try $0.publish(
+                    Self.web, target: 80, service: "nginx",
+                    options: PublishOptions(scheduler: scheduler, slowStartSeconds: 30))
+            }
+        }
+        expectRefusal(spec, "with the scheduler rr, which does not go by weights") {
+            try $0.createService("nginx", options: PublishOptions(slowStartSeconds: 30))
+        }
+        try spec.publish(
+            Self.web, target: 80, service: "nginx",
+            options: PublishOptions(scheduler: .powerOfTwo, slowStartSeconds: 30))
+        #expect(spec.services["nginx"]?.slowStartSeconds == 30)
+        expectRefusal(spec, "with the scheduler mh, which would move clients") {
+            try $0.setOptions(PublishOptions(scheduler: .maglevHashing), ofService: "nginx")
+        }
+        try spec.setOptions(PublishOptions(stickySeconds: 60), ofService: "nginx")
+        #expect(spec.services["nginx"]?.slowStartSeconds == 30)
+        try spec.setOptions(PublishOptions(scheduler: .maglevHashing, slowStartSeconds: 0), ofService: "nginx")
+        #expect(spec.services["nginx"]?.slowStartSeconds == nil)
+    }
+
     @Test func aServiceIsMadeOnce() throws {
         var spec = MeshSpec()
         let options = PublishOptions(scheduler: .leastConnection, balancing: .ingress)

@@ -1,0 +1,26 @@
+public import IPVSKit
+
+/// A task that starts slowly.
+public struct SlowStarter: Hashable, Sendable {
+    /// The service of the task.
+    public var service: String
+    /// The task, as the spec knows it.
+    public var task: IPAddress
+    /// How many tenths of its share of new connections it has.
+    public var tenths: UInt32
+    /// When it has the next one.
+    public var stepEnd: BootTime
+    /// In how many seconds it starts slowly no more, rounded up.
+    public var secondsLeft: UInt64
+}
+
+extension SlowStarter: CustomStringConvertible {
+    /// `task 10.0.0.12 of service web`.
+    var name: String { "task \(task) of service \(service)" }
+
+    /// `task 10.0.0.12 of service web starts slowly: 3 tenths of its share, all of it in 21 s`.
+    public var description: String {
+        "\(name) starts slowly: \(tenths == 1 ? "1 tenth" : "\(tenths) tenths") of its share, all of it in "
+            + "\(secondsLeft) s"
+    }
+}
