@@ -48,9 +48,9 @@ public final class AgentInformation: Sendable {
     var readiness: AgentRecord.Answer { record.withLock(\.self).readiness(at: .now) }
 
     /// The metrics; only those of the passes if the mesh cannot be observed.
-    func metrics() async -> String {
+    func metrics() async -> [Metric] {
         let observed = try? await observation.value(within: metricsLimit)
-        return Metrics.text(of: observed, record.withLock(\.self), at: .now)
+        return Metrics.all(of: observed, record.withLock(\.self), at: .now)
     }
 
     func status() async throws -> String { try statusText(try await observation.value(within: Self.limit)) }

@@ -6,31 +6,22 @@ import RuleKit
 struct CountedPort {
     static let labels = ["service", "port", "transport", "address"]
 
-    var service: String
     var binding: PortBinding
+    var labels: Metric.Labels
     var statistics: Statistics
     var tasks: [CountedTask]
-
-    var labels: [(name: String, value: String)] { [("service", service)] + binding.labels }
 }
 
 /// A destination of a published port as the kernel has it.
 struct CountedTask {
     static let labels = CountedPort.labels + ["task", "target"]
 
-    var service: String
-    var binding: PortBinding
+    var labels: Metric.Labels
     var status: DestinationStatus
     /// Whether the task drains, or is no task of the port any more and still has connections.
     var isDraining: Bool
     /// Whether neither the task's source nor a health check says that it cannot serve.
     var isHealthy: Bool
-
-    var labels: [(name: String, value: String)] {
-        [("service", service)] + binding.labels + [
-            ("task", "\(status.id.address)"), ("target", "\(status.id.port)"),
-        ]
-    }
 }
 
 extension PortBinding {
@@ -68,13 +59,16 @@ extension CountedPort {
         _ name: String, _ port: PublishedPort, _ found: [VirtualServiceStatus], serving: Set<Destination.ID>,
         unhealthy: Set<IPAddress>
     ) {
-        service = name
+        let common = [("service", name)] + port.listening.labels
         binding = port.listening
+        labels = Metric.Labels(common)
         statistics = found.reduce(into: Statistics()) { $0.add($1.statistics) }
         let destinations = Dictionary(found.flatMap(\.destinations).map { ($0.id, $0) }) { first, _ in first }
         tasks = destinations.values.sorted { $0.id < $1.id }.map { status in
             CountedTask(
-                service: name, binding: port.listening, status: status, isDraining: !serving.contains(status.id),
+                labels: Metric.Labels(
+                    common + [("task", "\(status.id.address)"), ("target", "\(status.id.port)")]),
+                status: status, isDraining: !serving.contains(status.id),
                 isHealthy: !unhealthy.contains(status.id.address))
         }
     }

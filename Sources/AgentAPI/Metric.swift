@@ -10,18 +10,27 @@ struct Metric: Equatable, Sendable {
         case histogram
     }
 
+    /// The labels of a sample. All metrics of a task have the same, so that their text is made once: there may be ten
+    /// thousand tasks.
+    struct Labels: Equatable, Sendable {
+        /// The names in order.
+        let names: [String]
+        /// The labels as they follow the metric's name: `{port="1080",transport="tcp"}`; empty without labels.
+        let text: String
+
+        init(_ labels: [(name: String, value: String)] = []) {
+            names = labels.map(\.name)
+            let texts = labels.map { "\($0.name)=\"\($0.value.escaped(quotes: true))\"" }
+            text = texts.isEmpty ? "" : "{" + texts.joined(separator: ",") + "}"
+        }
+    }
+
     /// One value.
     struct Sample: Equatable, Sendable {
         /// What follows the metric's name, for a histogram: `_bucket`, `_sum`, `_count`.
         var suffix = ""
-        /// The labels in order.
-        var labels: [(name: String, value: String)] = []
+        var labels = Labels()
         var value: Double
-
-        static func == (left: Self, right: Self) -> Bool {
-            (left.suffix, left.value) == (right.suffix, right.value)
-                && left.labels.elementsEqual(right.labels) { $0 == $1 }
-        }
     }
 
     /// What it is called, what its values mean, in which unit, and which labels they have.
@@ -40,20 +49,19 @@ struct Metric: Equatable, Sendable {
     var samples: [Sample]
 }
 
-extension [Metric] {
-    /// The metrics in the text format of Prometheus, version 0.0.4. A metric without samples is left out.
+extension Metric {
+    /// The metric in the text format of Prometheus, version 0.0.4; nothing without samples.
     var prometheusText: String {
-        var text = ""
-        for metric in self where !metric.samples.isEmpty {
-            let definition = metric.definition
-            text += "# HELP \(definition.name) \(definition.help.escaped(quotes: false))\n"
-            text += "# TYPE \(definition.name) \(definition.kind.rawValue)\n"
-            for sample in metric.samples {
-                let labels = sample.labels.map { "\($0.name)=\"\($0.value.escaped(quotes: true))\"" }
-                text += definition.name + sample.suffix
-                if !labels.isEmpty { text += "{" + labels.joined(separator: ",") + "}" }
-                text += " " + sample.value.prometheusText + "\n"
-            }
+        guard !samples.isEmpty else { return "" }
+        var text = "# HELP \(definition.name) \(definition.help.escaped(quotes: false))\n"
+        text += "# TYPE \(definition.name) \(definition.kind.rawValue)\n"
+        for sample in samples {
+            text += definition.name
+            text += sample.suffix
+            text += sample.labels.text
+            text += " "
+            text += sample.value.prometheusText
+            text += "\n"
         }
         return text
     }

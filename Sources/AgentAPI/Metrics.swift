@@ -1,23 +1,17 @@
 import IPVSKit
-public import MeshKit
+import MeshKit
 import RuleKit
 
 /// All metrics of an agent: what its passes did, and what the kernel counts for each published port and each task of it.
 /// Pure: the text follows from its arguments. docs/metrics.md lists the metrics, and a test compares.
-public enum Metrics {
-    /// The metrics in the text format of Prometheus, version 0.0.4.
+enum Metrics {
+    /// All metrics.
     ///
     /// - Parameters:
     ///   - observed: what was observed, with counters, and the changes that the kernel needs; nil if it could not be
     ///     observed. The metrics of ports and tasks are then left out.
     ///   - record: what the passes did.
     ///   - now: the present.
-    public static func text(
-        of observed: (view: MeshView, plan: Plan)?, _ record: AgentRecord, at now: ContinuousClock.Instant
-    ) -> String {
-        all(of: observed, record, at: now).prometheusText
-    }
-
     static func all(
         of observed: (view: MeshView, plan: Plan)?, _ record: AgentRecord, at now: ContinuousClock.Instant
     ) -> [Metric] {
@@ -47,9 +41,9 @@ public enum Metrics {
         var sum = 0
         var durations = zip(AgentRecord.durationBounds, record.durations).map { bound, count in
             sum += count
-            return Metric.Sample(suffix: "_bucket", labels: [("le", bound.prometheusText)], value: Double(sum))
+            return Metric.Sample(suffix: "_bucket", labels: .init([("le", bound.prometheusText)]), value: Double(sum))
         }
-        durations.append(.init(suffix: "_bucket", labels: [("le", "+Inf")], value: Double(record.count)))
+        durations.append(.init(suffix: "_bucket", labels: .init([("le", "+Inf")]), value: Double(record.count)))
         durations.append(.init(suffix: "_sum", value: record.totalDuration / .seconds(1)))
         durations.append(.init(suffix: "_count", value: Double(record.count)))
         return [
@@ -59,7 +53,9 @@ public enum Metrics {
                     "passes", ["cause", "outcome"]),
                 samples: passes.map {
                     .init(
-                        labels: [("cause", $0.key.cause), ("outcome", $0.key.hasFailed ? "failed" : "good")],
+                        labels: .init([
+                            ("cause", $0.key.cause), ("outcome", $0.key.hasFailed ? "failed" : "good"),
+                        ]),
                         value: Double($0.value))
                 }),
             Metric(
@@ -92,7 +88,7 @@ public enum Metrics {
     /// The kernel's counters and rates, which ports and tasks have alike.
     private static func ofStatistics<Counted>(
         _ prefix: String, _ owner: String, _ labels: [String], _ counted: [Counted],
-        labelled: (Counted) -> [(name: String, value: String)], _ statistics: (Counted) -> Statistics
+        labelled: (Counted) -> Metric.Labels, _ statistics: (Counted) -> Statistics
     ) -> [Metric] {
         let kinds: [(String, String, String, counter: KeyPath<Statistics, UInt64>, rate: KeyPath<Statistics, UInt64>)] =
             [
@@ -178,10 +174,11 @@ public enum Metrics {
             samples: plan.retiring.compactMap { path in
                 path.connections.map { count in
                     .init(
-                        labels: path.binding.labels + [
-                            ("place", path.place.rawValue), ("task", "\(path.destination.address)"),
-                            ("target", "\(path.destination.port)"),
-                        ], value: Double(count))
+                        labels: .init(
+                            path.binding.labels + [
+                                ("place", path.place.rawValue), ("task", "\(path.destination.address)"),
+                                ("target", "\(path.destination.port)"),
+                            ]), value: Double(count))
                 }
             })
     }

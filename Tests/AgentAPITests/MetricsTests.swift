@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func passesAndWhatTheyDid() {
-        let text = Metrics.text(of: nil, record(), at: begin + .milliseconds(4500))
+        let text = Metrics.all(of: nil, record(), at: begin + .milliseconds(4500)).map(\.prometheusText).joined()
         for lines in [
             """
             # HELP meshctl_passes_total Passes that have ended, by what made them due and how they ended.
@@ -82,7 +82,7 @@ import Testing
 
     /// Both families of a port are added up; a task that drains says so.
     @Test func portsAndTasks() async throws {
-        let text = Metrics.text(of: try await observed(), record(), at: begin + .seconds(5))
+        let text = Metrics.all(of: try await observed(), record(), at: begin + .seconds(5)).map(\.prometheusText).joined()
         let port = #"service="nginx",port="1080",transport="tcp""#
         let range = #"service="nginx",port="2000-2010",transport="tcp",address="192.168.5.1""#
         for line in [
@@ -107,11 +107,11 @@ import Testing
         for metric in metrics {
             #expect(metric.definition.kind != .counter || metric.definition.name.hasSuffix("_total"))
             let keys = metric.samples.map {
-                $0.suffix + $0.labels.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
+                $0.suffix + $0.labels.text
             }
             #expect(Set(keys).count == keys.count, "\(metric)")
             for sample in metric.samples {
-                #expect(sample.labels.map(\.name).allSatisfy(metric.definition.labels.contains), "\(metric)")
+                #expect(sample.labels.names.allSatisfy(metric.definition.labels.contains), "\(metric)")
             }
         }
     }
@@ -119,15 +119,15 @@ import Testing
     @Test func labelsAndHelpAreEscaped() {
         let definition = Metric.Definition(
             name: "a", kind: .gauge, help: "one \\ \"two\"\nthree", unit: "", labels: ["b"])
-        let metric = Metric(definition: definition, samples: [.init(labels: [("b", "x\\y\"z\nü")], value: 1.5)])
+        let metric = Metric(definition: definition, samples: [.init(labels: .init([("b", "x\\y\"z\nü")]), value: 1.5)])
         #expect(
-            [metric].prometheusText == """
+            metric.prometheusText == """
                 # HELP a one \\\\ "two"\\nthree
                 # TYPE a gauge
                 a{b="x\\\\y\\"z\\nü"} 1.5
 
                 """)
-        #expect([Metric(definition: definition, samples: [])].prometheusText == "")
+        #expect(Metric(definition: definition, samples: []).prometheusText == "")
         #expect(0x1p60.prometheusText == "1.152921504606847e+18" && Double(0).prometheusText == "0")
     }
 }

@@ -69,7 +69,7 @@ extension PublishedPort {
 
 extension Balancing {
     /// The place whose IPVS services balance the ports.
-    var place: PlaceID {
+    package var place: PlaceID {
         switch self {
         case .host: .node
         case .ingress: .sandbox

@@ -11,6 +11,8 @@ struct StatusReport: Display {
         var published: PublishedPort
         var service: String
         var scheduler: Scheduler
+        /// The namespace whose IPVS balances the connections.
+        var place: PlaceID
         /// How many tasks were added for the port, and how many of them the kernel has.
         var tasks: Int
         var tasksInKernel: Int
@@ -22,7 +24,7 @@ struct StatusReport: Display {
         var clientAddress: ClientAddress?
 
         private enum CodingKeys: String, CodingKey {
-            case service, scheduler, tasks, tasksInKernel, connectionsPerSecond, connections, activeConnections
+            case service, scheduler, place, tasks, tasksInKernel, connectionsPerSecond, connections, activeConnections
             case clientAddress
         }
 
@@ -32,6 +34,7 @@ struct StatusReport: Display {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(service, forKey: .service)
             try container.encode(scheduler, forKey: .scheduler)
+            try container.encode(place.rawValue, forKey: .place)
             try container.encode(tasks, forKey: .tasks)
             try container.encode(tasksInKernel, forKey: .tasksInKernel)
             try container.encode(connectionsPerSecond, forKey: .connectionsPerSecond)
@@ -72,7 +75,8 @@ struct StatusReport: Display {
                     (service.balancing == .ingress || port.isFor($0)) && port.leads(to: $0)
                 }
                 return Port(
-                    published: port, service: name, scheduler: service.scheduler, tasks: tasks.count,
+                    published: port, service: name, scheduler: service.scheduler,
+                    place: service.balancing.place, tasks: tasks.count,
                     tasksInKernel: tasks.filter { present.contains($0.address) }.count,
                     connectionsPerSecond: found.reduce(0) { $0 + $1.statistics.connectionRate },
                     connections: found.reduce(0) { $0 + $1.statistics.connections },
@@ -100,13 +104,14 @@ struct StatusReport: Display {
                 .init(title: "PORT"), .init(title: "SERVICE"), .init(title: "TASKS"),
                 .init(title: "CONN/S", isNumeric: true), .init(title: "CONNS", isNumeric: true),
                 .init(title: "ACTIVE", isNumeric: true), .init(title: "CLIENT IP"), .init(title: "SCHEDULER"),
+                .init(title: "PLACE"),
             ],
             rows: ports.map { port in
                 [
                     port.published.description, port.service,
                     "\(port.tasksInKernel)/\(port.tasks)",
                     "\(port.connectionsPerSecond)", "\(port.connections)", "\(port.activeConnections)",
-                    port.clientAddress?.rawValue ?? "-", port.scheduler.rawValue,
+                    port.clientAddress?.rawValue ?? "-", port.scheduler.rawValue, port.place.rawValue,
                 ]
             })
     }
