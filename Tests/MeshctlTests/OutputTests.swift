@@ -105,6 +105,32 @@ import Testing
         }
     }
 
+    /// What the ledger says of tasks that start slowly is among what is saved, and needs no root.
+    @Test func whoStartsSlowly() async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.appending("mesh.json").write(
+                """
+                {"schema":4,"generation":3,"services":{"web":{"scheduler":"wlc","slowStartSeconds":90,"ports":[],"tasks":[
+                {"address":"10.0.0.11","weight":1},{"address":"10.0.0.12","weight":1}]}}}
+                """)
+            try directory.appending("ledger.json").write(
+                """
+                {"schema":1,"generation":1,"id":"0123456789abcdef","node":"node1","places":{},"starts":{"web":
+                {"used":["10.0.0.11","10.0.0.12"],"since":{"10.0.0.12":1000}}}}
+                """)
+            for (command, words) in [
+                ("task ls", "1, starting slowly"), ("service inspect web", "scheduler wlc, slow start 90s"),
+                ("service inspect web", "1, starting slowly"),
+                ("service inspect web --format json", "\"slowStartSeconds\" : 90"),
+                ("service inspect web --format json", "\"startingSlowly\" : true"),
+                ("task ls --format json", "\"startingSlowly\" : true"),
+            ] {
+                let ran = try await Self.shell("exec \"$0\" \(command)", state: directory.string)
+                #expect(ran.status == 0 && ran.output.split(separator: words).count == 2, "\(command): \(ran)")
+            }
+        }
+    }
+
     /// Swift would silently replace these bytes, and another folder would be used.
     @Test func whatIsNotUTF8IsRefused() async throws {
         for script in [

@@ -34,7 +34,7 @@ struct ServiceOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             For how long a task that is new, or healthy again, gets less than its share of new connections: from a tenth of \
-            it in ten steps to all of it. The agent takes the steps, see SLOW START (default: off).
+            it in ten steps to all of it. The agent takes the steps (default: off).
             """, valueName: "time|off"),
         transform: DurationArgument.parse)
     var slowStart: UInt32?
@@ -53,7 +53,6 @@ struct ServiceOptions: ParsableArguments {
         HEALTH CHECKS
         \(HealthArgument.help)
 
-        SLOW START
         With --slow-start 30s, a task that comes to others gets a tenth of its share of new connections for three seconds, \
         two tenths for the next three, and so on; so does one that was not healthy or drained. While no other task of the \
         service has its whole share, all of them have it at once. It needs a scheduler that spreads by weight: \
