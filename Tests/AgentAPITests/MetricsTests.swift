@@ -82,7 +82,8 @@ import Testing
 
     /// Both families of a port are added up; a task that drains says so.
     @Test func portsAndTasks() async throws {
-        let text = Metrics.all(of: try await observed(), record(), at: begin + .seconds(5)).map(\.prometheusText).joined()
+        let text = Metrics.all(of: try await observed(), record(), at: begin + .seconds(5)).map(\.prometheusText)
+            .joined()
         let port = #"service="nginx",port="1080",transport="tcp""#
         let range = #"service="nginx",port="2000-2010",transport="tcp",address="192.168.5.1""#
         for line in [
