@@ -179,7 +179,11 @@ package struct LiveKernel: MeshKernel {
 
     package func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async {
         guard !ports.isEmpty, await AgentLock.isHeld(in: FilePath(folder)) else { return }
-        let end = ContinuousClock.now + .seconds(1)
+        // A port on which a program listens is not held by the agent.
+        let ports = ports.filter { port in
+            (try? Listeners.read(transport: port.transport, ports: port.number...port.number))?.isEmpty != false
+        }
+        let end = ContinuousClock.now + .seconds(5)
         while ports.contains(where: PortHolder.isTaken), ContinuousClock.now < end {
             try? await Task.sleep(for: .milliseconds(5))
         }

@@ -37,7 +37,8 @@ extension LivePlace {
             for claim in end.claims {
                 // The addresses of the ends are checked before those of the network, because a finding about them makes
                 // the clearer message.
-                for address in end.reaches.union(end.addresses.map(\.address)).sorted() + claim.ends {
+                let addresses = end.reaches.union(end.addresses.map(\.address)).filter(claim.contains)
+                for address in addresses.sorted() + claim.ends {
                     guard let route = try await routes.route(to: address.bytes),
                         route.prefixLength > claim.widestForeignLength
                     else { continue }

@@ -49,7 +49,7 @@ package protocol MeshKernel: Sendable {
     /// whatever is open keeps a namespace alive that its owner has ended.
     func release()
 
-    /// Waits, for a moment at most, until the agent of a state folder has released ports that are no longer published. If
+    /// Waits, for some seconds at most, until the agent of a state folder has released ports that are no longer published. If
     /// no agent runs, returns at once.
     func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async
 
