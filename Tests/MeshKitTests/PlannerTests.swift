@@ -105,6 +105,25 @@ import Testing
             ])
     }
 
+    /// A setting of a namespace that goes cannot be written once it has gone. A reset that was refused that, and was killed
+    /// before its end, left behind that this host could not carry the place.
+    @Test func theSettingsOfANamespaceThatIsRemovedGoWithIt() throws {
+        let spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])
+        let found = PlanningNode.kernel(PlanningNode.compile(spec))
+        var ledger = PlanningNode.ledger(owning: spec)
+        for place in [PlaceID.node, .loopback] {
+            ledger[place].settings[.ipv4Forwarding] = OriginalSetting(found: "0", written: "1")
+        }
+        ledger[.loopback].namespace = LoopbackDetour.namespaceName(nodeInode: PlanningNode.home.inode)
+        let outcome = Pass.run(
+            spec: MeshSpec(), former: spec, ledger: ledger, observed: found, purpose: .reset, tool: .nftables,
+            now: BootTime(nanoseconds: 1))
+        let steps = lines(outcome.plan)
+        #expect(steps.contains { $0.contains("ip_forward = 0") } && !steps.contains { $0.hasSuffix("in loopback") })
+        #expect(outcome.plan.steps.contains { $0.place == .loopback && $0.phase == .leavingNamespaces }, "\(steps)")
+        #expect(outcome.settled.places.isEmpty)
+    }
+
     /// A connection that is not masqueraded from its beginning never is.
     @Test func whatIsBehindIPVSComesBeforeANewDestination() throws {
         var spec = try PlanningNode.spec(tasks: [SpecTask(address: "10.0.0.2")])

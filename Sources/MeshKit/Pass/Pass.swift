@@ -79,7 +79,10 @@ package struct Pass {
             datapath = compiler.compile(request, on: observed.node)
         }
 
-        let restored = formerSettings(purpose, request.ledger, datapath, keeping: kept)
+        // The settings of a namespace that is removed go with it.
+        let restored = formerSettings(purpose, request.ledger, datapath, keeping: kept).filter { place, _ in
+            if case .own = outline.places[place]?.existence { datapath.places[place] != nil } else { true }
+        }
         var plan = Planner.plan(
             from: observed, to: datapath, outline: outline, ledger: request.ledger, tool: tool,
             restoring: restored)
