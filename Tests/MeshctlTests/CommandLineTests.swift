@@ -107,6 +107,7 @@ import Testing
             (["publish", "1080:80", "nginx", "--network", "overlay"], "is none of host and ingress"),
             (["service", "set", "nginx"], "Say what to change"),
             (["service", "set", "nginx", "1080", "--scheduler", "wlc"], "hold for the whole service"),
+            (["service", "set", "nginx", "1080", "--health", "off"], "hold for the whole service"),
             (["service", "set", "nginx", "1080:80", "--sticky", "1m"], "is not an IPv4 address"),
             (["service", "set", "nginx", "--allow", "any", "--allow", "10.0.0.0/8"], "cannot be combined"),
             (["service", "create"], "Missing expected argument"),

@@ -225,6 +225,7 @@ public struct Agent: Sendable {
             // A pass that has not yet begun to change anything ends with the agent.
             if Task.isCancelled, !(error is IncompletePassError) { return }
             guard progress.isReady else { throw error }
+            await releasePorts()
             progress.schedule.end(.failed, news, at: end)
             log(
                 progress.diary.lines(
@@ -240,7 +241,16 @@ public struct Agent: Sendable {
     private func holdPorts(_ spec: MeshSpec) -> [String] {
         guard let holder, let own = try? NodeAddresses.read() else { return [] }
         let failures = holder.hold(spec.heldPorts(own: Set(own.map(\.address))))
-        return failures.sorted { $0.key < $1.key }.map { $0.key.warning(because: $0.value) }
+        return failures.sorted { $0.key < $1.key }.map { port, reason in
+            let listeners = try? Listeners.read(transport: port.transport, ports: port.number...port.number)
+            return port.warning(because: reason, hasListener: listeners?.isEmpty != true)
+        }
+    }
+
+    /// Releases the ports that are not published any more, after a pass that failed.
+    private func releasePorts() async {
+        guard let holder, let spec = try? await mesh.store.load(), let own = try? NodeAddresses.read() else { return }
+        holder.release(allBut: spec.heldPorts(own: Set(own.map(\.address))))
     }
 
     /// One pass. It refuses a spec that was never saved where there was one before. If the tasks that were found cannot be

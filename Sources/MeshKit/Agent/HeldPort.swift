@@ -30,8 +30,13 @@ extension HeldPort: Comparable, CustomStringConvertible {
 
 extension HeldPort {
     /// That the port cannot be held, in words.
-    func warning(because reason: Errno) -> String {
+    ///
+    /// - Parameter hasListener: whether a program listens on it. Connections that a former one has had may be left, too.
+    func warning(because reason: Errno, hasListener: Bool) -> String {
         guard reason == .addressInUse else { return "the port \(self) cannot be held: \(reason)" }
+        guard hasListener else {
+            return "the port \(self) cannot be held yet, since connections of this node use it; it is tried again"
+        }
         let option = transport == .tcp ? "t" : "u"
         return "a program on this node listens on \(self), which is published, and gets no connections from there: "
             + "`ss -ln\(option)p sport = :\(number)` shows the program"

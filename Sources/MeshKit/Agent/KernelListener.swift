@@ -46,7 +46,7 @@ package final class KernelListener: Sendable {
             return state.ears[place.id].map { $0.namespace == inode } == true ? nil : state.onFailure
         }
         guard let onFailure else { return }
-        leave(place.id)
+        state.withLock { _ = $0.ears.removeValue(forKey: place.id) }
         do {
             let ear = try await Self.ear(in: namespace, of: place, inode)
             state.withLock { $0.ears[place.id] = ear }

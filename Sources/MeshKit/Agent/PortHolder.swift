@@ -6,9 +6,10 @@ import SystemPackage
     import Glibc
 #endif
 
-/// Holds ports in the network namespace of the process by sockets that are bound to them. No packet ever reaches the
-/// sockets: those of TCP do not listen, so that the kernel refuses connections that nobody balances as if there were no
-/// socket, and those of UDP take nothing that comes from another host.
+/// Holds ports in the network namespace of the process by sockets that are bound to them. Those of TCP do not listen, so
+/// that the kernel refuses connections that nobody balances as if there were no socket. Those of UDP take nothing that
+/// comes from another host; a datagram from the node itself that nobody balances, as to ::1 where all tasks have IPv4
+/// addresses, gets no answer.
 public final class PortHolder: Sendable {
     private let held = Locked<[HeldPort: CInt]>([:])
 
@@ -17,16 +18,23 @@ public final class PortHolder: Sendable {
 
     deinit { held.withLock { for socket in $0.values { close(socket) } } }
 
-    /// Releases the ports that are no longer wanted, and takes those that are not held.
-    ///
-    /// - Returns: the wanted ports that cannot be held, with the reason. Half of the descriptors that the process may have
-    ///   are left for other purposes.
-    func hold(_ wanted: Set<HeldPort>) -> [HeldPort: Errno] {
+    /// Releases the ports that are no longer wanted.
+    func release(allBut wanted: Set<HeldPort>) {
         held.withLock { held in
             for (port, socket) in held where !wanted.contains(port) {
                 close(socket)
                 held[port] = nil
             }
+        }
+    }
+
+    /// Releases the ports that are no longer wanted, and takes those that are not held.
+    ///
+    /// - Returns: the wanted ports that cannot be held, with the reason. Half of the descriptors that the process may have
+    ///   are left for other purposes.
+    func hold(_ wanted: Set<HeldPort>) -> [HeldPort: Errno] {
+        release(allBut: wanted)
+        return held.withLock { held in
             var limit = rlimit()
             getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
             var failures: [HeldPort: Errno] = [:]

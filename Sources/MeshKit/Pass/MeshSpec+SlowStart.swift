@@ -68,10 +68,13 @@ extension MeshSpec {
 
 extension MeshSpec.Service {
     /// For how many seconds tasks start slowly; nil if they do not, also because the scheduler cannot.
-    fileprivate var effectiveSlowStart: UInt32? { scheduler.faultForSlowStart == nil ? slowStartSeconds : nil }
+    fileprivate var effectiveSlowStart: UInt32? {
+        guard scheduler.faultForSlowStart == nil, let slowStartSeconds, slowStartSeconds > 0 else { return nil }
+        return slowStartSeconds
+    }
 
     fileprivate func step(of task: SpecTask, _ record: StartRecord, at now: BootTime) -> UInt32? {
-        guard let seconds = slowStartSeconds else { return nil }
+        guard let seconds = effectiveSlowStart else { return nil }
         return record.since[task.address].flatMap { SlowStart.step(since: $0, lasting: seconds, at: now) }
     }
 

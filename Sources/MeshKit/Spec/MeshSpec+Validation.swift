@@ -92,7 +92,7 @@ extension MeshSpec {
             } else if address.isMulticast || address.isReserved || address.isOfThisNetwork {
                 "is no address of a node"
             } else if address.isOfDetour {
-                "is meshctl's own, for connections from 127.0.0.1"
+                "is meshctl's own, for connections from 127.0.0.1 and ::1"
             } else if address.family == .ipv6, address.isLinkLocal {
                 "is of one link only, which a port cannot say"
             } else {

@@ -49,9 +49,11 @@ extension RouteClient {
                 RouteEntry($0)
             }
         } catch {
-            guard error.isRefusal, RouteEntry.isRefusal(error.errno) || error.errno == .networkUnreachable else {
-                throw error
-            }
+            // A kernel without the family has no routes of it.
+            let isAnswer =
+                RouteEntry.isRefusal(error.errno)
+                || [.networkUnreachable, .notSupportedOnSocket, .addressFamilyNotSupported].contains(error.errno)
+            guard error.isRefusal, isAnswer else { throw error }
             return nil
         }
     }

@@ -80,11 +80,12 @@ extension ServiceCommand {
             }
             guard
                 ports.isEmpty
-                    || (wanted.scheduler == nil && wanted.balancing == nil && wanted.slowStartSeconds == nil)
+                    || (wanted.scheduler == nil && wanted.balancing == nil && wanted.slowStartSeconds == nil
+                        && wanted.healthCheck == nil)
             else {
                 throw ValidationError(
-                    "--scheduler, --network and --slow-start hold for the whole service: leave the ports out, or set these "
-                        + "apart.")
+                    "--scheduler, --network, --health and --slow-start hold for the whole service: leave the ports out, or "
+                        + "set these apart.")
             }
         }
 

@@ -43,7 +43,9 @@ extension KernelTests.MeshTests {
                 #expect(plan.status == 0, "round \(round): \(plan)")
                 #expect(!plan.error.contains("does without"), "round \(round): \(finished), \(plan)")
                 let answers = try await mesh.client.ask(.tcp, node.addresses[0], 1080, times: 2)
-                #expect(answers == ["web1 192.168.5.9 80": 1, "web2 192.168.5.9 80": 1], "round \(round): \(finished), \(plan)")
+                #expect(
+                    answers == ["web1 192.168.5.9 80": 1, "web2 192.168.5.9 80": 1],
+                    "round \(round): \(finished), \(plan)")
             }
             for number in 1...2 { try await mesh.meshctl("reset", on: number) }
             let after = try await mesh.kernelText([tasks[0]])

@@ -73,12 +73,15 @@ import Testing
 
     @Test func warningsSayWhoShowsTheProgram() {
         #expect(
-            HeldPort(.udp, 53).warning(because: .addressInUse)
+            HeldPort(.udp, 53).warning(because: .addressInUse, hasListener: true)
                 == "a program on this node listens on 53/udp, which is published, and gets no connections from there: "
                 + "`ss -lnup sport = :53` shows the program")
         #expect(
-            HeldPort(.tcp, 80).warning(because: .permissionDenied)
+            HeldPort(.tcp, 80).warning(because: .permissionDenied, hasListener: false)
                 == "the port 80/tcp cannot be held: Permission denied")
+        #expect(
+            HeldPort(.tcp, 80).warning(because: .addressInUse, hasListener: false)
+                == "the port 80/tcp cannot be held yet, since connections of this node use it; it is tried again")
     }
 
     /// A port that nobody uses, below those that the kernel gives away.

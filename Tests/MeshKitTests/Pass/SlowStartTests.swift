@@ -63,6 +63,17 @@ import Testing
         #expect(try await !Self.pass(node).didChange)
     }
 
+    /// The commands write no slow start of 0 s. Whoever edits the file may.
+    @Test func noTimeIsNoSlowStart() async throws {
+        let node = try await Self.node()
+        _ = try await node.mesh().change { spec, _ in
+            spec.services["nginx"]!.slowStartSeconds = 0
+            try spec.addTask(SpecTask(address: "10.0.0.12"), service: "nginx")
+        }
+        #expect(try await node.weightsInKernel() == [1, 1])
+        #expect(try Self.starting(node) == [])
+    }
+
     /// The pass says when the next step is due, and the one that comes then takes it.
     @Test func thePassSaysWhenTheNextStepIsDue() async throws {
         let node = try await Self.node()
