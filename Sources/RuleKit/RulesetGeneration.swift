@@ -8,14 +8,16 @@ package import Netlink
 /// rules takes a call of libnftables or a program.
 public final class RulesetGeneration: Sendable {
     private let client: NetfilterClient
+    /// The type of the message that asks for the number: that of the subsystem nftables.
+    static let question = 10 << 8 | UInt16(truncatingIfNeeded: NFT_MSG_GETGEN.rawValue)
 
     /// The rules of a namespace, which stays alive as long as this value.
     package init(in namespace: NamespaceHandle) { client = NetfilterClient(in: namespace) }
 
     /// The present number; nil if the kernel cannot be asked. Where the kernel has nf_tables as a module, asking loads it.
     func current() async -> UInt32? {
-        let question = 10 << 8 | UInt16(truncatingIfNeeded: NFT_MSG_GETGEN.rawValue)
-        let answer = try? await client.ask(question, family: 0) { attributes in
+        // Whoever cannot be told reads the rules.
+        let answer = try? await client.ask(Self.question, family: 0) { attributes in
             attributes.first(Int(NFTA_GEN_ID.rawValue))?.bigEndianUInt32
         }
         return answer ?? nil

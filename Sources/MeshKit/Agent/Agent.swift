@@ -239,8 +239,8 @@ public struct Agent: Sendable {
     ///
     /// - Returns: what cannot be held, in words.
     private func holdPorts(_ spec: MeshSpec) -> [String] {
-        guard let holder, let own = try? NodeAddresses.read() else { return [] }
-        let failures = holder.hold(spec.heldPorts(own: Set(own.map(\.address))))
+        guard let holder, let wanted = heldPorts(spec) else { return [] }
+        let failures = holder.hold(wanted)
         return failures.sorted { $0.key < $1.key }.map { port, reason in
             let listeners = try? Listeners.read(transport: port.transport, ports: port.number...port.number)
             return port.warning(because: reason, hasListener: listeners?.isEmpty != true)
@@ -249,8 +249,13 @@ public struct Agent: Sendable {
 
     /// Releases the ports that are not published any more, after a pass that failed.
     private func releasePorts() async {
-        guard let holder, let spec = try? await mesh.store.load(), let own = try? NodeAddresses.read() else { return }
-        holder.release(allBut: spec.heldPorts(own: Set(own.map(\.address))))
+        guard let holder, let spec = try? await mesh.store.load(), let wanted = heldPorts(spec) else { return }
+        holder.release(allBut: wanted)
+    }
+
+    /// The ports of a spec that are to be held; nil if the node's addresses cannot be read, and all stays as it is.
+    private func heldPorts(_ spec: MeshSpec) -> Set<HeldPort>? {
+        (try? NodeAddresses.read()).map { spec.heldPorts(own: Set($0.map(\.address))) }
     }
 
     /// One pass. It refuses a spec that was never saved where there was one before. If the tasks that were found cannot be

@@ -125,7 +125,7 @@ extension MeshRequest {
     /// How this node sends connections into its sandbox.
     func ingressPath(_ families: Set<AddressFamily>) -> IngressPath {
         IngressPath(
-            addresses: SandboxLink.addresses.place.map(\.address).filter { families.contains($0.family) },
+            addresses: SandboxLink.addresses.filtered(by: families).place.map(\.address),
             interface: MeshNames.sandboxLink, bridge: MeshNames.gatewayBridge,
             subnets: ownNode?.gatewaySubnets.filter { families.contains($0.family) } ?? [])
     }

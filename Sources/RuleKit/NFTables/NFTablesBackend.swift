@@ -196,8 +196,7 @@ public struct NFTablesBackend: RuleBackend {
     private func isWithoutTables(_ handle: NamespaceHandle?) async -> Bool {
         guard let handle = try? handle ?? namespace.open() else { return false }
         do throws(NetlinkError) {
-            let question = 10 << 8 | UInt16(truncatingIfNeeded: NFT_MSG_GETGEN.rawValue)
-            try await NetfilterClient(in: handle, deadline: deadline).ask(question, family: 0)
+            try await NetfilterClient(in: handle, deadline: deadline).ask(RulesetGeneration.question, family: 0)
             return false
         } catch {
             return error.errno == .invalidArgument || error.errno == .protocolNotSupported

@@ -24,9 +24,10 @@ struct Unpublish: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
+        let ports = Set(ports).sorted()
         let change = try await options.change(cutting: patience.now ? .ports(Set(ports)) : .none) { spec, _ in
-            for port in Set(ports).sorted() { try spec.unpublish(port) }
+            for port in ports { try spec.unpublish(port) }
         }
-        try StandardOutput.print(Set(ports).sorted().map { "Unpublished \($0)." }, afterChange: change.didChange)
+        try StandardOutput.print(ports.map { "Unpublished \($0)." }, afterChange: change.didChange)
     }
 }
