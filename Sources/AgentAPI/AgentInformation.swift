@@ -12,6 +12,8 @@ public final class AgentInformation: Sendable {
 
     /// The agent's log as events.
     public let events = EventHub()
+    /// What clients change through the agent.
+    let changes: MeshChanges
     /// How long metrics wait for an observation. Prometheus waits for ten seconds by default, and is to learn at least what
     /// the passes do when something keeps the mesh locked.
     private let metricsLimit: Duration
@@ -27,12 +29,14 @@ public final class AgentInformation: Sendable {
     ///   - observe: observes the mesh, with counters.
     ///   - status: the document of `meshctl status --format json`.
     ///   - plan: the document of `meshctl plan --format json`.
+    ///   - changes: what clients change through the agent.
     public init(
         lifetime: Duration = .seconds(1), metricsLimit: Duration = .seconds(5),
         observe: @escaping @Sendable () async throws -> Observation,
         status: @escaping @Sendable (Observation) throws -> String,
-        plan: @escaping @Sendable () async throws -> String
+        plan: @escaping @Sendable () async throws -> String, changes: MeshChanges
     ) {
+        self.changes = changes
         self.metricsLimit = metricsLimit
         record = Locked(AgentRecord(at: .now))
         observation = Recent(for: lifetime, observe)

@@ -101,13 +101,13 @@ public struct AgentServer: Service {
 
     /// - Parameter begin: called once the server listens; gives the address.
     private func serve(
-        _ endpoints: [String: Endpoints.Answer], at place: BindAddress,
+        _ endpoints: [String: Endpoint], at place: BindAddress,
         _ begin: @escaping @Sendable (any Channel) throws -> Address
     ) async throws {
         let failure = Locked<(any Error)?>(nil)
         let connections = OpenConnections()
         let application = Application(
-            router: Endpoints.router(endpoints, information),
+            router: Endpoints.router(endpoints, information, limits),
             server: HTTPServerBuilder { [limits] responder in
                 ClosedConnections(
                     http: HTTP1Channel(
@@ -132,8 +132,10 @@ public struct AgentServer: Service {
         // The server ends by itself when it is asked to or cancelled, unless a client or a question to the kernel keeps it.
         let (endings, end) = AsyncThrowingStream<Never, any Error>.makeStream()
         let ended = Task { for try await _ in endings {} }
-        let giveUp = { @Sendable [limits] in
+        let giveUp = { @Sendable [limits, changes = information.changes] in
             _ = Task {
+                // Whoever has asked for a change that has begun is to learn what became of it.
+                await changes.end()
                 try? await Task.sleep(for: limits.farewell)
                 end.finish()
             }

@@ -5,6 +5,7 @@ public import ServiceLifecycle
 /// wrong, and not that its socket is in use.
 public struct AgentServers: Service {
     private let servers: [AgentServer]
+    private let changes: MeshChanges
     private let beginnings: AsyncStream<Void>
     private let beginning: AsyncStream<Void>.Continuation
 
@@ -20,22 +21,30 @@ public struct AgentServers: Service {
         servers = addresses.map {
             AgentServer(at: $0, answering: information, logger: logger, isListening: isListening)
         }
+        changes = information.changes
         (beginnings, beginning) = AsyncStream.makeStream()
     }
 
     /// Lets the servers listen.
     public func begin() { beginning.yield() }
 
-    /// Answers until the task is cancelled or the service group shuts down.
+    /// Answers until the task is cancelled or the service group shuts down. Then it also waits for a change that has
+    /// begun.
     ///
     /// - Throws: ``AgentServerError`` if nothing can listen at an address.
     public func run() async throws {
         let hasBegun = await cancelWhenGracefulShutdown { [beginnings] in await beginnings.first { _ in true } != nil }
         guard hasBegun else { return }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for server in servers { group.addTask { try await server.run() } }
-            try await group.waitForAll()
+        do {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for server in servers { group.addTask { try await server.run() } }
+                try await group.waitForAll()
+            }
+        } catch {
+            await changes.end()
+            throw error
         }
+        await changes.end()
         // A service that ends would end the agent.
         if servers.isEmpty { try? await gracefulShutdown() }
     }

@@ -3,29 +3,40 @@ import ServiceLifecycle
 
 /// What is answered at which path. docs/openapi.yaml describes it, and a test compares.
 enum Endpoints {
-    typealias Answer = @Sendable (AgentInformation, Request) async throws -> Response
-
     /// What monitoring asks, on whichever address.
-    static let ofMonitoring: [String: Answer] = [
-        "/metrics": { information, _ in
-            .metrics(await information.metrics())
-        },
-        "/healthz": { information, _ in .answer(information.health) },
-        "/readyz": { information, _ in .answer(information.readiness) },
+    static let ofMonitoring: [String: Endpoint] = [
+        "/metrics": Endpoint { information, _ in .metrics(await information.metrics()) },
+        "/healthz": Endpoint { information, _ in .answer(information.health) },
+        "/readyz": Endpoint { information, _ in .answer(information.readiness) },
     ]
 
-    /// What only those are told who may open the socket.
-    static let ofSocket: [String: Answer] = ofMonitoring.merging([
-        "/v1/status": { information, _ in .json(try await information.status()) },
-        "/v1/plan": { information, _ in .json(try await information.plan()) },
-        "/v1/events": { information, request in .events(of: information.events, request) },
+    /// What only those are told and may do who may open the socket.
+    static let ofSocket: [String: Endpoint] = ofMonitoring.merging([
+        "/v1/status": Endpoint { information, _ in .json(try await information.status()) },
+        "/v1/plan": Endpoint { information, _ in .json(try await information.plan()) },
+        "/v1/events": Endpoint { information, request in .events(of: information.events, request) },
+        "/v1/mesh": Endpoint { information, _ in .json(try await information.changes.export()) },
+        "/v1/apply": Endpoint(changing: ["prune", "force", "now", "dry-run"], longestBody: 16 << 20) { changes, asked in
+            try await changes.apply(
+                asked.body, pruning: asked.has("prune"), forcing: asked.has("force"), cutting: asked.has("now"),
+                isDry: asked.has("dry-run"))
+        },
+        "/v1/reconcile": Endpoint(changing: ["retry", "now"]) { changes, asked in
+            try await changes.reconcile(retry: asked.has("retry"), cutting: asked.has("now"))
+        },
     ]) { $1 }
 
-    static func router(_ endpoints: [String: Answer], _ information: AgentInformation) -> Router<APIContext> {
+    static func router(
+        _ endpoints: [String: Endpoint], _ information: AgentInformation, _ limits: AgentServer.Limits
+    ) -> Router<APIContext> {
         let router = Router(context: APIContext.self)
-        router.add(middleware: Refusals(paths: Set(endpoints.keys)))
-        for (path, answer) in endpoints {
-            router.get(RouterPath(path)) { request, _ in try await answer(information, request) }
+        router.add(middleware: Refusals(endpoints: endpoints))
+        for (path, endpoint) in endpoints {
+            router.on(RouterPath(path), method: endpoint.method) { request, context in
+                var request = request
+                let body = try await endpoint.body(of: &request, within: limits.idle)
+                return try await endpoint.answer(information, request, body)
+            }
         }
         return router
     }

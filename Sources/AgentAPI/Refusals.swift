@@ -1,36 +1,44 @@
 import Hummingbird
 
-/// Refuses what nobody answers: unknown paths, methods other than GET, and bodies, which no request needs.
+/// Refuses what nobody answers: unknown paths, other methods than that of the path, and bodies that are longer than a
+/// request for the path needs.
 struct Refusals: RouterMiddleware {
     typealias Context = APIContext
 
     /// The longest body that is read past.
     static let mostBytes = 4096
 
-    /// The paths that are known.
-    let paths: Set<String>
+    /// What is answered at which path.
+    let endpoints: [String: Endpoint]
 
     @concurrent func handle(
         _ request: Request, context: APIContext, next: @concurrent (Request, APIContext) async throws -> Response
     ) async throws -> Response {
-        if request.hasLargeBody {
+        let path = request.uri.path
+        let endpoint = endpoints[path]
+        let mostBytes = endpoint?.longestBody ?? Self.mostBytes
+        if request.hasBody(longerThan: mostBytes) {
+            let need = endpoint?.longestBody == nil ? "no request for this path needs a body, and " : ""
             return Response.error(
-                "no request needs a body, and one of more than \(Self.mostBytes) bytes is refused",
+                "\(need)a body of more than \(mostBytes) bytes, or without a Content-Length, is refused",
                 status: .contentTooLarge
             ).closing(context.channel)
         }
-        let path = request.uri.path
-        guard paths.contains(path) else {
+        guard let endpoint else {
             return .error(
-                "there is nothing at this path; known are \(paths.sorted().joined(separator: ", "))", status: .notFound)
+                "there is nothing at this path; known are \(endpoints.keys.sorted().joined(separator: ", "))",
+                status: .notFound)
         }
-        guard request.method == .get else {
-            var response = Response.error("only GET is answered here", status: .methodNotAllowed)
-            response.headers[.allow] = "GET"
+        guard request.method == endpoint.method else {
+            var response = Response.error("only \(endpoint.method) is answered here", status: .methodNotAllowed)
+            response.headers[.allow] = endpoint.method.rawValue
             return response
         }
         do {
             return try await next(request, context)
+        } catch let refusal as Refusal {
+            let response = Response.error(refusal.reason, status: refusal.status)
+            return refusal.status == .requestTimeout ? response.closing(context.channel) : response
         } catch {
             return .error("\(error)", status: .serviceUnavailable)
         }
@@ -38,10 +46,10 @@ struct Refusals: RouterMiddleware {
 }
 
 extension Request {
-    /// Whether the body is too long to be read past, or of a length that is not known.
-    fileprivate var hasLargeBody: Bool {
+    /// Whether the body is longer than a limit, or of a length that is not known.
+    fileprivate func hasBody(longerThan limit: Int) -> Bool {
         if headers[.transferEncoding] != nil { return true }
         guard let length = headers[.contentLength] else { return false }
-        return Int(length).map { $0 > Refusals.mostBytes } ?? true
+        return Int(length).map { $0 > limit } ?? true
     }
 }

@@ -53,7 +53,9 @@ import Testing
     }
 
     private func information(_ node: FakeNode) -> AgentInformation {
-        AgentInformation(observe: { try await node.mesh().observe() }, status: { _ in "{}" }, plan: { "{}" })
+        AgentInformation(
+            observe: { try await node.mesh().observe() }, status: { _ in "{}" }, plan: { "{}" },
+            changes: MeshChanges(.telling))
     }
 
     private func published() async throws -> FakeNode {

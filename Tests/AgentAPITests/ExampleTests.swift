@@ -27,7 +27,15 @@ import Testing
     /// Runs a program that follows the events, posts one when it listens, and then ends the server.
     private func follow(_ command: (AgentServer.Address) throws -> [String]) async throws -> Ran {
         let running = Locked<Task<Ran, any Error>?>(nil)
-        try await ServerUnderTest.with(status: { _ in Self.status }) { server in
+        let work = MeshChanges.Work { file, _ in
+            #expect(file == #"{"services": {"web": {"ports": [{"publish": "8080:80"}]}}}"#)
+            return #"{"changed": true}"#
+        } reconcile: { _, _ in
+            "{}"
+        } export: {
+            "{}"
+        }
+        try await ServerUnderTest.with(status: { _ in Self.status }, work: work) { server in
             let command = try command(server.address)
             let program = Task { try await Shell.run(command) }
             running.withLock { $0 = program }
@@ -50,7 +58,7 @@ import Testing
         let ran = try await follow { ["python3", "-c", try snippet(from: "```python\n", to: "```", at: $0)] }
         #expect(
             ran.status == 0
-                && ran.output == "nginx 1080 2\ninfo hello\u{202E} {'because': 'a b', 'part': 'x'}\n", "\(ran)")
+                && ran.output == "nginx 1080 2\nTrue\ninfo hello\u{202E} {'because': 'a b', 'part': 'x'}\n", "\(ran)")
     }
 
     @Test func eventsAsLinesOfTheLog() async throws {

@@ -98,10 +98,12 @@ final class RawClient: Sendable {
 
     /// Asks for a path on a connection of its own.
     static func ask(
-        _ address: AgentServer.Address, _ path: String, method: String = "GET"
+        _ address: AgentServer.Address, _ path: String, method: String = "GET", body: String? = nil
     ) async throws -> (status: Int, head: String, body: String) {
         let client = try RawClient(address)
-        await client.send("\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        let length = body.map { "Content-Length: \($0.utf8.count)\r\n" } ?? ""
+        await client.send(
+            "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(length)\r\n\(body ?? "")")
         return parse(await client.read().text)
     }
 

@@ -27,6 +27,7 @@ struct ServerUnderTest {
         at address: AgentServer.Address? = nil, limits: AgentServer.Limits = .init(),
         observe: (@Sendable () async throws -> AgentInformation.Observation)? = nil,
         status: @escaping @Sendable (AgentInformation.Observation) throws -> String = { _ in #"{"drift":0}"# },
+        work: MeshChanges.Work = .telling,
         _ body: (Self) async throws -> Void
     ) async throws -> Duration {
         try await TemporaryDirectory.with { directory in
@@ -37,7 +38,7 @@ struct ServerUnderTest {
                     observations.withLock { $0 += 1 }
                     if let observe { return try await observe() }
                     return try await node.mesh().observe()
-                }, status: status, plan: { #"{"changes":[]}"# })
+                }, status: status, plan: { #"{"changes":[]}"# }, changes: MeshChanges(work))
             return try await run(
                 at: address ?? .socket(directory.appending("agent.sock")), information, observations, limits, body)
         }
@@ -73,13 +74,26 @@ struct ServerUnderTest {
         }
     }
 
-    func ask(_ path: String, method: String = "GET") async throws -> (status: Int, head: String, body: String) {
-        try await RawClient.ask(address, path, method: method)
+    func ask(
+        _ path: String, method: String = "GET", body: String? = nil
+    ) async throws -> (status: Int, head: String, body: String) {
+        try await RawClient.ask(address, path, method: method, body: body)
     }
 
     /// The server goes on to answer.
     func expectAnswer(sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let answer = try await ask("/healthz")
         #expect(answer.status == 200, "\(answer)", sourceLocation: sourceLocation)
+    }
+}
+
+extension MeshChanges.Work {
+    /// Changes nothing, and tells what was asked for.
+    static let telling = Self { file, options in
+        JSONLine.text(["file": file, "options": "\(options)"])
+    } reconcile: { retry, cutting in
+        JSONLine.text(["retry": "\(retry)", "cutting": "\(cutting)"])
+    } export: {
+        #"{"generation":7}"#
     }
 }

@@ -189,6 +189,8 @@ import Testing
         }
         let empty = try await meshctl("export")
         #expect(empty.output.hasSuffix("\ngeneration: 0\n"))
+        let json = try await meshctl("export", "--format", "json")
+        #expect(json.output == "{\n  \"generation\" : 0\n}\n", "\(json)")
     }
 
     /// Faults of the file come before anything that needs a kernel or root.

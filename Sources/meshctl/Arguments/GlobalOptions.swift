@@ -151,8 +151,7 @@ extension MeshOptions {
 
     func report(_ change: MeshChange) {
         report(change.plan)
-        change.sayRefusal()
-        change.sayForgotten()
+        change.sayNotices()
         change.plan.sayRetiring()
         change.plan.sayStarting()
     }
@@ -200,21 +199,24 @@ extension Plan {
 }
 
 extension MeshChange {
-    /// Prints on standard error who finds again what the change has removed.
-    func sayForgotten() {
-        for origin in forgotten.map(\.description).sorted() {
-            StandardError.write(
-                "meshctl: \(origin) has found what was removed, and finds it again while the agent runs: stop the container, "
-                    + "or give it the label meshctl.enable=false")
-        }
+    /// What people are to know of a change besides the notes of its plan: the parts that this host refused (sets that are
+    /// left behind, and 127.0.0.1), and who finds again what the change has removed.
+    var notices: [String] {
+        remnants.map(\.description)
+            + refusals.sorted { $0.key < $1.key }.map { place, reason in
+                let lost =
+                    place == .loopback
+                    ? "127.0.0.1 is not answered on this host" : "this host does without \(place)"
+                return "\(lost): \(reason)"
+            }
+            + forgotten.map(\.description).sorted().map {
+                "\($0) has found what was removed, and finds it again while the agent runs: stop the container, "
+                    + "or give it the label meshctl.enable=false"
+            }
     }
 
-    /// Prints on standard error the parts that this host refused: sets that are left behind, and 127.0.0.1.
-    func sayRefusal() {
-        for remnant in remnants { StandardError.write("meshctl: \(remnant)") }
-        for (place, reason) in refusals.sorted(by: { $0.key < $1.key }) {
-            let lost = place == .loopback ? "127.0.0.1 is not answered on this host" : "this host does without \(place)"
-            StandardError.write("meshctl: \(lost): \(reason)")
-        }
+    /// Prints on standard error what people are to know.
+    func sayNotices() {
+        for notice in notices { StandardError.write("meshctl: \(notice)") }
     }
 }

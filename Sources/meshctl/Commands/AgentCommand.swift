@@ -16,8 +16,8 @@ struct AgentCommand: AsyncParsableCommand {
             commands work beside it as they do without it. SIGTERM and SIGINT end it; published ports go on to work.
 
             It logs to standard error what it does and why. --verbose also logs each pass. By HTTP at its socket it answers \
-            what `meshctl events` prints, the documents of `status` and `plan`, and metrics for Prometheus; --metrics lets \
-            it answer the metrics at an address, too.
+            what `meshctl events` prints, the documents of `status` and `plan`, and metrics for Prometheus, and does what \
+            `apply` and `reconcile` do; --metrics lets it answer the metrics at an address, too.
 
             EXAMPLE
               meshctl agent
@@ -42,14 +42,9 @@ struct AgentCommand: AsyncParsableCommand {
         let style = StandardErrorLog.Style.ofService(journal: try ProcessText.environment("JOURNAL_STREAM"))
         let level: Logger.Level = options.state.verbose ? .debug : .info
         let quiet = Logger(label: "services") { _ in StandardErrorLog(logLevel: .warning, style: style) }
-        let directory = try options.ledger().directory
         let meshes = try options.meshes(logger: quiet) {}
-        let information = AgentInformation(
-            observe: { try await meshes().observe() }, status: { try StatusReport($0.view, $0.plan).document() },
-            plan: {
-                let (plan, warnings) = try await meshes().planAndWarnings()
-                return try PlanReport(plan, plan.notes + warnings).document()
-            })
+        let ledger = try options.ledger()
+        let information = try information(by: meshes)
         let logger = Logger(label: "meshctl") { _ in
             MultiplexLogHandler([
                 StandardErrorLog(logLevel: level, style: style),
@@ -61,12 +56,12 @@ struct AgentCommand: AsyncParsableCommand {
         }
         let manager = ServiceManager(socket: try ProcessText.environment("NOTIFY_SOCKET"))
         let servers = AgentServers(
-            at: try addresses.all(in: directory), answering: information, logger: quiet
+            at: try addresses.all(in: ledger.directory), answering: information, logger: quiet
         ) { address in
             logger.info("the agent answers", metadata: ["address": "\(address)"])
         }
         let agent = try Agent(
-            of: mesh, in: directory, findingTasksBy: sources, probingBy: SocketProber(),
+            of: mesh, in: ledger.directory, findingTasksBy: sources, probingBy: SocketProber(),
             holdingPortsBy: PortHolder(), logger: logger
         ) { event in
             manager?.tell(event)
@@ -86,6 +81,44 @@ struct AgentCommand: AsyncParsableCommand {
                 },
                 gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
         try await group.run()
+    }
+
+    /// What the agent's clients are told, and may change.
+    private func information(by meshes: @escaping @Sendable () throws -> Mesh) throws -> AgentInformation {
+        let (store, ledger, node) = (try options.store(), try options.ledger(), try options.ownNode())
+        let savedMesh = { @Sendable in try await SavedMesh.load(from: store, ledger, nodeNamed: node) }
+        return AgentInformation(
+            observe: { try await meshes().observe() }, status: { try StatusReport($0.view, $0.plan).document() },
+            plan: {
+                let (plan, warnings) = try await meshes().planAndWarnings()
+                return try PlanReport(plan, plan.notes + warnings).document()
+            }, changes: MeshChanges(.by(meshes, savedMesh: savedMesh)))
+    }
+}
+
+extension MeshChanges.Work {
+    /// What the commands of the same names do.
+    ///
+    /// - Parameters:
+    ///   - meshes: makes values of the mesh.
+    ///   - savedMesh: reads what is saved of it.
+    fileprivate static func by(
+        _ meshes: @escaping @Sendable () throws -> Mesh, savedMesh: @escaping @Sendable () async throws -> SavedMesh
+    ) -> Self {
+        Self { text, options in
+            let (file, mesh) = (try MeshFile(yaml: text, name: "the request's body"), try meshes())
+            if options.isDry {
+                let preview = try await mesh.preview(file, pruning: options.prunes, forcing: options.forces)
+                return try ChangeReport(preview).document()
+            }
+            let applied = try await mesh.apply(
+                file, pruning: options.prunes, forcing: options.forces, cutting: options.cuts ? .all : .none)
+            return try ChangeReport(applied.change, applied.warnings).document()
+        } reconcile: { retry, cutting in
+            try ChangeReport(await meshes().reconcile(retry: retry, cutting: cutting ? .all : .none)).document()
+        } export: {
+            try JSONText.encode(try await savedMesh().spec.exported()).printableJSON
+        }
     }
 }
 

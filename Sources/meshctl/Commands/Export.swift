@@ -3,7 +3,7 @@ import MeshKit
 
 struct Export: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Print the whole mesh as YAML, with everything that was allocated.",
+        abstract: "Print the whole mesh as YAML or JSON, with everything that was allocated.",
         discussion: """
             `meshctl apply -f FILE` on another node makes the same mesh there: the same ports, marks and addresses. The \
             file can be edited; docs/mesh.schema.json describes it.
@@ -13,9 +13,20 @@ struct Export: AsyncParsableCommand {
               meshctl export | ssh root@node2 meshctl apply -f - --node node2
             """)
 
+    enum Format: String, ExpressibleByArgument, CaseIterable {
+        case yaml, json
+    }
+
+    @Option(help: "The format of the output; `meshctl apply` takes both.")
+    var format = Format.yaml
+
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        try StandardOutput.print(document: try await options.savedMesh().spec.yaml)
+        let spec = try await options.savedMesh().spec
+        switch format {
+        case .yaml: try StandardOutput.print(document: spec.yaml)
+        case .json: try StandardOutput.print(json: try JSONText.encode(try spec.exported()))
+        }
     }
 }

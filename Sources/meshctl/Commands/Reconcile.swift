@@ -26,7 +26,7 @@ struct Reconcile: AsyncParsableCommand {
         let change = try await options.mesh().reconcile(retry: retry, cutting: patience.now ? .all : .none)
         let plan = change.plan
         plan.sayNotes()
-        change.sayRefusal()
+        change.sayNotices()
         plan.sayRetiring()
         let refused = change.refusedSteps == 0 ? "" : " \(counted(change.refusedSteps, "change")) refused, see above."
         let summary =

@@ -26,8 +26,7 @@ struct Reset: AsyncParsableCommand {
         let change = try await options.mesh().reset(recovering: recovers)
         let plan = change.plan
         options.report(plan)
-        change.sayRefusal()
-        change.sayForgotten()
+        change.sayNotices()
         try StandardOutput.print(
             [plan.isEmpty ? "Nothing to remove." : "Removed everything: \(counted(plan.steps.count, "change")) made."],
             afterChange: change.didChange)

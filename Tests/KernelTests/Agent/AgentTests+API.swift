@@ -65,4 +65,36 @@ extension KernelTests.AgentTests {
             #expect(access(socket.string, F_OK) != 0, "the socket is gone")
         }
     }
+
+    /// A client publishes a port, sees what would change, is told of its mistakes, and takes the port back.
+    @Test func aClientChangesTheMesh() async throws {
+        try await Self.with(RuleTool.tested[0]) { mesh, _, _ in
+            let node = mesh.nodes[0]
+            let socket = node.stateDirectory.appending("agent.sock").string
+            func post(_ path: String, _ body: String = "") async throws -> String {
+                try await Shell.check(
+                    "curl", "-sS", "--unix-socket", socket, "--data-binary", body, "http://localhost\(path)")
+            }
+            let port = #"{"services": {"web": {"ports": [{"publish": "1081:80"}]}}}"#
+            let told = try await post("/v1/apply?dry-run=true", port)
+            #expect(told.contains(#""changed" : false"#) && told.contains("1081"), "\(told)")
+            #expect(try await mesh.client.ask(.tcp, node.addresses[0], 1081) == ["Connection refused": 1])
+            let made = try await post("/v1/apply", port)
+            #expect(made.contains(#""changed" : true"#), "\(made)")
+            let answers = try await mesh.client.ask(.tcp, node.addresses[0], 1081, times: 4)
+            #expect(answers.keys.allSatisfy { $0.hasPrefix("web") }, "\(answers)")
+            try await mesh.expectNothingPlanned()
+            let pass = try await post("/v1/reconcile")
+            #expect(pass.contains(#""changed" : false"#), "\(pass)")
+
+            let mistake = try await post("/v1/apply", #"{"services": {"web": {"ports": [{"publish": "99999:80"}]}}}"#)
+            #expect(mistake.contains("the request's body:1:"), "\(mistake)")
+            // What a command has changed meanwhile is not lost.
+            let whole = try await Shell.check("curl", "-sS", "--unix-socket", socket, "http://localhost/v1/mesh")
+            #expect(try await mesh.meshctl("export", "--format", "json", on: 1) == whole)
+            try await mesh.meshctl("unpublish", "1081", on: 1)
+            #expect(try await post("/v1/apply", whole).contains("which is newer"))
+            #expect(try await mesh.client.ask(.tcp, node.addresses[0], 1081) == ["Connection refused": 1])
+        }
+    }
 }

@@ -5,6 +5,12 @@ import Testing
 
 @testable import MeshKit
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
 /// The YAML file of a mesh: what is read and written, and where faults are.
 @Suite struct MeshFileTests {
     /// A mesh that has everything that can be said in a file.
@@ -144,6 +150,10 @@ import Testing
         try other.ensureIngress(node: "node9")
         try other.addTask(SpecTask(address: "10.9.0.1"), service: "other")
         #expect(try other.applying(try Self.file(text), in: Self.context).yaml == text)
+        // As JSON it says the same.
+        let json = String(decoding: try JSONEncoder().encode(try spec.exported()), as: UTF8.self)
+        #expect(try MeshSpec().applying(try Self.file(json), in: Self.context) == spec)
+        #expect(json.contains(#""generation":12"#) && json.contains(#""publish":"1080:80\/tcp""#), "\(json)")
         #expect(MeshSpec().yaml.hasSuffix("generation: 0\n"))
         #expect(try MeshSpec().applying(try Self.file(MeshSpec().yaml), in: Self.context) == MeshSpec())
     }
