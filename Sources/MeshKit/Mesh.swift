@@ -118,6 +118,7 @@ public struct Mesh: Sendable {
             try refuseRulesOfOthers(found, ledger)
             var spec = before
             try await edit(&spec, MeshView(spec: before, ledger: ledger, observed: found))
+            try spec.refuseAlikePorts(besides: before)
             try await look(again: &found, for: spec, insteadOf: before, ledger, tool)
             var outcome = Pass.run(
                 spec: spec, former: before, ledger: ledger, observed: found, tool: tool, compiler: compiler,
@@ -200,6 +201,7 @@ public struct Mesh: Sendable {
             if recovering { notes += ledger[.node].recoverMarks(from: found[.node]) }
             var spec = before
             try await edit(&spec, MeshView(spec: before, ledger: ledger, observed: found))
+            if spec != before { try spec.refuseAlikePorts(besides: before) }
             spec.generation = before.generation
             if isOfAgent, unhealthy != nil {
                 // Nobody is sent to a task that has yet to show that it serves.

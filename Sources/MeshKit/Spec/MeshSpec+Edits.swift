@@ -26,6 +26,7 @@ extension MeshSpec {
         }
         var service = services[name] ?? Service()
         try Self.set(options, of: &service, name)
+        if service.balancing == .ingress { try refuse(inSandbox: listening) }
         let index: Int
         if let found = service.ports.firstIndex(where: { $0.listening == listening }) {
             index = found

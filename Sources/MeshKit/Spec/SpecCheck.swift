@@ -252,27 +252,17 @@ struct SpecCheck {
 
     // MARK: Ports
 
-    /// Ports that a packet could be meant by both of.
     private mutating func checkPorts() {
-        for transport in TransportProtocol.balanced {
-            let ports = spec.services.flatMap { name, service in
-                service.ports.map(\.listening).filter { $0.transport == transport }.map { (name: name, binding: $0) }
-            }.sorted { ($0.binding, $0.name) < ($1.binding, $1.name) }
-            for (index, one) in ports.enumerated() {
-                for other in ports[(index + 1)...] {
-                    guard other.binding.ports.lowerBound <= one.binding.ports.upperBound else { break }
-                    guard one.binding.overlaps(other.binding) else { continue }
-                    faults.append(
-                        SpecFault([
-                            .init(
-                                path: .port(other.binding, of: other.name),
-                                words: "\(other.binding) overlaps \(one.binding) of service \(one.name)"),
-                            .init(
-                                path: .port(one.binding, of: one.name),
-                                words: "\(one.binding) overlaps \(other.binding) of service \(other.name)"),
-                        ]))
-                }
-            }
+        for pair in spec.alikePorts() {
+            faults.append(
+                SpecFault([
+                    .init(
+                        path: .port(pair.other.listening, of: pair.other.name),
+                        words: pair.words(of: pair.other, besides: pair.one)),
+                    .init(
+                        path: .port(pair.one.listening, of: pair.one.name),
+                        words: pair.words(of: pair.one, besides: pair.other)),
+                ]))
         }
     }
 }
