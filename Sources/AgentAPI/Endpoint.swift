@@ -82,7 +82,9 @@ struct Endpoint: Sendable {
             defer { group.cancelAll() }
             return try await group.next() ?? nil
         }
-        guard let bytes else { throw Refusal(.requestTimeout, "the body did not come within \(limit.components.seconds) s") }
+        guard let bytes else {
+            throw Refusal(.requestTimeout, "the body did not come within \(limit.components.seconds) s")
+        }
         guard let text = String(validating: bytes.readableBytesView, as: UTF8.self) else {
             throw Refusal(.badRequest, "the body is not UTF-8")
         }

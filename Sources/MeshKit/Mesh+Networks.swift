@@ -17,12 +17,23 @@ extension Mesh {
     /// The networks and the kernel of this host count for this node only.
     public func addNode(
         _ name: String, address: IPAddress?, gatewaySubnets: [IPPrefix]? = nil
-    ) async throws -> MeshChange {
-        try await change { spec, view in
+    ) async throws -> Publication {
+        try await joined { spec, view in
             let isOwn = name == view.ledger.node
             let host = isOwn ? try await kernel.hostNetworks() : HostNetworks()
             try spec.addNode(name, address: address, gatewaySubnets: gatewaySubnets, avoiding: host)
             if isOwn { spec.nodes[name]?.hasZones = await kernel.hasZones() }
+        }
+    }
+
+    /// Edits what overlay networks have to carry between the nodes, and says what keeps their packets from this node.
+    private func joined(
+        _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
+    ) async throws -> Publication {
+        try await surveyed { spec, view in
+            try await edit(&spec, view)
+            guard spec != view.spec else { return nil }
+            return Surveyed(await HostSurvey(on: view.observed.node), .overlays)
         }
     }
 
@@ -34,16 +45,16 @@ extension Mesh {
     /// Creates an overlay network, as ``MeshSpec/createNetwork(_:subnets:identifier:avoiding:)`` describes.
     public func createNetwork(
         _ name: String, subnets: [IPPrefix] = [], identifier: UInt32? = nil
-    ) async throws -> MeshChange {
-        try await change { spec, _ in
+    ) async throws -> Publication {
+        try await joined { spec, _ in
             try spec.createNetwork(
                 name, subnets: subnets, identifier: identifier, avoiding: try await kernel.hostNetworks())
         }
     }
 
     /// Puts services with their attached tasks on a user network, as ``MeshSpec/connect(_:to:avoiding:)`` describes.
-    public func connect(_ services: [String], to network: String) async throws -> MeshChange {
-        try await change { spec, view in try spec.connect(services, to: network, avoiding: view.takenMarks) }
+    public func connect(_ services: [String], to network: String) async throws -> Publication {
+        try await joined { spec, view in try spec.connect(services, to: network, avoiding: view.takenMarks) }
     }
 
     /// Takes services with their attached tasks off a user network, as ``MeshSpec/disconnect(_:from:)`` describes.

@@ -9,6 +9,8 @@ extension Mesh {
             case ports([PublishedPort], [SpecTask])
             /// All ports.
             case everything
+            /// The packets of overlay networks between the nodes.
+            case overlays
         }
 
         var survey: HostSurvey
@@ -44,6 +46,9 @@ extension Mesh {
             warnings = []
             for port in ports { warnings += await survey.warnings(port, for: tasks, in: change.datapath, tool) }
             warnings += general
+        case .overlays:
+            warnings =
+                await survey.warnings(onOverlaysOf: request(change.spec, change.ledger)) + warnings + survey.unread
         }
         return Publication(change: change, warnings: warnings)
     }

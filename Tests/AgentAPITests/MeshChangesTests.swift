@@ -15,7 +15,8 @@ import Testing
             let options = MeshChanges.Application(prunes: true, forces: true, cuts: true, isDry: false)
             #expect(all.body == JSONLine.text(["file": "services: {}", "options": "\(options)"]) + "\n", "\(all)")
             let none = try await server.ask("/v1/apply", method: "POST", body: "")
-            #expect(none.body.contains(JSONLine.text(["options": "\(MeshChanges.Application())"]).dropFirst()), "\(none)")
+            #expect(
+                none.body.contains(JSONLine.text(["options": "\(MeshChanges.Application())"]).dropFirst()), "\(none)")
             let pass = try await server.ask("/v1/reconcile?retry", method: "POST")
             #expect(pass.body == #"{"cutting":"false","retry":"true"}"# + "\n", "\(pass)")
             #expect(try await server.ask("/v1/mesh").body == #"{"generation":7}"# + "\n")
@@ -61,7 +62,8 @@ import Testing
         try await ServerUnderTest.with(limits: limits) { server in
             let head = "POST /v1/apply HTTP/1.1\r\nHost: x\r\n"
             for (rest, statuses) in [
-                ("Content-Length: 16777217\r\n\r\n", [413]), ("Content-Length: 99999999999999999999\r\n\r\n", [400, 413]),
+                ("Content-Length: 16777217\r\n\r\n", [413]),
+                ("Content-Length: 99999999999999999999\r\n\r\n", [400, 413]),
                 ("Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", [413]),
                 // Half of the body comes, and nothing after it: the connection ends, with an answer or without one.
                 ("Content-Length: 10\r\n\r\nhello", [0, 408]),
@@ -110,6 +112,7 @@ import Testing
         #expect(running.withLock(\.self) == 0 && most.withLock(\.self) == 1)
         var statuses: [Int] = []
         for answer in answers.withLock(\.self) { statuses.append(RawClient.parse(try await answer.value).status) }
-        #expect(statuses.contains(200) && statuses.contains(500), "one was made, and those behind it were not: \(statuses)")
+        #expect(
+            statuses.contains(200) && statuses.contains(500), "one was made, and those behind it were not: \(statuses)")
     }
 }

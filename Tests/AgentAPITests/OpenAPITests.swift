@@ -20,7 +20,7 @@ import Yams
         try await ServerUnderTest.with { server in
             for (path, item) in paths {
                 let path = try #require(path.string)
-                let method = try #require(Endpoints.ofSocket[path]?.method.rawValue)
+                let method = "\(try #require(Endpoints.ofSocket[path]).method)"
                 #expect(item.mapping?.keys.compactMap(\.string) == [method.lowercased()], "the only method")
                 let operation = try #require(item[method.lowercased()])
                 let responses = try #require(operation["responses"]?.mapping)

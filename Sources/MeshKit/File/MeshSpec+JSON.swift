@@ -3,7 +3,10 @@ import Yams
 extension MeshSpec {
     /// The whole mesh as ``yaml`` has it, to be encoded as JSON. ``MeshFile/init(yaml:name:)`` reads that, too, since JSON
     /// is YAML.
-    public func exported() throws -> some Encodable { ExportedNode(node: try Yams.compose(yaml: yaml) ?? Node([])) }
+    public func exported() throws -> some Encodable {
+        guard let node = try Yams.compose(yaml: yaml) else { fatalError("an export has a generation at least") }
+        return ExportedNode(node: node)
+    }
 }
 
 /// A part of a mesh's file. Numbers and truth values stay what they are; whatever the file has in quotes is text.

@@ -187,7 +187,7 @@ struct HostSurvey: Sendable {
 
     /// Warnings about everything that keeps the packets of overlay networks from this node. They come from each other
     /// node as flows of their own, so that an accept of established connections never lets them in.
-    private func warnings(onOverlaysOf request: MeshRequest) async -> [String] {
+    func warnings(onOverlaysOf request: MeshRequest) async -> [String] {
         guard !rules.tables.isEmpty, let own = request.ownNode?.address else { return [] }
         let peers = request.peers.values.filter { $0.family == own.family }.map { IPPrefix($0) }.sorted()
         guard !peers.isEmpty else { return [] }

@@ -138,12 +138,15 @@ extension MeshOptions {
     }
 
     /// Edits the saved mesh and changes the kernel accordingly, and prints a line; or prints what that would change.
+    ///
+    /// - Parameter cut: which connections end at once.
     func edit(
-        dryRun: Bool, _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void,
+        dryRun: Bool, cutting cut: ConnectionCut = .none,
+        _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void,
         summary: (SavedMesh) -> String
     ) async throws {
         if dryRun { return try await mesh().preview(edit).print(orElse: "Nothing would change in the mesh.") }
-        let change = try await change(edit)
+        let change = try await change(cutting: cut, edit)
         try StandardOutput.print(
             [change.didChange ? summary(SavedMesh(change)) : "Nothing to do: the mesh is so already."],
             afterChange: change.didChange)

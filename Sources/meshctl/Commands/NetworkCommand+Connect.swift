@@ -27,8 +27,9 @@ extension NetworkCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let change = try await options.mesh().connect(members.services, to: members.network)
-            options.report(change)
+            let connected = try await options.mesh().connect(members.services, to: members.network)
+            options.report(connected)
+            let change = connected.change
             try StandardOutput.print(
                 members.services.map { service in
                     let addresses = change.spec.services[service]?.virtualAddresses[members.network]?.addresses ?? []

@@ -39,8 +39,9 @@ struct NetworkCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let change = try await options.mesh().createNetwork(name, subnets: subnet, identifier: vni)
-            options.report(change)
+            let created = try await options.mesh().createNetwork(name, subnets: subnet, identifier: vni)
+            options.report(created)
+            let change = created.change
             let network = try change.spec.network(name)
             let subnets = network.subnets.map(\.description).joined(separator: " and ")
             try StandardOutput.print(

@@ -38,9 +38,10 @@ struct NodeCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let change = try await options.mesh().addNode(
+            let added = try await options.mesh().addNode(
                 name, address: address, gatewaySubnets: gatewaySubnet.isEmpty ? nil : gatewaySubnet)
-            options.report(change)
+            options.report(added)
+            let change = added.change
             let node = try change.spec.node(name)
             let place = node.address.map { "is at \($0)" } ?? "has no address"
             let subnets = node.gatewaySubnets.map(\.description).joined(separator: " and ")

@@ -44,7 +44,8 @@ extension ServiceCommand {
             discussion: """
                 The options are those of `meshctl publish`. Options that are left out keep their values. --scheduler, \
                 --network, --health and --slow-start hold for the service; the others are set on each of its ports, or on those that are named. \
-                All of it happens in one pass, or nothing.
+                All of it happens in one pass, or nothing. Connections that lose their path by another --network go on until \
+                they end; --now cuts them.
 
                 \(ServiceOptions.discussion)
 
@@ -70,6 +71,8 @@ extension ServiceCommand {
         @Flag(help: "Print what would change, and change nothing.")
         var dryRun = false
 
+        @OptionGroup var patience: Patience
+
         @OptionGroup var options: GlobalOptions
 
         func validate() throws {
@@ -92,7 +95,7 @@ extension ServiceCommand {
         func run() async throws {
             let wanted = try portOptions.options(with: serviceOptions)
             let ports = ports.isEmpty ? nil : ports
-            try await options.edit(dryRun: dryRun) { spec, _ in
+            try await options.edit(dryRun: dryRun, cutting: patience.now ? .service(service) : .none) { spec, _ in
                 try spec.setOptions(wanted, ofService: service, ports: ports)
             } summary: { saved in
                 let count = ports?.count ?? saved.spec.services[service]?.ports.count ?? 0

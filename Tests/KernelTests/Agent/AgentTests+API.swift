@@ -75,13 +75,13 @@ extension KernelTests.AgentTests {
                 try await Shell.check(
                     "curl", "-sS", "--unix-socket", socket, "--data-binary", body, "http://localhost\(path)")
             }
-            let port = #"{"services": {"web": {"ports": [{"publish": "1081:80"}]}}}"#
+            let port = #"{"services": {"web": {"ports": [{"publish": "2080:80"}]}}}"#
             let told = try await post("/v1/apply?dry-run=true", port)
-            #expect(told.contains(#""changed" : false"#) && told.contains("1081"), "\(told)")
-            #expect(try await mesh.client.ask(.tcp, node.addresses[0], 1081) == ["Connection refused": 1])
+            #expect(told.contains(#""changed" : false"#) && told.contains("2080"), "\(told)")
+            #expect(try await mesh.client.ask(.tcp, node.addresses[0], 2080) == ["Connection refused": 1])
             let made = try await post("/v1/apply", port)
             #expect(made.contains(#""changed" : true"#), "\(made)")
-            let answers = try await mesh.client.ask(.tcp, node.addresses[0], 1081, times: 4)
+            let answers = try await mesh.client.ask(.tcp, node.addresses[0], 2080, times: 4)
             #expect(answers.keys.allSatisfy { $0.hasPrefix("web") }, "\(answers)")
             try await mesh.expectNothingPlanned()
             let pass = try await post("/v1/reconcile")
@@ -92,9 +92,9 @@ extension KernelTests.AgentTests {
             // What a command has changed meanwhile is not lost.
             let whole = try await Shell.check("curl", "-sS", "--unix-socket", socket, "http://localhost/v1/mesh")
             #expect(try await mesh.meshctl("export", "--format", "json", on: 1) == whole)
-            try await mesh.meshctl("unpublish", "1081", on: 1)
+            try await mesh.meshctl("unpublish", "2080", on: 1)
             #expect(try await post("/v1/apply", whole).contains("which is newer"))
-            #expect(try await mesh.client.ask(.tcp, node.addresses[0], 1081) == ["Connection refused": 1])
+            #expect(try await mesh.client.ask(.tcp, node.addresses[0], 2080) == ["Connection refused": 1])
         }
     }
 }

@@ -45,13 +45,18 @@ extension KernelTests.MeshTests {
                 #expect(seen.new.values.reduce(0, +) > 20)
             }
 
-            // What ends by itself is taken down by the next pass; a flow of UDP has no end that could be seen.
-            let plan = try await mesh.run(["plan"], on: mesh.nodes[0])
-            #expect(plan.status == 2 && plan.output.contains("~ IPVS    "), "\(plan)")
-            try await mesh.meshctl("reconcile", on: 1)
+            // What ends by itself is taken down by a pass; a flow of UDP has no end that could be seen. Connections that
+            // the kernel forgets while they are counted count as left, so that it may take more than one look.
+            var hasPlanned = false
+            try await eventually {
+                let plan = try await mesh.run(["plan"], on: mesh.nodes[0])
+                guard plan.status == 2 else { return !plan.output.contains("1080/tcp") }
+                hasPlanned = hasPlanned || plan.output.contains("~ IPVS    ")
+                try await mesh.meshctl("reconcile", on: 1)
+                return false
+            }
             let left = try await mesh.run(["plan"], on: mesh.nodes[0])
-            #expect(left.status == 0 && left.output.contains("1080/udp"), "\(left)")
-            #expect(!left.output.contains("1080/tcp"), "\(left)")
+            #expect(hasPlanned && left.status == 0 && left.output.contains("1080/udp"), "\(left)")
             try await mesh.meshctl("reconcile", "--now", on: 1)
             try await mesh.expectNothingPlanned()
             try await service.expectFormerPath(isThere: false)
@@ -241,6 +246,8 @@ final class Crowd: Sendable {
                     try Self.connect([.tcp, .udp], address).map { (address, $0.socket, $0.answer) }
                 }
             }
+            // A guest may stand still for a moment, which is no fault.
+            for (_, socket, _) in connections { socket.setTimeout(seconds: 10) }
             while !isDone.withLock({ $0 }) {
                 for (number, (address, socket, first)) in connections.enumerated() {
                     let answer = Self.ask(socket)
@@ -251,9 +258,7 @@ final class Crowd: Sendable {
                         }
                     }
                     let target = opened[number / 2 % opened.count]
-                    let new = Request(
-                        transport: number % 2 == 0 ? .tcp : .udp, address: target, port: 1080, endsAbruptly: true
-                    ).answer()
+                    let new = Request.steady(target, port: 1080, over: number % 2 == 0 ? .tcp : .udp).answer()
                     seen.withLock { seen in
                         seen.new[new, default: 0] += 1
                         // No answer begins with anything but a name.

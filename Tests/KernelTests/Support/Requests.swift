@@ -24,8 +24,10 @@ struct Request: Sendable {
     /// One of many requests that go on while something changes, none of which may be lost. It waits so long that a lost
     /// connection fails, and not one of a guest that stood still for a moment. Its port is one that no request has had
     /// for long: what IPVS and conntrack still know of a port's former connection is not to matter by chance.
-    static func steady(_ address: IPAddress, port: UInt16) -> Self {
-        Self(address: address, port: port, fromPort: SourcePorts.next(), endsAbruptly: true, patience: 10)
+    static func steady(_ address: IPAddress, port: UInt16, over transport: TransportProtocol = .tcp) -> Self {
+        Self(
+            transport: transport, address: address, port: port, fromPort: SourcePorts.next(), endsAbruptly: true,
+            patience: 10)
     }
 
     /// The answer, or what went wrong, in the namespace of the calling thread.

@@ -29,12 +29,13 @@ import Testing
         try spec.publish(
             PortBinding(443, .udp, at: "192.168.5.2"), target: 80, service: "shop", options: .init(balancing: .ingress))
         try spec.publish(
-            PortBinding(444, .tcp, at: "192.168.5.2"), target: 80, service: "blog", options: .init(balancing: .ingress))
+            PortBinding(455, .tcp, at: "192.168.5.2"), target: 80, service: "blog", options: .init(balancing: .ingress))
         let error = #expect(throws: InputError.self) {
             try spec.publish(port, target: 80, service: service, options: .init(balancing: .ingress))
         }
         #expect(
-            error?.description.hasPrefix("\(port) cannot be published: the ingress network tells ports apart by their") == true
+            error?.description.hasPrefix("\(port) cannot be published: the ingress network tells ports apart by their")
+                == true
                 && error?.description.contains("192.168.5.1:443/tcp of service shop") == true
                 && error?.description.contains("--network host") == true, "\(String(describing: error))")
     }
@@ -55,7 +56,9 @@ import Testing
         #expect(try await node.specs.load().services["blog"]?.balancing == .host)
 
         try await node.specs.update { $0.services["blog"]!.chosenBalancing = .ingress }
-        let change = try await node.mesh().change { spec, _ in try spec.publish(PortBinding(80, .tcp), target: 80, service: "new") }
+        let change = try await node.mesh().change { spec, _ in
+            try spec.publish(PortBinding(80, .tcp), target: 80, service: "new")
+        }
         #expect(change.spec.services["new"] != nil)
     }
 }

@@ -455,7 +455,8 @@ import Testing
             "80-90/tcp overlaps 85/tcp of service a"),
         Fault(
             "services:\n  a: {balancer: ingress, ports: ['10.0.0.1:85:85']}\n"
-                + "  b: {balancer: ingress, ports: ['10.0.0.2:80-90:80']}", "3:34", "tells ports apart by their numbers"),
+                + "  b: {balancer: ingress, ports: ['10.0.0.2:80-90:80']}", "3:34", "tells ports apart by their numbers"
+        ),
         Fault(
             "networks:\n  a: {subnets: [10.1.0.0/16]}\n  b: {subnets: [10.1.2.0/24]}", "3:17",
             "10.1.2.0/24 overlaps 10.1.0.0/16 of network a"),

@@ -69,9 +69,9 @@ import Testing
         node.kernel.withState { $0.hostNetworks.prefixes["172.16.0.0/12"] = "vpn0" }
         let mesh = Self.mesh(node)
         let own = try await mesh.addNode("a", address: "192.168.5.1")
-        #expect(own.spec.nodes["a"]?.gatewaySubnets.first == "192.168.16.0/20", "192.168.5.0/24 is up0's")
+        #expect(own.change.spec.nodes["a"]?.gatewaySubnets.first == "192.168.16.0/20", "192.168.5.0/24 is up0's")
         let other = try await mesh.addNode("b", address: "192.168.5.2")
-        #expect(other.spec.nodes["b"]?.gatewaySubnets.first == "172.18.0.0/16")
+        #expect(other.change.spec.nodes["b"]?.gatewaySubnets.first == "172.18.0.0/16")
         #expect(try await mesh.removeNode("b").spec.nodes.keys.sorted() == ["a"])
     }
 
@@ -79,7 +79,7 @@ import Testing
         let node = Self.node()
         let mesh = Self.mesh(node)
         let made = try await mesh.createNetwork("back")
-        #expect(made.spec.networks["back"]?.subnets == ["10.0.1.0/24"], "10.0.0.0/24 is br0's")
+        #expect(made.change.spec.networks["back"]?.subnets == ["10.0.1.0/24"], "10.0.0.0/24 is br0's")
         await #expect(throws: InputError.self) {
             try await mesh.createNetwork("front", subnets: ["192.168.5.128/25"])
         }
@@ -155,9 +155,9 @@ import Testing
         }
         let before = interfaces()
         let connected = try await mesh.connect(["web"], to: "back")
-        #expect(connected.didChange && interfaces().count == before.count + 1)
+        #expect(connected.change.didChange && interfaces().count == before.count + 1)
         #expect(try await mesh.plan().isEmpty)
-        #expect(try await !mesh.connect(["web"], to: "back").didChange)
+        #expect(try await !mesh.connect(["web"], to: "back").change.didChange)
         _ = try await mesh.disconnect(["web"], from: "back")
         #expect(try await mesh.plan().isEmpty && interfaces() == before)
         _ = try await mesh.removeNetwork("back")
