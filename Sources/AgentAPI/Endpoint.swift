@@ -31,6 +31,8 @@ struct Endpoint: Sendable {
             let asked = try Asked(request, knowing: flags, body: body)
             do {
                 return .json(try await change(information.changes, asked))
+            } catch let refusal as Refusal {
+                throw refusal
             } catch let error as InputError {
                 throw Refusal(.badRequest, error.description)
             } catch {
@@ -46,8 +48,11 @@ struct Endpoint: Sendable {
         let body: String
 
         fileprivate init(_ request: Request, knowing known: Set<String>, body: String) throws(Refusal) {
-            var flags: Set<String> = []
+            var (flags, seen): (Set<String>, Set<String>) = ([], [])
             for (name, value) in request.uri.queryParameters {
+                guard seen.insert(String(name)).inserted else {
+                    throw Refusal(.badRequest, "\(String(name).debugDescription) is written twice")
+                }
                 guard known.contains(String(name)) else {
                     throw Refusal(
                         .badRequest,

@@ -18,8 +18,10 @@ enum Endpoints {
         "/v1/mesh": Endpoint { information, _ in .json(try await information.changes.export()) },
         "/v1/apply": Endpoint(changing: ["prune", "force", "now", "dry-run"], longestBody: 16 << 20) { changes, asked in
             try await changes.apply(
-                asked.body, pruning: asked.has("prune"), forcing: asked.has("force"), cutting: asked.has("now"),
-                isDry: asked.has("dry-run"))
+                asked.body,
+                .init(
+                    prunes: asked.has("prune"), forces: asked.has("force"), cuts: asked.has("now"),
+                    isDry: asked.has("dry-run")))
         },
         "/v1/reconcile": Endpoint(changing: ["retry", "now"]) { changes, asked in
             try await changes.reconcile(retry: asked.has("retry"), cutting: asked.has("now"))

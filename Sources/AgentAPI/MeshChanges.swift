@@ -1,3 +1,7 @@
+import Hummingbird
+import IPVSKit
+import RuleKit
+
 /// The changes that clients make through a running agent: one after the other, each to its end even if whoever asked for
 /// it has gone.
 public actor MeshChanges {
@@ -35,21 +39,38 @@ public actor MeshChanges {
         public var cuts = false
         /// Whether nothing is changed, and what would change is told.
         public var isDry = false
+
+        /// By default a file is applied with patience, and takes away nothing that it does not name.
+        public init(prunes: Bool = false, forces: Bool = false, cuts: Bool = false, isDry: Bool = false) {
+            self.prunes = prunes
+            self.forces = forces
+            self.cuts = cuts
+            self.isDry = isDry
+        }
     }
 
     private let work: Work
+    /// How long a change may take to begin in the kernel. Looking at the rules of other programs alone takes up to 30 seconds.
+    private let limit: Duration
     /// The changes that have not ended, in their order.
     private var tasks: [(number: Int, task: Task<String, any Error>)] = []
     private var count = 0
     private var hasEnded = false
 
-    /// - Parameter work: what makes the changes.
-    public init(_ work: Work) { self.work = work }
+    /// - Parameters:
+    ///   - work: what makes the changes.
+    ///   - limit: how long a change may take to begin in the kernel, with the time that it waits for others.
+    public init(_ work: Work, within limit: Duration = .seconds(60)) {
+        self.work = work
+        self.limit = limit
+    }
 
-    func apply(
-        _ file: String, pruning: Bool, forcing: Bool, cutting: Bool, isDry: Bool
-    ) async throws -> String {
-        let options = Application(prunes: pruning, forces: forcing, cuts: cutting, isDry: isDry)
+    /// How many changes have not ended.
+    var unfinished: Int { tasks.count }
+
+    func apply(_ file: String, _ options: Application) async throws -> String {
+        // What changes nothing waits for nobody.
+        if options.isDry { return try await work.apply(file, options) }
         return try await perform { [work] in try await work.apply(file, options) }
     }
 
@@ -63,14 +84,33 @@ public actor MeshChanges {
         let before = tasks.last?.task
         let task = Task {
             _ = await before?.result
-            if hasEnded { throw AgentServerError("the agent ends: ask the next one, or run the command") }
+            try Task.checkCancellation()
             return try await body()
+        }
+        // Whoever has waited so long has gone, perhaps, and the mesh may be another by then. A change that has begun is not
+        // stopped by this.
+        let alarm = Task { [limit] in
+            try await Task.sleep(for: limit)
+            task.cancel()
         }
         count += 1
         let number = count
         tasks.append((number, task))
-        defer { tasks.removeAll { $0.number == number } }
-        return try await task.value
+        if hasEnded { task.cancel() }
+        defer {
+            alarm.cancel()
+            tasks.removeAll { $0.number == number }
+        }
+        do {
+            return try await task.value
+        } catch let error where task.isCancelled && error.isCancellation {
+            throw Refusal(
+                .serviceUnavailable,
+                hasEnded
+                    ? "the agent ends, and nothing was changed: ask the next one, or run the command"
+                    : "nothing was changed within \(limit.components.seconds) s: perhaps another meshctl works on the same state"
+            )
+        }
     }
 
     /// Waits until a change that has begun in the kernel has been finished or taken back. One that only looks or waits is
@@ -79,5 +119,13 @@ public actor MeshChanges {
         hasEnded = true
         for (_, task) in tasks { task.cancel() }
         for (_, task) in tasks { _ = await task.result }
+    }
+}
+
+extension Error {
+    /// Whether something was dropped since nobody waits for it any more.
+    fileprivate var isCancellation: Bool {
+        self is CancellationError || (self as? IPVSError)?.code == .cancelled
+            || (self as? RuleError)?.code == .cancelled
     }
 }

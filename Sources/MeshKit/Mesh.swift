@@ -201,7 +201,8 @@ public struct Mesh: Sendable {
             if recovering { notes += ledger[.node].recoverMarks(from: found[.node]) }
             var spec = before
             try await edit(&spec, MeshView(spec: before, ledger: ledger, observed: found))
-            if spec != before { try spec.refuseAlikePorts(besides: before) }
+            // What an agent finds has been looked through already: one fault in it is not to stop the rest.
+            if spec != before, !isOfAgent { try spec.refuseAlikePorts(besides: before) }
             spec.generation = before.generation
             if isOfAgent, unhealthy != nil {
                 // Nobody is sent to a task that has yet to show that it serves.

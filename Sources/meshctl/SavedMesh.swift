@@ -33,18 +33,11 @@ struct SavedMesh {
     var localAddresses: Set<IPAddress> { spec.localAddresses(on: node) }
 }
 
-extension SavedMesh {
-    /// - Parameter name: the name that this node is to have; nil keeps the one of its ledger.
-    static func load(from store: FileSpecStore, _ ledger: LedgerFile, nodeNamed name: String?) async throws -> Self {
-        let (spec, saved) = (try await store.load(), try ledger.load())
-        return Self(
-            spec: spec.judging(saved?.unhealthy ?? [:]), node: saved?.node ?? name ?? Ledger.hostName(),
-            starts: saved?.starts ?? [:])
-    }
-}
-
 extension MeshOptions {
     func savedMesh() async throws -> SavedMesh {
-        try await .load(from: try store(), try ledger(), nodeNamed: try ownNode())
+        let (spec, saved) = (try await store().load(), try ledger().load())
+        let node = try saved?.node ?? ownNode() ?? Ledger.hostName()
+        return SavedMesh(
+            spec: spec.judging(saved?.unhealthy ?? [:]), node: node, starts: saved?.starts ?? [:])
     }
 }

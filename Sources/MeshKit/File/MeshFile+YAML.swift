@@ -18,7 +18,7 @@ extension MeshFile {
         let sections = try reader.fields(root, of: "the file", ["generation", "nodes", "networks", "services"])
         if let node = sections["generation"] {
             reader.note(SpecPath("generation"), node)
-            generation = try reader.number(node, "the generation of the mesh", in: 0...UInt64.max)
+            generation = try reader.number(node, "the generation of the mesh", in: 0...MeshSpec.latestGeneration / 2)
         }
         if let section = sections["nodes"] {
             nodes = [:]
@@ -62,7 +62,7 @@ extension MeshFile.Node {
         }
         if let node = fields["number"] {
             reader.note(path("number"), node)
-            number = Int(try reader.number(node, "the number of the node", in: 1...UInt32(Int32.max)))
+            number = try reader.number(node, "the number of the node", in: MeshNode.numbers)
         }
         if let node = fields["gateway"] {
             gatewaySubnets = try reader.subnets(node, path("gateway"), of: "a gateway bridge")
@@ -132,19 +132,21 @@ extension MeshFile.Service {
             }
         }
         if let node = fields["ports"] {
+            var seen: Set<PortBinding> = []
             for item in try reader.items(node, "a list of ports") {
                 let port = try MeshFile.Port(item, of: entry.name, &reader)
-                guard !ports.contains(where: { $0.listening == port.listening }) else {
+                guard seen.insert(port.listening).inserted else {
                     throw reader.error(item, "\(port.listening) is written twice for service \(entry.name)")
                 }
                 ports.append(port)
             }
         }
         if let node = fields["tasks"] {
+            var seen: Set<IPAddress> = []
             for (index, item) in try reader.items(node, "a list of tasks").enumerated() {
                 var task = try MeshFile.Task(item, number: index, of: entry.name, &reader)
                 task.index = index
-                guard task.address == nil || !tasks.contains(where: { $0.address == task.address }) else {
+                guard task.address.map({ seen.insert($0).inserted }) ?? true else {
                     throw reader.error(item, "task \(task.address!) is written twice for service \(entry.name)")
                 }
                 tasks.append(task)

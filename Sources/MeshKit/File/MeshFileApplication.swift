@@ -32,7 +32,7 @@ extension MeshSpec {
             throw file.error(
                 at: SpecPath("generation"),
                 "the file has generation \(generation), and the mesh here has \(meshGeneration), which is newer: export "
-                    + "it anew, or take the older one with --force")
+                    + "it anew, or take the older one by force (--force)")
         }
         var application = MeshFileApplication(file: file, present: self, context: context)
         var next = try application.run()
@@ -83,7 +83,7 @@ struct MeshFileApplication {
         try allocateMarks()
         try allocateVirtualAddresses()
         try attachTasks()
-        try file.refuse(SpecCheck.faults(of: next))
+        try file.refuse(SpecCheck.faults(of: next, insteadOf: present))
         try refuseConflictsWithHost()
         return next
     }

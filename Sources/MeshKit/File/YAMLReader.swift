@@ -19,7 +19,14 @@ struct YAMLReader {
     }
 
     /// The root of a text; nil if the text holds nothing.
+    ///
+    /// Anchors and aliases are refused: a few lines of them can stand for more than any memory holds.
     func root(of yaml: String) throws(InputError) -> Node? {
+        if let position = YAMLAnchors.first(in: yaml) {
+            throw error(
+                at: position,
+                "anchors (&name) and aliases (*name) are not taken: write each value where it belongs")
+        }
         do {
             return try compose(yaml: yaml)
         } catch let error as YamlError {

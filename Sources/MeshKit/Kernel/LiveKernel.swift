@@ -184,7 +184,7 @@ package struct LiveKernel: MeshKernel {
             (try? Listeners.read(transport: port.transport, ports: port.number...port.number))?.isEmpty != false
         }
         let end = ContinuousClock.now + .seconds(5)
-        while ports.contains(where: PortHolder.isTaken), ContinuousClock.now < end {
+        while ports.contains(where: PortHolder.isTaken), ContinuousClock.now < end, !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(5))
         }
     }

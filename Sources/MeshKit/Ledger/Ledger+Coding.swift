@@ -9,7 +9,7 @@ extension Ledger: Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         try container.require(schema: Self.currentSchema...Self.currentSchema, forKey: .schema)
-        generation = try container.decode(UInt64.self, forKey: .generation)
+        generation = try container.decodeGeneration(forKey: .generation)
         id = try container.decode(String.self, forKey: .id)
         guard id.utf8.count == 16, id.utf8.allSatisfy({ "0123456789abcdef".utf8.contains($0) }) else {
             throw DecodingError.dataCorruptedError(

@@ -52,7 +52,7 @@ extension LegacyDocument: Decodable {
             throw DecodingError.dataCorruptedError(
                 forKey: .schema, in: container, debugDescription: "\(schema) is not a layout")
         }
-        generation = try container.decode(UInt64.self, forKey: .generation)
+        generation = try container.decodeGeneration(forKey: .generation)
         services = try container.decode([String: Service].self, forKey: .services)
         retiringMarks = try container.decode(Set<FirewallMark>.self, forKey: .retiringMarks)
         originalSysctls = try container.decode([Sysctl: String].self, forKey: .originalSysctls)

@@ -15,6 +15,9 @@ public struct MeshNode: Hashable, Sendable, Codable {
     /// nodes apart. Where it is not, all nodes send its tasks packets with source ports of their own.
     public var hasZones: Bool
 
+    /// The numbers that a node may have. So many nodes have source ports of their own, at least one each.
+    static let numbers = 1...32768
+
     /// A node by its parts.
     public init(address: IPAddress? = nil, number: Int, gatewaySubnets: [IPPrefix], hasZones: Bool = false) {
         self.address = address
@@ -32,6 +35,10 @@ public struct MeshNode: Hashable, Sendable, Codable {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         address = try container.decodeIfPresent(IPAddress.self, forKey: .address)
         number = try container.decode(Int.self, forKey: .number)
+        guard Self.numbers.contains(number) else {
+            throw DecodingError.dataCorruptedError(
+                forKey: .number, in: container, debugDescription: "\(number) is no number of a node")
+        }
         gatewaySubnets = try container.decode([IPPrefix].self, forKey: .gatewaySubnets)
         hasZones = try container.decodeIfPresent(Bool.self, forKey: .hasZones) ?? false
     }

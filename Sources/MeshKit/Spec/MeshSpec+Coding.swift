@@ -9,8 +9,9 @@ extension MeshSpec: Codable {
     public init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         try container.require(schema: Self.readableSchemas, forKey: .schema)
-        generation = try container.decode(UInt64.self, forKey: .generation)
-        meshGeneration = try container.decodeIfPresent(UInt64.self, forKey: .meshGeneration) ?? 0
+        generation = try container.decodeGeneration(forKey: .generation)
+        meshGeneration =
+            container.contains(.meshGeneration) ? try container.decodeGeneration(forKey: .meshGeneration) : 0
         services = try container.decode([String: Service].self, forKey: .services)
         nodes = try container.decodeIfPresent([String: MeshNode].self, forKey: .nodes) ?? [:]
         networks = try container.decodeIfPresent([String: MeshNetwork].self, forKey: .networks) ?? [:]

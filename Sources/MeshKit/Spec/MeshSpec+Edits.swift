@@ -26,7 +26,6 @@ extension MeshSpec {
         }
         var service = services[name] ?? Service()
         try Self.set(options, of: &service, name)
-        if service.balancing == .ingress { try refuse(inSandbox: listening) }
         let index: Int
         if let found = service.ports.firstIndex(where: { $0.listening == listening }) {
             index = found
@@ -37,6 +36,9 @@ extension MeshSpec {
             service.ports.insert(PublishedPort(listening: listening, target: target, mark: mark), at: index)
         }
         service.ports[index].set(options)
+        if service.balancing == .ingress, publisher(of: listening) == nil {
+            try refuse(inSandbox: service.ports[index], of: name)
+        }
         service.ports[index].origin = nil
         service.origin = nil
         services[name] = service

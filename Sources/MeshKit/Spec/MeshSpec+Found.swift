@@ -25,6 +25,7 @@ extension MeshSpec {
     ///
     /// - Returns: what cannot be done, in words.
     mutating func takeOver(_ found: [FoundTask], of origin: Origin, in context: FoundContext) -> [String] {
+        let former = self
         let found = found.sorted { $0.name < $1.name }
         var notes = found.flatMap(\.faults)
         follow(containers: found, of: origin, in: context, &notes)
@@ -32,6 +33,7 @@ extension MeshSpec {
         removeParts(of: origin, except: placed)
         for (task, service) in placed { add(task, to: service, of: origin, in: context, &notes) }
         publishPorts(of: placed, origin, in: context, &notes)
+        notes += removeAlikePorts(of: origin, besides: former)
         // The options of the first container by name hold.
         for (task, name) in placed.reversed() where services[name]?.origin == origin {
             if let scheduler = task.options.scheduler { services[name]!.scheduler = scheduler }

@@ -10,6 +10,9 @@ public struct MeshSpec: Equatable, Sendable {
     public static let currentSchema = 4
     /// The layouts that this version reads.
     static let readableSchemas = 3...4
+    /// The latest generation that a document may have: more edits than anybody makes, and a number that all readers of
+    /// JSON know exactly.
+    static let latestGeneration: UInt64 = 1 << 53
 
     /// The number of writes until now, which a compare-and-swap compares. The store counts it, not the edit.
     public var generation: UInt64 = 0

@@ -63,10 +63,13 @@ public struct PublishedPort: Hashable, Sendable {
     var destinationPort: UInt16 { listening.isRange ? 0 : target }
 
     /// The port as the sandbox knows it: the node has checked the address at which the client came, and whether the
-    /// client may connect.
+    /// client may connect, and has put the sandbox's address of the same family in the place of its own.
     var inSandbox: Self {
         var port = self
-        port.listening = PortBinding(listening.ports, listening.transport)
+        let address = listening.address.flatMap { own in
+            SandboxLink.addresses.place.map(\.address).first { $0.family == own.family }
+        }
+        port.listening = PortBinding(listening.ports, listening.transport, at: address)
         port.allowed = []
         return port
     }

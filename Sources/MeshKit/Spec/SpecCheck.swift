@@ -23,13 +23,15 @@ struct SpecCheck {
     }
 
     /// The faults of a spec.
-    static func faults(of spec: MeshSpec) -> [SpecFault] {
+    ///
+    /// - Parameter former: a spec whose pairs of ports that cannot be told apart are no faults.
+    static func faults(of spec: MeshSpec, insteadOf former: MeshSpec? = nil) -> [SpecFault] {
         var check = SpecCheck(spec)
         check.checkNodes()
         check.checkNetworks()
         check.checkSubnets()
         for (name, service) in spec.services.sorted(by: { $0.key < $1.key }) { check.check(service, named: name) }
-        check.checkPorts()
+        check.checkPorts(insteadOf: former)
         return check.faults
     }
 
@@ -252,16 +254,12 @@ struct SpecCheck {
 
     // MARK: Ports
 
-    private mutating func checkPorts() {
-        for pair in spec.alikePorts() {
+    private mutating func checkPorts(insteadOf former: MeshSpec?) {
+        for pair in spec.alikePorts(besides: former) {
             faults.append(
                 SpecFault([
-                    .init(
-                        path: .port(pair.other.listening, of: pair.other.name),
-                        words: pair.words(of: pair.other, besides: pair.one)),
-                    .init(
-                        path: .port(pair.one.listening, of: pair.one.name),
-                        words: pair.words(of: pair.one, besides: pair.other)),
+                    .init(path: .port(pair.other.listening, of: pair.other.name), words: pair.words),
+                    .init(path: .port(pair.one.listening, of: pair.one.name), words: pair.wordsOfTheFirst),
                 ]))
         }
     }

@@ -8,4 +8,14 @@ extension KeyedDecodingContainer {
                 debugDescription: "\(found) is none of the layouts \(expected.lowerBound) to \(expected.upperBound)")
         }
     }
+
+    /// A generation. One that no number of edits reaches is refused, since the next edit could not be counted.
+    func decodeGeneration(forKey key: Key) throws -> UInt64 {
+        let generation = try decode(UInt64.self, forKey: key)
+        guard generation <= MeshSpec.latestGeneration else {
+            throw DecodingError.dataCorruptedError(
+                forKey: key, in: self, debugDescription: "\(generation) is no generation")
+        }
+        return generation
+    }
 }

@@ -85,14 +85,13 @@ struct AgentCommand: AsyncParsableCommand {
 
     /// What the agent's clients are told, and may change.
     private func information(by meshes: @escaping @Sendable () throws -> Mesh) throws -> AgentInformation {
-        let (store, ledger, node) = (try options.store(), try options.ledger(), try options.ownNode())
-        let savedMesh = { @Sendable in try await SavedMesh.load(from: store, ledger, nodeNamed: node) }
+        let store = try options.store()
         return AgentInformation(
             observe: { try await meshes().observe() }, status: { try StatusReport($0.view, $0.plan).document() },
             plan: {
                 let (plan, warnings) = try await meshes().planAndWarnings()
                 return try PlanReport(plan, plan.notes + warnings).document()
-            }, changes: MeshChanges(.by(meshes, savedMesh: savedMesh)))
+            }, changes: MeshChanges(.by(meshes, store)))
     }
 }
 
@@ -101,10 +100,8 @@ extension MeshChanges.Work {
     ///
     /// - Parameters:
     ///   - meshes: makes values of the mesh.
-    ///   - savedMesh: reads what is saved of it.
-    fileprivate static func by(
-        _ meshes: @escaping @Sendable () throws -> Mesh, savedMesh: @escaping @Sendable () async throws -> SavedMesh
-    ) -> Self {
+    ///   - store: where it is saved.
+    fileprivate static func by(_ meshes: @escaping @Sendable () throws -> Mesh, _ store: FileSpecStore) -> Self {
         Self { text, options in
             let (file, mesh) = (try MeshFile(yaml: text, name: "the request's body"), try meshes())
             if options.isDry {
@@ -117,7 +114,7 @@ extension MeshChanges.Work {
         } reconcile: { retry, cutting in
             try ChangeReport(await meshes().reconcile(retry: retry, cutting: cutting ? .all : .none)).document()
         } export: {
-            try JSONText.encode(try await savedMesh().spec.exported()).printableJSON
+            try JSONText.encode(try await store.load().exported()).printableJSON
         }
     }
 }

@@ -23,7 +23,8 @@ struct Export: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let spec = try await options.savedMesh().spec
+        // What this node finds of the tasks' health is no part of the mesh, which other nodes take over.
+        let spec = try await options.store().load()
         switch format {
         case .yaml: try StandardOutput.print(document: spec.yaml)
         case .json: try StandardOutput.print(json: try JSONText.encode(try spec.exported()))

@@ -17,7 +17,7 @@ struct Publish: AsyncParsableCommand {
             This node answers the port on all its addresses, including 127.0.0.1, or only on the address that is \
             written before the port; so do the other nodes, once they have the mesh by `meshctl export` and \
             `meshctl apply`. The host's balancer tells two ports of one number at different addresses apart; on the \
-            ingress network a number can be published at one address only. In a range, the ports of a task follow in the same order. If a process of this node \
+            ingress network only one service can have a number. In a range, the ports of a task follow in the same order. If a process of this node \
             listens on the port, the command fails, unless that process is a task of the service.
 
             \(ServiceOptions.discussion)
