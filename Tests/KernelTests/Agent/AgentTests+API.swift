@@ -75,7 +75,7 @@ extension KernelTests.AgentTests {
                 try await Shell.check(
                     "curl", "-sS", "--unix-socket", socket, "--data-binary", body, "http://localhost\(path)")
             }
-            let port = #"{"services": {"web": {"ports": [{"publish": "2080:80"}]}}}"#
+            let port = #"{"services": {"nginx": {"ports": [{"publish": "2080:80"}]}}}"#
             let told = try await post("/v1/apply?dry-run=true", port)
             #expect(told.contains(#""changed" : false"#) && told.contains("2080"), "\(told)")
             #expect(try await mesh.client.ask(.tcp, node.addresses[0], 2080) == ["Connection refused": 1])
@@ -87,7 +87,7 @@ extension KernelTests.AgentTests {
             let pass = try await post("/v1/reconcile")
             #expect(pass.contains(#""changed" : false"#), "\(pass)")
 
-            let mistake = try await post("/v1/apply", #"{"services": {"web": {"ports": [{"publish": "99999:80"}]}}}"#)
+            let mistake = try await post("/v1/apply", #"{"services": {"nginx": {"ports": [{"publish": "99999:80"}]}}}"#)
             #expect(mistake.contains("the request's body:1:"), "\(mistake)")
             // What a command has changed meanwhile is not lost.
             let whole = try await Shell.check("curl", "-sS", "--unix-socket", socket, "http://localhost/v1/mesh")

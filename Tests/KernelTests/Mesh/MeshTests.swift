@@ -70,6 +70,35 @@ extension KernelTests {
             }
         }
 
+        /// One number at an address of each family leads to two services, and at two addresses of one family to one.
+        @Test(arguments: RuleTool.tested) func oneNumberAtSeveralAddresses(tool: RuleTool) async throws {
+            try await MeshNodes.with(1, rules: tool) { mesh in
+                let node = mesh.nodes[0]
+                let (tasks, second) = (try await mesh.tasks(on: [1, 1]), IPAddress("192.168.5.201"))
+                defer { tasks.stop() }
+                try await node.namespace.ip(["addr add \(second)/24 dev up0"])
+                var spec = try mesh.spec()
+                for (index, task) in tasks.enumerated() {
+                    try spec.attach(
+                        TaskAttachmentRequest(namespace: task.path, node: node.name), service: "s\(index + 1)")
+                }
+                for (address, service) in [(node.addresses[0], "s1"), (node.addresses[1], "s2"), (second, "s1")] {
+                    try spec.publish(PortBinding(3080, .tcp, at: address), target: 80, service: service)
+                }
+                try await mesh.apply(spec)
+                try await mesh.expectNothingPlanned()
+                for (address, name) in [(node.addresses[0], "web1 "), (node.addresses[1], "web2 "), (second, "web1 ")] {
+                    let answers = try await mesh.client.ask(.tcp, address, 3080, times: 2)
+                    #expect(answers.keys.allSatisfy { $0.hasPrefix(name) }, "\(address): \(answers)")
+                }
+                // When one of two equal ports leaves, the other one goes on.
+                try await mesh.meshctl("unpublish", "\(node.addresses[0]):3080", on: 1)
+                let left = try await mesh.client.ask(.tcp, second, 3080, times: 2)
+                #expect(left.keys.allSatisfy { $0.hasPrefix("web1 ") }, "\(left)")
+                #expect(try await mesh.client.ask(.tcp, node.addresses[0], 3080) == ["Connection refused": 1])
+            }
+        }
+
         /// The network `ingress` leads to published ports, and is no network between tasks.
         @Test(arguments: RuleTool.tested) func noTaskReachesAnotherByIngress(tool: RuleTool) async throws {
             try await MeshNodes.with(rules: tool) { mesh in
