@@ -6,12 +6,14 @@ import PackageDescription
 let package = Package(
     name: "fuzz",
     dependencies: [
-        .package(name: "meshctl", path: "..", traits: [])
+        .package(name: "meshctl", path: "..", traits: ["Mesh"])
     ],
     targets: [
         .target(name: "CLibFuzzer"),
         .executableTarget(
             name: "FuzzReceivePath", dependencies: ["CLibFuzzer", .product(name: "IPVSKit", package: "meshctl")]),
+        .executableTarget(
+            name: "FuzzMeshFile", dependencies: ["CLibFuzzer", .product(name: "MeshKit", package: "meshctl")]),
     ],
     swiftLanguageModes: [.v6]
 )

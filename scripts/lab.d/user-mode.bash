@@ -19,11 +19,11 @@ uml_workdir() {
     workdir_exec=true
 }
 
-# choose_processor: chooses a processor of this machine for the guest to stay on, one that no other guest has if there is
-# one, and holds a lock on it as long as the guest lives. The kernel of the guest and its processes take turns many
+# choose_processor: chooses a processor of this machine for the guest to stay on, one of those that the fewest guests have,
+# and holds a lock on a place there as long as the guest lives. The kernel of the guest and its processes take turns many
 # thousand times a second; if they do so on two processors, each has to wake up the other's, which takes four times as long.
 choose_processor() {
-    local list range number lock
+    local list range number place lock
     local -a processors=()
     # "pid 7's current affinity list: 0,2-3"
     list=$(taskset --cpu-list --pid $$)
@@ -31,13 +31,15 @@ choose_processor() {
     for range in ${list//,/ }; do
         for ((number = ${range%-*}; number <= ${range#*-}; number++)); do processors+=("$number"); done
     done
-    for number in $(shuf --echo -- "${processors[@]}"); do
-        { exec {lock}>"$cache/processor-$number.lock"; } 2>/dev/null || continue
-        if flock --nonblock "$lock"; then
-            uml_processor=$number
-            return
-        fi
-        exec {lock}>&-
+    for place in {1..8}; do
+        for number in $(shuf --echo -- "${processors[@]}"); do
+            { exec {lock}>"$cache/processor-$number-$place.lock"; } 2>/dev/null || continue
+            if flock --nonblock "$lock"; then
+                uml_processor=$number
+                return
+            fi
+            exec {lock}>&-
+        done
     done
     uml_processor=${processors[RANDOM % ${#processors[@]}]}
 }
