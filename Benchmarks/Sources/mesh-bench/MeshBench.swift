@@ -51,15 +51,20 @@ struct MeshBench {
             Client.end()
         }
         try swarm?.start()
-        var results: [Result] = []
+        // What one part has measured is kept if the next one fails.
         if options.works.contains("traffic") {
-            results += try Traffic.measure(
-                options.tools, haproxy: options.peers.contains("haproxy"), swarm: swarm, rounds: options.rounds)
+            try keep(
+                try Traffic.measure(
+                    options.tools, haproxy: options.peers.contains("haproxy"), swarm: swarm, rounds: options.rounds),
+                options)
         }
         if options.works.contains("publish"), let swarm {
-            results += try Publishing.measure(options.tools, swarm)
+            try keep(try Publishing.measure(options.tools, swarm), options)
         }
-        say("\n" + goals.flatMap { goal in results.compactMap(goal.verdict) }.joined(separator: "\n"))
+    }
+
+    private static func keep(_ results: [Result], _ options: Options) throws {
+        say("\n" + goals.flatMap { goal in results.compactMap(goal.verdict) }.joined(separator: "\n") + "\n")
         if let json = options.json { try Result.append(results, to: URL(filePath: json)) }
     }
 

@@ -12,6 +12,8 @@ final class Swarm {
     private let image = "localhost:1/waits"
     private var daemon: Process?
     private var servers: [Server] = []
+    /// How many ports the Swarm has marks for while only the service with two tasks is there.
+    private var ownMarks = 0
     /// Where Docker keeps the namespace that balances.
     private var sandbox: String { "/run/docker/netns/ingress_sbox" }
 
@@ -42,6 +44,7 @@ final class Swarm {
         try docker("swarm", "init", "--advertise-addr", address)
         try service("web", replicas: 2, ports: ["1080:80"])
         try wait("the tasks of the Swarm") { try balanced() == 2 }
+        ownMarks = try marks()
         for container in try docker("ps", "--quiet").split(separator: "\n") {
             let pid = try docker("inspect", "--format", "{{.State.Pid}}", String(container))
             let name = "mb-swarm-\(servers.count)"
@@ -70,14 +73,17 @@ final class Swarm {
 
     /// The seconds until a new service has all ports, in one command.
     func secondsToPublishAtOnce(_ ports: ClosedRange<Int>) throws -> Double {
-        let before = try marks()
-        return try ContinuousClock().measure {
+        try ContinuousClock().measure {
             try service("at-once", replicas: 1, ports: ports.map { "\($0):80" })
-            try wait("the ports of the Swarm", for: 200) { try marks() == before + ports.count }
+            try wait("the ports of the Swarm", for: 200) { try marks() == ownMarks + ports.count }
         }.seconds
     }
 
-    func remove(_ service: String) throws { try docker("service", "rm", service) }
+    /// Its ports go some time after the command.
+    func remove(_ service: String) throws {
+        try docker("service", "rm", service)
+        try wait("the end of the ports of \(service)") { try marks() == ownMarks }
+    }
 
     /// Until its tasks run. They are ended without waiting for them: `sleep` would not hear a SIGTERM.
     private func service(_ name: String, replicas: Int, ports: [String]) throws {
@@ -88,7 +94,8 @@ final class Swarm {
     }
 
     private func balanced() throws -> Int { try inSandbox("ipvsadm", "-Ln", counting: "Masq") }
-    private func marks() throws -> Int { try inSandbox("iptables-save", "-t", "mangle", counting: "--set-xmark") }
+    /// Of ports: a service has one more for its own address.
+    private func marks() throws -> Int { try inSandbox("iptables-save", "-t", "mangle", counting: "--dport") }
 
     private func inSandbox(_ command: String..., counting word: String) throws -> Int {
         // The file is there a moment before the namespace is.

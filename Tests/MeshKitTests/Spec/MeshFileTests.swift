@@ -1,9 +1,11 @@
 import FakeKernel
 import IPVSKit
 import RuleKit
+import SystemPackage
+import TestSupport
 import Testing
 
-@testable import MeshKit
+@_spi(Testing) @testable import MeshKit
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -173,6 +175,16 @@ import Testing
         var spec = MeshSpec()
         spec.services[text] = MeshSpec.Service()
         #expect(spec.yaml.contains("\n  \(scalar):\n"), "\(spec.yaml)")
+    }
+
+    /// The fuzzer begins with files that are taken, and with one that is refused.
+    @Test func theFuzzersSeeds() throws {
+        let repository = (0..<4).reduce(FilePath(#filePath)) { path, _ in path.removingLastComponent() }
+        let folder = repository.appending("Fuzz/MeshFiles")
+        for (name, isTaken) in [("mesh.yaml", true), ("part.json", true), ("late-generation.yaml", false)] {
+            let text = try folder.appending(name).text()
+            #expect(MeshFile.take(text) == isTaken, "\(name)")
+        }
     }
 
     // MARK: Generations
