@@ -75,7 +75,7 @@ struct Endpoint: Sendable {
     /// Reads the body, if the path needs one.
     ///
     /// - Parameter limit: how long the client may take to send it.
-    func body(of request: inout Request, within limit: Duration) async throws -> String {
+    func body(of request: Request, within limit: Duration) async throws -> String {
         guard let longestBody else { return "" }
         let stream = request.body
         let bytes = try await withThrowingTaskGroup(of: ByteBuffer?.self) { group in

@@ -35,8 +35,7 @@ enum Endpoints {
         router.add(middleware: Refusals(endpoints: endpoints))
         for (path, endpoint) in endpoints {
             router.on(RouterPath(path), method: endpoint.method) { request, context in
-                var request = request
-                let body = try await endpoint.body(of: &request, within: limits.idle)
+                let body = try await endpoint.body(of: request, within: limits.idle)
                 return try await endpoint.answer(information, request, body)
             }
         }

@@ -46,10 +46,7 @@ extension MeshSpec {
         let isInSandbox = services.mapValues { $0.balancing == .ingress }
         var found: [AlikePorts] = []
         for ports in Dictionary(grouping: all, by: \.listening.transport).values {
-            let ports = ports.sorted {
-                ($0.listening.ports.lowerBound, $0.listening, $0.name)
-                    < ($1.listening.ports.lowerBound, $1.listening, $1.name)
-            }
+            let ports = ports.sorted { ($0.listening, $0.name) < ($1.listening, $1.name) }
             for (index, one) in ports.enumerated() {
                 for other in ports[(index + 1)...] {
                     guard other.listening.ports.lowerBound <= one.listening.ports.upperBound else { break }
@@ -91,6 +88,8 @@ extension MeshSpec {
     /// - Parameter before: a spec in which it was so already stays as it is.
     /// - Returns: what was taken away, in words.
     mutating func removeAlikePorts(of origin: Origin, besides before: MeshSpec) -> [String] {
+        // As in most passes of an agent.
+        guard self != before else { return [] }
         var notes: [String] = []
         while let pair = alikePorts(besides: before).first(where: \.areAlikeInSandbox) {
             let found = [(pair.other, pair.words), (pair.one, pair.wordsOfTheFirst)]
