@@ -60,9 +60,11 @@ package struct HostProgram: Sendable {
     /// Waits for the end. Where the task is cancelled, the program is killed.
     private func end(_ operation: String) async -> Result<Ran?, RuleError> {
         do {
+            let program: Executable = command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0])
+            // Given a name, Subprocess starts a process for each folder of PATH that does not have the program.
+            let path = try await program.resolveExecutablePath(in: .inherit)
             let result = try await Subprocess.run(
-                command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0]),
-                arguments: Arguments(Array(command.dropFirst())),
+                .path(path), arguments: Arguments(Array(command.dropFirst())),
                 environment: .inherit.updating(["LC_ALL": "C"]), input: .string(input),
                 output: .string(limit: 64 << 20), error: .string(limit: 1 << 20))
             return .success(

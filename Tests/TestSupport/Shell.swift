@@ -22,10 +22,11 @@ package enum Shell {
     ) async throws -> Ran {
         var changes: [Environment.Key: String?] = [:]
         for (name, value) in environment { changes[Environment.Key(stringLiteral: name)] = value }
-        let program = command[0]
+        let program: Executable = command[0].contains("/") ? .path(FilePath(command[0])) : .name(command[0])
+        // Given a name, Subprocess starts a process for each folder of PATH that does not have the program.
+        let path = try await program.resolveExecutablePath(in: .inherit.updating(changes))
         let result = try await Subprocess.run(
-            program.contains("/") ? .path(FilePath(program)) : .name(program),
-            arguments: Arguments(Array(command.dropFirst())), environment: .inherit.updating(changes),
+            .path(path), arguments: Arguments(Array(command.dropFirst())), environment: .inherit.updating(changes),
             input: .string(input), output: .string(limit: 32 << 20), error: .string(limit: 1 << 20))
         let status: Int32 =
             switch result.terminationStatus {

@@ -14,7 +14,9 @@ package struct PublishText: Hashable, Sendable {
         let (address, ports) = try PortText.splitAddress(rest, portsAfter: 2)
         let parts = ports.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == 2 else {
-            throw InputError("write the published port and the task's port with a colon between, as in 1080:80")
+            throw InputError(
+                "\(text.debugDescription) is not a port to publish: write the published port and the task's port with a "
+                    + "colon between, as in 1080:80")
         }
         let (listening, targets) = (try PortText.ports(parts[0]), try PortText.ports(parts[1]))
         guard targets.count == listening.count || targets.count == 1 else {
@@ -64,7 +66,9 @@ package enum PortText {
             let rest = text[text.index(after: end)...]
             let inside = String(text[text.index(after: text.startIndex)..<end])
             guard let address: IPAddress = .init(inside), address.family == .ipv6, rest.hasPrefix(":") else {
-                throw InputError("write an IPv6 address in brackets before the port, as in [fd00::1]:1080:80")
+                throw InputError(
+                    "\(text.debugDescription) does not begin with an IPv6 address; write it in brackets before the ports, "
+                        + "as in [fd00::1]:1080:80")
             }
             return (address, rest.dropFirst())
         }
