@@ -15,7 +15,7 @@ extension SwarmContentTests {
 
     /// What each namespace with IPVS has here.
     private static func ofBalancers(_ place: String) -> [Difference] {
-        let local = "-m addrtype --dst-type LOCAL -m conntrack --ctdir ORIGINAL"
+        let local = "-m conntrack --ctdir ORIGINAL -m addrtype --dst-type LOCAL"
         return [
             Difference(
                 place: place,
@@ -26,7 +26,11 @@ extension SwarmContentTests {
                 reason: "IPVS drops packets from loopback addresses, so that such connections take another way."),
             Difference(
                 place: place,
-                ours: ["mangle -A PREROUTING \(local) -j MESH-ALLOW", "mangle -A MESH-ALLOW -i lo -j RETURN"],
+                ours: [
+                    "mangle -A PREROUTING -p tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate ESTABLISHED -j RETURN"
+                ], reason: "IPVS looks at the mark of a connection's first packet alone."),
+            Difference(
+                place: place, ours: ["mangle -A MESH-ALLOW -i lo -j RETURN", "mangle -A MESH-ALLOW -j DROP"],
                 reason: "A port may have a list of clients, though none has one here."),
             Difference(
                 place: place, ours: ["nat -A PREROUTING -j MESH-TARGET", "nat -A OUTPUT -j MESH-TARGET"],

@@ -55,12 +55,12 @@ import Testing
         let role = RuleRole.balancer(detour: .example, ingress: .example)
         #expect(
             rules("detour", role) == [
-                "meta mark set ip6 daddr . meta l4proto . th dport map @marks_at6 goto leave",
                 "meta mark set ip daddr . meta l4proto . th dport map @marks_at4 goto leave",
+                "meta mark set ip6 daddr . meta l4proto . th dport map @marks_at6 goto leave",
                 "meta mark set meta l4proto . th dport map @marks goto leave",
-                "meta mark set sctp dport map @ranges_sctp goto leave",
-                "meta mark set udp dport map @ranges_udp goto leave",
                 "meta mark set tcp dport map @ranges_tcp goto leave",
+                "meta mark set udp dport map @ranges_udp goto leave",
+                "meta mark set sctp dport map @ranges_sctp goto leave",
             ])
         let sandbox = [
             "meta mark @elsewhere meta nfproto ipv4 meta mark set 0x00000000 dnat ip to 169.254.113.6",

@@ -46,18 +46,21 @@ import Testing
         :PREROUTING ACCEPT [0:0]
         :OUTPUT ACCEPT [0:0]
         :MESH-ALLOW - [0:0]
+        :MESH-IN - [0:0]
         :MESH-MARK - [0:0]
-        -A PREROUTING -m addrtype --dst-type LOCAL -m conntrack --ctdir ORIGINAL -j MESH-ALLOW
-        -A PREROUTING -m addrtype --dst-type LOCAL -m conntrack --ctdir ORIGINAL -j MESH-MARK
-        -A OUTPUT -m addrtype --dst-type LOCAL -m conntrack --ctdir ORIGINAL -j MESH-MARK
+        -A PREROUTING -m conntrack --ctdir ORIGINAL -m addrtype --dst-type LOCAL -j MESH-IN
+        -A OUTPUT -m conntrack --ctdir ORIGINAL -m addrtype --dst-type LOCAL -j MESH-MARK
         -A MESH-ALLOW -i lo -j RETURN
         -A MESH-ALLOW -i mesh0 -j RETURN
         -A MESH-ALLOW -m set --match-set mesh-allow4 src,dst -j RETURN
         -A MESH-ALLOW -m set --match-set mesh-allow-at4 dst,dst,src -j RETURN
-        -A MESH-ALLOW -p tcp -m set --match-set mesh-only-tcp dst -j DROP
-        -A MESH-ALLOW -p udp -m set --match-set mesh-only-udp dst -j DROP
-        -A MESH-ALLOW -p sctp -m set --match-set mesh-only-sctp4 dst,dst -j DROP
-        -A MESH-ALLOW -m set --match-set mesh-only-at4 dst,dst -j DROP
+        -A MESH-ALLOW -j DROP
+        -A MESH-IN -p tcp -m set --match-set mesh-only-tcp dst -j MESH-ALLOW
+        -A MESH-IN -p udp -m set --match-set mesh-only-udp dst -j MESH-ALLOW
+        -A MESH-IN -p sctp -m set --match-set mesh-only-sctp4 dst,dst -j MESH-ALLOW
+        -A MESH-IN -m set --match-set mesh-only-at4 dst,dst -j MESH-ALLOW
+        -A MESH-IN -j MESH-MARK
+        -A MESH-MARK -p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate ESTABLISHED -j RETURN
         -A MESH-MARK -d 127.0.0.0/8 -j RETURN
         -A MESH-MARK -j SET --map-set mesh-vip4 dst --map-mark
         -A MESH-MARK -p tcp -j SET --map-set mesh-mark-tcp dst --map-mark
@@ -159,6 +162,18 @@ import Testing
                 .contains("-F MESH-OLD\n-I"), "emptied, and not deleted")
         let free = held.replacing("-A INPUT -p tcp -j MESH-OLD\n", with: "")
         #expect(SavedTables(free).removing() == "*filter\n-F MESH-OLD\n-X MESH-OLD\nCOMMIT\n")
+    }
+
+    /// An update takes away the jumps of the version before when it puts its own.
+    @Test func jumpsOfEarlierVersionsAreReplaced() {
+        let former = ["PREROUTING", "OUTPUT"].map {
+            "-A \($0) -m addrtype --dst-type LOCAL -m conntrack --ctdir ORIGINAL -j MESH-MARK"
+        }
+        let text = Self.healthy.replacing(
+            "-A MESH-ALLOW -i lo", with: former.map { $0 + "\n" }.joined() + "-A MESH-ALLOW -i lo", maxReplacements: 1)
+        #expect(faults(text) == ["iptables mangle: more than one jump to MESH-MARK"])
+        let restoring = SavedTables(text).restoring(Self.skeleton, targets: TargetEdit(), family: .ipv4)
+        for jump in former { #expect(restoring.contains("\n-D\(jump.dropFirst(2))\n")) }
     }
 
     @Test func whoLooksIntoASetOfOurs() {

@@ -55,9 +55,11 @@ struct Skeleton: Equatable {
             })
 
     /// Those that only earlier versions wrote.
-    private static let formerJumpLines = ["PREROUTING", "OUTPUT"].map {
-        "-A \($0) -m addrtype --dst-type LOCAL -j MESH-DETOUR"
-    }
+    private static let formerJumpLines =
+        ["PREROUTING", "OUTPUT"].map { "-A \($0) -m addrtype --dst-type LOCAL -j MESH-DETOUR" }
+        + [("PREROUTING", "ALLOW"), ("PREROUTING", "MARK"), ("OUTPUT", "MARK")].map {
+            "-A \($0) -m addrtype --dst-type LOCAL -m conntrack --ctdir ORIGINAL -j MESH-\($1)"
+        }
 
     /// Whatever comes from the node goes back to it, from an address of this namespace.
     private static func turnaround(_ node: IPAddress) -> [Chain] {
@@ -74,7 +76,7 @@ struct Skeleton: Equatable {
     private static func balancer(_ words: Vocabulary) -> [Chain] {
         [
             words.target, words.ingressDNAT, words.detourLoopback, words.sourceNAT, words.forward, words.stray,
-            words.allow, words.mark,
+            words.allow, words.mark, words.entry,
         ].compactMap(\.self)
     }
 }
@@ -106,36 +108,47 @@ struct Vocabulary {
 
     static let protocols: [TransportProtocol] = [.tcp, .udp, .sctp]
 
-    /// Drops connections from networks that are not allowed. Only packets of the original direction are checked: the
-    /// source address of a reply is not the client's.
+    /// Packets to the node itself, in the original direction of their connections. A reply to a connection of the node
+    /// whose source port happens to be published must not be balanced, and its source address is not a client's.
+    ///
+    /// Every packet meets this condition, so the cheaper question comes first.
+    private static let toNode = "-m conntrack --ctdir ORIGINAL " + local
+
+    /// Where packets come in: those to ports with an allow-list have to pass it, and then all are marked.
+    var entry: Skeleton.Chain {
+        Skeleton.Chain(
+            table: "mangle", name: "MESH-IN", jumps: [.init(from: "PREROUTING", condition: Self.toNode)],
+            rules: Self.protocols.map { "-p \($0) \(match(.restricted($0)!)) -j MESH-ALLOW" }
+                + ["\(match(.restrictedAt)) -j MESH-ALLOW", "-j MESH-MARK"])
+    }
+
+    /// Drops connections from networks that are not allowed.
     var allow: Skeleton.Chain {
         // The node itself is always allowed, also when its packets come through the detour.
         let own = ["-i lo -j RETURN"] + (ownDetour.map { ["-i \($0.interface) -j RETURN"] } ?? [])
         return Skeleton.Chain(
-            table: "mangle", name: "MESH-ALLOW",
-            jumps: [.init(from: "PREROUTING", condition: Self.local + "-m conntrack --ctdir ORIGINAL ")],
+            table: "mangle", name: "MESH-ALLOW", jumps: [],
             rules: own + linkLocalReturns + [
-                match(.allowed, "src,dst") + " -j RETURN", match(.allowedAt, "dst,dst,src") + " -j RETURN",
-            ]
-                + Self.protocols.map { "-p \($0) \(match(.restricted($0)!)) -j DROP" }
-                + [match(.restrictedAt) + " -j DROP"])
+                match(.allowed, "src,dst") + " -j RETURN", match(.allowedAt, "dst,dst,src") + " -j RETURN", "-j DROP",
+            ])
     }
 
-    /// Marks packets to published ports. Only packets of the original direction are marked: a reply to a connection of
-    /// the node itself whose source port happens to be published must not be balanced. Packets to loopback addresses
-    /// are not marked, because IPVS drops packets from loopback addresses.
+    /// Marks packets to published ports. Packets to loopback addresses are not marked, because IPVS drops packets from
+    /// loopback addresses.
     ///
     /// If several sets give a mark, the last one wins, which is the most specific.
     var mark: Skeleton.Chain {
-        let condition = Self.local + "-m conntrack --ctdir ORIGINAL "
         func map(_ use: IPSet.Use) -> String {
             let set = IPSet(use, family)
             return "-j SET --map-set \(set.name) \(set.destination) --map-mark"
         }
+        // IPVS looks for a service, and so at the mark, only with the first packet of a connection: SYN, for TCP. All
+        // others would only pay for the lookups.
+        let scheduled =
+            "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate ESTABLISHED -j RETURN"
         return Skeleton.Chain(
-            table: "mangle", name: "MESH-MARK",
-            jumps: [.init(from: "PREROUTING", condition: condition), .init(from: "OUTPUT", condition: condition)],
-            rules: ["-d \(loopback) -j RETURN"] + linkLocalReturns + [map(.virtualAddresses)]
+            table: "mangle", name: "MESH-MARK", jumps: [.init(from: "OUTPUT", condition: Self.toNode)],
+            rules: [scheduled, "-d \(loopback) -j RETURN"] + linkLocalReturns + [map(.virtualAddresses)]
                 + Self.protocols.map { "-p \($0) \(map(.marked($0)!))" } + [map(.markedAt)])
     }
 
@@ -181,7 +194,8 @@ struct Vocabulary {
         let replies = "-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY \(match(.tasks, "src")) -j ACCEPT"
         return Skeleton.Chain(
             table: "filter", name: "MESH-FORWARD", jumps: [.init(from: "FORWARD", condition: "")],
-            rules: [replies] + ingressAccepts)
+            // The sets of tasks cost more than the names of interfaces.
+            rules: ingressAccepts + [replies])
     }
 
     /// The accepts for the packets between the node and its sandbox alone, if another tool carries all other rules.

@@ -52,7 +52,7 @@ extension NFTablesSkeleton {
             Chain(name: "leave", rules: rules + ["meta mark set 0x00000000"]),
             Chain(
                 name: "detour",
-                rules: lookups.reversed().filter { !$0.contains("@vips") && (hasIPv6 || !$0.hasPrefix("ip6 ")) }
+                rules: lookups.filter { !$0.contains("@vips") && (hasIPv6 || !$0.hasPrefix("ip6 ")) }
                     .map { "meta mark set \($0) goto leave" }),
         ]
     }

@@ -62,9 +62,10 @@ struct NFTablesSkeleton: Equatable {
                     "meta mark . ip saddr @allowed4 return", "meta mark . ip6 saddr @allowed6 return",
                     "counter drop",
                 ]),
+            Chain(name: "counting", rules: ["counter name meta mark map @counters"]),
             Chain(
                 name: "marking",
-                rules: loopbackReturns + linkLocalReturns + lookups.map { "meta mark set \($0)" } + [countByMark]),
+                rules: loopbackReturns + linkLocalReturns + lookups.map { "meta mark set \($0) goto counting" }),
             Chain(
                 name: "stray",
                 rules: [("ip saddr", 4), ("ip6 saddr", 6)].flatMap { address, digit in
@@ -110,15 +111,13 @@ struct NFTablesSkeleton: Equatable {
     private static let loopbackReturns = ["ip daddr 127.0.0.0/8 return", "ip6 daddr ::1 return"]
     /// No router forwards a packet from or to a link-local address, so that a task's answer would be lost.
     private static let linkLocalReturns = ["ip6 saddr fe80::/10 return", "ip6 daddr fe80::/10 return"]
-    private static let countByMark = "counter name meta mark map @counters"
 
-    /// The lookups of the mark, in the order from general to specific. A rule whose lookup finds nothing leaves the mark
-    /// as it is.
+    /// The lookups of the mark, in the order from specific to general. A rule whose lookup finds nothing does not match.
     static let lookups = [
-        "ip daddr map @vips4", "ip6 daddr map @vips6",
-        "tcp dport map @ranges_tcp", "udp dport map @ranges_udp", "sctp dport map @ranges_sctp",
-        "meta l4proto . th dport map @marks",
         "ip daddr . meta l4proto . th dport map @marks_at4", "ip6 daddr . meta l4proto . th dport map @marks_at6",
+        "meta l4proto . th dport map @marks",
+        "tcp dport map @ranges_tcp", "udp dport map @ranges_udp", "sctp dport map @ranges_sctp",
+        "ip daddr map @vips4", "ip6 daddr map @vips6",
     ]
 
     private static func sourceNAT(_ detour: Detour?) -> [String] {

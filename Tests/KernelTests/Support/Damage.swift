@@ -74,7 +74,7 @@ struct Damage: Sendable, CustomStringConvertible {
             "iptables -t mangle -F MESH-MARK", "iptables mangle MESH-MARK: rule missing: -A MESH-MARK -p tcp"),
         Damage(
             "iptables -t mangle -F",
-            "jump missing: -A PREROUTING -m addrtype --dst-type LOCAL -m conntrack --ctdir ORIGINAL -j MESH-MARK"),
+            "jump missing: -A PREROUTING -m conntrack --ctdir ORIGINAL -m addrtype --dst-type LOCAL -j MESH-IN"),
         Damage(
             "iptables -t nat -D POSTROUTING -j MESH-SNAT", "iptables nat: jump missing: -A POSTROUTING -j MESH-SNAT"),
         Damage("ip6tables -t nat -A POSTROUTING -j MESH-SNAT", "ip6tables nat: more than one jump to MESH-SNAT"),
