@@ -6,8 +6,13 @@ import SystemPackage
 
 /// The executables that were built beside the tests.
 package enum BuiltProducts {
-    /// The folder of the running test bundle, into which `swift build` also puts the products.
+    /// The path of an executable in the folder of the running test bundle, into which `swift build` also puts the
+    /// products. `MESHCTL_PROGRAM` names another meshctl to test, such as the one that `make release` builds.
     package static func path(_ name: String) throws -> String {
+        if name == "meshctl", let program = getenv("MESHCTL_PROGRAM").map({ String(cString: $0) }) {
+            guard access(program, X_OK) == 0 else { throw Missing(path: program) }
+            return program
+        }
         var buffer = [CChar](repeating: 0, count: 4096)
         let own = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         guard own > 0 else { throw Errno(rawValue: errno) }
