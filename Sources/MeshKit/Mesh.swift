@@ -312,7 +312,7 @@ public struct Mesh: Sendable {
             throw InputError(
                 "the state in \(ledgers.folder) is that of node \(ledger.node), which has put its ports into the kernel: "
                     + "leave the other name \(nodeName) out, choose another folder with --state-dir, or run "
-                    + "`meshctl reset` first")
+                    + "`meshctl reset` first, which forgets the mesh")
         }
         ledger.node = nodeName
         return ledger

@@ -141,7 +141,7 @@ extension KernelTests {
 
                 try await Self.withHost(variants[0]) { try await host.reconcile(.everything) }
                 for variant in working {
-                    #expect(try await host.chains(of: variant) == (variant == working[0] ? 13 : 0), "\(variant)")
+                    #expect(try await host.chains(of: variant) == (variant == working[0] ? 15 : 0), "\(variant)")
                 }
                 try await Self.withHost(variants[1]) {
                     #expect(try await host.changes(to: .everything).isEmpty)

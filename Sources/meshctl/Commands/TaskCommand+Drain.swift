@@ -45,7 +45,7 @@ extension TaskCommand {
 
     struct Undrain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give tasks new connections again that drain.",
+            abstract: "End the drain of tasks: give them new connections again.",
             discussion: """
                 EXAMPLE
                   meshctl task undrain nginx 10.0.0.11

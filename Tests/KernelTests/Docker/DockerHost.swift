@@ -132,10 +132,13 @@ struct DockerHost {
             """)
     }
 
-    /// A server that answers with its name and logs whom it sees; gives its address on docker0. It goes on for a second
-    /// after it was told to end.
+    /// A server that answers with its name and logs whom it sees; gives its address on docker0.
+    ///
+    /// - Parameter patience: for how many seconds it goes on after it was told to end.
     @discardableResult
-    func startServer(_ name: String, labels: [String] = [], options: [String] = []) async throws -> IPAddress {
+    func startServer(
+        _ name: String, labels: [String] = [], options: [String] = [], patience: Int = 1
+    ) async throws -> IPAddress {
         try await Shell.check(
             ["docker", "--host", socket, "run", "--detach", "--name", name] + labels.flatMap { ["--label", $0] }
                 + options
@@ -144,7 +147,7 @@ struct DockerHost {
                     """
                     echo \(name) >/www/index.html
                     httpd -f -vv -p 80 -h /www &
-                    trap 'sleep 1; kill $!; exit 0' TERM
+                    trap 'sleep \(patience); kill $!; exit 0' TERM
                     wait
                     """,
                 ])
@@ -153,8 +156,8 @@ struct DockerHost {
         return try #require(parsed)
     }
 
-    /// A Swarm of one node, with a service of one task.
-    func startSwarm(at address: IPAddress, publishing port: String) async throws {
+    /// A Swarm of one node, with a service whose tasks end at once when they are told to.
+    func startSwarm(at address: IPAddress, publishing port: String, tasks: Int = 1) async throws {
         for module in ["vxlan", "xt_ipvs", "xt_mark", "xt_nat", "xt_REDIRECT"] {
             _ = try await Shell.run(["modprobe", module])
         }
@@ -164,7 +167,8 @@ struct DockerHost {
         try await run("swarm", "init", "--advertise-addr", "\(address)")
         try await run(
             "service", "create", "--detach", "--quiet", "--no-resolve-image", "--name", "swarm", "--publish", port,
-            "localhost:1/meshctl-test", "/bin/sh", "-c", "echo swarm >/www/index.html; exec httpd -f -p 80 -h /www")
+            "--replicas", "\(tasks)", "localhost:1/meshctl-test", "/bin/sh", "-c",
+            "echo swarm >/www/index.html; httpd -f -p 80 -h /www & trap 'kill $!; exit 0' TERM; wait")
     }
 
     /// What is in the kernel.

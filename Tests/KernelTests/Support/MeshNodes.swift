@@ -171,11 +171,14 @@ struct MeshNodes {
         }
     }
 
-    /// Gives every other node the mesh of the first, as an operator would.
-    func exportFromFirst() async throws {
+    /// Gives every other node the mesh of the first.
+    func exportFromFirst() async throws { try await pass(from: 1, to: Array(2...nodes.count)) }
+
+    /// Gives other nodes the mesh of one, as an operator would.
+    func pass(from node: Int, to others: [Int]) async throws {
         let file = topology.directory.appending("mesh.yaml")
-        try file.write(try await meshctl("export", on: 1))
-        for number in 2...nodes.count { try await meshctl("apply", "-f", file.string, on: number) }
+        try file.write(try await meshctl("export", on: node))
+        for other in others { try await meshctl("apply", "-f", file.string, on: other) }
     }
 
     /// Expects that no node has anything left to do.

@@ -5,7 +5,7 @@ import Netlink
     import Glibc
 #endif
 
-/// Requests one after the other, twenty a second, to ports that must go on to answer.
+/// Requests one after the other, at most twenty a second unless said otherwise, to ports that must go on to answer.
 final class SteadyTraffic: Sendable {
     private struct State {
         var isOver = false
@@ -27,9 +27,11 @@ final class SteadyTraffic: Sendable {
     ///
     /// - Parameters:
     ///   - targets: the addresses and ports, and how their answers begin.
+    ///   - pause: the microseconds between two requests.
     ///   - ask: makes a request; by default one to a ``Responder``.
     func run(
         from client: TestNamespace, _ targets: [(address: IPAddress, port: UInt16, answer: String)],
+        pausing pause: UInt32 = 50_000,
         by ask: @escaping @Sendable (IPAddress, UInt16) -> String = { Request.steady($0, port: $1).answer() }
     ) async throws {
         try await client.thread { [self] in
@@ -43,7 +45,7 @@ final class SteadyTraffic: Sendable {
                             state.lost.append("\(target.address):\(target.port): \(answer), during \(before)")
                         }
                     }
-                    usleep(50_000)
+                    usleep(pause)
                 }
             }
         }
