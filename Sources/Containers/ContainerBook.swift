@@ -5,6 +5,8 @@ import MeshKit
 struct ContainerBook {
     /// The containers that run, by id.
     private var running: [String: ContainerInspection] = [:]
+    /// What the engine's list says of them: less than a description, and no process.
+    private var listed: [String: ContainerInspection] = [:]
     /// The containers that were told to end, and have not ended yet.
     private var stopping: [String: ContinuousClock.Instant] = [:]
     /// Why containers could not be looked at, by id.
@@ -56,22 +58,37 @@ struct ContainerBook {
     /// Notes that a container cannot be looked at. What was known of it holds.
     mutating func fail(_ id: String, _ reason: String) { faults[id] = reason }
 
+    /// Begins with an engine anew, which may have told containers to end, or started them, while nobody listened.
+    mutating func begin() { stopping = [:] }
+
     private mutating func forget(_ id: String) {
         running[id] = nil
+        listed[id] = nil
         stopping[id] = nil
         faults[id] = nil
     }
 
-    /// Forgets the containers that are not among those that run.
-    mutating func keep(only ids: Set<String>) {
-        for id in Set(running.keys).union(stopping.keys).union(faults.keys) where !ids.contains(id) { forget(id) }
+    /// Takes the list of the containers that run, and forgets all others.
+    mutating func take(list: [String: ContainerInspection]) {
+        for id in Set(running.keys).union(stopping.keys).union(faults.keys) where list[id] == nil { forget(id) }
+        listed = list
     }
 
     /// The tasks, by name.
     var tasks: [FoundTask] {
         let unreachable = Set(networks.filter { !$0.value }.keys)
         let found = running.filter { stopping[$0.key] == nil }.compactMap { FoundTask($0.value, besides: unreachable) }
-        return (found + faults.map { FoundTask(id: $0.key, fault: $0.value) }).sorted { $0.name < $1.name }
+        let others = faults.map { id, reason in
+            let short = String(id.prefix(12))
+            var task = FoundTask(short, services: [])
+            if running[id] == nil, let listed = listed[id], let known = FoundTask(listed, besides: unreachable) {
+                task = known
+            }
+            task.isOnlyListed = true
+            task.faults = ["container \(task.name) cannot be looked at, and is left as it was: \(reason)"]
+            return task
+        }
+        return (found + others).sorted { $0.name < $1.name }
     }
 }
 
@@ -87,13 +104,6 @@ extension ContainerInspection {
 }
 
 extension FoundTask {
-    /// A container of which nobody knows anything.
-    fileprivate init(id: String, fault: String) {
-        let short = String(id.prefix(12))
-        self.init(short, services: [])
-        faults = ["container \(short) cannot be looked at, and is left as it was: \(fault)"]
-    }
-
     /// A container as a task; nil for one that is to be left alone.
     fileprivate init?(_ container: ContainerInspection, besides unreachable: Set<String>) {
         let name = container.plainName

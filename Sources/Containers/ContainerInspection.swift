@@ -79,7 +79,36 @@ struct ContainerInspection: Decodable, Hashable {
     }
 }
 
+/// An entry of the engine's list of containers.
+struct ListedContainer: Decodable {
+    var id: String
+    private var names: [String]?
+    private var labels: [String: String]?
+    fileprivate var networkSettings: ContainerInspection.NetworkSettings?
+
+    private enum CodingKeys: String, CodingKey {
+        case id = "Id"
+        case names = "Names"
+        case labels = "Labels"
+        case networkSettings = "NetworkSettings"
+    }
+
+    /// The name; a container that others link to has further ones, which have a slash inside.
+    fileprivate var name: String {
+        names?.first { !$0.dropFirst().contains("/") } ?? String(id.prefix(12))
+    }
+
+    fileprivate var config: ContainerInspection.Config { .init(labels: labels) }
+}
+
 extension ContainerInspection {
+    /// What a list says of a container.
+    init(_ listed: ListedContainer) {
+        self.init(
+            name: listed.name, state: State(running: true, process: 0), config: listed.config,
+            networkSettings: listed.networkSettings)
+    }
+
     /// Reads an answer. Nil if the engine has no such container.
     ///
     /// - Parameter name: the name or id that was asked for.

@@ -45,12 +45,12 @@ public struct ContainerSource: TaskSource {
     /// Watches until the task is cancelled.
     public func run(reporting report: @escaping @Sendable (SourceReport) -> Void) async {
         var wait = limits.firstRetry
-        let wasThere = Locked(false)
+        let (wasThere, book) = (Locked(false), Locked(ContainerBook()))
         while !Task.isCancelled {
             let start = ContinuousClock.now
             do {
                 try await EngineClient.with(socket) { client in
-                    try await follow(client) { tasks in
+                    try await follow(client, book) { tasks in
                         wasThere.withLock { $0 = true }
                         report(tasks)
                     }
@@ -78,7 +78,11 @@ public struct ContainerSource: TaskSource {
     }
 
     /// Follows an engine until it ends the stream of events.
-    private func follow(_ client: EngineClient, reporting report: @Sendable (SourceReport) -> Void) async throws {
+    ///
+    /// - Parameter known: what was known of its containers before, and is known in the end.
+    private func follow(
+        _ client: EngineClient, _ known: Locked<ContainerBook>, reporting report: @Sendable (SourceReport) -> Void
+    ) async throws {
         let (inputs, queue) = AsyncStream.makeStream(of: Input.self)
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [limits, socket] in
@@ -102,7 +106,9 @@ public struct ContainerSource: TaskSource {
                 }
             }
             defer { group.cancelAll() }
-            var (book, lines, last) = (ContainerBook(), LineBuffer(), [FoundTask]?.none)
+            var (book, lines, last) = (known.withLock(\.self), LineBuffer(), [FoundTask]?.none)
+            book.begin()
+            defer { known.withLock { $0 = book } }
             for await input in inputs {
                 switch input {
                 case .everything: try await readAll(client, into: &book)
@@ -187,15 +193,12 @@ public struct ContainerSource: TaskSource {
     private func readAll(_ client: EngineClient, into book: inout ContainerBook) async throws {
         try await readNetworks(client, into: &book)
         let answer = try await client.get("/containers/json", within: limits.answer)
-        struct Entry: Decodable {
-            var id: String
-            private enum CodingKeys: String, CodingKey { case id = "Id" }
-        }
-        guard try answer.isFound(at: socket), let entries: [Entry] = answer.decoded() else {
+        guard try answer.isFound(at: socket), let entries: [ListedContainer] = answer.decoded() else {
             throw ContainerError(.failed, "\(socket) gives no list of containers, and is perhaps no engine")
         }
-        book.keep(only: Set(entries.map(\.id)))
-        try await look(at: Set(entries.map(\.id)), client, into: &book)
+        let list = Dictionary(entries.map { ($0.id, ContainerInspection($0)) }) { first, _ in first }
+        book.take(list: list)
+        try await look(at: Set(list.keys), client, into: &book)
     }
 
     private func readNetworks(_ client: EngineClient, into book: inout ContainerBook) async throws {

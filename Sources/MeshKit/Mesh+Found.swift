@@ -44,7 +44,6 @@ extension Mesh {
         let node = view.ledger.node
         var context = MeshSpec.FoundContext()
         context.takenMarks = view.takenMarks
-        context.retiringAddresses = view.retiringAddresses
         context.ended = Set(view.observed.node.gone.compactMap(\.taskNamespace))
         context.refusedPorts = refused.reasons(at: .now)
         var outcome = FoundOutcome()
@@ -79,7 +78,7 @@ extension Mesh {
         at task: FoundTask, _ node: String, _ spec: MeshSpec, _ context: inout MeshSpec.FoundContext,
         _ notes: inout [String]
     ) async {
-        guard let namespace = task.attachment?.namespace ?? task.namespace else { return }
+        guard !task.isOnlyListed, let namespace = task.attachment?.namespace ?? task.namespace else { return }
         let present = spec.attachedTasks().filter { $0.task.node == node && $0.attachment.container == task.name }
         guard task.attachment != nil || !present.isEmpty else { return }
         let isKnown =

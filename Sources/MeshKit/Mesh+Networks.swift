@@ -103,8 +103,7 @@ extension Mesh {
             if spec.nodes[request.node] == nil || spec.networks[MeshNetwork.ingress] == nil {
                 try spec.ensureIngress(node: request.node, avoiding: try await kernel.hostNetworks())
             }
-            let task = try spec.attach(
-                request, service: service, avoiding: view.takenMarks, besides: view.retiringAddresses)
+            let task = try spec.attach(request, service: service, avoiding: view.takenMarks)
             guard request.node == own else { return ([task], nil) }
             spec.nodes[own]?.hasZones = await kernel.hasZones()
             // The node begins to forward with its first attached task, and ports come to life with the first one of all.

@@ -116,8 +116,7 @@ public struct Mesh: Sendable {
             let tool = await tool(for: ledger)
             var found = try await observer.observe(request(before, ledger), tool: tool, .init())
             try refuseRulesOfOthers(found, ledger)
-            var spec = before
-            try await edit(&spec, MeshView(spec: before, ledger: ledger, observed: found))
+            let spec = try await edited(before, ledger, found, by: edit)
             try spec.refuseAlikePorts(besides: before)
             try await look(again: &found, for: spec, insteadOf: before, ledger, tool)
             var outcome = Pass.run(
@@ -199,8 +198,7 @@ public struct Mesh: Sendable {
             let readingTime = clock.now - start
             try refuseRulesOfOthers(found, ledger)
             if recovering { notes += ledger[.node].recoverMarks(from: found[.node]) }
-            var spec = before
-            try await edit(&spec, MeshView(spec: before, ledger: ledger, observed: found))
+            var spec = try await edited(before, ledger, found, by: edit)
             // What an agent finds has been looked through already: one fault in it is not to stop the rest.
             if spec != before, !isOfAgent { try spec.refuseAlikePorts(besides: before) }
             spec.generation = before.generation
@@ -218,7 +216,9 @@ public struct Mesh: Sendable {
                 return change
             }
             // What an agent finds is no edit of the mesh, which would make every other node's file an older one.
-            if spec != before, purpose == .converge, !isOfAgent, spec.meshGeneration == before.meshGeneration {
+            if purpose == .converge, spec.meshGeneration == before.meshGeneration,
+                spec.withoutFoundParts != before.withoutFoundParts
+            {
                 spec.meshGeneration += 1
             }
             try await look(again: &found, for: spec, insteadOf: before, ledger, tool, cutting: cut, options)
@@ -241,6 +241,19 @@ public struct Mesh: Sendable {
         // Whoever unpublishes a port may be about to start a program on it.
         if !isOfAgent { await kernel.waitForRelease(of: change.freedPorts, byAgentOf: ledgers.folder) }
         return change
+    }
+
+    /// The spec after an edit, which knows the tasks whose addresses nobody else is to get.
+    private func edited(
+        _ before: MeshSpec, _ ledger: Ledger, _ found: ObservedDatapath,
+        by edit: (inout MeshSpec, MeshView) async throws -> Void
+    ) async throws -> MeshSpec {
+        var present = before
+        present.leaving = ledger.places.values.flatMap(\.retiring).flatMap(\.tasks)
+        var spec = present
+        try await edit(&spec, MeshView(spec: present, ledger: ledger, observed: found))
+        spec.leaving = []
+        return spec
     }
 
     /// Observes what an edited spec needs and the former one did not.

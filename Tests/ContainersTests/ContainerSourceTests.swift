@@ -19,15 +19,27 @@ import Testing
         var health: String?
         var isPaused = false
 
-        func json(id: String) -> String {
-            let labels = labels.map { #""\#($0.key)":"\#($0.value)""# }.joined(separator: ",")
-            let networks = networks.map {
+        private var labelsJSON: String { labels.map { #""\#($0.key)":"\#($0.value)""# }.joined(separator: ",") }
+        private var networksJSON: String {
+            networks.map {
                 #""\#($0.key)":{"NetworkID":"id-\#($0.key)","IPAddress":"\#($0.value)","GlobalIPv6Address":""}"#
             }.joined(separator: ",")
+        }
+
+        /// The container in the engine's list, with the name by which another one links to it.
+        func listJSON(id: String) -> String {
+            """
+            {"Id":"\(id)","Names":["/proxy/upstream","/\(name)"],"Labels":{\(labelsJSON)},"State":"running",
+            "NetworkSettings":{"Networks":{\(networksJSON)}}}
+            """
+        }
+
+        func json(id: String) -> String {
             let health = health.map { #","Health":{"Status":"\#($0)","FailingStreak":0}"# } ?? ""
             return """
                 {"Id":"\(id)","Name":"/\(name)","State":{"Running":true,"Paused":\(isPaused),"Pid":\(process)\(health)},
-                "Config":{"Labels":{\(labels)},"StopSignal":"SIGQUIT"},"NetworkSettings":{"Networks":{\(networks)}}}
+                "Config":{"Labels":{\(labelsJSON)},"StopSignal":"SIGQUIT"},
+                "NetworkSettings":{"Networks":{\(networksJSON)}}}
                 """
         }
     }
@@ -53,7 +65,8 @@ import Testing
             }
             let containers = containers.withLock(\.self)
             if target == "/containers/json" {
-                return .json("[\(containers.keys.sorted().map { #"{"Id":"\#($0)"}"# }.joined(separator: ","))]")
+                let list = containers.sorted { $0.key < $1.key }.map { $1.listJSON(id: $0) }
+                return .json("[\(list.joined(separator: ","))]")
             }
             let id = String(target.split(separator: "/").dropFirst().first ?? "")
             return containers[id].map { .json($0.json(id: id)) } ?? .unknown(id)
@@ -270,6 +283,31 @@ import Testing
             try await scene.until("the end of the other") { scene.names == ["a", "web1"] }
             scene.other.withLock { $0 = nil }
             try await scene.until("the description") { scene.names == ["web1"] }
+        }
+    }
+
+    /// The same when the source begins, and when it begins with the engine anew: the list names the container, with its
+    /// labels and addresses, so that it stays in the mesh.
+    @Test func aContainerThatIsOnlyListed() async throws {
+        let scene = Scene()
+        let labels = ["meshctl.service": "web", "meshctl.publish": "1080:80"]
+        scene.other.withLock { $0 = { line in line.contains("/containers/a/json") ? .silence : nil } }
+        try await scene.run(["a": Described(name: "web1", labels: labels)]) { engine in
+            func task() throws -> FoundTask {
+                guard case .tasks(let tasks) = scene.last else { throw Errno.noData }
+                return try #require(tasks.first { $0.name == "web1" })
+            }
+            let listed = try task()
+            #expect(listed.isOnlyListed && listed.services == ["web"] && listed.addresses == ["172.17.0.2"])
+            #expect(listed.ports.map(\.target) == [80] && listed.faults.count == 1, "\(listed.faults)")
+            scene.other.withLock { $0 = nil }
+            engine.tell(Self.event("rename", "a"))
+            try await scene.until("the description") { (try? task().isOnlyListed) == false }
+            let described = try task()
+            scene.other.withLock { $0 = { line in line.contains("/containers/a/json") ? .silence : nil } }
+            engine.endStreams()
+            try await scene.until("the fault") { scene.names == ["a", "web1"] }
+            #expect(try task() == described, "what was known of it holds")
         }
     }
 

@@ -68,6 +68,9 @@ public struct FoundTask: Hashable, Sendable {
     public var ports: [Port] = []
     /// The options of these ports and of the service. Nil leaves an option as it is.
     public var options = PublishOptions()
+    /// Whether the source names the task and cannot describe it at present. Whatever it is in the mesh already it stays, and
+    /// nothing comes with it.
+    public var isOnlyListed = false
     /// What the task asks for and nobody understands, in words.
     public var faults: [String] = []
 

@@ -38,6 +38,7 @@ extension MeshSpec {
         var next = try application.run()
         next.generation = generation
         next.meshGeneration = meshGeneration
+        next.leaving = leaving
         // What sources find comes and goes without an edit of the mesh.
         let isNew = next.withoutFoundParts != withoutFoundParts
         if let generation = file.generation, generation > meshGeneration {
@@ -65,6 +66,7 @@ struct MeshFileApplication {
         self.present = present
         self.context = context
         next = present
+        next.leaving += present.attachedTasks().map(\.task)
         if isWhole || (context.prunes && file.nodes != nil) { next.nodes = [:] }
         if isWhole || (context.prunes && file.networks != nil) { next.networks = [:] }
         if isWhole || (context.prunes && file.services != nil) {

@@ -49,11 +49,6 @@ public struct MeshView: Sendable {
     /// ledger, whose ports may be on their way out.
     public var takenMarks: Set<FirewallMark> { observed.marks.union(ledger.places.values.flatMap(\.marks.keys)) }
 
-    /// The addresses of attached tasks that have left the spec and still have connections.
-    var retiringAddresses: Set<IPAddress> {
-        Set(ledger.places.values.flatMap(\.retiring).flatMap(\.tasks).compactMap(\.attachment).flatMap(\.allocated))
-    }
-
     /// The addresses of the tasks behind this node.
     public var localAddresses: Set<IPAddress> { spec.localAddresses(on: ledger.node) }
 }

@@ -7,16 +7,14 @@ extension MeshSpec {
     /// in which it has no default route. A user network that is new to the service gives the service an address.
     ///
     /// A namespace that is attached already keeps its addresses: as a task of another service it becomes one of this
-    /// service, too, and if it was made anew, its tasks follow it.
+    /// service, too, and if it was made anew, its tasks follow it. One that has left and still has connections has the
+    /// addresses again that it had.
     ///
-    /// - Parameters:
-    ///   - taken: further marks that a service must not get, besides those of the spec.
-    ///   - reserved: further addresses that the task must not get unless the request names them.
+    /// - Parameter taken: further marks that a service must not get, besides those of the spec.
     /// - Returns: the task.
     @discardableResult
     public mutating func attach(
-        _ request: TaskAttachmentRequest, service name: String, avoiding taken: Set<FirewallMark> = [],
-        besides reserved: Set<IPAddress> = []
+        _ request: TaskAttachmentRequest, service name: String, avoiding taken: Set<FirewallMark> = []
     ) throws(InputError) -> SpecTask {
         try Self.validate(serviceName: name)
         try Self.validate(weight: request.weight)
@@ -30,15 +28,21 @@ extension MeshSpec {
         let networks = try self.networks(of: request, service)
         if let address = request.address { try refuseAddress(address, on: networks) }
         service = try next.join(
-            networks, service, name, besides: reserved.union(request.address.map { [$0] } ?? []), avoiding: taken)
+            networks, service, name, besides: Set(request.address.map { [$0] } ?? []), avoiding: taken)
+        let former = leaving.last { $0.node == request.node && $0.attachment?.isOfNamespace(in: request) == true }?
+            .attachment
         var addresses: [String: [IPAddress]] = [:]
         for network in networks {
             addresses[network] = []
             for subnet in next.networks[network]!.subnets {
                 if let wanted = request.address, subnet.contains(wanted) {
                     addresses[network]!.append(wanted)
+                } else if let kept = former?.addresses[network]?.first(where: subnet.contains),
+                    next.holder(of: kept, in: subnet, of: network) == nil
+                {
+                    addresses[network]!.append(kept)
                 } else {
-                    addresses[network]!.append(try next.takeAddress(in: subnet, of: network, besides: reserved))
+                    addresses[network]!.append(try next.takeAddress(in: subnet, of: network))
                 }
             }
         }
@@ -46,7 +50,7 @@ extension MeshSpec {
             address: addresses[MeshNetwork.ingress]![0], weight: request.weight, node: request.node,
             attachment: TaskAttachment(
                 namespace: request.namespace, inode: request.inode, container: request.container, addresses: addresses,
-                gatewayAddresses: try gatewayAddresses(for: request, on: node, besides: reserved),
+                gatewayAddresses: try gatewayAddresses(for: request, on: node, keeping: former),
                 defaultAddresses: request.defaultAddresses.sorted()))
         service.add(task)
         next.services[name] = service
@@ -184,15 +188,23 @@ extension MeshSpec {
         return VirtualAddress(addresses: addresses, mark: try MarkAllocator.next(avoiding: marks.union(taken)))
     }
 
+    /// - Parameter former: what the task had before it left, which it gets again where nobody else has it.
     func gatewayAddresses(
-        for request: TaskAttachmentRequest, on node: MeshNode, besides reserved: Set<IPAddress> = []
+        for request: TaskAttachmentRequest, on node: MeshNode, keeping former: TaskAttachment? = nil
     ) throws(InputError) -> [IPAddress] {
-        let tasks = attachedTasks().filter { $0.task.node == request.node }
-        let used = tasks.flatMap(\.attachment.gatewayAddresses)
+        func addresses(_ tasks: [SpecTask]) -> Set<IPAddress> {
+            Set(tasks.lazy.filter { $0.node == request.node }.flatMap { $0.attachment?.gatewayAddresses ?? [] })
+        }
+        let used = addresses(attachedTasks().map(\.task))
+        let reserved = used.union(addresses(leaving))
         var addresses: [IPAddress] = []
         for subnet in node.gatewaySubnets
         where !request.defaultAddresses.contains(where: { $0.family == subnet.family }) {
-            var pool = AddressPool(subnet, used: reserved.union(used))
+            if let kept = former?.gatewayAddresses.first(where: subnet.contains), !used.contains(kept) {
+                addresses.append(kept)
+                continue
+            }
+            var pool = AddressPool(subnet, used: reserved)
             guard let address = pool.take() else {
                 throw InputError(
                     "the gateway bridge of node \(request.node) has no free address: \(Self.text(of: pool.count)) in use "

@@ -11,8 +11,6 @@ extension MeshSpec {
         var ended: Set<String> = []
         /// Marks that nothing new must get, besides those of the spec.
         var takenMarks: Set<FirewallMark> = []
-        /// Addresses that no task must get.
-        var retiringAddresses: Set<IPAddress> = []
         /// The networks that the host has apart from the mesh.
         var host = HostNetworks()
         /// Why ports cannot be published on this node, by port.
@@ -26,13 +24,16 @@ extension MeshSpec {
     /// - Returns: what cannot be done, in words.
     mutating func takeOver(_ found: [FoundTask], of origin: Origin, in context: FoundContext) -> [String] {
         let former = self
+        leaving += attachedTasks().map(\.task).filter { $0.origin == origin }
+        defer { leaving = former.leaving }
         let found = found.sorted { $0.name < $1.name }
         var notes = found.flatMap(\.faults)
         follow(containers: found, of: origin, in: context, &notes)
         let placed = placed(found, of: origin)
         removeParts(of: origin, except: placed)
-        for (task, service) in placed { add(task, to: service, of: origin, in: context, &notes) }
-        publishPorts(of: placed, origin, in: context, &notes)
+        let described = placed.filter { !$0.task.isOnlyListed }
+        for (task, service) in described { add(task, to: service, of: origin, in: context, &notes) }
+        publishPorts(of: described, origin, in: context, &notes)
         notes += removeAlikePorts(of: origin, besides: former)
         // The options of the first container by name hold.
         for (task, name) in placed.reversed() where services[name]?.origin == origin {
@@ -166,8 +167,7 @@ extension MeshSpec {
                 namespace: wanted.namespace, inode: facts.inode, container: found.name, node: origin.node,
                 networks: wanted.networks, weight: found.weight, defaultAddresses: facts.defaultAddresses)
             request.ended = context.ended
-            let task = try next.attach(
-                request, service: service, avoiding: context.takenMarks, besides: context.retiringAddresses)
+            let task = try next.attach(request, service: service, avoiding: context.takenMarks)
             self = next
             if let index = services[service]?.tasks.firstIndex(of: task) {
                 services[service]?.tasks[index].origin = origin
@@ -184,7 +184,7 @@ extension MeshSpec {
     private mutating func follow(
         containers found: [FoundTask], of origin: Origin, in context: FoundContext, _ notes: inout [String]
     ) {
-        for container in found {
+        for container in found where !container.isOnlyListed {
             guard let namespace = container.namespace, let facts = context.facts[namespace] else { continue }
             let owner = attachedTasks().first {
                 $0.task.node == origin.node && $0.attachment.container == container.name
@@ -196,8 +196,7 @@ extension MeshSpec {
                 weight: owner.task.weight, defaultAddresses: facts.defaultAddresses)
             request.ended = context.ended
             do throws(InputError) {
-                try attach(
-                    request, service: owner.service, avoiding: context.takenMarks, besides: context.retiringAddresses)
+                try attach(request, service: owner.service, avoiding: context.takenMarks)
             } catch {
                 notes.append("container \(container.name) was started anew, and is not attached: \(error.description)")
             }

@@ -60,6 +60,8 @@ extension MeshSpec {
             throw InputError(
                 "network \(name) has tasks: \(list); detach them first with `meshctl task detach SERVICE ADDRESS`")
         }
+        // Without the network no connection by published ports goes on; those on user networks have ended.
+        if name == MeshNetwork.ingress { try refuseLeaving(leaving, of: "network \(name)") }
         networks[name] = nil
     }
 
@@ -106,9 +108,10 @@ extension MeshSpec {
         return address
     }
 
-    /// The addresses of balancers, services and tasks on a network.
+    /// The addresses of balancers, services and tasks on a network, those of tasks that have left included.
     func usedAddresses(on network: String) -> Set<IPAddress> {
         var used = Set(networks[network]?.balancers.values.lazy.flatMap(\.self) ?? [])
+        used.formUnion(leaving.lazy.flatMap { $0.attachment?.addresses[network] ?? [] })
         for service in services.values {
             if let virtual = service.virtualAddresses[network] { used.formUnion(virtual.addresses) }
             for task in service.tasks {

@@ -45,8 +45,18 @@ extension MeshSpec {
             throw InputError(
                 "node \(name) has attached tasks: \(tasks); detach them first: \(Self.listing(commands))")
         }
+        try refuseLeaving(leaving.filter { $0.node == name }, of: "node \(name)")
         nodes[name] = nil
         for network in networks.keys { networks[network]?.balancers[name] = nil }
+    }
+
+    /// Refuses to remove what connections still lead over.
+    func refuseLeaving(_ tasks: [SpecTask], of owner: String) throws(InputError) {
+        guard !tasks.isEmpty else { return }
+        let list = Self.listing(Set(tasks.map(\.address)).sorted().map(\.description))
+        throw InputError(
+            "\(owner) still has connections to tasks that were detached: \(list); wait until they have ended, which "
+                + "`meshctl status` shows, or cut them with `meshctl reconcile --now`")
     }
 
     /// The node with a name.

@@ -108,7 +108,7 @@ extension TaskAttachment {
     /// Whether the attachment is of the namespace that a request names, or of one that the namespace replaces: by its
     /// file or its container. The numbers of processes are given again, so the file of a container's namespace says
     /// nothing.
-    fileprivate func isOfNamespace(in request: TaskAttachmentRequest) -> Bool {
+    func isOfNamespace(in request: TaskAttachmentRequest) -> Bool {
         if let inode, inode == request.inode, !request.ended.contains(namespace) { return true }
         guard container == request.container else { return false }
         return container != nil || namespace == request.namespace

@@ -269,6 +269,19 @@ import Testing
         #expect(spec.services["api"]?.tasks == [second], "what the operator has attached stays attached")
     }
 
+    /// The source names it and cannot describe it at present.
+    @Test mutating func whatIsOnlyListedStaysAsItIs() {
+        take(Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.task("b", "172.17.0.3"))
+        let before = spec
+        var (a, c) = (Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("c", "172.17.0.4", 1081, to: 80))
+        (a.isOnlyListed, a.weight, c.isOnlyListed) = (true, 7, true)
+        take(a, c, Self.task("b", "172.17.0.3"))
+        #expect(spec == before)
+        take(a)
+        #expect(spec.services["web"]?.tasks.map(\.address) == ["172.17.0.2"], "b has gone")
+        #expect(spec.services["web"]?.ports == before.services["web"]?.ports)
+    }
+
     // MARK: Documents
 
     @Test mutating func documentsAndFiles() throws {
