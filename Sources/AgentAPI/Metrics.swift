@@ -165,22 +165,29 @@ enum Metrics {
             ]
     }
 
+    /// Several paths may differ in nothing that a label says, for example if a port was published anew twice.
     private static func ofRetiring(_ plan: Plan) -> Metric {
-        Metric(
+        var samples: [Metric.Sample] = []
+        var indices: [String: Int] = [:]
+        for path in plan.retiring {
+            guard let count = path.connections else { continue }
+            let labels = Metric.Labels(
+                path.binding.labels + [
+                    ("place", path.place.rawValue), ("task", "\(path.destination.address)"),
+                    ("target", "\(path.destination.port)"),
+                ])
+            if let index = indices[labels.text] {
+                samples[index].value += Double(count)
+            } else {
+                indices[labels.text] = samples.count
+                samples.append(.init(labels: labels, value: Double(count)))
+            }
+        }
+        return Metric(
             definition: .init(
                 "retiring_connections", .gauge,
-                "Connections that are left of a path that takes no new ones and stays until they have ended.",
-                "connections", ["port", "transport", "address", "place", "task", "target"]),
-            samples: plan.retiring.compactMap { path in
-                path.connections.map { count in
-                    .init(
-                        labels: .init(
-                            path.binding.labels + [
-                                ("place", path.place.rawValue), ("task", "\(path.destination.address)"),
-                                ("target", "\(path.destination.port)"),
-                            ]), value: Double(count))
-                }
-            })
+                "Connections that are left of paths that take no new ones and stay until they have ended.",
+                "connections", ["port", "transport", "address", "place", "task", "target"]), samples: samples)
     }
 }
 

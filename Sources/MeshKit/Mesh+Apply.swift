@@ -17,13 +17,16 @@ extension Mesh {
     /// - Parameters:
     ///   - pruning: also removes what the file's sections leave out. A file of `meshctl export` always does.
     ///   - forcing: takes a file of `meshctl export` although it is older than the present mesh.
-    ///   - cut: which connections end at once, of paths that the file replaces or that retire already.
+    ///   - cutting: ends the connections at once by paths that the file replaces, and by those of its services that retire
+    ///     already; for a file of the whole mesh, by all.
     /// - Throws: ``InputError`` with the line and column of the file, if the file is older, if parts do not fit together,
     ///   or if subnets overlap networks of this host.
     public func apply(
-        _ file: MeshFile, pruning: Bool = false, forcing: Bool = false, cutting cut: ConnectionCut = .none
+        _ file: MeshFile, pruning: Bool = false, forcing: Bool = false, cutting: Bool = false
     ) async throws -> Publication {
-        try await surveyed(cutting: cut) { spec, view in
+        let isOfAll = file.generation != nil || (pruning && file.services != nil)
+        let cut: ConnectionCut = isOfAll ? .all : .services(Set((file.services ?? [:]).keys))
+        return try await surveyed(cutting: cutting ? cut : .none) { spec, view in
             spec = try spec.applying(file, in: try await context(for: file, view, pruning, forcing))
             guard spec != view.spec else { return nil }
             return Surveyed(await HostSurvey(on: view.observed.node), .everything)

@@ -129,8 +129,9 @@ public struct Agent: Sendable {
         while !Task.isCancelled {
             let wait = progress.schedule.due - .now
             if wait > .zero {
-                try await events.wait(for: wait, listening: progress.schedule.listens)
-                if progress.schedule.listens { progress.schedule.take(news(progress), at: .now) }
+                let interest = progress.schedule.interest
+                try await events.wait(for: wait, listeningTo: interest)
+                if interest != .nothing { progress.schedule.take(news(progress), at: .now) }
             } else {
                 try await pass(&progress)
             }

@@ -4,8 +4,8 @@ package protocol AgentEvents: Sendable {
     ///
     /// - Parameter onFailure: called with what cannot be listened to, in words, and the reason.
     func start(onFailure: @escaping @Sendable (_ what: String, _ reason: any Error) -> Void) async throws
-    /// Returns when the limit has passed, when the task is cancelled, or as soon as there is news, if it listens.
-    func wait(for limit: Duration, listening: Bool) async throws
+    /// Returns when the limit has passed, when the task is cancelled, or as soon as there is news of interest.
+    func wait(for limit: Duration, listeningTo interest: AgentInterest) async throws
     /// What has happened since the last call.
     func drain() -> AgentNews
     /// Makes it news that a source has reported other tasks. May be called from anywhere.

@@ -1,3 +1,12 @@
+/// What may make the next pass due earlier than it is.
+package enum AgentInterest: Equatable, Sendable {
+    case nothing
+    /// The documents and the sources of tasks.
+    case requests
+    /// These, and what the kernel tells of.
+    case everything
+}
+
 /// What has happened that may make a pass necessary.
 package struct AgentNews: Equatable, Sendable {
     /// Whether the documents of the state's folder were written, or may have been.

@@ -46,9 +46,9 @@ package struct NodeEvents: AgentEvents {
         }
     }
 
-    package func wait(for limit: Duration, listening: Bool) async throws {
-        let descriptors =
-            listening ? listener.descriptors + [documents.descriptor, names.descriptor, bell.descriptor] : []
+    package func wait(for limit: Duration, listeningTo interest: AgentInterest) async throws {
+        var descriptors = interest == .nothing ? [] : [documents.descriptor, bell.descriptor]
+        if interest == .everything { descriptors += listener.descriptors + [names.descriptor] }
         try await Readable.wait(for: descriptors, limit: limit)
     }
 

@@ -59,14 +59,6 @@ package struct PassSchedule: Sendable {
             case .slowStart: self = .slowStart
             }
         }
-
-        /// What is due later is kept only if nothing else is due as early.
-        fileprivate var isAskedFor: Bool {
-            switch self {
-            case .documents, .tasks, .kernel, .start: true
-            case .period, .retiring, .slowStart, .retry: false
-            }
-        }
     }
 
     /// How a pass ended.
@@ -109,8 +101,15 @@ package struct PassSchedule: Sendable {
         begun = now
     }
 
-    /// Whether news could make the next pass due earlier. While a pass is asked for already, they need not be looked at.
-    package var listens: Bool { !cause.isAskedFor }
+    /// What could make the next pass due earlier. While a pass is asked for already, further news need not be looked at; but
+    /// one that the kernel asks for may have to wait until there is time for it, and requests do not.
+    package var interest: AgentInterest {
+        switch cause {
+        case .start, .documents, .tasks: .nothing
+        case .kernel: .requests
+        case .period, .retiring, .slowStart, .retry: .everything
+        }
+    }
 
     /// Takes notice of what has happened while no pass ran.
     package mutating func take(_ news: AgentNews, at now: ContinuousClock.Instant) {

@@ -187,10 +187,10 @@ extension MeshFile.Port {
         }
         if let node = fields["sticky"] {
             let text = try reader.text(node, "a time, such as 10m")
-            let seconds = try reader.placing(node) { () throws(InputError) in try DurationText.seconds(text) }
-            stickySeconds = seconds == 0 ? nil : seconds
+            stickySeconds = try reader.placing(node) { () throws(InputError) in try DurationText.seconds(text) }
         }
         if let node = fields["allow"] {
+            var allowed: [IPPrefix] = []
             for item in try reader.items(node, "a list of networks") {
                 let network = try reader.prefix(item, "a network, such as 10.0.0.0/8")
                 if let fault = network.faultForClients { throw reader.error(item, "\(network) \(fault)") }
@@ -201,7 +201,7 @@ extension MeshFile.Port {
             {
                 throw reader.error(node, "\(listening) is of another family than \(allowed[0]): nobody could reach it")
             }
-            allowed = Array(Set(allowed)).sorted()
+            self.allowed = Array(Set(allowed)).sorted()
         }
         if let node = fields["source-ip"] { sourceIP = try reader.choice(node, "a source address") }
         if let node = fields["drain"] {
@@ -209,7 +209,9 @@ extension MeshFile.Port {
             drain = try reader.placing(node) { () throws(InputError) in try DrainLimit(text) }
         }
         if let node = fields["max-conns"] {
-            maxConnections = try reader.number(node, "the most connections of a task", in: 1...UInt32(Int32.max))
+            let what = "the most connections of a task, or off"
+            let isOff = ["off", "false"].contains(try reader.text(node, what))
+            maxConnections = isOff ? 0 : try reader.number(node, what, in: 1...UInt32(Int32.max))
         }
         origin = try fields["source"].map { node throws(InputError) in try reader.origin(node) }
     }

@@ -73,38 +73,38 @@ public struct MeshFile: Sendable {
         public var origin: Origin?
     }
 
-    /// A published port.
+    /// A published port. What is nil was not said.
     public struct Port: Hashable, Sendable {
         /// Where the mesh answers.
         public var listening: PortBinding
         /// The port in the task; of a range the first.
         public var target: UInt16
-        /// The firewall mark; nil if it was not said.
+        /// The firewall mark.
         public var mark: FirewallMark?
-        /// For how many seconds a client goes to the same task.
+        /// For how many seconds a client goes to the same task; 0: not at all.
         public var stickySeconds: UInt32?
         /// The networks from which clients may connect; empty: everywhere.
-        public var allowed: [IPPrefix] = []
+        public var allowed: [IPPrefix]?
         /// Whose address tasks see.
-        public var sourceIP = SourceIP.auto
+        public var sourceIP: SourceIP?
         /// How long open connections go on when their task or the port leaves.
-        public var drain = DrainLimit.unlimited
-        /// The number of connections from which on a task gets no new ones; nil: no limit.
+        public var drain: DrainLimit?
+        /// The number of connections from which on a task gets no new ones; 0: no limit.
         public var maxConnections: UInt32?
         /// Who has published the port; nil for one of the operator's.
         public var origin: Origin?
     }
 
-    /// A task.
+    /// A task. What is nil was not said.
     public struct Task: Hashable, Sendable {
-        /// The address; nil if it was not said, which only an attached task may leave out.
+        /// The address, which only an attached task may leave out.
         public var address: IPAddress?
         /// The share of new connections.
-        public var weight: UInt32 = 1
+        public var weight: UInt32?
         /// Whether the task drains.
-        public var isDraining = false
+        public var isDraining: Bool?
         /// Whether the task's source says that it cannot serve.
-        public var isUnhealthy = false
+        public var isUnhealthy: Bool?
         /// Who has found the task; nil for one of the operator's.
         public var origin: Origin?
         /// The name of the task's node.

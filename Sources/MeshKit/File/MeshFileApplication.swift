@@ -129,8 +129,12 @@ struct MeshFileApplication {
         service.chosenBalancing = described.balancing ?? (isWhole ? nil : old?.chosenBalancing)
         for port in described.ports {
             service.ports.removeAll { $0.listening == port.listening }
-            let mark = port.mark ?? old?.ports.first { $0.listening == port.listening }?.mark
-            if let mark { service.put(port.published(mark: mark)) } else { portsToMark.append((name, port)) }
+            let present = old?.ports.first { $0.listening == port.listening }
+            if let mark = port.mark ?? present?.mark {
+                service.put(port.published(mark: mark, over: isWhole ? nil : present))
+            } else {
+                portsToMark.append((name, port))
+            }
         }
         for (network, virtual) in described.virtualAddresses {
             let old = old?.virtualAddresses[network]
@@ -148,21 +152,23 @@ struct MeshFileApplication {
 
     private mutating func put(_ task: MeshFile.Task, _ service: inout MeshSpec.Service, _ name: String) {
         guard let attachment = task.attachment, let place = task.place(on: context.node) else {
+            let present = isWhole ? nil : present.services[name]?.tasks.first { $0.address == task.address }
             service.add(
                 SpecTask(
-                    address: task.address!, weight: task.weight, node: task.node, isDraining: task.isDraining,
-                    isUnhealthy: task.isUnhealthy, origin: task.origin))
+                    address: task.address!, weight: task.weight ?? present?.weight ?? 1,
+                    node: task.node ?? present?.node, isDraining: task.isDraining ?? present?.isDraining ?? false,
+                    isUnhealthy: task.isUnhealthy ?? present?.isUnhealthy ?? false, origin: task.origin))
             return
         }
         if let addresses = attachment.addresses, let address = task.address {
             service.add(
                 SpecTask(
-                    address: address, weight: task.weight, node: place.node,
+                    address: address, weight: task.weight ?? 1, node: place.node,
                     attachment: TaskAttachment(
                         namespace: attachment.namespace, inode: attachment.inode, container: attachment.container,
                         addresses: addresses, gatewayAddresses: attachment.gatewayAddresses,
-                        defaultAddresses: attachment.defaultAddresses), isDraining: task.isDraining,
-                    isUnhealthy: task.isUnhealthy, origin: task.origin))
+                        defaultAddresses: attachment.defaultAddresses), isDraining: task.isDraining ?? false,
+                    isUnhealthy: task.isUnhealthy ?? false, origin: task.origin))
             return
         }
         // What was allocated for the task stays, unless the file wants it otherwise.
@@ -170,9 +176,9 @@ struct MeshFileApplication {
             task.address ?? kept.address == kept.address, let networks = kept.attachment?.addresses.keys,
             attachment.wants(networks)
         {
-            kept.weight = task.weight
-            kept.isDraining = task.isDraining
-            kept.isUnhealthy = task.isUnhealthy
+            kept.weight = task.weight ?? (isWhole ? 1 : kept.weight)
+            kept.isDraining = task.isDraining ?? (isWhole ? false : kept.isDraining)
+            kept.isUnhealthy = task.isUnhealthy ?? (isWhole ? false : kept.isUnhealthy)
             kept.origin = task.origin
             service.add(kept)
             return
@@ -242,7 +248,7 @@ struct MeshFileApplication {
     private mutating func allocateMarks() throws(InputError) {
         for (name, port) in portsToMark {
             let mark = try MarkAllocator.next(avoiding: next.marks.union(context.takenMarks))
-            next.services[name]!.put(port.published(mark: mark))
+            next.services[name]!.put(port.published(mark: mark, over: nil))
         }
     }
 
@@ -272,7 +278,7 @@ struct MeshFileApplication {
             var request = TaskAttachmentRequest(
                 namespace: attachment.namespace, inode: attachment.inode, container: attachment.container,
                 node: task.node ?? context.node, networks: attachment.networks, address: task.address,
-                weight: task.weight,
+                weight: task.weight ?? 1,
                 defaultAddresses: attachment.defaultAddresses)
             if request.node == context.node, let facts = context.facts[request.namespace] {
                 request.inode = facts.inode
@@ -281,7 +287,7 @@ struct MeshFileApplication {
             let wanted = request
             try file.placing(at: file.path(of: task, in: name)) { () throws(InputError) in
                 let attached = try next.attach(wanted, service: name, avoiding: context.takenMarks)
-                if task.isDraining { try next.drain(.address(attached.address), service: name) }
+                if task.isDraining == true { try next.drain(.address(attached.address), service: name) }
             }
             if wanted.node == context.node, let hasZones = context.hasZones {
                 next.nodes[wanted.node]?.hasZones = hasZones
@@ -352,10 +358,14 @@ extension MeshFile.Service {
 }
 
 extension MeshFile.Port {
-    fileprivate func published(mark: FirewallMark) -> PublishedPort {
+    /// - Parameter present: the port of the present mesh, which keeps what the file does not say.
+    fileprivate func published(mark: FirewallMark, over present: PublishedPort?) -> PublishedPort {
+        func unlessOff(_ said: UInt32?, _ present: UInt32?) -> UInt32? { said.map { $0 == 0 ? nil : $0 } ?? present }
         var port = PublishedPort(
-            listening: listening, target: target, mark: mark, stickySeconds: stickySeconds, allowed: allowed,
-            sourceIP: sourceIP, drain: drain, maxConnections: maxConnections)
+            listening: listening, target: target, mark: mark,
+            stickySeconds: unlessOff(stickySeconds, present?.stickySeconds), allowed: allowed ?? present?.allowed ?? [],
+            sourceIP: sourceIP ?? present?.sourceIP ?? .auto, drain: drain ?? present?.drain ?? .unlimited,
+            maxConnections: unlessOff(maxConnections, present?.maxConnections))
         port.origin = origin
         return port
     }

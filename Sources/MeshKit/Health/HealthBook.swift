@@ -34,8 +34,9 @@ struct HealthBook {
     private var entries: [Key: Entry] = [:]
     private var hasBegun = false
 
-    /// Takes the tasks that are to be probed: those of services with a check. A task that is new after the first call
-    /// counts as not healthy until it has answered, so that nobody is sent to one which does not serve yet.
+    /// Takes the tasks that are to be probed: those of services with a check. A task that a source has found after the
+    /// first call counts as not healthy until it has answered, so that nobody is sent to one which does not serve yet. One
+    /// of the operator's counts as healthy, since the operator has said that it serves.
     ///
     /// - Parameter unhealthy: the tasks that were not healthy when somebody looked last, for the first call.
     mutating func take(_ spec: MeshSpec, unhealthy: [String: Set<IPAddress>], at now: ContinuousClock.Instant) {
@@ -51,7 +52,10 @@ struct HealthBook {
                     entry.probe = probe
                     next[key] = entry
                 } else {
-                    let isKnown = hasBegun ? nil : !(unhealthy[name]?.contains(task.address) ?? false)
+                    let isKnown: Bool? =
+                        if hasBegun { task.origin == nil ? true : nil } else {
+                            !(unhealthy[name]?.contains(task.address) ?? false)
+                        }
                     next[key] = Entry(probe: probe, check: check, isHealthy: isKnown, due: now)
                 }
             }

@@ -84,15 +84,24 @@ struct Observer: Sendable {
     }
 
     /// Adds the connections that came to this node's attached tasks by other nodes: the sandbox has those of its own only,
-    /// and the task has all of them.
+    /// and the task has all of them. What a task has does not say by which port it came: where another port leads to the
+    /// same server, the task stays in any case, and only the sandbox's own connections count.
     private func countConnections(ofTasksBehind request: MeshRequest, into found: inout ObservedDatapath) async {
         let retiring = request.ledger[.sandbox].retiring
         guard !retiring.isEmpty else { return }
+        let paths = request.spec.paths
         for task in request.ownAttachedTasks where found[task.place].existence.value == .namespace {
             let own = Set(task.attachment.addresses[MeshNetwork.ingress] ?? [])
+            func isServed(_ destination: Destination.ID, besides path: RetiringPath) -> Bool {
+                paths.contains { mark, other in
+                    mark != path.mark && other.port.listening.transport == path.binding.transport
+                        && other.wish(for: destination, at: .sandbox) == .serves
+                }
+            }
             var servers: [Destination.ID: TransportProtocol] = [:]
             for path in retiring {
-                for destination in path.destinations where own.contains(destination.address) {
+                for destination in path.destinations
+                where own.contains(destination.address) && !isServed(destination, besides: path) {
                     servers[destination] = path.binding.transport
                 }
             }
@@ -101,9 +110,9 @@ struct Observer: Sendable {
             else { continue }
             for path in retiring {
                 for destination in path.destinations {
-                    guard let count = counts[destination], servers[destination] == path.binding.transport else {
-                        continue
-                    }
+                    guard let count = counts[destination], servers[destination] == path.binding.transport,
+                        !isServed(destination, besides: path)
+                    else { continue }
                     let key = RetiringDestination(
                         destination, of: .firewallMark(path.mark, destination.address.family))
                     found[.sandbox].connections[key] = max(found[.sandbox].connections[key] ?? 0, count)

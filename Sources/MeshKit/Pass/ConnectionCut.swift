@@ -7,8 +7,8 @@ public enum ConnectionCut: Hashable, Sendable {
     case none
     /// Those of some published ports.
     case ports(Set<PortBinding>)
-    /// Those of all ports of a service.
-    case service(String)
+    /// Those of all ports of some services.
+    case services(Set<String>)
     /// Those of all ports of a service to some of its tasks.
     case tasks(TaskSelection, service: String)
     /// All.
@@ -16,6 +16,9 @@ public enum ConnectionCut: Hashable, Sendable {
 }
 
 extension ConnectionCut {
+    /// Those of all ports of a service.
+    public static func service(_ name: String) -> Self { .services([name]) }
+
     /// The paths that a cut ends, as the ports of a spec name them.
     struct Scope {
         /// The marks of the paths; nil for all paths.
@@ -42,7 +45,7 @@ extension ConnectionCut {
                 marks: Set(
                     specs.flatMap(\.services.values).flatMap(\.ports).filter { bindings.contains($0.listening) }
                         .map(\.mark)))
-        case .service(let name): Scope(marks: marks(of: name))
+        case .services(let names): Scope(marks: Set(names.flatMap(marks)))
         case .tasks(let which, let name):
             Scope(
                 marks: marks(of: name),

@@ -109,7 +109,7 @@ extension MeshChanges.Work {
                 return try ChangeReport(preview).document()
             }
             let applied = try await mesh.apply(
-                file, pruning: options.prunes, forcing: options.forces, cutting: options.cuts ? .all : .none)
+                file, pruning: options.prunes, forcing: options.forces, cutting: options.cuts)
             return try ChangeReport(applied.change, applied.warnings).document()
         } reconcile: { retry, cutting in
             try ChangeReport(await meshes().reconcile(retry: retry, cutting: cutting ? .all : .none)).document()

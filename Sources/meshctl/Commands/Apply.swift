@@ -40,7 +40,7 @@ struct Apply: AsyncParsableCommand {
             return try preview.print(orElse: "The mesh is as the file describes it.")
         }
         let applied = try await options.mesh().apply(
-            described, pruning: prune, forcing: force, cutting: patience.now ? .all : .none)
+            described, pruning: prune, forcing: force, cutting: patience.now)
         options.report(applied)
         let change = applied.change
         let steps = counted(change.plan.steps.count, "change")

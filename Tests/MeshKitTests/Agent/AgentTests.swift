@@ -30,9 +30,16 @@ import Testing
         }
         func tasksHaveChanged() { post(AgentNews(tasks: true)) }
         func endPass(following generation: UInt64?) async -> AgentNews { drain() }
-        func wait(for limit: Duration, listening: Bool) async throws {
+        func wait(for limit: Duration, listeningTo interest: AgentInterest) async throws {
             let end = ContinuousClock.now + limit
-            while ContinuousClock.now < end, !Task.isCancelled, !listening || news.withLock(\.isEmpty) {
+            func isNews(_ news: inout AgentNews) -> Bool {
+                switch interest {
+                case .nothing: false
+                case .requests: news.documents || news.tasks
+                case .everything: !news.isEmpty
+                }
+            }
+            while ContinuousClock.now < end, !Task.isCancelled, !news.withLock(isNews) {
                 try? await Task.sleep(for: .milliseconds(1))
             }
         }

@@ -40,7 +40,7 @@ import Testing
         var day = Day()
         #expect(day.due == 0 && day.schedule.cause == .start)
         day.pass()
-        #expect(day.due == 2010 && day.schedule.cause == .period && day.schedule.listens)
+        #expect(day.due == 2010 && day.schedule.cause == .period && day.schedule.interest == .everything)
         day.pass()
         #expect(day.due == 4020)
     }
@@ -50,7 +50,7 @@ import Testing
         var day = Day()
         day.pass()
         day.take(news, at: 500)
-        #expect(day.due == 520 && day.schedule.cause == cause && !day.schedule.listens)
+        #expect(day.due == 520 && day.schedule.cause == cause && day.schedule.interest != .everything)
         for time in 501...519 { day.take(news, at: time) }
         #expect(day.due == 520)
     }
@@ -83,7 +83,7 @@ import Testing
     @Test func aRetiringPathIsLookedAtWhenItIsDue() {
         var day = Day()
         day.pass(.good(didChange: true, wake: .seconds(1)))
-        #expect(day.due == 1010 && day.schedule.cause == .retiring && day.schedule.listens)
+        #expect(day.due == 1010 && day.schedule.cause == .retiring && day.schedule.interest == .everything)
         day.pass(.good(didChange: true, wake: .zero))
         #expect(day.due == 1040)
         day.pass(.good(didChange: true, wake: .seconds(9)))
@@ -93,7 +93,7 @@ import Testing
     @Test func theStepOfASlowStartIsTakenWhenItIsDue() {
         var day = Day()
         day.pass(.good(didChange: true, wake: .milliseconds(400), for: .slowStart))
-        #expect(day.due == 410 && day.schedule.cause == .slowStart && day.schedule.listens)
+        #expect(day.due == 410 && day.schedule.cause == .slowStart && day.schedule.interest == .everything)
         day.pass(.good(didChange: true, wake: .seconds(9), for: .slowStart))
         #expect(day.schedule.cause == .period)
     }
@@ -103,7 +103,7 @@ import Testing
         var day = Day()
         for wait in [250, 500, 1000, 2000, 4000, 8000, 8000, 8000] {
             day.pass(.failed, meanwhile: Self.kernel)
-            #expect(day.due - day.milliseconds == wait && day.schedule.cause == .retry && day.schedule.listens)
+            #expect(day.due - day.milliseconds == wait && day.schedule.cause == .retry && day.schedule.interest == .everything)
         }
         #expect(day.schedule.failures == 8)
         day.pass()
@@ -162,6 +162,17 @@ import Testing
         let saved = 10_000 * 8 / fight.share
         #expect(passed <= 600_000 / fight.share + saved + duration * 301, "\(passed)")
         #expect(longest <= (fight.ending == .failed ? 8000 : 2000), "\(longest)")
+    }
+
+    /// A pass that the kernel asks for waits until there is time for it. Requests do not wait for that.
+    @Test(arguments: [documents, AgentNews(tasks: true)]) func requestsDoNotWaitForTheKernel(news: AgentNews) {
+        var day = Day()
+        day.pass()
+        for _ in 0..<200 { day.pass(lasting: 100, meanwhile: Self.kernel) }
+        let now = day.milliseconds + 1
+        #expect(day.due > now + 500 && day.schedule.interest == .requests)
+        day.take(news, at: now)
+        #expect(day.due == now + 20 && day.schedule.interest == .nothing)
     }
 
     /// A change every 200 ms for ten minutes: each is looked at at once.

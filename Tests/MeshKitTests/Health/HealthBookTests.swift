@@ -47,11 +47,13 @@ import Testing
         #expect(book.unhealthy == [:])
     }
 
-    /// After a start the ledger's word holds; later tasks have to show that they serve.
+    /// After a start the ledger's word holds. Tasks that are found later have to show that they serve; of those that the
+    /// operator adds, the operator has said it, and they fail as others do.
     @Test mutating func tasksThatAreNew() throws {
         book.take(spec, unhealthy: ["web": ["10.0.0.12"], "gone": ["10.0.0.9"]], at: start)
         #expect(book.unhealthy == ["web": ["10.0.0.12"]])
-        try spec.addTask(SpecTask(address: "10.0.0.13"), service: "web")
+        try spec.addTask(SpecTask(address: "10.0.0.13", origin: Origin("docker", on: "node1")), service: "web")
+        try spec.addTask(SpecTask(address: "10.0.0.14"), service: "web")
         book.take(spec, unhealthy: [:], at: start)
         #expect(book.unhealthy == ["web": ["10.0.0.12", "10.0.0.13"]])
         let changes = answer(after: 0) { $0 == "10.0.0.13" ? .good : .bad("refused") }
@@ -65,6 +67,7 @@ import Testing
     /// Where nobody can look, a new task is used after a while.
     @Test mutating func aTaskThatCannotBeProbed() throws {
         book.take(MeshSpec(), unhealthy: [:], at: start)
+        for index in 0..<2 { spec.services["web"]!.tasks[index].origin = Origin("docker", on: "node1") }
         book.take(spec, unhealthy: [:], at: start)
         for number in 0..<3 {
             #expect(book.unhealthy == ["web": ["10.0.0.11", "10.0.0.12"]])

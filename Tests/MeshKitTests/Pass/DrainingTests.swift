@@ -210,6 +210,31 @@ import Testing
         #expect(try await node.mesh().plan().isEmpty)
     }
 
+    /// What a task has does not say by which port it came: connections by a port that goes on do not keep the one that left.
+    @Test func connectionsByAnotherPortDoNotCount() async throws {
+        let (node, address) = try await Self.attached()
+        _ = try await node.mesh().publish([(PortBinding(2080, .tcp), 80)], service: "nginx", force: true)
+        node.kernel.withState {
+            $0.connections[RetiringDestination(.init(address, port: 80), of: .firewallMark(0x100, .ipv4))] = 1
+        }
+        _ = try await node.mesh().change { spec, _ in try spec.unpublish(Self.web) }
+        #expect(try await node.mesh().plan().retiring.map(\.connections).contains(1))
+        node.kernel.withState { $0.connections = [:] }
+        _ = try await node.mesh().reconcile()
+        #expect(try #require(try node.ledgers.load()).places.values.allSatisfy { $0.retiring == [] })
+    }
+
+    /// A file that is applied with --now cuts what it concerns.
+    @Test func applyingCutsItsOwnServices() async throws {
+        let node = try await Self.node()
+        _ = try await node.mesh().removeTask(Self.task, service: "nginx")
+        let file = try MeshFile(yaml: "services: {other: {tasks: [10.0.0.13]}}", name: "mesh.yaml")
+        _ = try await node.mesh().apply(file, cutting: true)
+        #expect(try !Self.retiring(node).isEmpty)
+        _ = try await node.mesh().apply(MeshFile(yaml: "services: {nginx: {}}", name: "mesh.yaml"), cutting: true)
+        #expect(try Self.retiring(node).isEmpty)
+    }
+
     /// A path that retires already keeps the interfaces of its task when that leaves, too.
     @Test(arguments: [true, false]) func aTaskMayLeaveAfterItsPath(drains: Bool) async throws {
         let (node, _) = try await Self.attached()

@@ -273,8 +273,7 @@ import Testing
         var expected = spec
         expected.meshGeneration = 13
         expected.services["web"]!.scheduler = .leastConnection
-        expected.services["web"]!.ports[2] = PublishedPort(
-            listening: PortBinding(1080, .tcp), target: 8080, mark: 0x100)
+        expected.services["web"]!.ports[2].target = 8080
         expected.services["web"]!.ports.append(
             PublishedPort(
                 listening: PortBinding(1081, .tcp), target: 81, mark: try MarkAllocator.next(avoiding: spec.marks)))
@@ -285,6 +284,36 @@ import Testing
         #expect(pruned.services.keys.sorted() == ["web"] && pruned.services["web"]?.tasks == [])
         #expect(pruned.services["web"]?.ports.count == 2 && pruned.services["web"]?.ports.first?.mark == 0x100)
         #expect(pruned.nodes == spec.nodes && pruned.networks == spec.networks, "no section, nothing to prune")
+    }
+
+    /// An allow-list, for example, must not vanish because somebody names the port again.
+    @Test func aPortAndATaskKeepWhatTheFileDoesNotSay() throws {
+        let spec = try Self.whole()
+        let same = try Self.file(
+            """
+            services:
+              web: {ports: ["1080:80", {publish: "192.168.5.1:1000-1009:1000-1009/udp"}]}
+              "123": {tasks: [10.9.0.9]}
+            """)
+        let differences = try spec.applying(same, in: Self.context).differences(from: spec)
+        #expect(differences == [])
+        let off = try Self.file(
+            """
+            services:
+              web:
+                ports:
+                  - {publish: "1080:80", sticky: off, allow: []}
+                  - {publish: "192.168.5.1:1000-1009:1000-1009/udp", max-conns: off}
+                  - {publish: "[fd05::1]:53:5353/sctp", source-ip: auto}
+              "123": {tasks: [{address: 10.9.0.9, weight: 1, draining: false}]}
+            """)
+        let applied = try spec.applying(off, in: Self.context)
+        let ports = try #require(applied.services["web"]?.ports)
+        #expect(ports.map(\.stickySeconds) == [90, nil, nil] && ports.allSatisfy { $0.allowed == [] })
+        #expect(ports.map(\.maxConnections) == [nil, nil, nil] && ports.allSatisfy { $0.sourceIP == .auto })
+        #expect(ports.map(\.drain) == spec.services["web"]!.ports.map(\.drain))
+        let task = try #require(applied.services["123"]?.tasks.first)
+        #expect(task.weight == 1 && !task.isDraining && task.node == "a\u{2028}b")
     }
 
     @Test func aTaskKeepsWhatItHas() throws {
