@@ -19,7 +19,9 @@ import Testing
         func drain() -> AgentNews { AgentNews() }
         func tasksHaveChanged() {}
         func endPass(following generation: UInt64?) async -> AgentNews { AgentNews() }
-        func wait(for limit: Duration, listeningTo interest: AgentInterest) async throws { try? await Task.sleep(for: limit) }
+        func wait(for limit: Duration, listeningTo interest: AgentInterest) async throws {
+            try? await Task.sleep(for: limit)
+        }
     }
 
     private struct AgentService: Service {

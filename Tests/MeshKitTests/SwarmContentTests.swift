@@ -108,9 +108,12 @@ extension SwarmContentTests {
             // The chains of a balancer have the names of those that lead to them.
             let isTask = place.taskNamespace != nil
             let chains = isTask ? [] : ["FORWARD", "INPUT"].map { ("MESH-\($0)", $0) }
-            let others = isTask ? [] : [
-                ("MESH-SNAT", "POSTROUTING"), ("MESH-IN", "PREROUTING"), ("MESH-MARK", "PREROUTING"),
-            ]
+            let others =
+                isTask
+                ? []
+                : [
+                    ("MESH-SNAT", "POSTROUTING"), ("MESH-IN", "PREROUTING"), ("MESH-MARK", "PREROUTING"),
+                ]
             return Set(lines(datapath[place], marks).map { plain($0, names + chains + others) })
                 .filter { $0.firstMatch(of: /-A (\S+) -j (\S+)$/).map { $0.1 != $0.2 } ?? true }
         }

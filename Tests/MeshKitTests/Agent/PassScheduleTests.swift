@@ -103,7 +103,9 @@ import Testing
         var day = Day()
         for wait in [250, 500, 1000, 2000, 4000, 8000, 8000, 8000] {
             day.pass(.failed, meanwhile: Self.kernel)
-            #expect(day.due - day.milliseconds == wait && day.schedule.cause == .retry && day.schedule.interest == .everything)
+            #expect(
+                day.due - day.milliseconds == wait && day.schedule.cause == .retry
+                    && day.schedule.interest == .everything)
         }
         #expect(day.schedule.failures == 8)
         day.pass()

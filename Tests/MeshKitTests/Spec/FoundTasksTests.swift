@@ -273,7 +273,9 @@ import Testing
     @Test mutating func whatIsOnlyListedStaysAsItIs() {
         take(Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.task("b", "172.17.0.3"))
         let before = spec
-        var (a, c) = (Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("c", "172.17.0.4", 1081, to: 80))
+        var (a, c) = (
+            Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("c", "172.17.0.4", 1081, to: 80)
+        )
         (a.isOnlyListed, a.weight, c.isOnlyListed) = (true, 7, true)
         take(a, c, Self.task("b", "172.17.0.3"))
         #expect(spec == before)
