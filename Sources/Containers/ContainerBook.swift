@@ -78,7 +78,7 @@ struct ContainerBook {
     var tasks: [FoundTask] {
         let unreachable = Set(networks.filter { !$0.value }.keys)
         let found = running.filter { stopping[$0.key] == nil }.compactMap { FoundTask($0.value, besides: unreachable) }
-        let others = faults.map { id, reason in
+        let others = faults.filter { stopping[$0.key] == nil }.map { id, reason in
             let short = String(id.prefix(12))
             var task = FoundTask(short, services: [])
             if running[id] == nil, let listed = listed[id], let known = FoundTask(listed, besides: unreachable) {

@@ -27,7 +27,9 @@ extension Mesh {
         let isOfAll = file.generation != nil || (pruning && file.services != nil)
         let cut: ConnectionCut = isOfAll ? .all : .services(Set((file.services ?? [:]).keys))
         return try await surveyed(cutting: cutting ? cut : .none) { spec, view in
-            spec = try spec.applying(file, in: try await context(for: file, view, pruning, forcing))
+            var context = try await context(for: file, view, pruning, forcing)
+            context.cuts = cutting
+            spec = try spec.applying(file, in: context)
             guard spec != view.spec else { return nil }
             return Surveyed(await HostSurvey(on: view.observed.node), .everything)
         }
@@ -47,6 +49,7 @@ extension Mesh {
         var context = ApplyContext(
             prunes: pruning, forces: forcing, node: own, host: try await kernel.hostNetworks(),
             takenMarks: view.takenMarks)
+        context.ended = Set(view.observed.node.gone.compactMap(\.taskNamespace))
         for (name, service) in file.services ?? [:] {
             for task in service.tasks {
                 guard let attachment = task.attachment, attachment.addresses == nil, task.node ?? own == own else {

@@ -59,10 +59,12 @@ extension Ledger {
         let paths = spec.paths
         return places.sorted { $0.key < $1.key }.flatMap { place, holdings in
             holdings.retiring.flatMap { path in
-                path.destinations.sorted().map { destination in
+                // The sandbox knows a port at an address of the node by its own address.
+                let binding = paths[path.mark]?.port.listening ?? path.binding
+                return path.destinations.sorted().map { destination in
                     let id = VirtualService.ID.firewallMark(path.mark, destination.address.family)
                     return RetiringConnections(
-                        place: place, binding: path.binding, destination: destination,
+                        place: place, binding: binding, destination: destination,
                         connections: found[place].connections[RetiringDestination(destination, of: id)],
                         seconds: now.seconds(since: path.since), until: path.until,
                         secondsLeft: path.until.map { $0.secondsBegun(since: now) },

@@ -15,8 +15,12 @@ struct ApplyContext: Sendable {
     var takenMarks: Set<FirewallMark> = []
     /// What was found in the namespaces of tasks of that node, by the paths.
     var facts: [String: TaskFacts] = [:]
+    /// The files of attached namespaces of that node that no longer lead to them.
+    var ended: Set<String> = []
     /// Whether that node's kernel has conntrack zones; nil if nobody looked.
     var hasZones: Bool?
+    /// Whether connections end at once over what the file takes away.
+    var cuts = false
 }
 
 extension MeshSpec {
@@ -38,7 +42,7 @@ extension MeshSpec {
         var next = try application.run()
         next.generation = generation
         next.meshGeneration = meshGeneration
-        next.leaving = leaving
+        next.replaceable = replaceable
         // What sources find comes and goes without an edit of the mesh.
         let isNew = next.withoutFoundParts != withoutFoundParts
         if let generation = file.generation, generation > meshGeneration {
@@ -66,7 +70,7 @@ struct MeshFileApplication {
         self.present = present
         self.context = context
         next = present
-        next.leaving += present.attachedTasks().map(\.task)
+        next.replaceable = present.attachedTasks().map(\.task)
         if isWhole || (context.prunes && file.nodes != nil) { next.nodes = [:] }
         if isWhole || (context.prunes && file.networks != nil) { next.networks = [:] }
         if isWhole || (context.prunes && file.services != nil) {
@@ -85,6 +89,7 @@ struct MeshFileApplication {
         try allocateMarks()
         try allocateVirtualAddresses()
         try attachTasks()
+        if !context.cuts { try refuseToTakeAway() }
         try file.refuse(SpecCheck.faults(of: next, insteadOf: present))
         try refuseConflictsWithHost()
         return next
@@ -150,25 +155,33 @@ struct MeshFileApplication {
         next.services[name] = service
     }
 
-    private mutating func put(_ task: MeshFile.Task, _ service: inout MeshSpec.Service, _ name: String) {
+    private mutating func put(_ described: MeshFile.Task, _ service: inout MeshSpec.Service, _ name: String) {
+        let old = present.services[name]?.tasks.first {
+            $0.address == described.address || ($0.place != nil && $0.place == described.place(on: context.node))
+        }
+        let task = isWhole ? described : described.filled(from: old)
         guard let attachment = task.attachment, let place = task.place(on: context.node) else {
-            let present = isWhole ? nil : present.services[name]?.tasks.first { $0.address == task.address }
             service.add(
                 SpecTask(
-                    address: task.address!, weight: task.weight ?? present?.weight ?? 1,
-                    node: task.node ?? present?.node, isDraining: task.isDraining ?? present?.isDraining ?? false,
-                    isUnhealthy: task.isUnhealthy ?? present?.isUnhealthy ?? false, origin: task.origin))
+                    address: task.address!, weight: task.weight ?? 1, node: task.node,
+                    isDraining: task.isDraining ?? false, isUnhealthy: task.isUnhealthy ?? false, origin: task.origin))
             return
         }
         if let addresses = attachment.addresses, let address = task.address {
+            var attached = TaskAttachment(
+                namespace: attachment.namespace, inode: attachment.inode, container: attachment.container,
+                addresses: addresses, gatewayAddresses: attachment.gatewayAddresses,
+                defaultAddresses: attachment.defaultAddresses)
+            // A container may have been started anew since the file was written, which its own node knows.
+            if place.node == context.node, let known = old?.attachment, known.container != nil,
+                known.container == attached.container, known.addresses == addresses
+            {
+                attached = known
+            }
             service.add(
                 SpecTask(
-                    address: address, weight: task.weight ?? 1, node: place.node,
-                    attachment: TaskAttachment(
-                        namespace: attachment.namespace, inode: attachment.inode, container: attachment.container,
-                        addresses: addresses, gatewayAddresses: attachment.gatewayAddresses,
-                        defaultAddresses: attachment.defaultAddresses), isDraining: task.isDraining ?? false,
-                    isUnhealthy: task.isUnhealthy ?? false, origin: task.origin))
+                    address: address, weight: task.weight ?? 1, node: place.node, attachment: attached,
+                    isDraining: task.isDraining ?? false, isUnhealthy: task.isUnhealthy ?? false, origin: task.origin))
             return
         }
         // What was allocated for the task stays, unless the file wants it otherwise.
@@ -176,9 +189,9 @@ struct MeshFileApplication {
             task.address ?? kept.address == kept.address, let networks = kept.attachment?.addresses.keys,
             attachment.wants(networks)
         {
-            kept.weight = task.weight ?? (isWhole ? 1 : kept.weight)
-            kept.isDraining = task.isDraining ?? (isWhole ? false : kept.isDraining)
-            kept.isUnhealthy = task.isUnhealthy ?? (isWhole ? false : kept.isUnhealthy)
+            kept.weight = task.weight ?? 1
+            kept.isDraining = task.isDraining ?? false
+            kept.isUnhealthy = task.isUnhealthy ?? false
             kept.origin = task.origin
             service.add(kept)
             return
@@ -283,6 +296,7 @@ struct MeshFileApplication {
             if request.node == context.node, let facts = context.facts[request.namespace] {
                 request.inode = facts.inode
                 request.defaultAddresses = facts.defaultAddresses
+                request.ended = context.ended
             }
             let wanted = request
             try file.placing(at: file.path(of: task, in: name)) { () throws(InputError) in
@@ -296,6 +310,16 @@ struct MeshFileApplication {
     }
 
     // MARK: The host
+
+    /// Refuses to take away what connections of this node to tasks that have left still lead over.
+    private func refuseToTakeAway() throws(InputError) {
+        for name in present.nodes.keys.sorted() where next.nodes[name] == nil {
+            try present.refuseLeaving(present.leaving.filter { $0.node == name }, of: "node \(name)")
+        }
+        if next.networks[MeshNetwork.ingress] == nil {
+            try present.refuseLeaving(present.leaving, of: "network \(MeshNetwork.ingress)")
+        }
+    }
 
     /// Refuses subnets that are new here and overlap a network of this host.
     private func refuseConflictsWithHost() throws(InputError) {
@@ -337,6 +361,18 @@ extension MeshFile.Task {
     /// - Parameter own: the node of a task that names none.
     fileprivate func place(on own: String) -> TaskPlace? {
         attachment.map { TaskPlace(namespace: $0.namespace, node: node ?? own) }
+    }
+
+    /// The task with what the present one has of all that was not said.
+    fileprivate func filled(from present: SpecTask?) -> Self {
+        guard let present else { return self }
+        var task = self
+        task.weight = weight ?? present.weight
+        task.isDraining = isDraining ?? present.isDraining
+        // Nobody else would take back what the task's source has said.
+        if task.origin == present.origin { task.isUnhealthy = isUnhealthy ?? present.isUnhealthy }
+        if attachment == nil { task.node = node ?? present.node }
+        return task
     }
 }
 

@@ -32,15 +32,21 @@ struct HealthBook {
     }
 
     private var entries: [Key: Entry] = [:]
+    /// All tasks of the last spec, those without a check included.
+    private var tasks: Set<Key> = []
     private var hasBegun = false
 
     /// Takes the tasks that are to be probed: those of services with a check. A task that a source has found after the
     /// first call counts as not healthy until it has answered, so that nobody is sent to one which does not serve yet. One
-    /// of the operator's counts as healthy, since the operator has said that it serves.
+    /// of the operator's counts as healthy, since the operator has said that it serves, and so does one that served before
+    /// there was a check.
     ///
     /// - Parameter unhealthy: the tasks that were not healthy when somebody looked last, for the first call.
     mutating func take(_ spec: MeshSpec, unhealthy: [String: Set<IPAddress>], at now: ContinuousClock.Instant) {
         var next: [Key: Entry] = [:]
+        let known = tasks
+        tasks = Set(
+            spec.services.flatMap { name, service in service.tasks.map { Key(service: name, task: $0.address) } })
         for (name, service) in spec.services {
             guard let check = service.healthCheck else { continue }
             for task in service.tasks {
@@ -53,7 +59,7 @@ struct HealthBook {
                     next[key] = entry
                 } else {
                     let isKnown: Bool? =
-                        if hasBegun { task.origin == nil ? true : nil } else {
+                        if hasBegun { task.origin == nil || known.contains(key) ? true : nil } else {
                             !(unhealthy[name]?.contains(task.address) ?? false)
                         }
                     next[key] = Entry(probe: probe, check: check, isHealthy: isKnown, due: now)

@@ -93,9 +93,11 @@ struct Observer: Sendable {
         for task in request.ownAttachedTasks where found[task.place].existence.value == .namespace {
             let own = Set(task.attachment.addresses[MeshNetwork.ingress] ?? [])
             func isServed(_ destination: Destination.ID, besides path: RetiringPath) -> Bool {
-                paths.contains { mark, other in
-                    mark != path.mark && other.port.listening.transport == path.binding.transport
-                        && other.wish(for: destination, at: .sandbox) == .serves
+                let targets = path.targets ?? destination.port...destination.port
+                return paths.contains { mark, other in
+                    let theirs = Destination.ID(destination.address, port: other.port.destinationPort)
+                    return mark != path.mark && other.port.listening.transport == path.binding.transport
+                        && other.port.targets.overlaps(targets) && other.wish(for: theirs, at: .sandbox) == .serves
                 }
             }
             var servers: [Destination.ID: TransportProtocol] = [:]

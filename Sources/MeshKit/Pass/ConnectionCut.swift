@@ -7,7 +7,7 @@ public enum ConnectionCut: Hashable, Sendable {
     case none
     /// Those of some published ports.
     case ports(Set<PortBinding>)
-    /// Those of all ports of some services.
+    /// Those of all ports that some services have, or had before the edit.
     case services(Set<String>)
     /// Those of all ports of a service to some of its tasks.
     case tasks(TaskSelection, service: String)

@@ -181,10 +181,18 @@ extension Ledger {
 }
 
 extension MeshSpec {
-    /// Whether the namespace or an address of a task that has left belongs to a task of this spec.
+    /// Whether the namespace or an address of a task that has left belongs to somebody in this spec. Another node, which does
+    /// not know of the connections, may have given an address away.
     func usesAgain(_ task: SpecTask) -> Bool {
         guard let gone = task.attachment else { return true }
         let addresses = Set(gone.addresses.values.joined())
+        if networks.values.contains(where: { $0.balancers.values.contains { !addresses.isDisjoint(with: $0) } })
+            || services.values.contains(where: {
+                $0.virtualAddresses.values.contains { !addresses.isDisjoint(with: $0.addresses) }
+            })
+        {
+            return true
+        }
         return attachedTasks().contains { _, other, attachment in
             let isNeighbour = other.node == task.node
             return !addresses.isDisjoint(with: attachment.addresses.values.joined())

@@ -29,8 +29,7 @@ extension MeshSpec {
         if let address = request.address { try refuseAddress(address, on: networks) }
         service = try next.join(
             networks, service, name, besides: Set(request.address.map { [$0] } ?? []), avoiding: taken)
-        let former = leaving.last { $0.node == request.node && $0.attachment?.isOfNamespace(in: request) == true }?
-            .attachment
+        let former = formerAttachment(for: request)
         var addresses: [String: [IPAddress]] = [:]
         for network in networks {
             addresses[network] = []
@@ -197,6 +196,7 @@ extension MeshSpec {
         }
         let used = addresses(attachedTasks().map(\.task))
         let reserved = used.union(addresses(leaving))
+        let better = reserved.union(addresses(replaceable))
         var addresses: [IPAddress] = []
         for subnet in node.gatewaySubnets
         where !request.defaultAddresses.contains(where: { $0.family == subnet.family }) {
@@ -204,8 +204,8 @@ extension MeshSpec {
                 addresses.append(kept)
                 continue
             }
-            var pool = AddressPool(subnet, used: reserved)
-            guard let address = pool.take() else {
+            var (pool, betterPool) = (AddressPool(subnet, used: reserved), AddressPool(subnet, used: better))
+            guard let address = betterPool.take() ?? pool.take() else {
                 throw InputError(
                     "the gateway bridge of node \(request.node) has no free address: \(Self.text(of: pool.count)) in use "
                         + "of \(subnet); detach tasks of the node first")

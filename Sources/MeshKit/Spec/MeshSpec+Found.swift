@@ -24,8 +24,8 @@ extension MeshSpec {
     /// - Returns: what cannot be done, in words.
     mutating func takeOver(_ found: [FoundTask], of origin: Origin, in context: FoundContext) -> [String] {
         let former = self
-        leaving += attachedTasks().map(\.task).filter { $0.origin == origin }
-        defer { leaving = former.leaving }
+        replaceable = attachedTasks().map(\.task).filter { $0.origin == origin }
+        defer { replaceable = former.replaceable }
         let found = found.sorted { $0.name < $1.name }
         var notes = found.flatMap(\.faults)
         follow(containers: found, of: origin, in: context, &notes)
@@ -78,10 +78,19 @@ extension MeshSpec {
         }
     }
 
-    /// The spec without what sources have found.
+    /// The spec without what comes and goes by itself: what sources have found, and what a container has anew each time that
+    /// it is started.
     var withoutFoundParts: Self {
         var spec = self
         spec.services = services(keeping: { $0 == nil })
+        for (name, service) in spec.services {
+            for (index, task) in service.tasks.enumerated() {
+                guard let attachment = task.attachment, attachment.container != nil else { continue }
+                spec.services[name]!.tasks[index].attachment = TaskAttachment(
+                    namespace: "", inode: nil, container: attachment.container, addresses: attachment.addresses,
+                    gatewayAddresses: [], defaultAddresses: [])
+            }
+        }
         return spec
     }
 

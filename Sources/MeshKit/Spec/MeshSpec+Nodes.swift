@@ -101,6 +101,7 @@ extension MeshSpec {
         try Self.validate(subnets: subnets, of: "a gateway bridge")
         if let present = nodes[name]?.gatewaySubnets {
             if present == subnets.sorted() { return }
+            try refuseLeaving(leaving.filter { $0.node == name }, of: "the gateway bridge of node \(name)")
             if attachedTasks().contains(where: { $0.task.node == name }) {
                 throw InputError(
                     "the gateway bridge of node \(name) has \(Self.listing(present.map(\.description))), and tasks are "

@@ -21,6 +21,15 @@ extension MeshSpec {
         return present?.attachment
     }
 
+    /// What the namespace of a request had when it left; nil if it was not attached. A container of the same name is the same
+    /// one only if the namespace has ended that it had.
+    func formerAttachment(for request: TaskAttachmentRequest) -> TaskAttachment? {
+        (replaceable + leaving).lazy.filter { $0.node == request.node }.compactMap(\.attachment).last { attachment in
+            attachment.isOfNamespace(in: request)
+                && (attachment.inode == request.inode || request.ended.contains(attachment.namespace))
+        }
+    }
+
     /// Makes an attached namespace a task of a service. If it was made anew, all tasks that it is follow it, with the
     /// addresses that they had.
     mutating func attach(
@@ -35,7 +44,8 @@ extension MeshSpec {
             attachment.gatewayAddresses = []
             next.replace(present, by: attachment, on: request.node)
             let free = attachment
-            attachment.gatewayAddresses = try next.gatewayAddresses(for: request, on: try node(request.node))
+            attachment.gatewayAddresses = try next.gatewayAddresses(
+                for: request, on: try node(request.node), keeping: present)
             next.replace(free, by: attachment, on: request.node)
             next.endDrain(of: attachment, on: request.node)
         }
@@ -108,7 +118,7 @@ extension TaskAttachment {
     /// Whether the attachment is of the namespace that a request names, or of one that the namespace replaces: by its
     /// file or its container. The numbers of processes are given again, so the file of a container's namespace says
     /// nothing.
-    func isOfNamespace(in request: TaskAttachmentRequest) -> Bool {
+    fileprivate func isOfNamespace(in request: TaskAttachmentRequest) -> Bool {
         if let inode, inode == request.inode, !request.ended.contains(namespace) { return true }
         guard container == request.container else { return false }
         return container != nil || namespace == request.namespace

@@ -29,9 +29,12 @@ public struct MeshSpec: Equatable, Sendable {
     public var nodes: [String: MeshNode] = [:]
     /// The overlay networks by name.
     public var networks: [String: MeshNetwork] = [:]
-    /// The attached tasks that have left the mesh, or leave it by this edit, and may still have connections. Nobody else
-    /// gets their addresses, and a task that comes back has its own again. Known while a spec is edited; never saved.
+    /// The attached tasks that have left the mesh and still have connections on this node. Nobody else gets their
+    /// addresses, and a task that comes back has its own again. Known while a spec is edited; never saved.
     var leaving: [SpecTask] = []
+    /// The attached tasks that this edit may remove, and which may have connections. Their addresses are given only if no
+    /// other is free.
+    var replaceable: [SpecTask] = []
 
     /// A spec that asks for nothing.
     public init() {}

@@ -64,6 +64,17 @@ import Testing
         #expect(book.unhealthy == [:])
     }
 
+    /// A service gets its first check while it serves: nobody is sent away before the first answers.
+    @Test mutating func tasksThatServedBeforeTheCheck() throws {
+        spec.services["web"]!.tasks[0].origin = Origin("docker", on: "node1")
+        let check = spec.services["web"]!.healthCheck
+        spec.services["web"]!.healthCheck = nil
+        book.take(spec, unhealthy: [:], at: start)
+        spec.services["web"]!.healthCheck = check
+        book.take(spec, unhealthy: [:], at: start)
+        #expect(book.unhealthy == [:])
+    }
+
     /// Where nobody can look, a new task is used after a while.
     @Test mutating func aTaskThatCannotBeProbed() throws {
         book.take(MeshSpec(), unhealthy: [:], at: start)

@@ -224,6 +224,16 @@ import Testing
         #expect(try #require(try node.ledgers.load()).places.values.allSatisfy { $0.retiring == [] })
     }
 
+    /// The sandbox knows a port at an address of the node by its own address, and an operator does not.
+    @Test func aPortAtAnAddressIsNamedAsItIsPublished() async throws {
+        let (node, _) = try await Self.attached()
+        let port = PortBinding(8443...8443, .tcp, at: "192.168.5.1")
+        _ = try await node.mesh().publish([(port, 80)], service: "nginx", force: true)
+        _ = try await node.mesh().drain(.container("web1", node: nil), service: "nginx")
+        let bindings = try await node.mesh().plan().retiring.map(\.binding)
+        #expect(bindings.contains(port) && bindings.allSatisfy { $0.address != SandboxLink.addresses.place[0].address })
+    }
+
     /// A file that is applied with --now cuts what it concerns.
     @Test func applyingCutsItsOwnServices() async throws {
         let node = try await Self.node()

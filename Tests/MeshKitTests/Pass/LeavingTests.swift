@@ -135,6 +135,71 @@ import Testing
         }
     }
 
+    /// A container that the operator has attached starts anew. That is no edit, and no file of another node undoes it.
+    @Test func aContainerThatStartsAnewIsNoEdit() async throws {
+        let (node, other) = (FakeNode(), FakeNode())
+        node.kernel.withState { $0.addTask("/run/netns/t1", inode: 7) }
+        _ = try await node.mesh().attach("/run/netns/t1", container: "web1", service: "nginx")
+        let elsewhere = Mesh(store: other.specs, ledger: other.ledgers, kernel: other.kernel, nodeName: "other")
+        func pass(from one: FakeNode, to mesh: Mesh) async throws {
+            _ = try await mesh.apply(MeshFile(yaml: try await one.specs.load().yaml, name: "mesh.yaml"))
+        }
+        try await pass(from: node, to: elsewhere)
+        let address = try #require(try await Self.tasks(node).first?.address)
+        for inode in [8, 9] as [UInt64] {
+            node.kernel.withState {
+                $0.removeTask("/run/netns/t\(inode - 7)")
+                $0.addTask("/run/netns/t\(inode - 6)", inode: inode)
+            }
+            var task = FoundTask("web1", services: ["web1"])
+            task.namespace = "/run/netns/t\(inode - 6)"
+            _ = try await node.mesh().follow(retry: false, found: ["docker": [task]]) { _ in }
+            #expect(try await Self.tasks(node).map(\.attachment?.inode) == [inode])
+            try await pass(from: other, to: node.mesh())
+            #expect(try await Self.tasks(node).map(\.attachment?.inode) == [inode], "this node knows better")
+            try await pass(from: node, to: elsewhere)
+            #expect(try await Self.tasks(node).map(\.address) == [address])
+            #expect(try await other.specs.load().meshGeneration == node.specs.load().meshGeneration)
+        }
+    }
+
+    /// A container of the same name is another one while the namespace of the first lives.
+    @Test func anotherContainerOfTheSameNameGetsOtherAddresses() async throws {
+        let (node, address) = try await Self.node()
+        _ = try await node.mesh().detach(.container("web1", node: nil), service: "nginx")
+        let other = try await node.mesh().attach("/run/netns/t2", container: "web1", service: "nginx")
+        #expect(other.tasks.allSatisfy { $0.address != address })
+        #expect(try Self.retiring(node).contains { $0.tasks.contains { $0.address == address } })
+    }
+
+    /// Another node, which knows nothing of the connections, has given the address to a balancer.
+    @Test func whoeverHasTheAddressByAFileHasIt() async throws {
+        let (node, address) = try await Self.node()
+        _ = try await node.mesh().detach(.container("web1", node: nil), service: "nginx")
+        var spec = try await node.specs.load()
+        spec.nodes["node3"] = MeshNode(address: "192.168.5.3", number: 3, gatewaySubnets: ["172.30.0.0/16"])
+        let ingress = try #require(spec.networks[MeshNetwork.ingress])
+        let second = try spec.takeAddress(in: ingress.subnets[1], of: MeshNetwork.ingress)
+        spec.networks[MeshNetwork.ingress]!.balancers["node3"] = [address, second]
+        _ = try await node.mesh().apply(MeshFile(yaml: spec.yaml, name: "mesh.yaml"))
+        #expect(node.kernel.withState { $0.namespaces["/run/netns/t1"]!.interfaces.isEmpty })
+        #expect(try await node.mesh().plan().isEmpty)
+    }
+
+    /// A file does not take away what connections lead over, unless it is told to.
+    @Test func aFileDoesNotTakeANodeAway() async throws {
+        let (node, _) = try await Self.node()
+        let own = try #require(try node.ledgers.load()).node
+        _ = try await node.mesh().detach(.container("web1", node: nil), service: "nginx")
+        var spec = try await node.specs.load()
+        spec.nodes[own] = nil
+        for network in spec.networks.keys { spec.networks[network]!.balancers[own] = nil }
+        let file = try MeshFile(yaml: spec.yaml, name: "mesh.yaml")
+        await #expect(throws: InputError.self) { try await node.mesh().apply(file) }
+        _ = try await node.mesh().apply(file, cutting: true)
+        #expect(try await node.specs.load().nodes[own] == nil)
+    }
+
     /// What an agent makes for the first container that is attached is an edit, which an older file must not undo.
     @Test func aNetworkThatAnAgentMakesIsAnEdit() async throws {
         let node = FakeNode()

@@ -297,6 +297,15 @@ import Testing
             """)
         let differences = try spec.applying(same, in: Self.context).differences(from: spec)
         #expect(differences == [])
+        var odd = spec
+        odd.services["web"]!.tasks[0].isDraining = true
+        odd.services["web"]!.tasks[0].weight = 5
+        let attached = try Self.file(
+            "services: {web: {tasks: [{attachment: {namespace: t1}}]}, metrics: {tasks: [{attachment: {namespace: t1}}]}}")
+        #expect(try odd.applying(attached, in: Self.context).services == odd.services)
+        // Nobody would take back what the source has said of a task that is the operator's from now on.
+        let taken = try spec.applying(try Self.file("services: {'123': {tasks: ['fd09::9']}}"), in: Self.context)
+        #expect(taken.services["123"]?.tasks.last?.isUnhealthy == false)
         let off = try Self.file(
             """
             services:
