@@ -20,16 +20,32 @@ extension Mesh {
     /// Lets tasks of a service drain: they stay in the spec, and get no new connections. Flows of UDP go to another task
     /// at once.
     public func drain(_ which: TaskSelection, service: String) async throws -> TaskChange {
-        try await edit(which, service: service) { spec, which throws(InputError) in
+        let change = try await edit(which, service: service) { spec, which throws(InputError) in
             try spec.drain(which, service: service)
         }
+        return try await warning(ofTasksFoundElsewhere: change)
     }
 
     /// Lets tasks of a service take new connections again.
     public func undrain(_ which: TaskSelection, service: String) async throws -> TaskChange {
-        try await edit(which, service: service) { spec, which throws(InputError) in
+        let change = try await edit(which, service: service) { spec, which throws(InputError) in
             try spec.undrain(which, service: service)
         }
+        return try await warning(ofTasksFoundElsewhere: change)
+    }
+
+    /// Each node knows better than any file what its own sources have found, so that no file tells it of a drain.
+    private func warning(ofTasksFoundElsewhere change: TaskChange) async throws -> TaskChange {
+        let own = try await currentLedger().node
+        var change = change
+        let nodes = Set(change.tasks.compactMap(\.origin?.node)).subtracting([own])
+        change.warnings += nodes.sorted().map { node in
+            let tasks = change.tasks.filter { $0.origin?.node == node }.map { "\($0.address)" }
+            return
+                "the agent of node \(node) has found \(MeshSpec.listing(tasks)), and node \(node) does not learn of this by "
+                + "`meshctl apply`: run the command there as well"
+        }
+        return change
     }
 
     /// Edits tasks of a service.

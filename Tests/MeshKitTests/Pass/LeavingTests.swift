@@ -135,6 +135,21 @@ import Testing
         }
     }
 
+    /// A node knows better than any file what its own sources have found, so that it has to be told there.
+    @Test func aDrainOfATaskThatAnotherNodeHasFound() async throws {
+        let node = FakeNode()
+        _ = try await node.mesh().change { spec, _ in
+            let origin = Origin("docker", on: "elsewhere")
+            try spec.addTask(SpecTask(address: "172.17.0.2", node: "elsewhere", origin: origin), service: "web")
+        }
+        for change in [
+            try await node.mesh().drain(.node("elsewhere"), service: "web"),
+            try await node.mesh().undrain(.node("elsewhere"), service: "web"),
+        ] {
+            #expect(change.warnings.count == 1 && change.warnings[0].contains("node elsewhere has found 172.17.0.2"))
+        }
+    }
+
     /// A container that the operator has attached starts anew. That is no edit, and no file of another node undoes it.
     @Test func aContainerThatStartsAnewIsNoEdit() async throws {
         let (node, other) = (FakeNode(), FakeNode())

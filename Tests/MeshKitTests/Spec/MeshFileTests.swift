@@ -301,7 +301,8 @@ import Testing
         odd.services["web"]!.tasks[0].isDraining = true
         odd.services["web"]!.tasks[0].weight = 5
         let attached = try Self.file(
-            "services: {web: {tasks: [{attachment: {namespace: t1}}]}, metrics: {tasks: [{attachment: {namespace: t1}}]}}")
+            "services: {web: {tasks: [{attachment: {namespace: t1}}]}, metrics: {tasks: [{attachment: {namespace: t1}}]}}"
+        )
         #expect(try odd.applying(attached, in: Self.context).services == odd.services)
         // Nobody would take back what the source has said of a task that is the operator's from now on.
         let taken = try spec.applying(try Self.file("services: {'123': {tasks: ['fd09::9']}}"), in: Self.context)
