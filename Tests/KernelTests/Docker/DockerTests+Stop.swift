@@ -19,6 +19,7 @@ extension KernelTests.DockerTests {
                 counted(try await client.get(address, port: 1080, count: 4)) == ["web1\n": 2, "web2\n": 2]
             }
             let ours = try await lost(to: 1080, answering: "web", stopping: "web1", docker, nodes)
+            #expect(counted(try await client.get(address, port: 1080, count: 4)) == ["web2\n": 4])
 
             func tasks() async throws -> [String] {
                 let filter = "label=com.docker.swarm.service.name=swarm"
@@ -30,8 +31,9 @@ extension KernelTests.DockerTests {
             }
             let theirs = try await lost(to: 2080, answering: "swarm", stopping: tasks()[0], docker, nodes)
             print("\(tool): docker stop: lost \(ours) requests, and \(theirs) in a Swarm")
-            // A tenth of a second is what it may take until the balancer knows.
-            #expect(ours.count <= max(theirs.count, ours.of / 5), "ours \(ours), the Swarm's \(theirs)")
+            // If the balancer did not learn of it, every second request would be lost from then on. The number itself says
+            // more of how busy this machine is.
+            #expect(ours.count < ours.of * 2 / 5, "ours \(ours), the Swarm's \(theirs)")
 
             try await docker.run("rm", "-f", "web1", "web2")
             try await agent.stop()
