@@ -19,9 +19,11 @@ package struct FakeNode: Sendable {
 
     /// The mesh as a process has it: each has its own.
     ///
-    /// - Parameter tool: what `--rules` says.
-    package func mesh(tool: RuleTool? = nil, compiler: Compiler = Compiler()) -> Mesh {
-        Mesh(store: specs, ledger: ledgers, kernel: kernel, compiler: compiler, tool: tool)
+    /// - Parameters:
+    ///   - tool: what `--rules` says.
+    ///   - name: what `--node` says.
+    package func mesh(tool: RuleTool? = nil, compiler: Compiler = Compiler(), named name: String? = nil) -> Mesh {
+        Mesh(store: specs, ledger: ledgers, kernel: kernel, compiler: compiler, tool: tool, nodeName: name)
     }
 
     /// The marks of the services that the kernel of the node has.

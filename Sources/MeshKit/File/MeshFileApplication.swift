@@ -185,8 +185,8 @@ struct MeshFileApplication {
             return
         }
         // What was allocated for the task stays, unless the file wants it otherwise.
-        if var kept = present.services[name]?.tasks.first(where: { $0.place == place }),
-            task.address ?? kept.address == kept.address, let networks = kept.attachment?.addresses.keys,
+        if var kept = old, kept.place == place, task.address ?? kept.address == kept.address,
+            let networks = kept.attachment?.addresses.keys,
             attachment.wants(networks)
         {
             kept.weight = task.weight ?? 1

@@ -32,8 +32,8 @@ struct HealthBook {
     }
 
     private var entries: [Key: Entry] = [:]
-    /// All tasks of the last spec, those without a check included.
-    private var tasks: Set<Key> = []
+    /// The services of the last spec, those without a check included.
+    private var services: [String: MeshSpec.Service] = [:]
     private var hasBegun = false
 
     /// Takes the tasks that are to be probed: those of services with a check. A task that a source has found after the
@@ -44,11 +44,11 @@ struct HealthBook {
     /// - Parameter unhealthy: the tasks that were not healthy when somebody looked last, for the first call.
     mutating func take(_ spec: MeshSpec, unhealthy: [String: Set<IPAddress>], at now: ContinuousClock.Instant) {
         var next: [Key: Entry] = [:]
-        let known = tasks
-        tasks = Set(
-            spec.services.flatMap { name, service in service.tasks.map { Key(service: name, task: $0.address) } })
+        let former = services
+        services = spec.services
         for (name, service) in spec.services {
             guard let check = service.healthCheck else { continue }
+            let known = Set(former[name]?.tasks.map(\.address) ?? [])
             for task in service.tasks {
                 guard let probe = service.probe(of: task, by: check, in: name) else { continue }
                 let key = Key(service: name, task: task.address)
@@ -59,7 +59,7 @@ struct HealthBook {
                     next[key] = entry
                 } else {
                     let isKnown: Bool? =
-                        if hasBegun { task.origin == nil || known.contains(key) ? true : nil } else {
+                        if hasBegun { task.origin == nil || known.contains(task.address) ? true : nil } else {
                             !(unhealthy[name]?.contains(task.address) ?? false)
                         }
                     next[key] = Entry(probe: probe, check: check, isHealthy: isKnown, due: now)

@@ -100,25 +100,17 @@ struct Observer: Sendable {
                         && other.port.targets.overlaps(targets) && other.wish(for: theirs, at: .sandbox) == .serves
                 }
             }
-            var servers: [Destination.ID: TransportProtocol] = [:]
-            for path in retiring {
-                for destination in path.destinations
-                where own.contains(destination.address) && !isServed(destination, besides: path) {
-                    servers[destination] = path.binding.transport
-                }
+            let asked = retiring.flatMap { path in
+                path.destinations.filter { own.contains($0.address) && !isServed($0, besides: path) }.map { (path, $0) }
             }
+            let servers = Dictionary(asked.map { path, destination in (destination, path.binding.transport) }) { $1 }
             guard !servers.isEmpty, let place = compiler.outline(request).places[task.place],
                 let counts = try? await kernel.open(place).connections(at: servers)
             else { continue }
-            for path in retiring {
-                for destination in path.destinations {
-                    guard let count = counts[destination], servers[destination] == path.binding.transport,
-                        !isServed(destination, besides: path)
-                    else { continue }
-                    let key = RetiringDestination(
-                        destination, of: .firewallMark(path.mark, destination.address.family))
-                    found[.sandbox].connections[key] = max(found[.sandbox].connections[key] ?? 0, count)
-                }
+            for (path, destination) in asked where servers[destination] == path.binding.transport {
+                guard let count = counts[destination] else { continue }
+                let key = RetiringDestination(destination, of: .firewallMark(path.mark, destination.address.family))
+                found[.sandbox].connections[key] = max(found[.sandbox].connections[key] ?? 0, count)
             }
         }
     }

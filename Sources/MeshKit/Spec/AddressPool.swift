@@ -9,18 +9,23 @@ struct AddressPool {
     let subnet: IPPrefix
     /// The addresses that were given, and addresses of other subnets, which do no harm.
     private(set) var used: Set<IPAddress>
+    /// The addresses that are given only if no other is free.
+    private let spared: Set<IPAddress>
 
     /// A pool of a subnet.
-    init(_ subnet: IPPrefix, used: some Sequence<IPAddress>) {
+    init(_ subnet: IPPrefix, used: some Sequence<IPAddress>, sparing spared: Set<IPAddress> = []) {
         self.subnet = subnet
         self.used = Set(used)
+        self.spared = spared
     }
 
     /// Gives the lowest address that is free; nil if there is none.
-    mutating func take() -> IPAddress? {
+    mutating func take() -> IPAddress? { take(sparing: spared) ?? (spared.isEmpty ? nil : take(sparing: [])) }
+
+    private mutating func take(sparing spared: Set<IPAddress>) -> IPAddress? {
         var candidate = subnet.gateway.successor
         while let address = candidate, subnet.canGive(address) {
-            if used.insert(address).inserted { return address }
+            if !spared.contains(address), used.insert(address).inserted { return address }
             candidate = address.successor
         }
         return nil

@@ -195,8 +195,7 @@ extension MeshSpec {
             Set(tasks.lazy.filter { $0.node == request.node }.flatMap { $0.attachment?.gatewayAddresses ?? [] })
         }
         let used = addresses(attachedTasks().map(\.task))
-        let reserved = used.union(addresses(leaving))
-        let better = reserved.union(addresses(replaceable))
+        let (reserved, spared) = (used.union(addresses(leaving)), addresses(replaceable))
         var addresses: [IPAddress] = []
         for subnet in node.gatewaySubnets
         where !request.defaultAddresses.contains(where: { $0.family == subnet.family }) {
@@ -204,8 +203,8 @@ extension MeshSpec {
                 addresses.append(kept)
                 continue
             }
-            var (pool, betterPool) = (AddressPool(subnet, used: reserved), AddressPool(subnet, used: better))
-            guard let address = betterPool.take() ?? pool.take() else {
+            var pool = AddressPool(subnet, used: reserved, sparing: spared)
+            guard let address = pool.take() else {
                 throw InputError(
                     "the gateway bridge of node \(request.node) has no free address: \(Self.text(of: pool.count)) in use "
                         + "of \(subnet); detach tasks of the node first")

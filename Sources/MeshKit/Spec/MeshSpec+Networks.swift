@@ -99,10 +99,10 @@ extension MeshSpec {
     func takeAddress(
         in subnet: IPPrefix, of name: String, besides reserved: Set<IPAddress> = []
     ) throws(InputError) -> IPAddress {
-        let used = usedAddresses(on: name).union(reserved)
-        let better = used.union(replaceable.lazy.flatMap { $0.attachment?.addresses[name] ?? [] })
-        var (pool, betterPool) = (AddressPool(subnet, used: used), AddressPool(subnet, used: better))
-        guard let address = betterPool.take() ?? pool.take() else {
+        var pool = AddressPool(
+            subnet, used: usedAddresses(on: name).union(reserved),
+            sparing: Set(replaceable.lazy.flatMap { $0.attachment?.addresses[name] ?? [] }))
+        guard let address = pool.take() else {
             throw InputError(
                 "network \(name) has no free address: \(Self.text(of: pool.count)) in use of \(subnet); detach tasks "
                     + "first, which `meshctl network inspect \(name)` lists, or use a network with a larger subnet")

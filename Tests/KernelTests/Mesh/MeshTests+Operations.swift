@@ -20,7 +20,7 @@ extension KernelTests.MeshTests {
             try await mesh.pass(from: 2, to: [1, 3])
             for node in 1...3 { try await answers(of: mesh, by: node, are: ["web1", "web2"]) }
 
-            try await mesh.meshctl("task", "detach", "nginx", "--node", "node2", on: 1)
+            try await mesh.meshctl("task", "detach", "nginx", "--node", "node2", "--wait", on: 1)
             try await mesh.meshctl("node", "rm", "node2", on: 1)
             try await mesh.pass(from: 1, to: [3])
             try await mesh.meshctl("reset", on: 2)

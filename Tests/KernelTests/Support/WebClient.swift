@@ -154,6 +154,7 @@ final class BusyClient: Sendable {
     }
 
     var requests: Int { seen.withLock(\.requests) }
+    var downloads: Int { seen.withLock(\.downloads) }
 
     /// Stops it, and gives what it has seen.
     func stop() async throws -> Seen {

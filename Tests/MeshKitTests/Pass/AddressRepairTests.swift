@@ -13,7 +13,7 @@ import Testing
     private static func node() async throws -> (FakeNode, Mesh) {
         let node = FakeNode()
         node.kernel.withState { $0.addTask(task, inode: 7) }
-        let mesh = Mesh(store: node.specs, ledger: node.ledgers, kernel: node.kernel, nodeName: "a")
+        let mesh = node.mesh(named: "a")
         _ = try await mesh.attach(task, service: "web")
         node.gate.begin()
         return (node, mesh)

@@ -127,7 +127,7 @@ import Testing
             task.addresses = [IPAddress(ipv4: 172 << 24 | 17 << 16 | UInt32(last))]
             _ = try await node.mesh().follow(retry: false, found: ["docker": [task]]) { _ in }
             let exported = try await node.specs.load().yaml
-            let mesh = Mesh(store: other.specs, ledger: other.ledgers, kernel: other.kernel, nodeName: "other")
+            let mesh = other.mesh(named: "other")
             _ = try await mesh.apply(MeshFile(yaml: exported, name: "mesh.yaml"))
             let (here, there) = (try await node.specs.load(), try await other.specs.load())
             #expect(there.services["nginx"]?.tasks.map(\.address) == task.addresses)
@@ -155,7 +155,7 @@ import Testing
         let (node, other) = (FakeNode(), FakeNode())
         node.kernel.withState { $0.addTask("/run/netns/t1", inode: 7) }
         _ = try await node.mesh().attach("/run/netns/t1", container: "web1", service: "nginx")
-        let elsewhere = Mesh(store: other.specs, ledger: other.ledgers, kernel: other.kernel, nodeName: "other")
+        let elsewhere = other.mesh(named: "other")
         func pass(from one: FakeNode, to mesh: Mesh) async throws {
             _ = try await mesh.apply(MeshFile(yaml: try await one.specs.load().yaml, name: "mesh.yaml"))
         }

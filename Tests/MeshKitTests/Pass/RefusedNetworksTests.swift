@@ -33,7 +33,7 @@ import Testing
     }
 
     private static func mesh(_ node: FakeNode) -> Mesh {
-        Mesh(store: node.specs, ledger: node.ledgers, kernel: node.kernel, nodeName: "a")
+        node.mesh(named: "a")
     }
 
     private static func interfaces(_ node: FakeNode) -> [String] {

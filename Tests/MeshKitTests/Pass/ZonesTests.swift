@@ -51,8 +51,7 @@ import Testing
             state.facts.hasZones = hasZones
             state.addTask(task, inode: 7)
         }
-        let mesh = Mesh(
-            store: node.specs, ledger: node.ledgers, kernel: node.kernel, tool: tool, nodeName: "a")
+        let mesh = node.mesh(tool: tool, named: "a")
         let attached = try await mesh.attach(task, service: "web")
         #expect(attached.change.spec.nodes["a"]?.hasZones == hasZones, "the spec says it to the other nodes")
         func isZoned() -> Bool? {

@@ -29,6 +29,13 @@ import Testing
         #expect(pool.count == 4, "addresses of other networks do not count")
     }
 
+    @Test func whatIsSparedIsGivenLast() {
+        var pool = AddressPool("10.0.1.0/29", used: ["10.0.1.3"], sparing: ["10.0.1.2", "10.0.1.5"])
+        var given: [IPAddress] = []
+        while let address = pool.take() { given.append(address) }
+        #expect(given == ["10.0.1.4", "10.0.1.6", "10.0.1.2", "10.0.1.5"])
+    }
+
     @Test func theEndOfAllAddresses() {
         #expect(IPAddress(ipv4: .max).successor == nil && IPAddress(ipv6: .max).successor == nil)
         #expect(IPPrefix("255.255.255.0/24").following == nil)

@@ -390,7 +390,7 @@ import Testing
     @Test func applyingAFileToAMesh() async throws {
         let first = FakeNode()
         first.kernel.withState { $0.addTask("/run/netns/t1", inode: 7) }
-        let mesh = Mesh(store: first.specs, ledger: first.ledgers, kernel: first.kernel, nodeName: "node1")
+        let mesh = first.mesh(named: "node1")
         let file = try Self.file(
             """
             nodes: {node1: {address: 192.168.5.1}, node2: {address: 192.168.5.2}}
@@ -412,7 +412,7 @@ import Testing
 
         // The other node takes the mesh as it is, and edits it.
         let second = FakeNode()
-        let other = Mesh(store: second.specs, ledger: second.ledgers, kernel: second.kernel, nodeName: "node2")
+        let other = second.mesh(named: "node2")
         _ = try await other.apply(try Self.file(text))
         #expect(try await second.specs.load().yaml == text)
         _ = try await other.removeNode("node3")
@@ -432,7 +432,7 @@ import Testing
 
     @Test func aNamespaceThatIsNotThereIsNamedWithItsPlace() async throws {
         let node = FakeNode()
-        let mesh = Mesh(store: node.specs, ledger: node.ledgers, kernel: node.kernel, nodeName: "node1")
+        let mesh = node.mesh(named: "node1")
         let error = await #expect(throws: InputError.self) {
             try await mesh.apply(try Self.file("services:\n  web: {tasks: [{attachment: {namespace: t9}}]}"))
         }

@@ -18,7 +18,7 @@ import Testing
     }
 
     private static func mesh(_ node: FakeNode, named name: String? = "a") -> Mesh {
-        Mesh(store: node.specs, ledger: node.ledgers, kernel: node.kernel, nodeName: name)
+        node.mesh(named: name)
     }
 
     @Test func theFirstTaskMakesTheNodeAndIngress() async throws {
