@@ -3,7 +3,7 @@ import MeshKit
 import RuleKit
 
 /// A published port with what the kernel has counted for it, IPv4 and IPv6 together.
-struct CountedPort {
+struct CountedPort: Sendable {
     static let labels = ["service", "port", "transport", "address"]
 
     var binding: PortBinding
@@ -13,7 +13,7 @@ struct CountedPort {
 }
 
 /// A destination of a published port as the kernel has it.
-struct CountedTask {
+struct CountedTask: Sendable {
     static let labels = CountedPort.labels + ["task", "target"]
 
     var labels: Metric.Labels

@@ -1,5 +1,5 @@
 /// A metric with its samples, as Prometheus reads it.
-struct Metric: Equatable, Sendable {
+struct Metric: Sendable {
     /// What the values of a metric mean.
     enum Kind: String, Sendable {
         /// A number that only grows, until it begins again at 0.
@@ -45,26 +45,47 @@ struct Metric: Equatable, Sendable {
         var labels: [String] = []
     }
 
-    var definition: Definition
-    var samples: [Sample]
+    let definition: Definition
+    private let sample: @Sendable () -> [Sample]
+
+    /// - Parameter samples: evaluated whenever the samples are asked for: the metrics of ten thousand tasks would occupy
+    ///   much memory at once.
+    init(definition: Definition, samples: @autoclosure @escaping @Sendable () -> [Sample]) {
+        self.definition = definition
+        sample = samples
+    }
+
+    var samples: [Sample] { sample() }
 }
 
 extension Metric {
-    /// The metric in the text format of Prometheus, version 0.0.4; nothing without samples.
-    var prometheusText: String {
-        guard !samples.isEmpty else { return "" }
-        var text = "# HELP \(definition.name) \(definition.help.escaped(quotes: false))\n"
-        text += "# TYPE \(definition.name) \(definition.kind.rawValue)\n"
-        for sample in samples {
-            text += definition.name
-            text += sample.suffix
-            text += sample.labels.text
-            text += " "
-            text += sample.value.prometheusText
-            text += "\n"
+    /// The metric in the text format of Prometheus, version 0.0.4, in pieces of some ten kilobytes; nothing without samples.
+    var prometheusText: some Sequence<String> {
+        let samples = samples
+        return sequence(state: samples.startIndex) { index -> String? in
+            guard index < samples.endIndex else { return nil }
+            var text = index == samples.startIndex ? head : ""
+            while index < samples.endIndex, text.utf8.count < Self.pieceSize {
+                let sample = samples[index]
+                text += definition.name
+                text += sample.suffix
+                text += sample.labels.text
+                text += " "
+                text += sample.value.prometheusText
+                text += "\n"
+                index += 1
+            }
+            return text
         }
-        return text
     }
+
+    private var head: String {
+        "# HELP \(definition.name) \(definition.help.escaped(quotes: false))\n"
+            + "# TYPE \(definition.name) \(definition.kind.rawValue)\n"
+    }
+
+    /// In bytes.
+    private static let pieceSize = 32 << 10
 }
 
 extension Double {

@@ -39,13 +39,16 @@ enum Metrics {
             ($0.key.cause, $0.key.hasFailed ? 1 : 0) < ($1.key.cause, $1.key.hasFailed ? 1 : 0)
         }
         var sum = 0
-        var durations = zip(AgentRecord.durationBounds, record.durations).map { bound, count in
+        let groups = zip(AgentRecord.durationBounds, record.durations).map { bound, count in
             sum += count
             return Metric.Sample(suffix: "_bucket", labels: .init([("le", bound.prometheusText)]), value: Double(sum))
         }
-        durations.append(.init(suffix: "_bucket", labels: .init([("le", "+Inf")]), value: Double(record.count)))
-        durations.append(.init(suffix: "_sum", value: record.totalDuration / .seconds(1)))
-        durations.append(.init(suffix: "_count", value: Double(record.count)))
+        let durations =
+            groups + [
+                .init(suffix: "_bucket", labels: .init([("le", "+Inf")]), value: Double(record.count)),
+                .init(suffix: "_sum", value: record.totalDuration / .seconds(1)),
+                .init(suffix: "_count", value: Double(record.count)),
+            ]
         return [
             Metric(
                 definition: .init(
@@ -86,11 +89,13 @@ enum Metrics {
     // MARK: Ports and tasks
 
     /// The kernel's counters and rates, which ports and tasks have alike.
-    private static func ofStatistics<Counted>(
+    private static func ofStatistics<Counted: Sendable>(
         _ prefix: String, _ owner: String, _ labels: [String], _ counted: [Counted],
-        labelled: (Counted) -> Metric.Labels, _ statistics: (Counted) -> Statistics
+        labelled: @escaping @Sendable (Counted) -> Metric.Labels,
+        _ statistics: @escaping @Sendable (Counted) -> Statistics
     ) -> [Metric] {
-        let kinds: [(String, String, String, counter: KeyPath<Statistics, UInt64>, rate: KeyPath<Statistics, UInt64>)] =
+        typealias Figure = any KeyPath<Statistics, UInt64> & Sendable
+        let kinds: [(String, String, String, counter: Figure, rate: Figure)] =
             [
                 ("connections", "Connections", "connections", \.connections, \.connectionRate),
                 ("incoming_packets", "Packets from clients", "packets", \.incomingPackets, \.incomingPacketRate),
@@ -98,7 +103,7 @@ enum Metrics {
                 ("incoming_bytes", "Bytes from clients", "bytes", \.incomingBytes, \.incomingByteRate),
                 ("outgoing_bytes", "Bytes to clients", "bytes", \.outgoingBytes, \.outgoingByteRate),
             ]
-        func metric(_ definition: Metric.Definition, _ value: KeyPath<Statistics, UInt64>) -> Metric {
+        func metric(_ definition: Metric.Definition, _ value: Figure) -> Metric {
             Metric(
                 definition: definition,
                 samples: counted.map {
@@ -119,7 +124,7 @@ enum Metrics {
     }
 
     private static func ofPorts(_ ports: [CountedPort]) -> [Metric] {
-        func gauge(_ name: String, _ help: String, _ value: (CountedPort) -> UInt64) -> Metric {
+        func gauge(_ name: String, _ help: String, _ value: @escaping @Sendable (CountedPort) -> UInt64) -> Metric {
             Metric(
                 definition: .init("port_\(name)", .gauge, help, "connections", CountedPort.labels),
                 samples: ports.map { .init(labels: $0.labels, value: Double(value($0))) })
@@ -138,7 +143,9 @@ enum Metrics {
 
     private static func ofTasks(_ ports: [CountedPort]) -> [Metric] {
         let tasks = ports.flatMap(\.tasks)
-        func gauge(_ name: String, _ help: String, _ unit: String, _ value: (CountedTask) -> UInt32) -> Metric {
+        func gauge(
+            _ name: String, _ help: String, _ unit: String, _ value: @escaping @Sendable (CountedTask) -> UInt32
+        ) -> Metric {
             Metric(
                 definition: .init("task_\(name)", .gauge, help, unit, CountedTask.labels),
                 samples: tasks.map { .init(labels: $0.labels, value: Double(value($0))) })
@@ -165,11 +172,21 @@ enum Metrics {
             ]
     }
 
-    /// Several paths may differ in nothing that a label says, for example if a port was published anew twice.
     private static func ofRetiring(_ plan: Plan) -> Metric {
+        let retiring = plan.retiring
+        return Metric(
+            definition: .init(
+                "retiring_connections", .gauge,
+                "Connections that are left of paths that take no new ones and stay until they have ended.",
+                "connections", ["port", "transport", "address", "place", "task", "target"]),
+            samples: samples(of: retiring))
+    }
+
+    /// Several paths may differ in nothing that a label says, for example if a port was published anew twice.
+    private static func samples(of retiring: [RetiringConnections]) -> [Metric.Sample] {
         var samples: [Metric.Sample] = []
         var indices: [String: Int] = [:]
-        for path in plan.retiring {
+        for path in retiring {
             guard let count = path.connections else { continue }
             let labels = Metric.Labels(
                 path.binding.labels + [
@@ -183,11 +200,7 @@ enum Metrics {
                 samples.append(.init(labels: labels, value: Double(count)))
             }
         }
-        return Metric(
-            definition: .init(
-                "retiring_connections", .gauge,
-                "Connections that are left of paths that take no new ones and stay until they have ended.",
-                "connections", ["port", "transport", "address", "place", "task", "target"]), samples: samples)
+        return samples
     }
 }
 

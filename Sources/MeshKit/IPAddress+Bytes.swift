@@ -29,3 +29,9 @@ func interfaceName(_ index: Int32) -> String? {
     guard if_indextoname(UInt32(index), &name) != nil else { return nil }
     return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
 }
+
+/// The names of interfaces, in the namespace of the calling thread. A name takes three system calls, and a thousand routes
+/// lead to few interfaces.
+func interfaceNames(_ indices: Set<Int32>) -> [Int32: String] {
+    Dictionary(uniqueKeysWithValues: indices.compactMap { index in interfaceName(index).map { (index, $0) } })
+}

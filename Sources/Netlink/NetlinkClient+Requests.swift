@@ -13,9 +13,27 @@ extension NetlinkClient {
     package func ask<Value>(
         _ request: Messages, deadline: Duration, parse: @escaping (NetlinkMessage) -> Value?
     ) async throws(NetlinkError) -> Value? {
-        let answer = Answer<Value>()
-        try await send(request, deadline: deadline) { _, message in answer.take(parse(message)) }.check()
-        return try answer.whole().first
+        try await answers(request, deadline: deadline, parse: parse)[0].get()
+    }
+
+    /// Asks questions, each of which is answered by one message or refused. Many questions take little longer than one.
+    ///
+    /// - Parameter parse: converts a message; nil if the message is truncated.
+    /// - Returns: the answer or refusal of each; nil if the kernel sends only a success.
+    package func answers<Value>(
+        _ requests: Messages, deadline: Duration, parse: @escaping (NetlinkMessage) -> Value?
+    ) async throws(NetlinkError) -> [Result<Value?, NetlinkError>] {
+        let answers = (0..<requests.count).map { _ in Answer<Value>() }
+        let outcome = try await send(requests, deadline: deadline) { index, message in
+            answers[index].take(parse(message))
+        }
+        if let interruption = outcome.interruption { throw .interrupted(interruption) }
+        var results: [Result<Value?, NetlinkError>] = []
+        for answer in answers { results.append(.success(try answer.whole().first)) }
+        for failure in outcome.failures {
+            results[failure.index] = .failure(.refused(failure.errno, message: failure.message))
+        }
+        return results
     }
 
     /// Asks for lists, and returns the contents of each by request. A list that changed while it was read is asked for

@@ -109,7 +109,7 @@ import Testing
                 try await Task.sleep(for: .seconds(3600))
                 throw AgentServerError("never")
             }, status: { _ in "" }, plan: { "" }, changes: MeshChanges(.telling))
-        let metrics = await information.metrics().map(\.prometheusText).joined()
+        let metrics = await information.metrics().prometheusText
         #expect(metrics.contains("meshctl_observed 0\n") && metrics.contains("meshctl_ready 0\n"))
     }
 

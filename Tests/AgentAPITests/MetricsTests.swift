@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test func passesAndWhatTheyDid() {
-        let text = Metrics.all(of: nil, record(), at: begin + .milliseconds(4500)).map(\.prometheusText).joined()
+        let text = Metrics.all(of: nil, record(), at: begin + .milliseconds(4500)).prometheusText
         for lines in [
             """
             # HELP meshctl_passes_total Passes that have ended, by what made them due and how they ended.
@@ -82,8 +82,7 @@ import Testing
 
     /// Both families of a port are added up; a task that drains says so.
     @Test func portsAndTasks() async throws {
-        let text = Metrics.all(of: try await observed(), record(), at: begin + .seconds(5)).map(\.prometheusText)
-            .joined()
+        let text = Metrics.all(of: try await observed(), record(), at: begin + .seconds(5)).prometheusText
         let port = #"service="nginx",port="1080",transport="tcp""#
         let range = #"service="nginx",port="2000-2010",transport="tcp",address="192.168.5.1""#
         for line in [
@@ -122,13 +121,29 @@ import Testing
             name: "a", kind: .gauge, help: "one \\ \"two\"\nthree", unit: "", labels: ["b"])
         let metric = Metric(definition: definition, samples: [.init(labels: .init([("b", "x\\y\"z\nü")]), value: 1.5)])
         #expect(
-            metric.prometheusText == """
+            [metric].prometheusText == """
                 # HELP a one \\\\ "two"\\nthree
                 # TYPE a gauge
                 a{b="x\\\\y\\"z\\nü"} 1.5
 
                 """)
-        #expect(Metric(definition: definition, samples: []).prometheusText == "")
+        #expect([Metric(definition: definition, samples: [])].prometheusText == "")
         #expect(0x1p60.prometheusText == "1.152921504606847e+18" && Double(0).prometheusText == "0")
     }
+
+    /// Text that is written in pieces is whole.
+    @Test func aLongMetricComesInPieces() {
+        let definition = Metric.Definition(name: "a", kind: .gauge, help: "many", unit: "", labels: ["b"])
+        let metric = Metric(
+            definition: definition, samples: (0..<10_000).map { .init(labels: .init([("b", "\($0)")]), value: 1) })
+        let pieces = Array(metric.prometheusText)
+        #expect(pieces.count > 2 && pieces.allSatisfy { $0.utf8.count < 64 << 10 && $0.hasSuffix("\n") })
+        let lines = pieces.joined().split(separator: "\n").dropFirst(2)
+        #expect(lines.elementsEqual((0..<10_000).map { "a{b=\"\($0)\"} 1" }))
+    }
+}
+
+extension [Metric] {
+    /// All text.
+    var prometheusText: String { flatMap(\.prometheusText).joined() }
 }

@@ -6,7 +6,7 @@ extension HostSettings {
     /// Warnings about everything that keeps packets with the mark of a published port from a task on another host.
     func warnings(sending mark: UInt32, to task: IPAddress) async -> [String] {
         let packet = RoutedPacket(destination: task, mark: mark)
-        guard await !isRefused(task), let interface = await interface(task) else { return [] }
+        guard let interface = await interface(task) else { return [] }
         switch await routing(packet) {
         case .refused:
             return ["\(task) gets nothing: a rule of this node's forbids what is marked so (see `\(packet.question)`)"]
@@ -60,8 +60,7 @@ extension HostSettings {
     }
 
     private func refusal(_ replies: String, _ packets: [RoutedPacket]) async -> String? {
-        var refused: [RoutedPacket] = []
-        for packet in packets where await routing(packet) == .refused { refused.append(packet) }
+        let refused = zip(packets, await routings(packets)).filter { $1 == .refused }.map(\.0)
         guard let first = refused.first else { return nil }
         let extent = refused.count == packets.count ? "" : "some "
         return "\(extent)\(replies) do not come through: a route or a rule of this node's forbids it "

@@ -4,47 +4,49 @@ import RuleKit
 
 /// The settings and routes of the host that can keep packets from their destinations.
 struct HostSettings: Sendable {
-    /// The interface that leads to an address; nil if there is none, or it cannot be told.
-    var interface: @Sendable (IPAddress) async -> String?
-    /// Whether a route or a routing rule exists to refuse packets to an address.
-    var isRefused: @Sendable (IPAddress) async -> Bool
-    /// The routing decision about a packet.
-    var routing: @Sendable (RoutedPacket) async -> Routing
+    /// The routing decisions about packets that the node sends to addresses, in their order; unknown for its own.
+    var ways: @Sendable ([IPAddress]) async -> [Routing]
+    /// The routing decisions about packets, in their order.
+    var routings: @Sendable ([RoutedPacket]) async -> [Routing]
     var setting: @Sendable (Sysctl) -> String?
 
     /// The settings and routes of the namespace of the process.
     static func ofKernel() -> HostSettings {
         let routes = (try? NetworkNamespace.current.open()).map { RouteClient(in: $0) }
         return HostSettings(
-            interface: { address in
-                guard let route = try? await routes?.route(to: address.bytes), !route.isLocal,
-                    let index = route.interface
-                else { return nil }
-                return interfaceName(index)
-            },
-            isRefused: { (try? await routes?.isRefused($0.bytes)) == true },
-            routing: { (try? await routes?.routing(of: $0)) ?? .unknown },
+            ways: { (try? await routes?.routings(to: $0)) ?? $0.map { _ in .unknown } },
+            routings: { (try? await routes?.routings(of: $0)) ?? $0.map { _ in .unknown } },
             setting: { SysctlFiles().read($0) })
     }
 
     /// The same settings, each of which is read only once: a hundred ports have the same tasks.
     func remembering() -> HostSettings {
-        HostSettings(
-            interface: Self.remembering(interface), isRefused: Self.remembering(isRefused),
-            routing: Self.remembering(routing), setting: setting)
+        HostSettings(ways: Self.remembering(ways), routings: Self.remembering(routings), setting: setting)
     }
 
-    private static func remembering<Question: Hashable & Sendable, Answer: Sendable>(
-        _ ask: @escaping @Sendable (Question) async -> Answer
-    ) -> @Sendable (Question) async -> Answer {
-        let known = Locked<[Question: Answer]>([:])
-        return { question in
-            if let answer = known.withLock({ $0[question] }) { return answer }
-            let answer = await ask(question)
-            known.withLock { $0[question] = answer }
-            return answer
+    private static func remembering<Question: Hashable & Sendable>(
+        _ ask: @escaping @Sendable ([Question]) async -> [Routing]
+    ) -> @Sendable ([Question]) async -> [Routing] {
+        let known = Locked<[Question: Routing]>([:])
+        return { questions in
+            let new = known.withLock { known in Array(Set(questions.filter { known[$0] == nil })) }
+            if !new.isEmpty {
+                let answers = await ask(new)
+                known.withLock { known in
+                    for (question, answer) in zip(new, answers) { known[question] = answer }
+                }
+            }
+            return known.withLock { known in questions.map { known[$0] ?? .unknown } }
         }
     }
+
+    /// The interface that leads to an address; nil if there is none, or it cannot be told.
+    func interface(_ address: IPAddress) async -> String? {
+        if case .leaves(let interface) = await ways([address]).first { interface } else { nil }
+    }
+
+    /// The routing decision about a packet.
+    func routing(_ packet: RoutedPacket) async -> Routing { await routings([packet]).first ?? .unknown }
 
     /// The interface of the default route, found by looking up an address that is in nobody's network.
     func wayOut(_ family: AddressFamily) async -> String? { await interface(Self.outside(family)) }
@@ -80,13 +82,15 @@ struct HostSettings: Sendable {
     }
 
     /// Warnings about everything that keeps packets from a task on another host, or its replies from coming through.
-    func warnings(for task: IPAddress) async -> [String] {
-        if await isRefused(task) {
+    ///
+    /// - Parameter way: where packets for the task leave.
+    func warnings(for task: IPAddress, by way: Routing) -> [String] {
+        if way == .refused {
             return ["\(task) gets nothing: a route or a rule of this node's forbids it (see `ip route get \(task)`)"]
         }
         // For IPv6 the kernel checks the switch for all interfaces only. For IPv4, that switch also switches on each
         // interface, so an interface that is off was switched off by itself.
-        guard task.family == .ipv4, setting(.ipv4Forwarding) == "1", let interface = await interface(task),
+        guard task.family == .ipv4, setting(.ipv4Forwarding) == "1", case .leaves(let interface) = way,
             setting(.forwarding(interface)) == "0"
         else { return [] }
         return [

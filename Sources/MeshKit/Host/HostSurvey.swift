@@ -146,9 +146,10 @@ struct HostSurvey: Sendable {
         // Clients on other hosts are expected behind the interface of the default route, and not on a bridge of
         // containers.
         let outside = await [AddressFamily.ipv4: settings.wayOut(.ipv4), .ipv6: settings.wayOut(.ipv6)]
+        let addresses = Array(Set(tasks.map(\.address)))
         var ways: [IPAddress: Way] = [:]
-        for task in Set(tasks.map(\.address)) {
-            guard let interface = await settings.interface(task) else { continue }
+        for (task, routing) in zip(addresses, await settings.ways(addresses)) {
+            guard case .leaves(let interface) = routing else { continue }
             let wayOut = outside[task.family] ?? nil
             ways[task] = Way(
                 interface: interface,
@@ -179,8 +180,9 @@ struct HostSurvey: Sendable {
     /// Warnings about everything that keeps packets from tasks, whatever the port.
     func warnings(for tasks: [SpecTask]) async -> [String] {
         var warnings = settings.warnings()
-        for task in Set(tasks.filter({ $0.attachment == nil }).map(\.address)).sorted() where !node.isOwn(task) {
-            warnings += await settings.warnings(for: task)
+        let addresses = Set(tasks.filter { $0.attachment == nil }.map(\.address)).filter { !node.isOwn($0) }
+        for (task, way) in zip(addresses.sorted(), await settings.ways(addresses.sorted())) {
+            warnings += settings.warnings(for: task, by: way)
         }
         return warnings
     }

@@ -27,16 +27,44 @@ enum Routing: Hashable, Sendable {
 }
 
 extension RouteClient {
-    /// Asks the kernel for the routing decision about a packet (`RTM_GETROUTE`).
-    func routing(of packet: RoutedPacket) async throws(NetlinkError) -> Routing {
-        var input: Int32?
-        if let name = packet.input {
-            guard let link = try await link(named: name) else { return .unknown }
-            input = link.index
+    /// Asks the kernel for the routing decisions about packets (`RTM_GETROUTE`), in their order.
+    func routings(of packets: [RoutedPacket]) async throws(NetlinkError) -> [Routing] {
+        var inputs: [String: Int32] = [:]
+        for name in Set(packets.compactMap(\.input)) { inputs[name] = try await link(named: name)?.index }
+        // The kernel cannot be asked about what arrives on an interface that is gone.
+        let known = packets.indices.filter { packets[$0].input.map { inputs[$0] != nil } ?? true }
+        let answers = try await answers(
+            to: known.map { index in
+                let packet = packets[index]
+                return RouteQuestion(
+                    to: packet.destination.bytes, from: packet.source?.bytes,
+                    input: packet.input.flatMap { inputs[$0] }, mark: packet.mark, asItStands: false)
+            })
+        var routings = Array(repeating: Routing.unknown, count: packets.count)
+        for (index, routing) in zip(known, answers.routings) { routings[index] = routing }
+        return routings
+    }
+
+    /// The routing decisions about packets that the namespace sends to addresses, in their order. Those to its own
+    /// addresses leave by no interface, and count as unknown.
+    func routings(to addresses: [IPAddress]) async throws(NetlinkError) -> [Routing] {
+        let answers = try await answers(to: addresses.map { RouteQuestion(to: $0.bytes) })
+        return zip(answers, answers.routings).map { answer, routing in
+            answer.entry?.isLocal == true ? .unknown : routing
         }
-        let output = try await output(
-            to: packet.destination.bytes, from: packet.source?.bytes, input: input, mark: packet.mark)
-        if output.isRefused { return .refused }
-        return output.interface.flatMap(interfaceName).map(Routing.leaves) ?? .unknown
+    }
+}
+
+extension [RouteAnswer] {
+    /// The decision in each answer.
+    fileprivate var routings: [Routing] {
+        let names = interfaceNames(Set(compactMap(\.entry?.interface)))
+        return map { answer in
+            switch answer {
+            case .refused: .refused
+            case .none: .unknown
+            case .entry(let entry): entry.interface.flatMap { names[$0] }.map(Routing.leaves) ?? .unknown
+            }
+        }
     }
 }

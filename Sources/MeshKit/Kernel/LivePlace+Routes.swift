@@ -28,10 +28,8 @@ extension LivePlace {
     /// The least MTU of the interfaces by which the addresses are reached; nil if none is reached.
     func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? {
         try await asking("look up the routes to the other nodes") { () throws(NetlinkError) in
-            var interfaces: Set<Int32> = []
-            for address in addresses {
-                if let interface = try await routes.route(to: address.bytes)?.interface { interfaces.insert(interface) }
-            }
+            let answers = try await routes.answers(to: addresses.map { RouteQuestion(to: $0.bytes) })
+            let interfaces = Set(answers.compactMap(\.entry?.interface))
             guard !interfaces.isEmpty else { return nil }
             return try await routes.links().filter { interfaces.contains($0.index) }.map(\.mtu).min()
         }
@@ -41,10 +39,13 @@ extension LivePlace {
     /// out.
     func routedNetworks(of addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] {
         try await asking("look up the routes to the tasks") { () throws(NetlinkError) in
+            let addresses = Array(addresses)
+            let answers = try await routes.answers(to: addresses.map { RouteQuestion(to: $0.bytes) })
+            let names = interfaceNames(Set(answers.compactMap(\.entry?.interface)))
             var found: [IPAddress: RoutedNetwork] = [:]
-            for address in addresses {
-                guard let route = try await routes.route(to: address.bytes), route.prefixLength > 0, !route.isLocal,
-                    let interface = route.interface.flatMap(interfaceName)
+            for (address, answer) in zip(addresses, answers) {
+                guard let route = answer.entry, route.prefixLength > 0, !route.isLocal,
+                    let interface = route.interface.flatMap({ names[$0] })
                 else { continue }
                 found[address] = RoutedNetwork(
                     prefix: IPPrefix(address, length: route.prefixLength), interface: interface)

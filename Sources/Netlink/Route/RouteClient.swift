@@ -61,6 +61,21 @@ package struct RouteClient: Sendable {
         return try await client.ask(request, deadline: deadline, parse: parse)
     }
 
+    /// Asks questions of one type, each of which is answered by one message or refused.
+    ///
+    /// - Parameters:
+    ///   - write: writes the question of an index.
+    ///   - parse: converts a message; nil if the message is truncated.
+    func answers<Value>(
+        _ count: Int, write: @escaping (_ index: Int, inout MessageWriter) -> Void,
+        parse: @escaping (NetlinkMessage) -> Value?
+    ) async throws(NetlinkError) -> [Result<Value?, NetlinkError>] {
+        let requests = Messages(count) { range, writer in
+            for index in range { write(index, &writer) }
+        }
+        return try await client.answers(requests, deadline: deadline, parse: parse)
+    }
+
     /// Asks for a list. A list that changed while it was read (`NLM_F_DUMP_INTR`) is asked for again.
     ///
     /// - Parameter parse: converts a message; nil if the message is truncated.

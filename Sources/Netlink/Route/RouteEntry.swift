@@ -28,20 +28,4 @@ extension RouteEntry {
         gateway = attributes.first(Int(RTA_GATEWAY.rawValue))?.array
         source = attributes.first(Int(RTA_PREFSRC.rawValue))?.array
     }
-
-    /// The question for the entry that applies to an address of four or sixteen bytes. The answer shows either the
-    /// entry as it stands in the table, or the route that results for this address.
-    static func question(_ address: [UInt8], asItStands: Bool) -> rtmsg {
-        var header = rtmsg()
-        header.rtm_family = UInt8(address.count == 4 ? AF_INET : AF_INET6)
-        header.rtm_dst_len = UInt8(address.count * 8)
-        header.rtm_flags = asItStands ? UInt32(RTM_F_FIB_MATCH) : 0
-        return header
-    }
-
-    /// Whether an errno says that a route or a routing rule exists to refuse packets to the address: unreachable,
-    /// prohibit, blackhole.
-    static func isRefusal(_ errno: Errno?) -> Bool {
-        errno == .noRouteToHost || errno == .permissionDenied || errno == .invalidArgument
-    }
 }

@@ -18,11 +18,13 @@ import Testing
         _ values: [Sysctl: String] = [:], _ routing: @escaping @Sendable (RoutedPacket) -> Routing? = { _ in nil }
     ) -> HostSettings {
         HostSettings(
-            interface: { "\($0)".hasPrefix("10.0.0.") ? "br0" : "up0" }, isRefused: { _ in false },
-            routing: { packet in
-                routing(packet) ?? .leaves(by: "\(packet.destination)".hasPrefix("10.0.0.") ? "br0" : "up0")
-            },
+            ways: { $0.map(Self.way) },
+            routings: { $0.map { routing($0) ?? Self.way(to: $0.destination) } },
             setting: { [.ipv4Forwarding: "1"].merging(values) { $1 }[$0] })
+    }
+
+    private static func way(to address: IPAddress) -> Routing {
+        .leaves(by: "\(address)".hasPrefix("10.0.0.") ? "br0" : "up0")
     }
 
     private static func replies(_ settings: HostSettings, to allowed: [IPPrefix] = []) async -> [String] {
@@ -100,17 +102,18 @@ import Testing
                 == "new connections are dropped: conntrack tracks 100, and net/netfilter/nf_conntrack_max is 100")
     }
 
-    /// Each thing is asked once, whatever the answer is.
+    /// Each thing is asked once, whatever the answer is, and new things at once.
     @Test func whatWasAskedIsRemembered() async {
-        let asked = Locked(0)
+        let asked = Locked<[Set<IPAddress>]>([])
         let settings = HostSettings(
-            interface: { _ in
-                asked.withLock { $0 += 1 }
-                return nil
-            }, isRefused: { _ in false }, routing: { _ in .unknown }, setting: { _ in nil }
+            ways: { addresses in
+                asked.withLock { $0.append(Set(addresses)) }
+                return addresses.map { $0 == "10.0.0.13" ? .refused : .unknown }
+            }, routings: { $0.map { _ in .unknown } }, setting: { _ in nil }
         ).remembering()
         for _ in 1...3 { #expect(await settings.interface("10.0.0.11") == nil) }
-        _ = await settings.interface("10.0.0.12")
-        #expect(asked.withLock { $0 } == 2)
+        let ways = await settings.ways(["10.0.0.13", "10.0.0.11", "10.0.0.12", "10.0.0.13"])
+        #expect(ways == [.refused, .unknown, .unknown, .refused])
+        #expect(asked.withLock { $0 } == [["10.0.0.11"], ["10.0.0.12", "10.0.0.13"]])
     }
 }
