@@ -182,7 +182,7 @@ public struct Mesh: Sendable {
             try saveName(&ledger)
             // Refusals are forgotten before anything is observed: the observer compares the rules with those of a node
             // that has all places which are not refused.
-            if retrying { try forgetRefusals(&ledger) }
+            if retrying { try forgetRefusals(of: ledger.places.keys, &ledger) }
             if let unhealthy, unhealthy != ledger.unhealthy {
                 var judging = ledger
                 judging.unhealthy = unhealthy
@@ -202,6 +202,11 @@ public struct Mesh: Sendable {
             // What an agent finds has been looked through already: one fault in it is not to stop the rest.
             if spec != before, !isOfAgent { try spec.refuseAlikePorts(besides: before) }
             spec.generation = before.generation
+            let rebuilt = refusedPlaces(rebuiltBy: spec, insteadOf: before, ledger, on: found.node)
+            if purpose == .converge, !rebuilt.isEmpty {
+                try forgetRefusals(of: rebuilt, &ledger)
+                found = try await observer.observe(self.request(before, ledger), tool: tool, options)
+            }
             if isOfAgent, unhealthy != nil {
                 // Nobody is sent to a task that has yet to show that it serves.
                 var judging = ledger
@@ -285,11 +290,24 @@ public struct Mesh: Sendable {
             }
     }
 
-    private func forgetRefusals(_ ledger: inout Ledger) throws {
+    private func forgetRefusals(of places: some Sequence<PlaceID>, _ ledger: inout Ledger) throws {
         var forgetful = ledger
-        forgetful.forgetRefusals()
+        for place in places { forgetful[place].refusal = nil }
         guard forgetful != ledger else { return }
         try save(forgetful, as: &ledger)
+    }
+
+    /// The places that this host has refused, and that an edit builds in another way. Perhaps the host takes them so.
+    private func refusedPlaces(
+        rebuiltBy spec: MeshSpec, insteadOf before: MeshSpec, _ ledger: Ledger, on node: NodeFacts
+    ) -> [PlaceID] {
+        let refused = ledger.places.filter { $0.value.refusal != nil }.keys
+        guard spec != before, !refused.isEmpty else { return [] }
+        var open = ledger
+        open.forgetRefusals()
+        let old = compiler.compile(request(before, open), on: node)
+        let new = compiler.compile(request(spec, open), on: node)
+        return refused.filter { !old.isBuilt(as: new, in: $0) }
     }
 
     /// Saves the node's new name, which a pass that changes nothing else would not save.

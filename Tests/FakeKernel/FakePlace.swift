@@ -55,6 +55,12 @@ struct FakePlace: PlaceKernel {
         }
     }
 
+    func defaultAddresses() async throws -> [IPAddress] {
+        try kernel.gate.look()
+        guard let facts = kernel.withState({ $0.tasks[name] }) else { throw PlaceError("look up", .noSuchProcess) }
+        return facts.defaultAddresses
+    }
+
     func write(_ value: String, to sysctl: Sysctl) async throws(SysctlError) {
         let errno: Errno?
         do { errno = try kernel.gate.refusal(of: "write \(sysctl)") } catch { errno = .ioError }

@@ -11,6 +11,7 @@ package final class Gate: Sendable {
         var operations: [String] = []
         var cut: Int?
         var failure: (number: Int, errno: Errno)?
+        var refused: (words: String, errno: Errno)?
         var isDead = false
     }
 
@@ -38,6 +39,11 @@ package final class Gate: Sendable {
         }
     }
 
+    /// From now on refuses the operations that have some words in them; nil refuses none.
+    package func refuse(_ words: String?, with errno: Errno = .invalidArgument) {
+        state.withLock { $0.refused = words.map { ($0, errno) } }
+    }
+
     /// Asked by each operation before it takes effect.
     ///
     /// - Returns: what it is refused with; nil where it may go on.
@@ -47,6 +53,7 @@ package final class Gate: Sendable {
             if state.isDead { return (true, nil) }
             state.operations.append(operation)
             if let failure = state.failure, failure.number == state.operations.count { return (false, failure.errno) }
+            if let refused = state.refused, operation.contains(refused.words) { return (false, refused.errno) }
             return (false, nil)
         }
         if answer.isDead { throw Killed() }

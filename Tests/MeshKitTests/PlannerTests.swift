@@ -24,6 +24,7 @@ import Testing
                 "sysctl  net/ipv4/vs/conntrack = 1 (is 0)",
                 "sysctl  net/ipv4/vs/expire_nodest_conn = 1 (is 0)",
                 "sysctl  net/ipv4/vs/expire_quiescent_template = 1 (is 0)",
+                "sysctl  net/ipv4/conf/meshctl-lo/forwarding = 1",
                 "sysctl  net/ipv4/conf/meshctl-lo/route_localnet = 1",
                 "sysctl  net/ipv6/conf/meshctl-lo/disable_ipv6 = 1",
                 "links   raise eth0 in loopback with 169.254.113.2/30",

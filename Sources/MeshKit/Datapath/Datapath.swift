@@ -17,6 +17,19 @@ public struct Datapath: Equatable, Sendable {
     }
 }
 
+extension Datapath {
+    /// Whether another datapath has the same in a place and the same links for it.
+    func holds(_ other: Self, in place: PlaceID) -> Bool {
+        isBuilt(as: other, in: place) && self[place] == other[place]
+    }
+
+    /// Whether a place exists alike in another datapath, and has the same links.
+    func isBuilt(as other: Self, in place: PlaceID) -> Bool {
+        places[place] == other.places[place]
+            && links.filter { $0.purpose == place } == other.links.filter { $0.purpose == place }
+    }
+}
+
 /// What one place should hold.
 public struct PlaceContent: Equatable, Sendable {
     /// The IPVS services, which are found by mark, and their destinations.

@@ -31,8 +31,7 @@ package struct MeshRequest: Equatable, Sendable {
     package var ledger: Ledger { didSet { findMembership() } }
     /// Marks of the spec that the IPVS services of another program already use. Ports with these marks are not served.
     package var foreignMarks: Set<FirewallMark> = []
-    /// The addresses by which the default routes of this node's tasks lead, of tasks that another node has recorded
-    /// without knowing them.
+    /// The source addresses of the default routes that this node's tasks have of their own, where they are known.
     package var defaultAddresses: [PlaceID: [IPAddress]] = [:] { didSet { findMembership() } }
     /// The tasks of the mesh, and the networks of this node. Every part needs them, and with a thousand tasks they take
     /// a while to compute.

@@ -42,14 +42,22 @@ public struct Sysctl: Hashable, Sendable, Comparable, CustomStringConvertible, R
         Self(rawValue: "net/ipv6/conf/\(interface)/accept_ra")
     }
 
-    /// The settings of an interface that learns no routes from others, and whose addresses can be used at once: nobody
-    /// else has them, so that the kernel need not ask for a second whether somebody does.
+    /// The settings of an interface that has IPv6 addresses, learns no routes from others, and whose addresses can be used
+    /// at once: nobody else has them, so that the kernel need not ask for a second whether somebody does. A host may have
+    /// IPv6 switched off for all interfaces, the mesh's included.
     static func quietIPv6(_ interface: String, _ families: Set<AddressFamily>) -> [Sysctl: String] {
         guard families.contains(.ipv6) else { return [:] }
         return [
+            Sysctl(rawValue: "net/ipv6/conf/\(interface)/disable_ipv6"): "0",
             .acceptRouterAdvertisements(interface): "0",
             Sysctl(rawValue: "net/ipv6/conf/\(interface)/accept_dad"): "0",
         ]
+    }
+
+    /// The setting of an interface of the node by which packets are forwarded. A new interface takes it from `default`,
+    /// where it is 0 on hosts that forward between chosen interfaces only.
+    static func forwardingIPv4(_ interface: String) -> [Sysctl: String] {
+        [Sysctl(rawValue: "net/ipv4/conf/\(interface)/forwarding"): "1"]
     }
 
     /// Whether the node obeys ICMP redirects. When `ip_forward` is written, the kernel sets this to the opposite value.

@@ -104,6 +104,7 @@ package struct LoopbackDetour: DatapathPart {
         node.reaches = Set(addresses.place.map(\.address))
         helper.settings = settings(of: helperInterface, families, ofKernel: all)
         node.settings = settings(of: interface, families, ofKernel: all)
+        node.settings.merge(Sysctl.forwardingIPv4(interface)) { $1 }
         helper.settings[Sysctl(rawValue: "net/ipv4/conf/\(helperInterface)/send_redirects")] = "0"
         // This setting lets packets from and to 127.0.0.0/8 pass this interface, and no other.
         node.settings[Sysctl(rawValue: "net/ipv4/conf/\(interface)/route_localnet")] = "1"

@@ -112,6 +112,7 @@ package struct IngressBalancer: DatapathPart {
         bridge.addresses = Set(gateways)
         bridge.claims = gateways.map(\.network)
         bridge.settings = Sysctl.quietIPv6(bridge.id.name, families)
+        bridge.settings.merge(Sysctl.forwardingIPv4(bridge.id.name)) { $1 }
         return [.single(.bridge, bridge, for: .sandbox, alias: "meshctl: the gateway of attached tasks")]
     }
 }

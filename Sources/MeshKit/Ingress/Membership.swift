@@ -6,7 +6,7 @@ struct Membership: Equatable, Sendable {
     /// The attached tasks of the spec, each once although a task may belong to several services; and those that have left
     /// the spec but still have connections.
     let tasks: [TaskPlacement]
-    /// The tasks of this node. A task that another node has recorded keeps the default routes that it has of its own.
+    /// The tasks of this node, with the default routes that they have of their own now.
     let ownTasks: [TaskPlacement]
     /// Whether this node takes part in the ingress network: published ports lead to it, or tasks of this node are on it,
     /// or connections are left of ports that led to it.
@@ -14,15 +14,14 @@ struct Membership: Equatable, Sendable {
     /// The networks that this node takes part in.
     let networks: [String: MeshNetwork]
 
-    /// - Parameter defaultAddresses: the addresses by which the default routes of this node's tasks lead, of tasks that
-    ///   another node has recorded without knowing them.
+    /// - Parameter defaultAddresses: the source addresses of the default routes that this node's tasks have of their own,
+    ///   where they are known. The spec says which they had when they were attached.
     init(_ spec: MeshSpec, _ ledger: Ledger, _ defaultAddresses: [PlaceID: [IPAddress]]) {
         tasks = spec.taskPlacements + Self.left(spec, ledger)
         let own = tasks.filter { $0.node == ledger.node }.map { task in
             var task = task
-            let own = Set(defaultAddresses[task.place] ?? []).subtracting(task.attachment.gatewayAddresses)
-            task.attachment.defaultAddresses += own.subtracting(task.attachment.defaultAddresses).sorted()
-            task.familiesWithWayOut = Set(own.map(\.family))
+            guard let found = defaultAddresses[task.place] else { return task }
+            task.attachment.defaultAddresses = found
             return task
         }
         ownTasks = own

@@ -25,6 +25,7 @@ enum SandboxLink {
         // Packets from and to 127.0.0.0/8 may pass this interface, and no other. IPv6 has no such setting: there, a
         // route makes ::1 the node's own address on this interface, too.
         outer.settings = Sysctl.quietIPv6(outer.id.name, families)
+        outer.settings.merge(Sysctl.forwardingIPv4(outer.id.name)) { $1 }
         inner.settings = Sysctl.quietIPv6(inner.id.name, families)
         outer.settings[Sysctl(rawValue: "net/ipv4/conf/\(MeshNames.sandboxLink)/route_localnet")] = "1"
         if families.contains(.ipv6) { outer.answerIPv6Loopback() }

@@ -5,8 +5,8 @@ import RuleKit
 struct TaskPlacement: Hashable {
     var node: String
     var attachment: TaskAttachment
-    /// The families in which the task has a default route of its own that the spec does not know of.
-    var familiesWithWayOut: Set<AddressFamily> = []
+    /// The families in which the task has a default route of its own.
+    var familiesWithWayOut: Set<AddressFamily> { Set(attachment.defaultAddresses.map(\.family)) }
 
     /// The task's namespace as a place of its node.
     var place: PlaceID { .task(attachment.namespace) }
@@ -41,11 +41,15 @@ extension MeshRequest {
     /// This node, if the mesh knows it.
     var ownNode: MeshNode? { spec.nodes[ledger.node] }
 
-    /// The nodes to which overlay networks lead, by name: those with an address, without this one.
-    var peers: [String: IPAddress] {
-        var peers = spec.nodes.compactMapValues(\.address)
-        peers[ledger.node] = nil
-        return peers
+    /// The nodes to which overlay networks lead, by name: those with an address of the family that this node's has, without
+    /// this one. A VXLAN interface has one family, by default IPv4.
+    var peers: [String: IPAddress] { others.filter { $0.value.family == ownNode?.address?.family ?? .ipv4 } }
+
+    /// The nodes to which overlay networks should lead and cannot, since this node's address is of another family.
+    var unreachablePeers: [String: IPAddress] { others.filter { peers[$0.key] == nil } }
+
+    private var others: [String: IPAddress] {
+        spec.nodes.compactMapValues(\.address).filter { $0.key != ledger.node }
     }
 
     /// Whether this node takes part in the ingress network.

@@ -132,7 +132,6 @@ package struct TaskPlaces: DatapathPart {
     private static func settings(of end: LinkEnd) -> [Sysctl: String] {
         var settings = [Sysctl(rawValue: "net/ipv4/conf/\(end.id.name)/rp_filter"): "2"]
         if end.addresses.contains(where: { $0.address.family == .ipv6 }) {
-            settings[Sysctl(rawValue: "net/ipv6/conf/\(end.id.name)/disable_ipv6")] = "0"
             settings.merge(Sysctl.quietIPv6(end.id.name, [.ipv6])) { $1 }
         }
         return settings

@@ -7,8 +7,9 @@ struct Applier: Sendable {
     let kernel: any MeshKernel
     /// The places by name.
     let places: [PlaceID: Place]
-    /// The optional places that this host has refused already. A further refusal of their steps only costs a note.
-    let refused: Set<PlaceID>
+    /// The optional places of which a refused step only costs a note: those that this host has refused already, and those
+    /// that serve although they cannot be repaired wholly.
+    let tolerated: Set<PlaceID>
 
     /// The result of a plan that was carried out.
     struct Result: Sendable {
@@ -30,8 +31,8 @@ struct Applier: Sendable {
             do {
                 result.remnants += try await take(steps)
             } catch {
-                if let place = first.purpose, !refused.contains(place) {
-                    throw PlaceRefusal(place: place, reason: "\(error)")
+                if let place = first.purpose, !tolerated.contains(place) {
+                    throw PlaceRefusal(place: place, step: first, reason: error)
                 }
                 guard first.purpose != nil || first.refusal == .note else {
                     let done = plan.steps.count - rest.count - count
@@ -87,7 +88,17 @@ struct Applier: Sendable {
 /// This host refused an optional place.
 struct PlaceRefusal: Error {
     var place: PlaceID
-    var reason: String
+    /// The step that was refused, or the first of those that were taken together.
+    var step: Plan.Step
+    var reason: any Error
+
+    /// Whether a namespace or a link is missing.
+    var isOfMaking: Bool {
+        switch step.change {
+        case .namespace(.make), .link(.make): true
+        default: false
+        }
+    }
 }
 
 extension Plan.Step {

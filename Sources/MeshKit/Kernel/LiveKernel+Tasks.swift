@@ -40,17 +40,10 @@ extension LiveKernel {
         let inode = try handle.inode(to: "look at the namespace \(path)")
         let routes = RouteClient(in: handle)
         defer { routes.close() }
-        var facts = TaskFacts(inode: inode)
-        // A default route by an interface of the mesh is none of the task's own.
-        let ours = try await nodeKernel.asking("look at the interfaces of \(path)") { () throws(NetlinkError) in
-            Set(try await routes.links().filter(\.isOfMesh).map(\.index))
+        let addresses = try await nodeKernel.asking("look up the default routes in \(path)") {
+            () throws(NetlinkError) in try await routes.defaultAddresses()
         }
-        for family in AddressFamily.allCases {
-            if let address = try await Self.defaultAddress(family, by: routes, besides: ours, in: path) {
-                facts.defaultAddresses.append(address)
-            }
-        }
-        return facts
+        return TaskFacts(inode: inode, defaultAddresses: addresses)
     }
 
     private static func namespace(at path: String) throws -> NamespaceHandle {
@@ -67,35 +60,6 @@ extension LiveKernel {
                     "\(path) is no network namespace, or no longer one; `ip netns list` lists those with names")
             default: throw error
             }
-        }
-    }
-
-    /// The addresses of the outside that are asked about, which documentation alone uses.
-    private static func outside(_ family: AddressFamily) -> [IPAddress] {
-        switch family {
-        case .ipv4: ["192.0.2.1", "198.51.100.1", "203.0.113.1"]
-        case .ipv6: ["2001:db8::1", "3fff::1"]
-        }
-    }
-
-    /// The source address of packets that leave the namespace by its default route; nil if it has none, or no address
-    /// that is valid beyond the link.
-    private static func defaultAddress(
-        _ family: AddressFamily, by routes: RouteClient, besides ours: Set<Int32>, in path: String
-    ) async throws -> IPAddress? {
-        do throws(NetlinkError) {
-            for address in outside(family) {
-                guard let route = try await routes.route(to: address.bytes), !route.isLocal, route.prefixLength == 0,
-                    route.interface.map(ours.contains) != true
-                else { continue }
-                let source = try await routes.source(to: address.bytes).flatMap { IPAddress(bytes: $0) }
-                return source.flatMap { $0.isLinkLocal || $0.isLoopback || $0.isUnspecified ? nil : $0 }
-            }
-            return nil
-        } catch {
-            // A namespace without IPv6 has no routes of the family.
-            if error.errno == .addressFamilyNotSupported || error.errno == .notSupported { return nil }
-            throw PlaceError("look up the default route in \(path)", error)
         }
     }
 }

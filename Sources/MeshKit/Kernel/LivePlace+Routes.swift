@@ -25,6 +25,12 @@ extension LivePlace {
         }
     }
 
+    func defaultAddresses() async throws -> [IPAddress] {
+        try await asking("look up the default routes") { () throws(NetlinkError) in
+            try await routes.defaultAddresses()
+        }
+    }
+
     /// The least MTU of the interfaces by which the addresses are reached; nil if none is reached.
     func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? {
         try await asking("look up the routes to the other nodes") { () throws(NetlinkError) in

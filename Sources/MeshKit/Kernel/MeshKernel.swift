@@ -79,6 +79,9 @@ package protocol PlaceKernel: Sendable {
     /// The backend that reads and writes the rules.
     func rules(by tool: RuleTool) -> any RuleBackend
     func read(_ sysctls: Set<Sysctl>) async -> [Sysctl: Reading<String>]
+    /// The source addresses of packets that leave by default routes which are not the mesh's, one of each family, IPv4
+    /// first.
+    func defaultAddresses() async throws -> [IPAddress]
     /// The routing rules of the mesh.
     func routingRules() async throws -> Set<RoutingRule>
     /// Deletes UDP flows of published ports.

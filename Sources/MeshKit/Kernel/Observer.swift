@@ -21,19 +21,11 @@ struct Observer: Sendable {
     {
         kernel.listener.skip()
         var request = request
-        var defaults = request.defaultAddresses
-        for task in request.ownAttachedTasks where task.attachment.inode == nil {
-            // A task that is gone has none.
-            let facts = try? await kernel.taskFacts(at: task.attachment.namespace)
-            defaults[task.place] = facts?.defaultAddresses
-        }
-        request.defaultAddresses = defaults
         if !request.ownAttachedTasks.isEmpty { request.hasZones = await kernel.hasZones() }
         var outline = compiler.outline(request)
         var found = ObservedDatapath()
         found.node = try await kernel.nodeFacts(readsInterfaces: outline.forwarding.contains(.ipv6))
         outline.limitRoles(to: found.node.families)
-        found.node.defaultAddresses = request.defaultAddresses
         found.node.hasZones = request.hasZones
         if !outline.peers.isEmpty { found.node.underlayMTU = try await kernel.mtu(to: outline.peers) }
         if outline.passage != nil, tool != .iptables {
@@ -43,6 +35,18 @@ struct Observer: Sendable {
         // All places are entered before any is read, because interfaces of one place lead into others.
         for place in places { found[place.id].existence = await kernel.existence(of: place) }
         found.node.gone = Set(places.filter { $0.isLent && found[$0.id].existence.isAbsent }.map(\.id))
+        if !request.ownAttachedTasks.isEmpty {
+            // The routes of a task decide how it is joined, and may have changed since it was attached. Of one that is gone,
+            // the spec still says which it had.
+            var defaults: [PlaceID: [IPAddress]] = [:]
+            for place in places where place.id.taskNamespace != nil && found[place.id].existence.value == .namespace {
+                defaults[place.id] = try? await kernel.open(place).defaultAddresses()
+            }
+            request.defaultAddresses = defaults
+            outline = compiler.outline(request)
+            outline.limitRoles(to: found.node.families)
+        }
+        found.node.defaultAddresses = request.defaultAddresses
         for place in places where found[place.id].existence.value == .namespace {
             do {
                 found[place.id] = try await observe(place, outline, request, tool, options, found.node)

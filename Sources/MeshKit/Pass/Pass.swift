@@ -86,7 +86,9 @@ package struct Pass {
         var plan = Planner.plan(
             from: observed, to: datapath, outline: outline, ledger: request.ledger, tool: tool,
             restoring: restored)
-        plan.notes = notes + request.notesOnRefusedNetworks + request.notesOnZones + plan.notes
+        plan.notes =
+            notes + request.notesOnRefusedNetworks + request.notesOnPeers + request.notesOnRoutes
+            + request.notesOnZones + plan.notes
         plan.retiring = request.ledger.connections(in: observed, for: request.spec, now: now)
         plan.starting = request.spec.slowStarters(of: request.ledger.starts, at: now)
         let claims = request.ledger.claiming(plan, for: datapath, in: observed, by: tool, marks: request.servedMarks)
@@ -174,6 +176,31 @@ extension MeshRequest {
                 + "a client by several nodes can hang; record it with `meshctl node add \(ledger.node)`, and give the "
                 + "other nodes the new mesh by `meshctl export`"
         ]
+    }
+
+    /// A note for each node that this one cannot reach since its own address is of another family.
+    fileprivate var notesOnPeers: [String] {
+        guard !ownNetworks.isEmpty else { return [] }
+        return unreachablePeers.sorted { $0.key < $1.key }.map { name, address in
+            let own = ownNode?.address.map { "is at \($0)" } ?? "has no address"
+            return "no network leads to node \(name) at \(address), since this node \(own): give it an address of the same "
+                + "family with `meshctl node add \(ledger.node) --address ADDRESS`"
+        }
+    }
+
+    /// A note for each task of this node that lacks a default route by which it could answer clients.
+    fileprivate var notesOnRoutes: [String] {
+        guard takesPartInIngress else { return [] }
+        let ingress = ingressFamilies
+        return joinableTasks.compactMap { task in
+            guard defaultAddresses[task.place] != nil, let addresses = task.attachment.addresses[MeshNetwork.ingress]
+            else { return nil }
+            let ways = task.familiesWithWayOut.union(task.attachment.gatewayAddresses.map(\.family))
+            let lost = Set(addresses.map(\.family)).intersection(ingress).subtracting(ways)
+            guard let family = lost.min() else { return nil }
+            return "task \(addresses[0]) has no default route of \(family), and cannot answer clients: give "
+                + "\(task.attachment.namespace) one, or attach it again"
+        }
     }
 
     /// A note for each task of this node and each of its networks that this host has refused.

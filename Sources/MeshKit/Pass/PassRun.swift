@@ -44,11 +44,20 @@ struct PassRun: Sendable {
         }
     }
 
-    /// Whether a place stood before a pass that edits nothing.
+    /// Whether a place stood before the pass.
     private func stood(_ place: PlaceID) -> Bool {
         let holdings = ledger[place]
-        return purpose == .converge && spec == before && !switchesTool && holdings.refusal == nil
-            && (holdings.namespace != nil || !holdings.links.isEmpty)
+        return purpose != .reset && holdings.refusal == nil && (holdings.namespace != nil || !holdings.links.isEmpty)
+    }
+
+    /// Whether the edit may be why the kernel refuses a place that is to stay: such an edit is taken back.
+    private func isEdited(_ place: PlaceID, _ round: Round) -> Bool {
+        guard purpose == .converge else { return false }
+        if switchesTool { return true }
+        guard spec != before else { return false }
+        let old = mesh.compiler.compile(mesh.request(before, round.ledger), on: round.observed.node)
+        let new = mesh.compiler.compile(mesh.request(spec, round.ledger), on: round.observed.node)
+        return new.places[place] != nil && !old.holds(new, in: place)
     }
 
     /// Whether the rules move from one tool to another.
@@ -66,6 +75,7 @@ struct PassRun: Sendable {
         var change = MeshChange(spec: spec, ledger: ledger, plan: Plan([]), datapath: Datapath())
         var refused: [PlaceID: String] = [:]
         var looks: [PlaceID: Int] = [:]
+        var tolerated: Set<PlaceID> = []
         var rounds = 0
         while true {
             rounds += 1
@@ -77,6 +87,9 @@ struct PassRun: Sendable {
             let conflicts = outcome.claims.places.compactMapValues(\.refusal)
                 .filter { round.ledger[$0.key].refusal == nil }
             guard conflicts.isEmpty else {
+                if let reason = conflicts.first(where: { stood($0.key) && isEdited($0.key, round) })?.value {
+                    throw InputError(reason)
+                }
                 // The rules were observed for a node that has these places. Without the places the node has other
                 // rules, so it has to be observed again.
                 refused.merge(conflicts) { $1 }
@@ -104,7 +117,7 @@ struct PassRun: Sendable {
             let places = mesh.compiler.outline(mesh.request(round.spec, round.ledger)).places
             let applier = Applier(
                 kernel: mesh.kernel, places: places.merging(outcome.datapath.places) { $1 },
-                refused: Set(round.ledger.places.filter { $0.value.refusal != nil }.keys))
+                tolerated: tolerated.union(round.ledger.places.filter { $0.value.refusal != nil }.keys))
             do {
                 let result = try await applier.apply(outcome.plan)
                 change.plan = change.plan.followed(by: outcome.plan.without(result.failures.map(\.step)))
@@ -114,14 +127,19 @@ struct PassRun: Sendable {
                 settle(settled.keeping(result.failures.map(\.step), of: round.ledger, former: former), &round, &change)
                 change.refusedSteps += result.failures.count
             } catch let refusal as PlaceRefusal {
-                // What stood may have been damaged while it was repaired. That is no reason to do without it for good.
-                if stood(refusal.place), looks[refusal.place, default: 0] < Self.mostLooks {
-                    looks[refusal.place, default: 0] += 1
-                    round.observed = try await observe(round)
-                    continue
+                let place = refusal.place
+                looks[place, default: 0] += stood(place) ? 1 : Self.mostLooks + 1
+                // What stood may have been damaged while it was repaired, so it is looked at again.
+                if looks[place]! > Self.mostLooks {
+                    if stood(place), isEdited(place, round) { throw refusal.reason }
+                    if stood(place), !refusal.isOfMaking {
+                        // What it still lacks only costs a note: it serves, and nobody is helped if it is taken down.
+                        tolerated.insert(place)
+                    } else {
+                        refused[place] = "\(refusal.reason)"
+                        try save(round.ledger.refusing(place, because: "\(refusal.reason)"), as: &round.ledger)
+                    }
                 }
-                refused[refusal.place] = refusal.reason
-                try save(round.ledger.refusing(refusal.place, because: refusal.reason), as: &round.ledger)
                 round.observed = try await observe(round)
                 continue
             }

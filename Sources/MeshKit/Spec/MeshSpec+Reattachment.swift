@@ -30,8 +30,8 @@ extension MeshSpec {
         }
     }
 
-    /// Makes an attached namespace a task of a service. If it was made anew, all tasks that it is follow it, with the
-    /// addresses that they had.
+    /// Makes an attached namespace a task of a service. If it was made anew, or has other default routes, all tasks that it
+    /// is follow it, with the addresses that they had.
     mutating func attach(
         _ present: TaskAttachment, again request: TaskAttachmentRequest, service name: String,
         avoiding taken: Set<FirewallMark>
@@ -124,8 +124,14 @@ extension TaskAttachment {
         return container != nil || namespace == request.namespace
     }
 
-    /// Whether the namespace that a request names replaces that of the attachment.
+    /// Whether the namespace that a request names replaces that of the attachment, or is the same with other default
+    /// routes.
     fileprivate func isReplaced(in request: TaskAttachmentRequest) -> Bool {
+        if request.inode != nil, inode == request.inode, namespace == request.namespace,
+            Set(defaultAddresses) != Set(request.defaultAddresses)
+        {
+            return true
+        }
         guard container == request.container else { return false }
         if let wanted = request.inode, wanted != inode { return true }
         return container != nil && namespace != request.namespace

@@ -12,6 +12,8 @@ package struct RouteEntry: Hashable, Sendable {
     package var prefixLength: Int
     /// Whether the address is the namespace's own.
     package var isLocal: Bool
+    /// The number of who made the route (`RTA_PROTOCOL`).
+    package var origin: UInt8
     /// The next hop, four or sixteen bytes; nil if the destination is on the link.
     package var gateway: [UInt8]?
     /// The source address of packets that the namespace itself sends; nil for the kernel's choice.
@@ -23,6 +25,7 @@ extension RouteEntry {
     init?(_ message: NetlinkMessage) {
         guard let (header, attributes) = message.header(rtmsg.self) else { return nil }
         prefixLength = Int(header.rtm_dst_len)
+        origin = header.rtm_protocol
         isLocal = Int(header.rtm_type) == Int(RTN_LOCAL)
         interface = attributes.first(Int(RTA_OIF.rawValue))?.int32
         gateway = attributes.first(Int(RTA_GATEWAY.rawValue))?.array
