@@ -48,10 +48,13 @@ extension IPTablesBackend {
         }
         for other in IPTablesVariant.others(than: host) {
             if found != nil, try await !mayHaveTables(other, in: handle) { continue }
-            // If the host's own variant works, the other one matters only if it has rules of ours; a failure to read it
-            // does not.
-            guard let saved = try? await save(other, families, in: handle) else { continue }
-            if found == nil || !saved.isEmpty { return saved }
+            do throws(RuleError) {
+                let saved = try await save(other, families, in: handle)
+                if found == nil || !saved.isEmpty { return saved }
+            } catch  where error.code == .kernelLacksSupport || error.code == .toolMissing {
+                // It holds no rules then. Any other failure says nothing of what it holds.
+                failure = failure ?? error
+            }
         }
         if let found { return found }
         throw failure
