@@ -13,8 +13,9 @@ extension IPTablesBackend {
         let remnants = try await apply(edit, handle, library)
         if let owner = edit.owner {
             let located = try await locate(families, in: handle)
-            try await IPTablesTool(family: families[0], variant: located.variant, namespace: handle)
-                .restore(SavedTables.claiming(owner))
+            let tool = IPTablesTool(
+                family: families[0], variant: located.variant, namespace: handle, deadline: deadline)
+            try await tool.restore(SavedTables.claiming(owner))
         }
         return remnants
     }
