@@ -32,10 +32,7 @@ struct Located: Equatable, Sendable {
 
 extension IPTablesBackend {
     func locate(_ families: [AddressFamily], in handle: NamespaceHandle?) async throws(RuleError) -> Located {
-        let host = await IPTablesVariant.ofHost { program in
-            (try? await IPTablesTool.run(
-                program, ["--version"], in: nil, deadline: deadline, operation: "run \(program)")) ?? ""
-        }
+        let host = await hostVariant()
         var found: Located?
         var failure: RuleError?
         if let host {
@@ -61,6 +58,14 @@ extension IPTablesBackend {
             ?? RuleError(
                 code: .toolMissing, operation: "read the rules of iptables", reason: "iptables-restore is not in PATH",
                 hint: "install the package iptables, and see that PATH holds /usr/sbin")
+    }
+
+    /// The variant of the host's own `iptables`; nil without iptables.
+    func hostVariant() async -> IPTablesVariant? {
+        await IPTablesVariant.ofHost { program in
+            (try? await IPTablesTool.run(
+                program, ["--version"], in: nil, deadline: deadline, operation: "run \(program)")) ?? ""
+        }
     }
 
     /// Reads the tables, with one process for each family. Tables of iptables-nft are read only when they have changed.
