@@ -1,6 +1,5 @@
 public import IPVSKit
 import Netlink
-import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -66,15 +65,7 @@ public struct IPTablesBackend: RuleBackend {
 
     /// Opens the namespace, for the time of one operation; nil for the namespace of the process.
     func open() throws(RuleError) -> NamespaceHandle? {
-        guard !namespace.isCurrent else { return nil }
-        do {
-            return try namespace.open()
-        } catch {
-            throw RuleError(
-                code: error.errno == .permissionDenied ? .notPermitted : .refused,
-                operation: "enter network namespace \(namespace)",
-                reason: "\(error)")
-        }
+        namespace.isCurrent ? nil : try namespace.open(for: "enter network namespace \(namespace)")
     }
 
     /// Reads our rules and elements from the kernel, with one iptables-save for each family of the role.
