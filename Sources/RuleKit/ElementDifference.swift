@@ -10,16 +10,17 @@ struct ElementDifference: Equatable {
     var removals: [SetElement] = []
 
     /// - Parameters:
-    ///   - expanded: the sets that hold each port of a range as an element of its own.
+    ///   - setsWithSinglePorts: the sets that hold each port of a range as an element of its own.
     ///   - disjoint: the sets in which no network may overlap another.
     init(
-        from found: Set<SetElement>, to wanted: Set<SetElement>, expanded: Set<String>, disjoint: Set<String> = []
+        from found: Set<SetElement>, to wanted: Set<SetElement>, setsWithSinglePorts: Set<String>,
+        disjoint: Set<String> = []
     ) {
         var added = wanted.subtracting(found)
         // Usually every element that was found is wanted. The two counts show that, and then no set need be subtracted.
         let kept = wanted.count - added.count
         var removed = kept == found.count ? [] : found.subtracting(wanted)
-        Self.splitRanges(&added, &removed, in: expanded)
+        Self.splitRanges(&added, &removed, in: setsWithSinglePorts)
 
         // An addition conflicts with a removal only if their keys match apart from ports or prefixes, and those
         // overlap. A stray key counts as a conflict for every addition to its set.

@@ -12,12 +12,12 @@ public struct RenderedRules: Hashable, Sendable {
     /// The sets in the reverse of the order in which a packet meets them.
     public var order: [String] = []
     /// The sets that hold each port of a range as an element of its own.
-    public var expanded: Set<String> = []
+    public var setsWithSinglePorts: Set<String> = []
     /// The sets in which no network may overlap another.
     public var disjoint: Set<String> = []
     /// The sets that contain the ports to which published ports are translated before IPVS sees the packet, with their
     /// families.
     public var translating: [String: AddressFamily] = [:]
     /// The sets that a packet meets only after IPVS has forwarded it.
-    public var behind: Set<String> = []
+    public var setsBehindIPVS: Set<String> = []
 }

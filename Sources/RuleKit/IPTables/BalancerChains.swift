@@ -16,7 +16,7 @@ struct BalancerChains {
 
     func match(_ use: IPSet.Use, _ directions: String? = nil) -> String {
         let set = IPSet(use, family)
-        return "-m set --match-set \(set.name) \(directions ?? set.destination)"
+        return "-m set --match-set \(set.name) \(directions ?? set.directions)"
     }
 
     /// No router forwards a packet from or to an IPv6 link-local address, so that a task's answer would be lost.
@@ -59,7 +59,7 @@ struct BalancerChains {
     var mark: Skeleton.Chain {
         func map(_ use: IPSet.Use) -> String {
             let set = IPSet(use, family)
-            return "-j SET --map-set \(set.name) \(set.destination) --map-mark"
+            return "-j SET --map-set \(set.name) \(set.directions) --map-mark"
         }
         // IPVS looks for a service, and so at the mark, only with the first packet of a connection: SYN, for TCP. All
         // others would only pay for the lookups.

@@ -7,7 +7,7 @@ import Netlink
 
 /// Writes rules by iptables, and ports and addresses into ipset sets.
 ///
-/// Two variants of iptables exist, legacy and nft; ``Located`` describes how one is chosen.
+/// Two variants of iptables exist, legacy and nft; ``FoundTables`` describes how one is chosen.
 public struct IPTablesBackend: RuleBackend {
     /// `iptables`.
     public var name: String { "iptables" }
@@ -17,7 +17,7 @@ public struct IPTablesBackend: RuleBackend {
     let families: [AddressFamily]
     /// The result of the last look at the tables. Changes that are made in the same pass are based on it, without
     /// another look.
-    let lastLook = Locked<Located?>(nil)
+    let lastLook = Locked<FoundTables?>(nil)
 
     /// What the programs of iptables-nft listed.
     let listings = Remembered<String, SavedTables>()
