@@ -1,6 +1,6 @@
 /// Writes rules into the kernel for a network namespace, and reads them back.
 public protocol RuleBackend: Sendable {
-    /// The name of the backend, as `--rules` takes it.
+    /// The name of the backend: `nftables` or `iptables`.
     var name: String { get }
 
     /// The rules and elements that the kernel should hold for a rule set. A pure function.
