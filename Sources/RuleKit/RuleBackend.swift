@@ -21,3 +21,18 @@ public protocol RuleBackend: Sendable {
     @discardableResult
     func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant]
 }
+
+extension RuleBackend {
+    /// Makes the kernel hold what a rule set asks for, and no more: reads what is there, and makes the changes. For
+    /// programs that change nothing in IPVS meanwhile; ``RenderedRules/changes(from:)`` says what comes before that and
+    /// what after.
+    ///
+    /// - Returns: the objects that could not be removed.
+    @discardableResult
+    public func apply(_ rules: RuleSet) async throws(RuleError) -> [RuleRemnant] {
+        let found = try await read(expecting: rules.role)
+        let changes = render(rules).changes(from: found)
+        let remnants = try await apply(changes.additions)
+        return try await remnants + apply(changes.removals)
+    }
+}

@@ -5,6 +5,12 @@ public struct RuleRemnant: Hashable, Sendable, CustomStringConvertible {
     /// The rules and sets of others that use the object, as their tools print them; empty if they were not found.
     public var users: [String]
 
+    /// An object with its users.
+    public init(subject: String, users: [String]) {
+        self.subject = subject
+        self.users = users
+    }
+
     /// The object and its users.
     public var description: String { "\(subject) is left behind, empty: it is used by \(Self.list(users))" }
 

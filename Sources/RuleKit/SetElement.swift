@@ -45,7 +45,8 @@ public struct SetElement: Hashable, Sendable {
     }
     private var rarity: Rarity?
 
-    init(
+    /// An element of a set, with the parts of its key that the set has.
+    public init(
         _ set: String, mark: FirewallMark? = nil, transport: TransportProtocol? = nil,
         ports: ClosedRange<UInt16>? = nil, address: IPAddress? = nil, prefix: IPPrefix? = nil, value: Value? = nil
     ) {
