@@ -69,18 +69,13 @@ struct ElementDifference: Equatable {
         var result: [SetElement: RangeSet<Int>] = [:]
         for element in elements where sets.contains(element.set) {
             guard let ports = element.ports else { continue }
-            result[element.with(ports: nil), default: RangeSet()]
-                .insert(contentsOf: Int(ports.lowerBound)..<Int(ports.upperBound) + 1)
+            result[element.with(ports: nil), default: RangeSet()].formUnion(RangeSet(ports: ports))
         }
         return result
     }
 }
 
 extension SetElement {
-    fileprivate func with(_ ports: RangeSet<Int>) -> [SetElement] {
-        ports.ranges.map { with(ports: UInt16($0.lowerBound)...UInt16($0.upperBound - 1)) }
-    }
-
     fileprivate func overlaps(_ other: SetElement) -> Bool {
         if let mine = prefix, let theirs = other.prefix, !mine.overlaps(theirs) { return false }
         guard let mine = ports, let theirs = other.ports else { return ports == other.ports }

@@ -88,6 +88,9 @@ public struct SetElement: Hashable, Sendable {
         return other
     }
 
+    /// The same element once for each range of ports.
+    func with(_ ports: RangeSet<Int>) -> [Self] { ports.portRanges.map { with(ports: $0) } }
+
     /// The key without its ports. Only elements for which this is equal can overlap.
     var keyWithoutPorts: Self {
         var other = self

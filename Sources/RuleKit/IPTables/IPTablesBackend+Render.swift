@@ -137,10 +137,6 @@ extension IPSet.Use {
 }
 
 extension IPPrefix {
-    fileprivate static func everywhere(_ family: AddressFamily) -> IPPrefix {
-        IPPrefix(family == .ipv4 ? IPAddress(ipv4: 0) : IPAddress(ipv6: 0), length: 0)
-    }
-
     /// The network in the form that ipset's hash types take: they refuse the network of all addresses, which is
     /// therefore split into two halves.
     fileprivate var ofHash: [IPPrefix] {
