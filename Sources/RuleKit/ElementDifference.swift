@@ -10,16 +10,17 @@ struct ElementDifference: Equatable {
     var removals: [SetElement] = []
 
     /// - Parameters:
-    ///   - expanded: the sets that hold each port of a range as an element of its own.
+    ///   - setsWithSinglePorts: the sets that hold each port of a range as an element of its own.
     ///   - disjoint: the sets in which no network may overlap another.
     init(
-        from found: Set<SetElement>, to wanted: Set<SetElement>, expanded: Set<String>, disjoint: Set<String> = []
+        from found: Set<SetElement>, to wanted: Set<SetElement>, setsWithSinglePorts: Set<String>,
+        disjoint: Set<String> = []
     ) {
         var added = wanted.subtracting(found)
         // Usually every element that was found is wanted. The two counts show that, and then no set need be subtracted.
         let kept = wanted.count - added.count
         var removed = kept == found.count ? [] : found.subtracting(wanted)
-        Self.splitRanges(&added, &removed, in: expanded)
+        Self.splitRanges(&added, &removed, in: setsWithSinglePorts)
 
         // An addition conflicts with a removal only if their keys match apart from ports or prefixes, and those
         // overlap. A stray key counts as a conflict for every addition to its set.
@@ -68,18 +69,13 @@ struct ElementDifference: Equatable {
         var result: [SetElement: RangeSet<Int>] = [:]
         for element in elements where sets.contains(element.set) {
             guard let ports = element.ports else { continue }
-            result[element.with(ports: nil), default: RangeSet()]
-                .insert(contentsOf: Int(ports.lowerBound)..<Int(ports.upperBound) + 1)
+            result[element.with(ports: nil), default: RangeSet()].formUnion(RangeSet(ports: ports))
         }
         return result
     }
 }
 
 extension SetElement {
-    fileprivate func with(_ ports: RangeSet<Int>) -> [SetElement] {
-        ports.ranges.map { with(ports: UInt16($0.lowerBound)...UInt16($0.upperBound - 1)) }
-    }
-
     fileprivate func overlaps(_ other: SetElement) -> Bool {
         if let mine = prefix, let theirs = other.prefix, !mine.overlaps(theirs) { return false }
         guard let mine = ports, let theirs = other.ports else { return ports == other.ports }

@@ -25,6 +25,11 @@ public struct IPPrefix: Hashable, Sendable {
     /// The network that contains one address only.
     public init(_ address: IPAddress) { self.init(address, length: address.family == .ipv4 ? 32 : 128) }
 
+    /// The network of all addresses of a family.
+    package static func everywhere(_ family: AddressFamily) -> IPPrefix {
+        IPPrefix(family == .ipv4 ? IPAddress(ipv4: 0) : IPAddress(ipv6: 0), length: 0)
+    }
+
     /// The network that begins and ends with these addresses; nil if no network does.
     init?(from first: IPAddress, through last: IPAddress) {
         let bits = first.family == .ipv4 ? 32 : 128

@@ -12,7 +12,7 @@ public struct ObservedRules: Hashable, Sendable {
 
     /// The state of the constant rules.
     public var skeleton: Skeleton
-    /// The elements of the sets. Consecutive ports are one range in the sets of ``RenderedRules/expanded``.
+    /// The elements of the sets. Consecutive ports are one range in the sets of ``RenderedRules/setsWithSinglePorts``.
     public var elements: Set<SetElement>
     /// Whose the rules say they are. Nil where they do not say.
     public var owner: RuleOwner?

@@ -1,6 +1,6 @@
 /// Writes rules into the kernel for a network namespace, and reads them back.
 public protocol RuleBackend: Sendable {
-    /// The name of the backend, as `--rules` takes it.
+    /// The name of the backend: `nftables` or `iptables`.
     var name: String { get }
 
     /// The rules and elements that the kernel should hold for a rule set. A pure function.
@@ -22,41 +22,17 @@ public protocol RuleBackend: Sendable {
     func apply(_ changes: [RuleChange]) async throws(RuleError) -> [RuleRemnant]
 }
 
-/// Why rules could not be read or written.
-public struct RuleError: Error, Hashable, Sendable, CustomStringConvertible {
-    /// The kind of error.
-    public enum Code: Hashable, Sendable {
-        /// A program is not in `PATH`.
-        case toolMissing
-        /// The kernel lacks a table, match, target, expression or set type.
-        case kernelLacksSupport
-        /// No CAP_NET_ADMIN or CAP_NET_RAW.
-        case notPermitted
-        /// The kernel refuses for another reason.
-        case refused
-        /// A library or a program did not return in time. It may still be running, and change the rules yet.
-        case deadlineExceeded
-        /// The task was cancelled. What it waited for may still be running, and change the rules yet.
-        case cancelled
+extension RuleBackend {
+    /// Makes the kernel hold what a rule set asks for, and no more: reads what is there, and makes the changes. For
+    /// programs that change nothing in IPVS meanwhile; ``RenderedRules/changes(from:)`` says what comes before that and
+    /// what after.
+    ///
+    /// - Returns: the objects that could not be removed.
+    @discardableResult
+    public func apply(_ rules: RuleSet) async throws(RuleError) -> [RuleRemnant] {
+        let found = try await read(expecting: rules.role)
+        let changes = render(rules).changes(from: found)
+        let remnants = try await apply(changes.additions)
+        return try await remnants + apply(changes.removals)
     }
-
-    /// The kind of error.
-    public var code: Code
-    /// The operation as text: `read the rules of iptables`.
-    public var operation: String
-    /// The message of the tool, the library or the kernel.
-    public var reason: String
-    /// The remedy, if one is known.
-    public var hint: String?
-
-    /// An error by its parts.
-    public init(code: Code, operation: String, reason: String, hint: String? = nil) {
-        self.code = code
-        self.operation = operation
-        self.reason = reason
-        self.hint = hint
-    }
-
-    /// What was asked, why it failed, and what to do.
-    public var description: String { "cannot \(operation): \(reason)" + (hint.map { "; \($0)" } ?? "") }
 }

@@ -19,7 +19,8 @@ extension RenderedRules {
         guard let role else {
             return (additions: [], removals: found.skeleton == .absent ? [] : [.uninstall])
         }
-        let difference = ElementDifference(from: found.elements, to: elements, expanded: expanded, disjoint: disjoint)
+        let difference = ElementDifference(
+            from: found.elements, to: elements, setsWithSinglePorts: setsWithSinglePorts, disjoint: disjoint)
         let place = Dictionary(uniqueKeysWithValues: order.enumerated().map { ($1, $0) })
 
         var additions = difference.additions

@@ -5,11 +5,14 @@ public struct RuleRemnant: Hashable, Sendable, CustomStringConvertible {
     /// The rules and sets of others that use the object, as their tools print them; empty if they were not found.
     public var users: [String]
 
-    /// The object, its users, and how to remove it.
-    public var description: String {
-        "\(subject) is left behind, empty: it is used by \(Self.list(users)); remove that, and `meshctl reconcile` "
-            + "takes it away"
+    /// An object with its users.
+    public init(subject: String, users: [String]) {
+        self.subject = subject
+        self.users = users
     }
+
+    /// The object and its users.
+    public var description: String { "\(subject) is left behind, empty: it is used by \(Self.list(users))" }
 
     static func list(_ users: [String]) -> String {
         users.isEmpty ? "a part of the kernel that was not found" : users.joined(separator: ", and by ")

@@ -1,4 +1,5 @@
 import CNFTables
+public import IPVSKit
 package import Netlink
 
 /// The number of the generation of a namespace's nftables rules. Every transaction, whoever makes it, gives the rules and
@@ -13,6 +14,13 @@ public final class RulesetGeneration: Sendable {
 
     /// The rules of a namespace, which stays alive as long as this value.
     package init(in namespace: NamespaceHandle) { client = NetfilterClient(in: namespace) }
+
+    /// The rules of a namespace, which stays alive as long as this value.
+    ///
+    /// - Throws: ``IPVSKit/IPVSError/Code/namespace`` if there is no such namespace, or it may not be opened.
+    public convenience init(in namespace: NetworkNamespace) throws(IPVSError) {
+        self.init(in: try namespace.open())
+    }
 
     /// The present number; nil if the kernel cannot be asked. Where the kernel has nf_tables as a module, asking loads it.
     func current() async -> UInt32? {

@@ -45,7 +45,8 @@ public struct SetElement: Hashable, Sendable {
     }
     private var rarity: Rarity?
 
-    init(
+    /// An element of a set, with the parts of its key that the set has.
+    public init(
         _ set: String, mark: FirewallMark? = nil, transport: TransportProtocol? = nil,
         ports: ClosedRange<UInt16>? = nil, address: IPAddress? = nil, prefix: IPPrefix? = nil, value: Value? = nil
     ) {
@@ -86,6 +87,9 @@ public struct SetElement: Hashable, Sendable {
         other.ports = ports
         return other
     }
+
+    /// The same element once for each range of ports.
+    func with(_ ports: RangeSet<Int>) -> [Self] { ports.portRanges.map { with(ports: $0) } }
 
     /// The key without its ports. Only elements for which this is equal can overlap.
     var keyWithoutPorts: Self {

@@ -139,14 +139,14 @@ struct FakeRules: RuleBackend {
     }
 
     /// The sets that hold each port of a range for itself.
-    private var expanded: Set<String> { render(RuleSet()).expanded.union(Self.expanded(tool)) }
+    private var expanded: Set<String> { render(RuleSet()).setsWithSinglePorts.union(Self.expanded(tool)) }
 
     private static func expanded(_ tool: RuleTool) -> Set<String> {
         var rules = RuleSet()
         rules.tasks = ["10.0.0.2"]
         return switch tool {
-        case .nftables: NFTablesBackend.render(rules).expanded
-        case .iptables: IPTablesBackend.render(rules, families: AddressFamily.allCases).expanded
+        case .nftables: NFTablesBackend.render(rules).setsWithSinglePorts
+        case .iptables: IPTablesBackend.render(rules, families: AddressFamily.allCases).setsWithSinglePorts
         }
     }
 

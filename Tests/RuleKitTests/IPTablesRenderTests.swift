@@ -127,8 +127,9 @@ import Testing
                 "mesh-in-at4", "mesh-in-tcp", "mesh-in-udp", "mesh-in-sctp4", "mesh-mark-at4", "mesh-mark-tcp",
                 "mesh-mark-udp", "mesh-mark-sctp4", "mesh-vip4",
             ])
-        #expect(rendered.behind == ["mesh-answer4", "mesh-task4", "mesh-hairpin4", "mesh-snat4"])
-        #expect(rendered.expanded == Set(rendered.order[6...].filter { $0 != "mesh-vip4" } + ["mesh-answer4"]))
+        #expect(rendered.setsBehindIPVS == ["mesh-answer4", "mesh-task4", "mesh-hairpin4", "mesh-snat4"])
+        #expect(
+            rendered.setsWithSinglePorts == Set(rendered.order[6...].filter { $0 != "mesh-vip4" } + ["mesh-answer4"]))
         #expect(IPTablesBackend(in: .current).render(RuleSet()).role == nil)
     }
 }

@@ -33,6 +33,11 @@ import Testing
             edit.removals == ["del mesh-mark-tcp 1500-1599 -exist", "del mesh-mark-tcp 1700-1999 -exist"])
     }
 
+    @Test func theLastPortIsInARange() {
+        #expect(RangeSet(ports: 1...65535).portRanges == [1...65535])
+        #expect(RangeSet(ports: 1...65535).subtracting(RangeSet(ports: 80...80)).portRanges == [1...79, 81...65535])
+    }
+
     @Test func anAddressWithAnotherMarkIsOverwritten() {
         let old = SetElement("mesh-vip4", address: "10.200.0.1", value: .mark(0x100))
         let new = SetElement("mesh-vip4", address: "10.200.0.1", value: .mark(0x101))

@@ -115,7 +115,7 @@ import Testing
     /// Messages are in English, whatever language the user has set.
     @Test func programsSpeakEnglish() async throws {
         let said = try await IPTablesTool.run(
-            "sh", ["-c", "echo \"$LC_ALL\""], in: nil, operation: "look at the environment")
+            "sh", ["-c", "echo \"$LC_ALL\""], in: nil, deadline: .seconds(10), operation: "look at the environment")
         #expect(said == "C\n")
         // By its path as by its name.
         let shell = HostProgram(["/bin/sh", "-c", "echo \"$LC_ALL\""])

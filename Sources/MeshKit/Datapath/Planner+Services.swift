@@ -107,12 +107,12 @@ extension RenderedRules {
         if let family = translating[element.set], let mark = element.mark {
             return table.entries[.firewallMark(mark, family)] != nil
         }
-        return behind.contains(element.set)
+        return setsBehindIPVS.contains(element.set)
     }
 
     /// Whether a packet meets the removed element only after IPVS. Such an element must stay as long as IPVS sends
     /// packets that need it.
     fileprivate func isBehind(_ change: RuleChange) -> Bool {
-        if case .remove(let element) = change { behind.contains(element.set) } else { false }
+        if case .remove(let element) = change { setsBehindIPVS.contains(element.set) } else { false }
     }
 }

@@ -6,7 +6,7 @@ import RuleKit
 struct KernelSets: SetReader {
     let tables: NFTTables
 
-    func type(of name: String) async -> String? { await IPSetQuestions.type(of: name) }
+    func type(of name: String) async -> String? { await ForeignIPSets.type(of: name) }
 
     func look(_ key: [SetQuestion.Part], in set: NamedSet) async -> SetAnswers.Answer? {
         switch set.kind {
@@ -28,7 +28,7 @@ struct KernelSets: SetReader {
             case .address(let address): words.append("\(address)")
             }
         }
-        let isIn = await IPSetQuestions.contains(words.joined(separator: ","), in: name)
+        let isIn = await ForeignIPSets.contains(words.joined(separator: ","), in: name)
         return isIn.map { $0 ? .present(nil) : .absent }
     }
 

@@ -75,7 +75,7 @@ struct NFTTables: Sendable {
                     XTWords.words(
                         isTarget: name == "target", data.first(1)?.string ?? "",
                         revision: data.first(2)?.bigEndianUInt32 ?? 0, data.first(3).map { Array($0.bytes) } ?? [],
-                        isIPv6: family == 10, setName: IPSetQuestions.name))
+                        isIPv6: UInt16(family) == AddressFamily.ipv6.rawValue, setName: ForeignIPSets.name))
             }
             return words.isEmpty ? nil : (Int64(truncatingIfNeeded: UInt64(bigEndian: handle)), words)
         }

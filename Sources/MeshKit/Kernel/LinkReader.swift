@@ -149,7 +149,7 @@ extension Route {
 
     /// Nil for a route that is none of an interface's, such as the namespace's own addresses.
     fileprivate init?(_ route: NetworkRoute) {
-        let family: AddressFamily = route.family == 2 ? .ipv4 : .ipv6
+        guard let family = AddressFamily(rawValue: UInt16(route.family)) else { return nil }
         let network =
             route.destination.isEmpty ? IPPrefix.everywhere(family).address : IPAddress(bytes: route.destination)
         guard let network else { return nil }

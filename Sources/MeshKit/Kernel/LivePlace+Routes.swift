@@ -10,15 +10,19 @@ extension LivePlace {
     /// The routing rules of the mesh, which its protocol number marks.
     func routingRules() async throws -> Set<RoutingRule> {
         try await asking("look at the routing rules") { () throws(NetlinkError) in
-            Set(
-                try await routes.markRules().filter { $0.origin == Self.origin }
-                    .map { RoutingRule($0.family == 2 ? .ipv4 : .ipv6, mark: $0.mark, table: RouteTable($0.table)) })
+            let rules = try await routes.markRules().filter { $0.origin == Self.origin }
+            return Set(
+                rules.compactMap { rule in
+                    AddressFamily(rawValue: UInt16(rule.family)).map {
+                        RoutingRule($0, mark: rule.mark, table: RouteTable(rule.table))
+                    }
+                })
         }
     }
 
     func set(_ rule: RoutingRule, _ isWanted: Bool) async throws {
         let message = MarkRule(
-            family: rule.family == .ipv4 ? 2 : 10, mark: rule.mark, table: rule.table.number,
+            family: UInt8(rule.family.rawValue), mark: rule.mark, table: rule.table.number,
             priority: Self.rulePriority, origin: Self.origin)
         try await asking("\(isWanted ? "add" : "remove") the routing rule \(rule)") { () throws(NetlinkError) in
             if isWanted { try await routes.add(message) } else { try await routes.remove(message) }

@@ -80,10 +80,3 @@ public struct RoutingRule: Hashable, Sendable, Comparable, CustomStringConvertib
         "\(family == .ipv4 ? "IPv4" : "IPv6") fwmark 0x\(String(mark, radix: 16)) lookup \(table.number)"
     }
 }
-
-extension IPPrefix {
-    /// The network of all addresses of a family.
-    static func everywhere(_ family: AddressFamily) -> IPPrefix {
-        IPPrefix(family == .ipv4 ? IPAddress(ipv4: 0) : IPAddress(ipv6: 0), length: 0)
-    }
-}

@@ -68,7 +68,7 @@ struct IPSet: Hashable {
 
     /// The directions (`dst,dst`) by which an iptables match or target names the part of the packet for each part of
     /// the key. iptables accepts fewer directions than the key has parts, but then nothing matches.
-    var destination: String {
+    var directions: String {
         switch use.layout {
         case .port, .address, .network: "dst"
         case .addressMark, .networkPair, .networkPort, .addressPort: "dst,dst"

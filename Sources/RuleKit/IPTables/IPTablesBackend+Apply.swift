@@ -13,8 +13,9 @@ extension IPTablesBackend {
         let remnants = try await apply(edit, handle, library)
         if let owner = edit.owner {
             let located = try await locate(families, in: handle)
-            try await IPTablesTool(family: families[0], variant: located.variant, namespace: handle)
-                .restore(SavedTables.claiming(owner))
+            let tool = IPTablesTool(
+                family: families[0], variant: located.variant, namespace: handle, deadline: deadline)
+            try await tool.restore(SavedTables.claiming(owner))
         }
         return remnants
     }
@@ -55,7 +56,7 @@ extension IPTablesBackend {
         targets.put.formUnion(try await replace(misfits, library).subtracting(targets.removed))
         let wanted = targets
         let created = try await library.create(needed)
-        let found: Located
+        let found: FoundTables
         do throws(RuleError) {
             try await library.restore(strays + edit.additions)
             found = try await write(families(of: role), in: library.namespace, takingDownOnFailure: true) {
@@ -92,9 +93,9 @@ extension IPTablesBackend {
     private func write(
         _ families: [AddressFamily], in handle: NamespaceHandle?, takingDownOnFailure: Bool = false,
         _ document: (SavedTables, AddressFamily) -> String
-    ) async throws(RuleError) -> Located {
+    ) async throws(RuleError) -> FoundTables {
         let last = lastLook.withLock { $0 }.flatMap { $0.holds(families) ? $0 : nil }
-        var located: Located
+        var located: FoundTables
         if let last { located = last } else { located = try await locate(families, in: handle) }
         let wasEmpty = located.isEmpty
         do throws(RuleError) {
@@ -126,7 +127,7 @@ extension IPTablesBackend {
     }
 
     private func restore(
-        _ located: Located, _ families: [AddressFamily], in handle: NamespaceHandle?,
+        _ located: FoundTables, _ families: [AddressFamily], in handle: NamespaceHandle?,
         _ document: (SavedTables, AddressFamily) -> String
     ) async throws(RuleError) {
         for family in families {

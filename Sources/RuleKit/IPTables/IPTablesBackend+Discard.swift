@@ -58,10 +58,7 @@ extension IPTablesBackend {
     /// The rules of others that use sets of ours, and the sets of sets that contain them, by set.
     private func users(of sets: Set<String>, _ library: IPSetLibrary) async -> [String: [String]] {
         var users: [String: [String]] = [:]
-        let host = await IPTablesVariant.ofHost { program in
-            (try? await IPTablesTool.run(
-                program, ["--version"], in: nil, deadline: deadline, operation: "run \(program)")) ?? ""
-        }
+        let host = await hostVariant()
         for variant in [host].compactMap(\.self) + IPTablesVariant.others(than: host) {
             if variant != host, (try? await mayHaveTables(variant, in: library.namespace)) != true { continue }
             for family in families {

@@ -19,9 +19,9 @@ extension IPTablesBackend {
         var result = RenderedRules(
             role: rules.role, owner: rules.owner,
             order: sets[..<afterTargets].map(\.name) + targets + sets[afterTargets...].map(\.name),
-            expanded: Set(sets.filter(\.use.hasPorts).map(\.name)),
+            setsWithSinglePorts: Set(sets.filter(\.use.hasPorts).map(\.name)),
             translating: Dictionary(uniqueKeysWithValues: families.map { (TargetRule.set($0), $0) }),
-            behind: Set(sets.filter(\.use.isBehind).map(\.name)))
+            setsBehindIPVS: Set(sets.filter(\.use.isBehindIPVS).map(\.name)))
         // Each costs a rule that every new connection meets.
         let hasTwins = rules.ports.values.count { $0.twin != nil && !$0.isElsewhere } <= mostTwins
         for family in families {
@@ -128,7 +128,7 @@ extension IPSet.Use {
 
 extension IPSet.Use {
     /// Whether a packet meets the set only after IPVS has forwarded it.
-    fileprivate var isBehind: Bool {
+    fileprivate var isBehindIPVS: Bool {
         switch self {
         case .answers, .tasks, .hairpins, .sourceNAT: true
         default: false
@@ -137,10 +137,6 @@ extension IPSet.Use {
 }
 
 extension IPPrefix {
-    fileprivate static func everywhere(_ family: AddressFamily) -> IPPrefix {
-        IPPrefix(family == .ipv4 ? IPAddress(ipv4: 0) : IPAddress(ipv6: 0), length: 0)
-    }
-
     /// The network in the form that ipset's hash types take: they refuse the network of all addresses, which is
     /// therefore split into two halves.
     fileprivate var ofHash: [IPPrefix] {

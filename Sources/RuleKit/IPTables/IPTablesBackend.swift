@@ -1,6 +1,5 @@
 public import IPVSKit
 import Netlink
-import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -8,7 +7,7 @@ import SystemPackage
 
 /// Writes rules by iptables, and ports and addresses into ipset sets.
 ///
-/// Two variants of iptables exist, legacy and nft; ``Located`` describes how one is chosen.
+/// Two variants of iptables exist, legacy and nft; ``FoundTables`` describes how one is chosen.
 public struct IPTablesBackend: RuleBackend {
     /// `iptables`.
     public var name: String { "iptables" }
@@ -18,7 +17,7 @@ public struct IPTablesBackend: RuleBackend {
     let families: [AddressFamily]
     /// The result of the last look at the tables. Changes that are made in the same pass are based on it, without
     /// another look.
-    let lastLook = Locked<Located?>(nil)
+    let lastLook = Locked<FoundTables?>(nil)
 
     /// What the programs of iptables-nft listed.
     let listings = Remembered<String, SavedTables>()
@@ -66,15 +65,7 @@ public struct IPTablesBackend: RuleBackend {
 
     /// Opens the namespace, for the time of one operation; nil for the namespace of the process.
     func open() throws(RuleError) -> NamespaceHandle? {
-        guard !namespace.isCurrent else { return nil }
-        do {
-            return try namespace.open()
-        } catch {
-            throw RuleError(
-                code: error.errno == .permissionDenied ? .notPermitted : .refused,
-                operation: "enter network namespace \(namespace)",
-                reason: "\(error)")
-        }
+        namespace.isCurrent ? nil : try namespace.open(for: "enter network namespace \(namespace)")
     }
 
     /// Reads our rules and elements from the kernel, with one iptables-save for each family of the role.

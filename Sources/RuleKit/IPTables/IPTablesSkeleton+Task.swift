@@ -38,7 +38,9 @@ extension Skeleton {
                     let arrival = path.arrival(from: sender)
                     let mark = "0x\(String(sender.mark, radix: 16))/0xffffffff"
                     return ["\(arrival) -j CONNMARK --set-xmark \(mark)", "\(arrival) -j RETURN"]
-                } + (path.senders.isEmpty ? [] : Vocabulary.protocols.map { "-i \(path.interface) -p \($0) -j DROP" })),
+                }
+                    + (path.senders.isEmpty
+                        ? [] : BalancerChains.protocols.map { "-i \(path.interface) -p \($0) -j DROP" })),
         ].compactMap(\.self)
     }
 

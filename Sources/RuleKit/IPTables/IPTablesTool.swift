@@ -13,10 +13,7 @@ struct IPTablesTool {
     /// Nil for the namespace of the process.
     let namespace: NamespaceHandle?
     /// How long one run of a program is waited for.
-    var deadline = Self.deadline
-
-    /// Longer than a program waits for the lock of legacy iptables.
-    static let deadline = Duration.seconds(30)
+    let deadline: Duration
 
     /// The name for messages, which is the same for both variants.
     var name: String { Self.name(family) }
@@ -45,7 +42,7 @@ struct IPTablesTool {
     /// - Parameter messages: the tool whose messages the program prints.
     static func run(
         _ program: String, _ arguments: [String], input: String = "", in namespace: NamespaceHandle?,
-        deadline: Duration = Self.deadline, messages: ToolMessages.Tool = .iptablesNFT, operation: String
+        deadline: Duration, messages: ToolMessages.Tool = .iptablesNFT, operation: String
     ) async throws(RuleError) -> String {
         var command = [program] + arguments
         if let namespace {

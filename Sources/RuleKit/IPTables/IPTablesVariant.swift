@@ -1,3 +1,4 @@
+import Netlink
 import SystemPackage
 
 #if canImport(Glibc)
@@ -53,32 +54,14 @@ struct IPTablesVariant: Hashable, Sendable {
     /// tool would load the kernel's modules.
     var mayHaveTables: Bool {
         switch kind {
-        case .legacy:
-            return ["ip_tables_names", "ip6_tables_names"].contains {
-                Self.text(of: "/proc/thread-self/net/\($0)") != ""
-            }
+        case .legacy: return LegacyTables.mayExist()
         case .nft:
             // nf_tables is not loaded. If it is not a module either, it is built in or missing, and running the tool
             // loads nothing.
-            let loaded = Self.text(of: "/proc/modules")
+            let loaded = (try? ProcFile.text("/proc/modules")) ?? ""
             if loaded.hasPrefix("nf_tables ") || loaded.contains("\nnf_tables ") { return true }
-            var system = utsname()
-            uname(&system)
-            let release = withUnsafeBytes(of: system.release) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            return !Self.text(of: "/lib/modules/\(release)/modules.dep").contains("/nf_tables.ko")
+            let modules = FilePath("/lib/modules").appending(KernelName.release).appending("modules.dep")
+            return !((try? ProcFile.text(modules)) ?? "").contains("/nf_tables.ko")
         }
-    }
-
-    /// The text of a file; empty if it cannot be read.
-    private static func text(of path: String) -> String {
-        guard let file = try? FileDescriptor.open(FilePath(path), .readOnly) else { return "" }
-        defer { try? file.close() }
-        var bytes: [UInt8] = []
-        let part = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 1)
-        defer { part.deallocate() }
-        while let count = try? file.read(into: part), count > 0 { bytes += part[..<count] }
-        return String(decoding: bytes, as: UTF8.self)
     }
 }

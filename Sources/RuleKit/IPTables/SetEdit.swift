@@ -56,8 +56,7 @@ private struct Kept {
             keys.insert(element.keyWithoutPorts)
             return
         }
-        ports[element.keyWithoutPorts, default: RangeSet()]
-            .insert(contentsOf: Int(range.lowerBound)..<Int(range.upperBound) + 1)
+        ports[element.keyWithoutPorts, default: RangeSet()].formUnion(RangeSet(ports: range))
     }
 
     /// The part of an element that no addition has replaced.
@@ -65,7 +64,6 @@ private struct Kept {
         let key = element.keyWithoutPorts
         guard let range = element.ports else { return keys.contains(key) ? [] : [element] }
         guard let kept = ports[key] else { return [element] }
-        return RangeSet(Int(range.lowerBound)..<Int(range.upperBound) + 1).subtracting(kept).ranges
-            .map { element.with(ports: UInt16($0.lowerBound)...UInt16($0.upperBound - 1)) }
+        return element.with(RangeSet(ports: range).subtracting(kept))
     }
 }

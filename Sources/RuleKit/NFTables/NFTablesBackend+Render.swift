@@ -69,10 +69,10 @@ extension NFTablesBackend {
         return RenderedRules(
             role: rules.isEmpty ? nil : rules.role, owner: rules.owner, elements: elements,
             order: NFTablesSet.allCases.map(\.rawValue),
-            expanded: Set(NFTablesSet.expanded.map(\.rawValue)),
+            setsWithSinglePorts: Set(NFTablesSet.withSinglePorts.map(\.rawValue)),
             disjoint: Set(NFTablesSet.disjoint.map(\.rawValue)),
             translating: [NFTablesSet.targets4.rawValue: .ipv4, NFTablesSet.targets6.rawValue: .ipv6],
-            behind: Set(NFTablesSet.behind.map(\.rawValue)))
+            setsBehindIPVS: Set(NFTablesSet.behindIPVS.map(\.rawValue)))
     }
 
     /// The name of the counter of a port: `tcp-1080`, `udp-1000-1010`, `tcp-1080-at-192.168.5.1`. Only characters that

@@ -57,7 +57,7 @@ public struct NFTablesBackend: RuleBackend {
         guard let listing = found else { return ObservedRules() }
         // A set that the role does not have goes with its elements when the rules are installed.
         let sets = NFTablesSkeleton(role).sets.filter { listing.blocks[$0.heading] == NFTablesListing.of($0) }
-        let elements = try await NFTablesElements(in: try open(operation), deadline: deadline).read(sets)
+        let elements = try await NFTablesElements(in: try namespace.open(for: operation), deadline: deadline).read(sets)
         let faults = try await faults(of: listing, role)
         let rules = ObservedRules(
             skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements, owner: listing.owner)
@@ -93,7 +93,7 @@ public struct NFTablesBackend: RuleBackend {
             }
         }
         if !(removed.isEmpty && added.isEmpty) {
-            let elements = NFTablesElements(in: try open(operation), deadline: deadline)
+            let elements = NFTablesElements(in: try namespace.open(for: operation), deadline: deadline)
             try await elements.commit(removing: removed, putting: added)
         }
         return []
@@ -171,7 +171,7 @@ public struct NFTablesBackend: RuleBackend {
         _ operation: String, _ body: @escaping @Sendable () throws(RuleError) -> Value
     ) async throws(RuleError) -> Value {
         // A thread that is there already need not enter, which takes CAP_SYS_ADMIN.
-        let handle = namespace.isCurrent ? nil : try open(operation)
+        let handle = namespace.isCurrent ? nil : try namespace.open(for: operation)
         let result: Result<Value, RuleError>
         do throws(NetlinkError) {
             result = try await DetachedThread.run(in: handle, deadline: deadline) {
@@ -200,14 +200,6 @@ public struct NFTablesBackend: RuleBackend {
             return false
         } catch {
             return error.errno == .invalidArgument || error.errno == .protocolNotSupported
-        }
-    }
-
-    private func open(_ operation: String) throws(RuleError) -> NamespaceHandle {
-        do throws(IPVSError) {
-            return try namespace.open()
-        } catch {
-            throw RuleError(code: .refused, operation: operation, reason: "\(error)")
         }
     }
 }

@@ -57,7 +57,7 @@ struct NFTablesElements: Sendable {
     /// Makes ranges of ports, and networks, from the elements of the kernel: a beginning and an end, or one element for
     /// each port.
     private static func joined(_ found: [NFTablesWireElement], in set: NFTablesSet) -> [SetElement] {
-        if NFTablesSet.expanded.contains(set) { return Array(found.map(\.element).coalesced()) }
+        if NFTablesSet.withSinglePorts.contains(set) { return Array(found.map(\.element).coalesced()) }
         guard set.isInterval, set.key.count == 1 else { return found.map(\.element) }
         let strays = found.map(\.element).filter { $0.stray != nil }
         let others = found.filter { $0.element.stray == nil }

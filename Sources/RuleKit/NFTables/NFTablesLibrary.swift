@@ -73,6 +73,5 @@ enum NFTablesLibrary {
 
     /// What the kernel needs.
     static let kernelHint =
-        "the kernel needs nf_tables with the family inet (modules nf_tables, nft_ct, nft_nat, nft_masq, nft_fib_inet), or "
-        + "say --rules iptables"
+        "the kernel needs nf_tables with the family inet (modules nf_tables, nft_ct, nft_nat, nft_masq, nft_fib_inet)"
 }

@@ -83,13 +83,13 @@ enum NFTablesSet: String, CaseIterable {
     }
 
     /// The sets that hold each port of a range as an element of its own.
-    static let expanded: [NFTablesSet] = [.marksAt4, .marksAt6]
+    static let withSinglePorts: [NFTablesSet] = [.marksAt4, .marksAt6]
 
     /// The sets whose intervals are networks. Networks in one set must not overlap, or the kernel answers EEXIST.
     static let disjoint: [NFTablesSet] = [.hairpin4, .hairpin6, .insiders4, .insiders6, .allowed4, .allowed6]
 
     /// The sets that a packet meets only after IPVS has forwarded it.
-    static let behind: [NFTablesSet] = [
+    static let behindIPVS: [NFTablesSet] = [
         .answers4, .answers6, .answerRangesTCP4, .answerRangesTCP6, .answerRangesSCTP4, .answerRangesSCTP6, .hairpin4,
         .hairpin6, .masquerade4, .masquerade6, .published,
     ]

@@ -66,8 +66,8 @@ struct NFTablesWordings: Sendable {
 
     /// The listings of the file. A file that was written under another kernel or library is ignored.
     private func kept() -> [String: NFTablesListing] {
-        guard let file, let bytes = try? Self.contents(of: file),
-            let document = try? JSONDecoder().decode(Document.self, from: Data(bytes)),
+        guard let file, let text = try? ProcFile.text(file),
+            let document = try? JSONDecoder().decode(Document.self, from: Data(text.utf8)),
             document.kernel == Self.kernel, document.library == Self.library
         else { return [:] }
         return document.listings
@@ -89,30 +89,7 @@ struct NFTablesWordings: Sendable {
         if !isWritten || rename(new.string, file.string) != 0 { unlink(new.string) }
     }
 
-    private static func contents(of file: FilePath) throws -> [UInt8] {
-        let descriptor = try FileDescriptor.open(file, .readOnly, options: .closeOnExec)
-        return try descriptor.closeAfter {
-            var bytes: [UInt8] = []
-            while true {
-                let part = try [UInt8](unsafeUninitializedCapacity: 64 * 1024) { buffer, count in
-                    count = try descriptor.read(into: UnsafeMutableRawBufferPointer(buffer))
-                }
-                if part.isEmpty { return bytes }
-                bytes += part
-            }
-        }
-    }
-
-    private static var kernel: String {
-        var system = utsname()
-        uname(&system)
-        return [withUnsafeBytes(of: system.release, text), withUnsafeBytes(of: system.version, text)]
-            .joined(separator: " ")
-    }
-
-    private static func text(_ bytes: UnsafeRawBufferPointer) -> String {
-        String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-    }
+    private static var kernel: String { "\(KernelName.release) \(KernelName.version)" }
 
     /// The path, size and modification time of the library's file: the library does not report its version.
     private static var library: String? {

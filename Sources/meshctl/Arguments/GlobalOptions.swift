@@ -205,7 +205,8 @@ extension MeshChange {
     /// What people are to know of a change besides the notes of its plan: the parts that this host refused (sets that are
     /// left behind, and 127.0.0.1), and who finds again what the change has removed.
     var notices: [String] {
-        remnants.map(\.description)
+        let left: [String] = remnants.map { "\($0); remove that, and `meshctl reconcile` takes it away" }
+        return left
             + refusals.sorted { $0.key < $1.key }.map { place, reason in
                 let lost =
                     place == .loopback

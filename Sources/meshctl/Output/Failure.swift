@@ -17,7 +17,7 @@ struct Failure {
 
     /// Nil for errors of the argument parser, which have a status of their own: 64.
     init?(_ error: any Error) {
-        message = "\(error)"
+        message = "\(error)" + (Self.remedy(error).map { "; \($0)" } ?? "")
         switch error {
         case is InputError: status = .badInput
         case let error as StoreError: status = Self.status(error.code)
@@ -38,6 +38,17 @@ struct Failure {
         case let error as AgentUnreachable: status = error.status
         case is CancellationError, is Errno, is OutputError: status = .failed
         default: return nil
+        }
+    }
+
+    /// What a library that knows nothing of meshctl's options cannot advise.
+    private static func remedy(_ error: any Error) -> String? {
+        switch error {
+        case let error as RuleError where error.code == .kernelLacksSupport:
+            "`--rules` chooses another tool, nftables or iptables"
+        case let error as IncompletePassError: remedy(error.reason)
+        case let error as UndoError: remedy(error.reason)
+        default: nil
         }
     }
 

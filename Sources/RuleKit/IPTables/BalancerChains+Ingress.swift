@@ -1,7 +1,7 @@
 import IPVSKit
 
 /// The rules by which connections leave the node for its sandbox, and by which the sandbox sends them on.
-extension Vocabulary {
+extension BalancerChains {
     /// The sandbox's address, if it has one of this family.
     private var sandbox: IPAddress? { ingress?.address(family) }
     private var gatewaySubnets: [IPPrefix] { ingress?.subnets.filter { $0.family == family } ?? [] }

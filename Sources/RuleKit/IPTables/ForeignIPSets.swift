@@ -2,11 +2,11 @@
     import Glibc
 #endif
 
-/// Questions about somebody else's ipset sets that do not read what is in them.
+/// Somebody else's ipset sets: questions that do not read what is in them.
 ///
 /// They concern the namespace of the process. A question that libipset does not answer in time counts as one that
 /// cannot be answered.
-package enum IPSetQuestions {
+package enum ForeignIPSets {
     /// The type of a set, such as `hash:ip,port`. Nil if it cannot be found out.
     package static func type(of set: String) async -> String? {
         guard let text = await answer("list -terse", set)?.0 else { return nil }

@@ -1,0 +1,50 @@
+import IPVSKit
+import Netlink
+import SystemPackage
+import TestSupport
+import Testing
+
+@testable import RuleKit
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The lists of tables of legacy iptables, in a folder of the test's instead of `/proc/net`.
+@Suite struct LegacyTablesTests {
+    @Test func aKernelWithoutTheListHasNoTables() throws {
+        try TemporaryDirectory.with { folder in
+            #expect(try LegacyTables.names(.ipv4, in: folder) == [])
+            #expect(!LegacyTables.mayExist(in: folder))
+        }
+    }
+
+    @Test func theListNamesTheTables() throws {
+        try TemporaryDirectory.with { folder in
+            try folder.appending("ip_tables_names").write("")
+            #expect(!LegacyTables.mayExist(in: folder))
+            try folder.appending("ip6_tables_names").write("nat\nfilter\n")
+            #expect(try LegacyTables.names(.ipv6, in: folder) == ["nat", "filter"])
+            #expect(try LegacyTables.names(.ipv4, in: folder) == [])
+            #expect(LegacyTables.mayExist(in: folder))
+        }
+    }
+
+    /// A folder cannot be read as a file, not even by root.
+    @Test func aListThatCannotBeReadMayHaveTables() throws {
+        try TemporaryDirectory.with { folder in
+            guard mkdir(folder.appending("ip_tables_names").string, 0o755) == 0 else { throw Errno(rawValue: errno) }
+            #expect(throws: Errno.isDirectory) { try LegacyTables.names(.ipv4, in: folder) }
+            #expect(LegacyTables.mayExist(in: folder))
+        }
+    }
+
+    @Test func aFolderNamesItsFiles() throws {
+        try TemporaryDirectory.with { folder in
+            for name in ["one", "two"] { try folder.appending(name).write(name) }
+            #expect(try Set(ProcFile.names(in: folder)) == ["one", "two"])
+            #expect(try ProcFile.text(folder.appending("one")) == "one")
+            #expect(throws: Errno.noSuchFileOrDirectory) { try ProcFile.names(in: folder.appending("three")) }
+        }
+    }
+}
