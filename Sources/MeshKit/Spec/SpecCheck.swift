@@ -39,6 +39,11 @@ struct SpecCheck {
 
     private mutating func add(_ path: SpecPath, _ words: String) { faults.append(SpecFault(path, words)) }
 
+    /// Adds a fault of one part that does not fit another.
+    private mutating func add(_ path: SpecPath, _ words: String, against other: SpecPath, _ theirs: String) {
+        faults.append(SpecFault(path, words, against: .init(path: other, words: theirs)))
+    }
+
     /// - Parameters:
     ///   - what: the thing, as a subject: `mark 0x100`.
     ///   - owner: whose it is: `port 1080/tcp of service nginx`.
@@ -68,7 +73,10 @@ struct SpecCheck {
                 claim(.nodeAddress(address), at: path("address"), "\(address)", of: "node \(name)")
                 for (network, value) in spec.networks.sorted(by: { $0.key < $1.key }) {
                     guard let subnet = value.subnets.first(where: { $0.contains(address) }) else { continue }
-                    add(path("address"), "\(address) is in \(subnet) of network \(network), which the nodes carry")
+                    add(
+                        path("address"), "\(address) is in \(subnet) of network \(network), which the nodes carry",
+                        against: .network(network)("subnets", subnet.description),
+                        "\(subnet) has the address \(address) of node \(name)")
                 }
             }
             if let address = node.address, let first, address.family != first.address.family {
@@ -89,7 +97,11 @@ struct SpecCheck {
             if network.subnets.isEmpty { add(path("subnets"), "network \(name) needs a subnet") }
             for (node, addresses) in network.balancers.sorted(by: { $0.key < $1.key }) {
                 let site = path("balancers", node)
-                if spec.nodes[node] == nil { add(site, "there is no node \(node)") }
+                if spec.nodes[node] == nil {
+                    add(
+                        site, "there is no node \(node)", against: .node(node),
+                        "network \(name) has a balancer of node \(node), and there is no such node")
+                }
                 check(addresses, on: name, at: site, of: "the balancer of node \(node)", needsAll: true)
             }
         }
@@ -125,19 +137,26 @@ struct SpecCheck {
         _ addresses: [IPAddress], on name: String, at path: SpecPath, of owner: String, needsAll: Bool
     ) {
         guard let network = spec.networks[name] else {
-            add(path, "there is no network \(name)")
+            add(
+                path, "there is no network \(name)", against: .network(name),
+                "\(owner) is on network \(name), and there is no such network")
             return
         }
         let before = faults.count
+        let others = SpecPath.network(name)("subnets")
         for address in addresses {
             let site = path(address.description)
             guard let subnet = network.subnets.first(where: { $0.contains(address) }) else {
                 let subnets = MeshSpec.listing(network.subnets.map(\.description), by: "or")
-                add(site, "\(address) is not in \(subnets) of network \(name)")
+                add(
+                    site, "\(address) is not in \(subnets) of network \(name)", against: others,
+                    "\(owner) has \(address) on network \(name), which is not in \(subnets)")
                 continue
             }
             guard subnet.canGive(address) else {
-                add(site, "\(address) is the network's own address or the gateway's on network \(name)")
+                let fault = "\(address) is the network's own address or the gateway's on network \(name)"
+                add(
+                    site, fault, against: others(subnet.description), "\(fault), and that of \(owner)")
                 continue
             }
             if addresses.contains(where: { $0 != address && subnet.contains($0) }) {
@@ -147,7 +166,8 @@ struct SpecCheck {
         }
         if needsAll, faults.count == before {
             for subnet in network.subnets where !addresses.contains(where: { subnet.contains($0) }) {
-                add(path, "\(owner) has no address of \(subnet) on network \(name)")
+                let fault = "\(owner) has no address of \(subnet) on network \(name)"
+                add(path, fault, against: others(subnet.description), fault)
             }
         }
     }
@@ -195,8 +215,13 @@ struct SpecCheck {
             } else if service.chosenBalancing == .ingress {
                 add(path, "the balancer of service \(name) is ingress, which reaches attached tasks only")
             }
-            for (network, value) in spec.networks where value.subnets.contains(where: { $0.contains(task.address) }) {
-                add(path, "\(task.address) is in network \(network), whose tasks are attached")
+            for (network, value) in spec.networks.sorted(by: { $0.key < $1.key }) {
+                guard let subnet = value.subnets.first(where: { $0.contains(task.address) }) else { continue }
+                add(
+                    path, "\(task.address) is in network \(network), whose tasks are attached",
+                    against: .network(network)("subnets", subnet.description),
+                    "\(subnet) has the address \(task.address) of a task of service \(name), which the host's routes reach"
+                )
             }
             return
         }
@@ -227,8 +252,14 @@ struct SpecCheck {
         for (network, addresses) in attachment.addresses.sorted(by: { $0.key < $1.key }) {
             check(addresses, on: network, at: path("attachment", "networks", network), of: owner, needsAll: true)
         }
-        guard let nodeName = task.node, let node = spec.nodes[nodeName] else {
-            add(path("node"), task.node.map { "there is no node \($0)" } ?? "an attached task needs a node")
+        guard let nodeName = task.node else {
+            add(path("node"), "an attached task needs a node")
+            return
+        }
+        guard let node = spec.nodes[nodeName] else {
+            add(
+                path("node"), "there is no node \(nodeName)", against: .node(nodeName),
+                "\(owner) is on node \(nodeName), and there is no such node")
             return
         }
         claim(
@@ -245,7 +276,8 @@ struct SpecCheck {
         for address in attachment.gatewayAddresses {
             let site = path("attachment", "gateway", address.description)
             guard node.gatewaySubnets.contains(where: { $0.canGive(address) }) else {
-                add(site, "\(address) is not for tasks on the gateway bridge of node \(nodeName)")
+                let fault = "\(address) is not for tasks on the gateway bridge of node \(nodeName)"
+                add(site, fault, against: .node(nodeName)("gateway"), "\(fault), and \(owner) has it")
                 continue
             }
             claim(.gatewayAddress(address, node: nodeName), at: site, "\(address)", of: owner)

@@ -1,0 +1,66 @@
+import IPVSKit
+import RuleKit
+import Testing
+
+@testable import MeshKit
+
+/// Files that do not fit what they do not name.
+extension MeshFileTests {
+    @Test(
+        arguments: [
+            (
+                "networks:\n  ingress: {subnets: [10.77.0.0/16]}", false, "2:22",
+                "task 10.255.0.6 of service web has 10.255.0.6 on network ingress, which is not in 10.77.0.0/16"
+            ),
+            (
+                "networks:\n  back: {subnets: [10.0.5.0/24]}", false, "2:19",
+                "service web has 10.0.1.4 on network back, which is not in 10.0.5.0/24"
+            ),
+            (
+                "networks:\n  back: {subnets: [10.0.1.0/24, 'fd00:1::/64']}", false, "2:33",
+                "service web has no address of fd00:1::/64 on network back"
+            ),
+            (
+                "nodes:\n  node1: {gateway: [172.20.0.0/16]}", false, "2:20",
+                "172.18.0.2 is not for tasks on the gateway bridge of node node1"
+            ),
+            ("nodes:\n  node1:", true, "2:3", "10.255.0.6 of service web is on node node2, and there is no such node"),
+            ("networks:\n  ingress:", true, "2:3", "service web is on network back, and there is no such network"),
+            (
+                "networks:\n  new: {subnets: [192.168.5.0/24]}", false, "2:19",
+                "192.168.5.0/24 has the address 192.168.5.1 of node node1"
+            ),
+            (
+                "networks:\n  new: {subnets: [10.9.0.0/24]}", false, "2:19",
+                "10.9.0.0/24 has the address 10.9.0.9 of a task of service 123, which the host's routes reach"
+            ),
+            (
+                "nodes:\n  node1: {address: 'fd05::1'}", false, "2:3",
+                "192.168.5.2 is an IPv4 address, and node node1 is at fd05::1"
+            ),
+        ])
+    func aFileThatDoesNotFitTheRestIsRefused(yaml: String, prunes: Bool, place: String, words: String) throws {
+        var context = Self.context
+        context.prunes = prunes
+        let error = #expect(throws: InputError.self) {
+            try Self.whole().applying(try Self.file(yaml), in: context)
+        }
+        let lines = error?.faults ?? []
+        #expect(
+            lines.contains { $0.hasPrefix("mesh.yaml:\(place): ") && $0.contains(words) },
+            "\(String(describing: error)) for\n\(yaml)")
+    }
+
+    /// A mesh that has a fault stays one that can be edited, and what it is exported as can be applied to it.
+    @Test func aFaultThatTheMeshHasIsNotTheFiles() throws {
+        var spec = try Self.whole()
+        spec.networks["back"]!.subnets = ["10.0.5.0/24"]
+        #expect(!SpecCheck.faults(of: spec).isEmpty)
+        #expect(try spec.applying(try Self.file(spec.yaml), in: Self.context) == spec)
+        let edited = try spec.applying(try Self.file("services: {web: {scheduler: lc}}"), in: Self.context)
+        #expect(edited.services["web"]?.scheduler == .leastConnection)
+        #expect(throws: InputError.self) {
+            try MeshSpec().applying(try Self.file(spec.yaml), in: Self.context)
+        }
+    }
+}
