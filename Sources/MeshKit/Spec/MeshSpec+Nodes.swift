@@ -15,21 +15,22 @@ extension MeshSpec {
         avoiding host: HostNetworks = HostNetworks()
     ) throws(InputError) {
         try Self.validate(nodeName: name)
-        if let address { try validate(nodeAddress: address, of: name) }
+        if let address { try validate(nodeAddress: address, of: name, with: gatewaySubnets) }
         var next = self
+        if let address { next.nodes[name]?.address = address }
         if let gatewaySubnets {
             try next.validate(gatewaySubnets: gatewaySubnets, of: name, avoiding: host)
         }
         let subnets = gatewaySubnets?.sorted()
-        if var node = nodes[name] {
-            node.address = address ?? node.address
-            node.gatewaySubnets = subnets ?? node.gatewaySubnets
-            next.nodes[name] = node
+        if nodes[name] != nil {
+            if let subnets { next.nodes[name]!.gatewaySubnets = subnets }
         } else {
-            let subnets: [IPPrefix] =
-                if let subnets { subnets } else { try defaultGatewaySubnets(of: name, avoiding: host) }
             let number = (1...).first { number in !nodes.values.contains { $0.number == number } }!
-            next.nodes[name] = MeshNode(address: address, number: number, gatewaySubnets: subnets)
+            // Its own address counts among those that the gateway subnets must not have.
+            next.nodes[name] = MeshNode(address: address, number: number, gatewaySubnets: subnets ?? [])
+            if subnets == nil {
+                next.nodes[name]!.gatewaySubnets = try next.defaultGatewaySubnets(of: name, avoiding: host)
+            }
             for network in networks.keys.sorted() { try next.allocateBalancer(of: name, on: network) }
         }
         self = next
@@ -69,7 +70,10 @@ extension MeshSpec {
         return node
     }
 
-    private func validate(nodeAddress address: IPAddress, of name: String) throws(InputError) {
+    /// - Parameter chosen: the subnets that the gateway bridge of the node is to have; nil for those that it has.
+    private func validate(
+        nodeAddress address: IPAddress, of name: String, with chosen: [IPPrefix]?
+    ) throws(InputError) {
         if let fault = address.faultForNode { throw InputError("\(address) \(fault)") }
         if let (other, _) = nodes.sorted(by: { $0.key < $1.key }).first(where: { $0.value.address == address }),
             other != name
@@ -91,6 +95,15 @@ extension MeshSpec {
             throw InputError(
                 "\(address) is in \(subnet) of network \(network), which the nodes carry: give an address by which the "
                     + "host itself is reached")
+        }
+        var gatewaySubnets = nodes.mapValues(\.gatewaySubnets)
+        if let chosen { gatewaySubnets[name] = chosen }
+        for (node, subnets) in gatewaySubnets.sorted(by: { $0.key < $1.key }) {
+            guard let subnet = subnets.first(where: { $0.contains(address) }) else { continue }
+            throw InputError(
+                "\(address) is in \(subnet) of the gateway bridge of node \(node), which could send nothing to it: choose "
+                    + "another subnet first with `meshctl node add \(node) --gateway-subnet CIDR`, or give another "
+                    + "address of node \(name)")
         }
     }
 

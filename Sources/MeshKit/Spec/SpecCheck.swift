@@ -78,6 +78,14 @@ struct SpecCheck {
                         against: .network(network)("subnets", subnet.description),
                         "\(subnet) has the address \(address) of node \(name)")
                 }
+                for (other, value) in spec.nodes.sorted(by: { $0.key < $1.key }) {
+                    guard let subnet = value.gatewaySubnets.first(where: { $0.contains(address) }) else { continue }
+                    add(
+                        path("address"),
+                        "\(address) is in \(subnet) of the gateway bridge of node \(other), which could send nothing to it",
+                        against: .node(other)("gateway", subnet.description),
+                        "\(subnet) has the address \(address) of node \(name)")
+                }
             }
             if let address = node.address, let first, address.family != first.address.family {
                 add(

@@ -35,6 +35,14 @@ extension MeshFileTests {
                 "10.9.0.0/24 has the address 10.9.0.9 of a task of service 123, which the host's routes reach"
             ),
             (
+                "nodes:\n  node3: {address: 172.18.4.4}", false, "2:20",
+                "172.18.4.4 is in 172.18.0.0/16 of the gateway bridge of node node1"
+            ),
+            (
+                "nodes:\n  node1: {gateway: [192.168.5.0/24]}", false, "2:21",
+                "192.168.5.0/24 has the address 192.168.5.2 of node node2"
+            ),
+            (
                 "nodes:\n  node1: {address: 'fd05::1'}", false, "2:3",
                 "192.168.5.2 is an IPv4 address, and node node1 is at fd05::1"
             ),

@@ -110,6 +110,41 @@ import Testing
         expectRefusal(spec, "is in 10.0.1.0/24 of network back") { try $0.addNode("b", address: "10.0.1.9") }
     }
 
+    /// Packets for an address in a node's gateway subnet stay on that node.
+    @Test func noNodeIsInAGatewaySubnet() throws {
+        var spec = try Self.spec("a")
+        for (name, address): (String, IPAddress) in [
+            ("b", "172.18.4.4"), ("a", "172.18.4.4"), ("b", "fd18:6d65:7368::9"),
+        ] {
+            expectRefusal(
+                spec, "of the gateway bridge of node a, which could send nothing to it",
+                "meshctl node add a --gateway-subnet CIDR"
+            ) { try $0.addNode(name, address: address) }
+        }
+        expectRefusal(spec, "172.30.0.1 is in 172.30.0.0/16 of the gateway bridge of node b") {
+            try $0.addNode("b", address: "172.30.0.1", gatewaySubnets: ["172.30.0.0/16"])
+        }
+        // The usual subnets keep clear of the node itself.
+        var other = MeshSpec()
+        try other.addNode("a", address: "172.18.4.4")
+        #expect(other.nodes["a"]?.gatewaySubnets.first == "172.19.0.0/16")
+        // Both can be changed at a time.
+        try spec.addNode("a", address: "172.18.4.4", gatewaySubnets: ["172.19.0.0/16"])
+        try spec.addNode("a", address: "172.19.4.4", gatewaySubnets: ["172.18.0.0/16"])
+        #expect(SpecCheck.faults(of: spec).isEmpty)
+        spec.nodes["a"]!.address = "172.18.4.4"
+        #expect(
+            SpecCheck.faults(of: spec).map(\.sites) == [
+                [
+                    .init(
+                        path: .node("a")("address"),
+                        words:
+                            "172.18.4.4 is in 172.18.0.0/16 of the gateway bridge of node a, which could send nothing to it"
+                    )
+                ]
+            ])
+    }
+
     @Test(
         arguments: [
             ("127.0.0.1", "loopback"), ("::1", "loopback"), ("0.0.0.0", "no address of a host"),
