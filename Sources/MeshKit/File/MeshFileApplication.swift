@@ -87,9 +87,10 @@ struct MeshFileApplication {
         for (name, node) in sorted(file.nodes) { put(node, name) }
         for (name, network) in sorted(file.networks) { put(network, name) }
         for (name, service) in sorted(file.services) { try put(service, name) }
+        // A network keeps clear of published ports, so these come first.
+        try allocateMarks()
         try allocateForNodes()
         try allocateForNetworks()
-        try allocateMarks()
         try allocateVirtualAddresses()
         try attachTasks()
         if !context.cuts { try refuseToTakeAway() }

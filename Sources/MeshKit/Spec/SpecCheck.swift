@@ -302,5 +302,23 @@ struct SpecCheck {
                     .init(path: .port(pair.one.listening, of: pair.one.name), words: pair.wordsOfTheFirst),
                 ]))
         }
+        for (service, value) in spec.services.sorted(by: { $0.key < $1.key }) {
+            for listening in value.ports.map(\.listening) {
+                for (network, port) in spec.networks(carriedBy: listening) {
+                    faults.append(
+                        SpecFault([
+                            .init(
+                                path: .port(listening, of: service),
+                                words:
+                                    "\(listening) is taken: network \(network) sends its packets between the nodes to UDP "
+                                    + "port \(port)"),
+                            .init(
+                                path: .network(network)("port"),
+                                words: "UDP port \(port) of network \(network) is published as \(listening) by service "
+                                    + "\(service)"),
+                        ]))
+                }
+            }
+        }
     }
 }

@@ -43,6 +43,10 @@ extension MeshFileTests {
                 "192.168.5.0/24 has the address 192.168.5.2 of node node2"
             ),
             (
+                "networks:\n  ingress: {port: 1005}", false, "2:19",
+                "UDP port 1005 of network ingress is published as 192.168.5.1:1000-1009/udp by service web"
+            ),
+            (
                 "nodes:\n  node1: {address: 'fd05::1'}", false, "2:3",
                 "192.168.5.2 is an IPv4 address, and node node1 is at fd05::1"
             ),
@@ -57,6 +61,11 @@ extension MeshFileTests {
         #expect(
             lines.contains { $0.hasPrefix("mesh.yaml:\(place): ") && $0.contains(words) },
             "\(String(describing: error)) for\n\(yaml)")
+    }
+
+    @Test func aNetworkKeepsClearOfThePortsOfTheFile() throws {
+        let file = try Self.file("networks: {back: }\nservices: {dns: {ports: [4780-4789:4780/udp]}}")
+        #expect(try MeshSpec().applying(file, in: Self.context).networks["back"]?.port == 4790)
     }
 
     /// A mesh that has a fault stays one that can be edited, and what it is exported as can be applied to it.

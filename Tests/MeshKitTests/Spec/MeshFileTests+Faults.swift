@@ -133,6 +133,12 @@ extension MeshFileTests {
             "services:\n  a: {balancer: ingress, ports: ['10.0.0.1:85:85']}\n"
                 + "  b: {balancer: ingress, ports: ['10.0.0.2:80-90:80']}", "3:34", "have one number"),
         Fault(
+            "networks:\n  a: {port: 1080}\nservices:\n  b: {ports: [1000-1100:1000/udp]}", "4:15",
+            "1000-1100/udp is taken: network a sends its packets between the nodes to UDP port 1080"),
+        Fault(
+            "services:\n  b: {ports: [1080:80/udp]}\nnetworks:\n  a: {port: 1080}", "4:13",
+            "UDP port 1080 of network a is published as 1080/udp by service b"),
+        Fault(
             "networks:\n  a: {subnets: [10.1.0.0/16]}\n  b: {subnets: [10.1.2.0/24]}", "3:17",
             "10.1.2.0/24 overlaps 10.1.0.0/16 of network a"),
         Fault(
