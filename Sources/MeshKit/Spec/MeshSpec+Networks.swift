@@ -100,7 +100,7 @@ extension MeshSpec {
         in subnet: IPPrefix, of name: String, besides reserved: Set<IPAddress> = []
     ) throws(InputError) -> IPAddress {
         var pool = AddressPool(
-            subnet, used: usedAddresses(on: name).union(reserved),
+            subnet, used: usedAddresses(on: name).union(reserved).union(lookalikes(in: subnet, of: name)),
             sparing: Set(replaceable.lazy.flatMap { $0.attachment?.addresses[name] ?? [] }))
         guard let address = pool.take() else {
             throw InputError(

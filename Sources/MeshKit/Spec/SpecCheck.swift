@@ -8,6 +8,15 @@ struct SpecCheck {
     private(set) var faults: [SpecFault] = []
     private var claims: [Claim: (path: SpecPath, owner: String)] = [:]
     private var placements: Set<TaskPlacement> = []
+    /// The first addresses of interfaces, by the bridge that they are on, and by what is derived from them.
+    private var interfaces: [Interface: (address: IPAddress, path: SpecPath, owner: String)] = [:]
+
+    /// What tells an interface from others on one bridge.
+    private struct Interface: Hashable {
+        /// The bridge: `network back`, `the gateway bridge of node node1`.
+        var bridge: String
+        var hardwareAddress: HardwareAddress
+    }
 
     /// What only one part of the spec can have.
     private enum Claim: Hashable {
@@ -59,6 +68,32 @@ struct SpecCheck {
         }
     }
 
+    /// Claims what is derived from the first address of an interface.
+    ///
+    /// - Parameter bridge: the bridge that the interface is on: `network back`.
+    private mutating func claimInterface(
+        _ addresses: [IPAddress], on bridge: String, at path: SpecPath, of owner: String
+    ) {
+        guard let address = addresses.first else { return }
+        let interface = Interface(bridge: bridge, hardwareAddress: HardwareAddress(onOverlay: address))
+        guard let first = interfaces[interface] else {
+            interfaces[interface] = (address, path, owner)
+            return
+        }
+        // The same address for two is a fault by itself.
+        guard first.address != address else { return }
+        let why = "and interfaces on \(bridge) are told apart by these"
+        faults.append(
+            SpecFault([
+                .init(
+                    path: path(address.description),
+                    words: "\(address) ends in the same four bytes as \(first.address) of \(first.owner), \(why)"),
+                .init(
+                    path: first.path(first.address.description),
+                    words: "\(first.address) ends in the same four bytes as \(address) of \(owner), \(why)"),
+            ]))
+    }
+
     // MARK: Nodes and networks
 
     private mutating func checkNodes() {
@@ -94,6 +129,8 @@ struct SpecCheck {
                         + "reach each other by one family")
             }
             if node.gatewaySubnets.isEmpty { add(path("gateway"), "node \(name) needs a gateway subnet") }
+            claimInterface(
+                node.gateways, on: "the gateway bridge of node \(name)", at: path("gateway"), of: "the bridge")
         }
     }
 
@@ -103,6 +140,7 @@ struct SpecCheck {
             claim(
                 .identifier(network.identifier), at: path("vni"), "VNI \(network.identifier)", of: "network \(name)")
             if network.subnets.isEmpty { add(path("subnets"), "network \(name) needs a subnet") }
+            claimInterface(network.gateways, on: "network \(name)", at: path("subnets"), of: "the gateway")
             for (node, addresses) in network.balancers.sorted(by: { $0.key < $1.key }) {
                 let site = path("balancers", node)
                 if spec.nodes[node] == nil {
@@ -111,6 +149,7 @@ struct SpecCheck {
                         "network \(name) has a balancer of node \(node), and there is no such node")
                 }
                 check(addresses, on: name, at: site, of: "the balancer of node \(node)", needsAll: true)
+                claimInterface(addresses, on: "network \(name)", at: site, of: "the balancer of node \(node)")
             }
         }
     }
@@ -258,7 +297,9 @@ struct SpecCheck {
         let path = SpecPath.task(task.address.description, of: name)
         let owner = "task \(task.address) of service \(name)"
         for (network, addresses) in attachment.addresses.sorted(by: { $0.key < $1.key }) {
-            check(addresses, on: network, at: path("attachment", "networks", network), of: owner, needsAll: true)
+            let site = path("attachment", "networks", network)
+            check(addresses, on: network, at: site, of: owner, needsAll: true)
+            claimInterface(addresses, on: "network \(network)", at: site, of: owner)
         }
         guard let nodeName = task.node else {
             add(path("node"), "an attached task needs a node")
@@ -281,6 +322,9 @@ struct SpecCheck {
                 .container(container, node: nodeName), at: path("attachment", "container"), "container \(container)",
                 of: owner)
         }
+        claimInterface(
+            attachment.gatewayAddresses, on: "the gateway bridge of node \(nodeName)",
+            at: path("attachment", "gateway"), of: owner)
         for address in attachment.gatewayAddresses {
             let site = path("attachment", "gateway", address.description)
             guard node.gatewaySubnets.contains(where: { $0.canGive(address) }) else {
