@@ -21,8 +21,13 @@ extension MeshFileApplication {
         }
     }
 
-    /// Refuses subnets that are new here and overlap a network of this host.
+    /// Refuses what is new here and meets what this host has apart from the mesh: subnets that overlap its networks, and
+    /// networks with a number that another of its VXLAN interfaces has.
     func refuseConflictsWithHost() throws(InputError) {
+        try file.refuse(overlaps + takenIdentifiers)
+    }
+
+    private var overlaps: [SpecFault] {
         var subnets: [(path: SpecPath, subnet: IPPrefix, remedy: String)] = []
         for (name, network) in sorted(next.networks) {
             let new = Set(network.subnets).subtracting(present.networks[name]?.subnets ?? [])
@@ -39,14 +44,33 @@ extension MeshFileApplication {
                 )
             }
         }
-        for (path, subnet, remedy) in subnets {
-            guard
-                let (met, interface) = context.host.prefixes.sorted(by: { $0.key < $1.key })
-                    .first(where: { subnet.meets($0.key) })
-            else { continue }
-            throw file.error(
-                at: path, "\(subnet) overlaps \(met), to which the interface \(interface) of this host leads: \(remedy)"
-            )
+        let prefixes = context.host.prefixes.sorted { $0.key < $1.key }
+        return subnets.compactMap { path, subnet, remedy in
+            prefixes.first { subnet.meets($0.key) }.map { met, interface in
+                SpecFault(
+                    path,
+                    "\(subnet) overlaps \(met), to which the interface \(interface) of this host leads: \(remedy)")
+            }
         }
     }
+
+    /// A node has no two VXLAN interfaces with the same number on the same port.
+    private var takenIdentifiers: [SpecFault] {
+        let known = Set(present.networks.values.map { HostNetworks.Tunnel($0) })
+        var withoutNetworks = next
+        withoutNetworks.networks = [:]
+        let free = withoutNetworks.defaultPort(avoiding: context.host)
+        return sorted(next.networks).compactMap { name, network in
+            let tunnel = HostNetworks.Tunnel(network)
+            guard context.host.tunnels.contains(tunnel), !known.contains(tunnel) else { return nil }
+            return SpecFault(
+                SpecPath.network(name)("port"),
+                "another VXLAN interface of this host has the VNI \(network.identifier) on UDP port \(network.port): give "
+                    + "network \(name) another port on all nodes, such as \(free)")
+        }
+    }
+}
+
+extension HostNetworks.Tunnel {
+    fileprivate init(_ network: MeshNetwork) { self.init(network.identifier, port: network.port) }
 }

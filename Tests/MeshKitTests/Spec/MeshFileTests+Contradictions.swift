@@ -68,6 +68,29 @@ extension MeshFileTests {
         #expect(try MeshSpec().applying(file, in: Self.context).networks["back"]?.port == 4790)
     }
 
+    /// Which `meshctl export` of another node cannot know.
+    @Test func numbersThatAnotherVXLANInterfaceHasAreRefusedWhereTheyAreNew() throws {
+        let spec = try Self.whole()
+        let file = try Self.file(spec.yaml)
+        var context = Self.context
+        context.host.tunnels = [.init(4096), .init(77, port: 4789), .init(9, port: 4790)]
+        let error = #expect(throws: InputError.self) { try MeshSpec().applying(file, in: context) }
+        #expect(
+            error?.description
+                == "mesh.yaml:23:11: another VXLAN interface of this host has the VNI 4096 on UDP port 4789: give network "
+                + "ingress another port on all nodes, such as 4791")
+        #expect(try spec.applying(file, in: context) == spec, "it has them already")
+        let moved = try Self.file(spec.yaml.replacing("vni: 4096\n    port: 4789", with: "vni: 4096\n    port: 4791"))
+        #expect(try MeshSpec().applying(moved, in: context).networks["ingress"]?.port == 4791)
+        let back = try Self.file("networks:\n  true: {port: 4789}")
+        let again = #expect(throws: InputError.self) { try spec.applying(back, in: context) }
+        #expect(again?.description.hasPrefix("mesh.yaml:2:16: ") == true, "\(String(describing: again))")
+        // Each conflict is named.
+        context.host.prefixes = ["10.0.0.0/16": "eth0"]
+        let all = #expect(throws: InputError.self) { try MeshSpec().applying(file, in: context) }
+        #expect(all?.faults.count == 3)
+    }
+
     /// A mesh that has a fault stays one that can be edited, and what it is exported as can be applied to it.
     @Test func aFaultThatTheMeshHasIsNotTheFiles() throws {
         var spec = try Self.whole()
