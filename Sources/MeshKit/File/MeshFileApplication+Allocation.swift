@@ -13,10 +13,16 @@ extension MeshFileApplication {
         for (name, node) in sorted(next.nodes) where node.number == 0 {
             next.nodes[name]!.number = (1...).first { number in !next.nodes.values.contains { $0.number == number } }!
         }
-        for (name, node) in sorted(next.nodes) where node.gatewaySubnets.isEmpty {
-            next.nodes[name]!.gatewaySubnets = try file.placing(at: .node(name)) { () throws(InputError) in
-                try next.defaultGatewaySubnets(
-                    of: name, avoiding: name == context.node ? context.host : HostNetworks())
+        for (name, node) in sorted(next.nodes) {
+            let host = name == context.node ? context.host : HostNetworks()
+            if node.gatewaySubnets.isEmpty {
+                next.nodes[name]!.gatewaySubnets = try file.placing(at: .node(name)) { () throws(InputError) in
+                    try next.defaultGatewaySubnets(of: name, avoiding: host)
+                }
+            } else if !isWhole, let chosen = file.nodes?[name]?.gatewaySubnets {
+                // A file of the whole mesh says exactly what there is.
+                next.nodes[name]!.gatewaySubnets = next.gatewaySubnets(
+                    choosing: chosen, over: present.nodes[name]?.gatewaySubnets, of: name, avoiding: host)
             }
         }
     }

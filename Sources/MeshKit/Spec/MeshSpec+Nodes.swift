@@ -36,6 +36,19 @@ extension MeshSpec {
         self = next
     }
 
+    /// Adds a node or sets the address of a node, as ``addNode(_:address:gatewaySubnets:avoiding:)`` does. If a gateway subnet
+    /// of one family is chosen, the gateway bridge has one of the other family, too.
+    mutating func addNode(
+        _ name: String, address: IPAddress?, choosing chosen: [IPPrefix]?, avoiding host: HostNetworks
+    ) throws(InputError) {
+        var known = self
+        if let address { known.nodes[name, default: MeshNode(number: 0, gatewaySubnets: [])].address = address }
+        let subnets = chosen.map {
+            known.gatewaySubnets(choosing: $0, over: nodes[name]?.gatewaySubnets, of: name, avoiding: host)
+        }
+        try addNode(name, address: address, gatewaySubnets: subnets, avoiding: host)
+    }
+
     /// Removes a node with its balancers' addresses.
     public mutating func removeNode(_ name: String) throws(InputError) {
         _ = try node(name)
@@ -127,13 +140,38 @@ extension MeshSpec {
         }
     }
 
-    /// The first free ones of the usual subnets. They are those from which Docker takes its own, too.
-    func defaultGatewaySubnets(of name: String, avoiding host: HostNetworks) throws(InputError) -> [IPPrefix] {
+    /// The subnets of a node's gateway bridge if some are chosen: of a family of which none is, the node keeps its own, or
+    /// gets a usual one, if one is free. Without it, attached tasks would have no way out by that family.
+    ///
+    /// - Parameter present: the subnets that the node has. If they are the chosen ones, they stay as they are.
+    func gatewaySubnets(
+        choosing chosen: [IPPrefix], over present: [IPPrefix]?, of name: String, avoiding host: HostNetworks
+    ) -> [IPPrefix] {
+        guard !chosen.isEmpty, chosen.sorted() != present else { return chosen.sorted() }
+        let others = AddressFamily.allCases.filter { family in !chosen.contains { $0.family == family } }
+        let added = others.compactMap { family in
+            present?.first { $0.family == family } ?? usualGatewaySubnet(family, of: name, avoiding: host)
+        }
+        return (chosen + added).sorted()
+    }
+
+    /// The first free one of the usual subnets of a family. They are those from which Docker takes its own, too.
+    private func usualGatewaySubnet(
+        _ family: AddressFamily, of name: String, avoiding host: HostNetworks
+    ) -> IPPrefix? {
         let use = SubnetUse.gatewayBridge(of: name)
+        guard family == .ipv4 else {
+            return firstFree(IPPrefix("fd18:6d65:7368::/64").run(256), for: use, avoiding: host)
+        }
         let large = (18...31).map { IPPrefix(IPAddress(ipv4: 172 << 24 | $0 << 16), length: 16) }
         let small = (0..<16).map { IPPrefix(IPAddress(ipv4: 192 << 24 | 168 << 16 | $0 << 12), length: 20) }
-        guard let ipv4 = firstFree(large + small, for: use, avoiding: host),
-            let ipv6 = firstFree(IPPrefix("fd18:6d65:7368::/64").run(256), for: use, avoiding: host)
+        return firstFree(large + small, for: use, avoiding: host)
+    }
+
+    /// The first free ones of the usual subnets, one of each family.
+    func defaultGatewaySubnets(of name: String, avoiding host: HostNetworks) throws(InputError) -> [IPPrefix] {
+        guard let ipv4 = usualGatewaySubnet(.ipv4, of: name, avoiding: host),
+            let ipv6 = usualGatewaySubnet(.ipv6, of: name, avoiding: host)
         else {
             throw InputError(
                 "no usual subnet is free for the gateway bridge of node \(name): choose one with "

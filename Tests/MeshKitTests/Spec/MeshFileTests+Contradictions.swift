@@ -63,6 +63,18 @@ extension MeshFileTests {
             "\(String(describing: error)) for\n\(yaml)")
     }
 
+    /// Only a file of the whole mesh says that there is no other.
+    @Test func aGatewaySubnetOfTheFileIsNotTheOnlyOne() throws {
+        let text = "nodes: {node2: {gateway: [172.29.0.0/16]}, node3: {gateway: ['fd00:9::/64']}}"
+        let nodes = try MeshSpec().applying(try Self.file(text), in: Self.context).nodes
+        #expect(nodes["node2"]?.gatewaySubnets == ["172.29.0.0/16", "fd18:6d65:7368::/64"])
+        #expect(nodes["node3"]?.gatewaySubnets == ["172.18.0.0/16", "fd00:9::/64"])
+        let whole = try MeshSpec().applying(try Self.file(Self.whole().yaml), in: Self.context)
+        #expect(whole.nodes["node2"]?.gatewaySubnets == ["172.30.0.0/24"])
+        let same = try whole.applying(try Self.file("nodes: {node2: {gateway: [172.30.0.0/24]}}"), in: Self.context)
+        #expect(same == whole)
+    }
+
     @Test func aNetworkKeepsClearOfThePortsOfTheFile() throws {
         let file = try Self.file("networks: {back: }\nservices: {dns: {ports: [4780-4789:4780/udp]}}")
         #expect(try MeshSpec().applying(file, in: Self.context).networks["back"]?.port == 4790)

@@ -89,6 +89,32 @@ import Testing
         }
     }
 
+    /// A task without a default route has a way out by each family.
+    @Test func aChosenGatewaySubnetIsNotTheOnlyOne() throws {
+        var spec = MeshSpec()
+        let host = HostNetworks(prefixes: ["fd18:6d65:7368::/64": "eth0"])
+        try spec.addNode("a", address: nil, choosing: ["172.30.0.0/16"], avoiding: host)
+        #expect(spec.nodes["a"]?.gatewaySubnets == ["172.30.0.0/16", "fd18:6d65:7368:1::/64"])
+        try spec.addNode("b", address: "172.18.0.3", choosing: ["fd00::/64"], avoiding: HostNetworks())
+        #expect(spec.nodes["b"]?.gatewaySubnets == ["172.19.0.0/16", "fd00::/64"])
+        // What is not chosen stays.
+        try spec.addNode("a", address: nil, choosing: ["172.31.0.0/16"], avoiding: HostNetworks())
+        #expect(spec.nodes["a"]?.gatewaySubnets == ["172.31.0.0/16", "fd18:6d65:7368:1::/64"])
+        try spec.addNode("c", address: nil, choosing: nil, avoiding: HostNetworks())
+        #expect(spec.nodes["c"]?.gatewaySubnets.count == 2)
+        expectRefusal(spec, "needs a subnet") { try $0.addNode("d", address: nil, choosing: [], avoiding: host) }
+        // Where no usual one is free, one that is chosen is enough.
+        let taken = HostNetworks(prefixes: ["fd18::/16": "eth0"])
+        try spec.addNode("e", address: nil, choosing: ["172.30.0.0/16"], avoiding: taken)
+        #expect(spec.nodes["e"]?.gatewaySubnets == ["172.30.0.0/16"])
+        // A node of an earlier version is as it was when it is added again.
+        try spec.ensureIngress(node: "e")
+        try spec.attach(.init(namespace: "/run/netns/t1", node: "e"), service: "web")
+        let before = spec
+        try spec.addNode("e", address: nil, choosing: ["172.30.0.0/16"], avoiding: HostNetworks())
+        #expect(spec == before)
+    }
+
     @Test func aNodeAddedAgainGetsItsAddressOnly() throws {
         var spec = try Self.spec("a", "b")
         let before = spec.nodes["a"]
