@@ -113,4 +113,38 @@ extension MeshFileApplication {
             }
         }
     }
+
+    /// Gives tasks whose addresses the file says what their namespaces decide, and an address on the gateway bridge for each
+    /// family in which they have no way out.
+    mutating func completeTasks() throws(InputError) {
+        for (name, described) in tasksToComplete {
+            let path = file.path(of: described, in: name)
+            guard let task = next.services[name]?.tasks.first(where: { $0.address == described.address }),
+                let present = task.attachment, let nodeName = task.node, let node = next.nodes[nodeName]
+            else { continue }
+            var attachment = present
+            if nodeName == context.node, let facts = context.facts[present.namespace] {
+                let strangers = Set(described.attachment?.defaultAddresses ?? []).subtracting(facts.defaultAddresses)
+                if let stranger = strangers.min() {
+                    throw file.error(
+                        at: path("attachment", "default", stranger.description),
+                        "no default route of \(present.namespace) leads by \(stranger): leave default out")
+                }
+                attachment.inode = facts.inode
+                attachment.defaultAddresses = facts.defaultAddresses.sorted()
+                attachment.gatewayAddresses.removeAll { address in
+                    facts.defaultAddresses.contains { $0.family == address.family }
+                }
+                if let hasZones = context.hasZones { next.nodes[nodeName]!.hasZones = hasZones }
+            }
+            let request = TaskAttachmentRequest(
+                namespace: present.namespace, node: nodeName,
+                defaultAddresses: attachment.defaultAddresses + attachment.gatewayAddresses)
+            let added = try file.placing(at: path) { () throws(InputError) in
+                try next.gatewayAddresses(for: request, on: node)
+            }
+            attachment.gatewayAddresses = (attachment.gatewayAddresses + added).sorted()
+            next.replace(present, by: attachment, on: nodeName)
+        }
+    }
 }

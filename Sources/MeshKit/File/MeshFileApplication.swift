@@ -64,6 +64,8 @@ struct MeshFileApplication {
     private(set) var portsToMark: [(service: String, port: MeshFile.Port)] = []
     /// The tasks that need addresses, by service.
     private(set) var tasksToAttach: [(service: String, task: MeshFile.Task)] = []
+    /// The tasks whose addresses the file says, and whose ways out it may leave out, by service.
+    private(set) var tasksToComplete: [(service: String, task: MeshFile.Task)] = []
 
     /// Stands for a mark that is not allocated yet. No other part of the spec has it: marks begin at 0x100.
     static let noMark: FirewallMark = 1
@@ -93,6 +95,7 @@ struct MeshFileApplication {
         try allocateForNetworks()
         try allocateVirtualAddresses()
         try attachTasks()
+        try completeTasks()
         if !context.cuts { try refuseToTakeAway() }
         try refuseFaults()
         try refuseConflictsWithHost()
@@ -181,6 +184,11 @@ struct MeshFileApplication {
                 known.container == attached.container, known.addresses == addresses
             {
                 attached = known
+            } else if !isWhole {
+                if let known = old?.attachment, old?.place == place, known.addresses == addresses {
+                    attached.fill(from: known)
+                }
+                tasksToComplete.append((name, task))
             }
             service.add(
                 SpecTask(
@@ -226,6 +234,16 @@ extension MeshFile.Task {
         if task.origin == present.origin { task.isUnhealthy = isUnhealthy ?? present.isUnhealthy }
         if attachment == nil { task.node = node ?? present.node }
         return task
+    }
+}
+
+extension TaskAttachment {
+    /// Takes from the present attachment of the same namespace what a file does not say.
+    fileprivate mutating func fill(from present: Self) {
+        inode = inode ?? present.inode
+        container = container ?? present.container
+        if gatewayAddresses.isEmpty { gatewayAddresses = present.gatewayAddresses }
+        if defaultAddresses.isEmpty { defaultAddresses = present.defaultAddresses }
     }
 }
 

@@ -4,10 +4,10 @@ import RuleKit
 /// Finds the faults of a spec whose parts are valid by themselves: references to nothing, overlaps, and whatever is
 /// given twice.
 struct SpecCheck {
-    private let spec: MeshSpec
-    private(set) var faults: [SpecFault] = []
+    let spec: MeshSpec
+    var faults: [SpecFault] = []
     private var claims: [Claim: (path: SpecPath, owner: String)] = [:]
-    private var placements: Set<TaskPlacement> = []
+    var placements: Set<TaskPlacement> = []
     /// The first addresses of interfaces, by the bridge that they are on, and by what is derived from them.
     private var interfaces: [Interface: (address: IPAddress, path: SpecPath, owner: String)] = [:]
 
@@ -19,7 +19,7 @@ struct SpecCheck {
     }
 
     /// What only one part of the spec can have.
-    private enum Claim: Hashable {
+    enum Claim: Hashable {
         case mark(FirewallMark)
         case number(Int)
         case identifier(UInt32)
@@ -46,17 +46,17 @@ struct SpecCheck {
 
     private init(_ spec: MeshSpec) { self.spec = spec }
 
-    private mutating func add(_ path: SpecPath, _ words: String) { faults.append(SpecFault(path, words)) }
+    mutating func add(_ path: SpecPath, _ words: String) { faults.append(SpecFault(path, words)) }
 
     /// Adds a fault of one part that does not fit another.
-    private mutating func add(_ path: SpecPath, _ words: String, against other: SpecPath, _ theirs: String) {
+    mutating func add(_ path: SpecPath, _ words: String, against other: SpecPath, _ theirs: String) {
         faults.append(SpecFault(path, words, against: .init(path: other, words: theirs)))
     }
 
     /// - Parameters:
     ///   - what: the thing, as a subject: `mark 0x100`.
     ///   - owner: whose it is: `port 1080/tcp of service nginx`.
-    private mutating func claim(_ claim: Claim, at path: SpecPath, _ what: String, of owner: String) {
+    mutating func claim(_ claim: Claim, at path: SpecPath, _ what: String, of owner: String) {
         if let first = claims[claim] {
             faults.append(
                 SpecFault([
@@ -71,7 +71,7 @@ struct SpecCheck {
     /// Claims what is derived from the first address of an interface.
     ///
     /// - Parameter bridge: the bridge that the interface is on: `network back`.
-    private mutating func claimInterface(
+    mutating func claimInterface(
         _ addresses: [IPAddress], on bridge: String, at path: SpecPath, of owner: String
     ) {
         guard let address = addresses.first else { return }
@@ -180,7 +180,7 @@ struct SpecCheck {
     }
 
     /// Checks addresses on a network: each in one of its subnets, of one family each, and nobody else's.
-    private mutating func check(
+    mutating func check(
         _ addresses: [IPAddress], on name: String, at path: SpecPath, of owner: String, needsAll: Bool
     ) {
         guard let network = spec.networks[name] else {
@@ -215,153 +215,6 @@ struct SpecCheck {
             for subnet in network.subnets where !addresses.contains(where: { subnet.contains($0) }) {
                 let fault = "\(owner) has no address of \(subnet) on network \(name)"
                 add(path, fault, against: others(subnet.description), fault)
-            }
-        }
-    }
-
-    // MARK: Services
-
-    private mutating func check(_ service: MeshSpec.Service, named name: String) {
-        let path = SpecPath.service(name)
-        if service.slowStartSeconds != nil, let fault = service.scheduler.refusalOfSlowStart(of: name) {
-            faults.append(
-                SpecFault([
-                    .init(path: path("slow-start"), words: fault), .init(path: path("scheduler"), words: fault),
-                ]))
-        }
-        for port in service.ports {
-            claim(
-                .mark(port.mark), at: .port(port.listening, of: name)("mark"), "mark \(port.mark)",
-                of: "port \(port.listening) of service \(name)")
-            checkBits(of: port.mark, at: .port(port.listening, of: name)("mark"))
-        }
-        for (network, virtual) in service.virtualAddresses.sorted(by: { $0.key < $1.key }) {
-            let site = path("vips", network)
-            if network == MeshNetwork.ingress {
-                add(site, "a service has no address of its own on network ingress: leave it out")
-            }
-            check(virtual.addresses, on: network, at: site, of: "service \(name)", needsAll: true)
-            claim(
-                .mark(virtual.mark), at: site("mark"), "mark \(virtual.mark)",
-                of: "service \(name) on network \(network)")
-            checkBits(of: virtual.mark, at: site("mark"))
-        }
-        for task in service.tasks { check(task, of: name, service) }
-    }
-
-    private mutating func checkBits(of mark: FirewallMark, at path: SpecPath) {
-        guard mark.rawValue < MarkAllocator.first || mark.rawValue & MarkAllocator.foreignBits != 0 else { return }
-        add(path, "mark \(mark) may be another program's: marks begin at 0x100, and have no bit of 0xffc000")
-    }
-
-    private mutating func check(_ task: SpecTask, of name: String, _ service: MeshSpec.Service) {
-        let path = SpecPath.task(task.address.description, of: name)
-        guard let attachment = task.attachment else {
-            if service.tasks.contains(where: { $0.attachment != nil }) {
-                add(path, "the host's routes reach this task of service \(name), and others are attached")
-            } else if service.chosenBalancing == .ingress {
-                add(path, "the balancer of service \(name) is ingress, which reaches attached tasks only")
-            }
-            for (network, value) in spec.networks.sorted(by: { $0.key < $1.key }) {
-                guard let subnet = value.subnets.first(where: { $0.contains(task.address) }) else { continue }
-                add(
-                    path, "\(task.address) is in network \(network), whose tasks are attached",
-                    against: .network(network)("subnets", subnet.description),
-                    "\(subnet) has the address \(task.address) of a task of service \(name), which the host's routes reach"
-                )
-            }
-            return
-        }
-        if service.chosenBalancing == .host {
-            add(path, "the balancer of service \(name) is host, which reaches no attached tasks")
-        }
-        if attachment.addresses[MeshNetwork.ingress]?.first != task.address {
-            add(path("address"), "\(task.address) is not the first address of the task on network ingress")
-        }
-        for network in attachment.addresses.keys.sorted()
-        where network != MeshNetwork.ingress && service.virtualAddresses[network] == nil
-            && spec.networks[network] != nil
-        {
-            add(
-                path("attachment", "networks", network),
-                "service \(name) has no address on network \(network): vips must name it")
-        }
-        // What one namespace has belongs to all tasks that it is.
-        if let node = task.node, !placements.insert(TaskPlacement(node: node, attachment: attachment)).inserted {
-            return
-        }
-        check(attachment, of: task, name)
-    }
-
-    private mutating func check(_ attachment: TaskAttachment, of task: SpecTask, _ name: String) {
-        let path = SpecPath.task(task.address.description, of: name)
-        let owner = "task \(task.address) of service \(name)"
-        for (network, addresses) in attachment.addresses.sorted(by: { $0.key < $1.key }) {
-            let site = path("attachment", "networks", network)
-            check(addresses, on: network, at: site, of: owner, needsAll: true)
-            claimInterface(addresses, on: "network \(network)", at: site, of: owner)
-        }
-        guard let nodeName = task.node else {
-            add(path("node"), "an attached task needs a node")
-            return
-        }
-        guard let node = spec.nodes[nodeName] else {
-            add(
-                path("node"), "there is no node \(nodeName)", against: .node(nodeName),
-                "\(owner) is on node \(nodeName), and there is no such node")
-            return
-        }
-        claim(
-            .namespace(attachment.namespace, node: nodeName), at: path("attachment", "namespace"),
-            attachment.namespace, of: owner)
-        if let inode = attachment.inode {
-            claim(.inode(inode, node: nodeName), at: path("attachment", "inode"), "inode \(inode)", of: owner)
-        }
-        if let container = attachment.container {
-            claim(
-                .container(container, node: nodeName), at: path("attachment", "container"), "container \(container)",
-                of: owner)
-        }
-        claimInterface(
-            attachment.gatewayAddresses, on: "the gateway bridge of node \(nodeName)",
-            at: path("attachment", "gateway"), of: owner)
-        for address in attachment.gatewayAddresses {
-            let site = path("attachment", "gateway", address.description)
-            guard node.gatewaySubnets.contains(where: { $0.canGive(address) }) else {
-                let fault = "\(address) is not for tasks on the gateway bridge of node \(nodeName)"
-                add(site, fault, against: .node(nodeName)("gateway"), "\(fault), and \(owner) has it")
-                continue
-            }
-            claim(.gatewayAddress(address, node: nodeName), at: site, "\(address)", of: owner)
-        }
-    }
-
-    // MARK: Ports
-
-    private mutating func checkPorts(insteadOf former: MeshSpec?) {
-        for pair in spec.alikePorts(besides: former) {
-            faults.append(
-                SpecFault([
-                    .init(path: .port(pair.other.listening, of: pair.other.name), words: pair.words),
-                    .init(path: .port(pair.one.listening, of: pair.one.name), words: pair.wordsOfTheFirst),
-                ]))
-        }
-        for (service, value) in spec.services.sorted(by: { $0.key < $1.key }) {
-            for listening in value.ports.map(\.listening) {
-                for (network, port) in spec.networks(carriedBy: listening) {
-                    faults.append(
-                        SpecFault([
-                            .init(
-                                path: .port(listening, of: service),
-                                words:
-                                    "\(listening) is taken: network \(network) sends its packets between the nodes to UDP "
-                                    + "port \(port)"),
-                            .init(
-                                path: .network(network)("port"),
-                                words: "UDP port \(port) of network \(network) is published as \(listening) by service "
-                                    + "\(service)"),
-                        ]))
-                }
             }
         }
     }
