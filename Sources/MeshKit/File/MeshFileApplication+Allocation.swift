@@ -114,8 +114,8 @@ extension MeshFileApplication {
         }
     }
 
-    /// Gives tasks whose addresses the file says what their namespaces decide, and an address on the gateway bridge for each
-    /// family in which they have no way out.
+    /// Gives tasks whose addresses the file says what their namespaces decide, and an address on the gateway bridge for
+    /// each family in which they have no way out.
     mutating func completeTasks() throws(InputError) {
         for (name, described) in tasksToComplete {
             let path = file.path(of: described, in: name)

@@ -2,8 +2,8 @@ import RuleKit
 
 /// What a file must not do to the mesh that is, and to the host.
 extension MeshFileApplication {
-    /// Refuses a mesh with faults, in the parts that the file describes or in others that they do not fit. A fault that the
-    /// present mesh has is not the file's.
+    /// Refuses a mesh with faults, in the parts that the file describes or in others that they do not fit. A fault that
+    /// the present mesh has is not the file's.
     func refuseFaults() throws(InputError) {
         let faults = SpecCheck.faults(of: next, insteadOf: present)
         guard !faults.isEmpty else { return }
@@ -21,8 +21,8 @@ extension MeshFileApplication {
         }
     }
 
-    /// Refuses what is new here and meets what this host has apart from the mesh: subnets that overlap its networks, and
-    /// networks with a number that another of its VXLAN interfaces has.
+    /// Refuses what is new here and meets what this host has apart from the mesh: subnets that overlap its networks,
+    /// and networks with a number that another of its VXLAN interfaces has.
     func refuseConflictsWithHost() throws(InputError) {
         try file.refuse(overlaps + takenIdentifiers)
     }
@@ -65,8 +65,8 @@ extension MeshFileApplication {
             guard context.host.tunnels.contains(tunnel), !known.contains(tunnel) else { return nil }
             return SpecFault(
                 SpecPath.network(name)("port"),
-                "another VXLAN interface of this host has the VNI \(network.identifier) on UDP port \(network.port): give "
-                    + "network \(name) another port on all nodes, such as \(free)")
+                "another VXLAN interface of this host has the VNI \(network.identifier) on UDP port \(network.port): "
+                    + "give network \(name) another port on all nodes, such as \(free)")
         }
     }
 }

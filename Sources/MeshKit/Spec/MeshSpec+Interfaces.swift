@@ -1,9 +1,9 @@
 import IPVSKit
 import RuleKit
 
-/// What tells the interfaces on a network apart besides their addresses: their hardware addresses and the names of their
-/// ports are derived from the last four bytes of the first address of each. Below a prefix of 96 bits, different IPv6
-/// addresses can have the same ones.
+/// What tells the interfaces on a network apart besides their addresses: their hardware addresses and the names of
+/// their ports are derived from the last four bytes of the first address of each. Below a prefix of 96 bits, different
+/// IPv6 addresses can have the same ones.
 extension MeshSpec {
     /// An address of an interface on a network that ends as a given address does, if interfaces of that subnet are told
     /// apart by that; nil if there is none.
@@ -12,8 +12,8 @@ extension MeshSpec {
         return leadingAddresses(on: name).filter { $0 != address && $0.endsLike(address) }.min()
     }
 
-    /// The addresses of a subnet that must not be given, since they would end as those of interfaces do: of all addresses
-    /// with such an end, the ones that are given first.
+    /// The addresses of a subnet that must not be given, since they would end as those of interfaces do: of all
+    /// addresses with such an end, the ones that are given first.
     func lookalikes(in subnet: IPPrefix, of name: String) -> [IPAddress] {
         guard isDecisive(subnet, of: name) else { return [] }
         return leadingAddresses(on: name).compactMap { address in
@@ -27,8 +27,8 @@ extension MeshSpec {
         subnet.family == .ipv6 && subnet.length < 96 && networks[name]?.subnets.first == subnet
     }
 
-    /// The first addresses of all interfaces on a network: of the bridge, of balancers, and of tasks, those that have left
-    /// included.
+    /// The first addresses of all interfaces on a network: of the bridge, of balancers, and of tasks, those that have
+    /// left included.
     private func leadingAddresses(on name: String) -> [IPAddress] {
         guard let network = networks[name] else { return [] }
         let tasks = leaving + services.values.flatMap(\.tasks)

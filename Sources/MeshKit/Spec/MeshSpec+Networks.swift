@@ -148,8 +148,8 @@ extension MeshSpec {
     }
 
     /// The UDP port of a new network: that of the other networks. For the first one it is the usual port, or the next
-    /// one that is not published, and on which nobody else has a tunnel: whoever has one there, such as a Swarm, will want
-    /// the next numbers for networks of its own, and may have rules about the packets of that port.
+    /// one that is not published, and on which nobody else has a tunnel: whoever has one there, such as a Swarm, will
+    /// want the next numbers for networks of its own, and may have rules about the packets of that port.
     func defaultPort(avoiding host: HostNetworks) -> UInt16 {
         if let port = networks.values.lazy.map(\.port).filter({ $0 != 0 }).min() { return port }
         let taken = Set(host.tunnels.map(\.port))
@@ -160,7 +160,8 @@ extension MeshSpec {
         return free ?? MeshNetwork.defaultPort
     }
 
-    /// The networks whose packets between the nodes come to a port, by name. If the port is published, its tasks get them.
+    /// The networks whose packets between the nodes come to a port, by name. If the port is published, its tasks get
+    /// them.
     func networks(carriedBy listening: PortBinding) -> [(name: String, port: UInt16)] {
         guard listening.transport == .udp else { return [] }
         return networks.filter { listening.ports.contains($0.value.port) }.sorted { $0.key < $1.key }

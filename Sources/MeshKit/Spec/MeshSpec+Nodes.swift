@@ -36,8 +36,8 @@ extension MeshSpec {
         self = next
     }
 
-    /// Adds a node or sets the address of a node, as ``addNode(_:address:gatewaySubnets:avoiding:)`` does. If a gateway subnet
-    /// of one family is chosen, the gateway bridge has one of the other family, too.
+    /// Adds a node or sets the address of a node, as ``addNode(_:address:gatewaySubnets:avoiding:)`` does. If a gateway
+    /// subnet of one family is chosen, the gateway bridge has one of the other family, too.
     mutating func addNode(
         _ name: String, address: IPAddress?, choosing chosen: [IPPrefix]?, avoiding host: HostNetworks
     ) throws(InputError) {
@@ -114,9 +114,9 @@ extension MeshSpec {
         for (node, subnets) in gatewaySubnets.sorted(by: { $0.key < $1.key }) {
             guard let subnet = subnets.first(where: { $0.contains(address) }) else { continue }
             throw InputError(
-                "\(address) is in \(subnet) of the gateway bridge of node \(node), which could send nothing to it: choose "
-                    + "another subnet first with `meshctl node add \(node) --gateway-subnet CIDR`, or give another "
-                    + "address of node \(name)")
+                "\(address) is in \(subnet) of the gateway bridge of node \(node), which could send nothing to it: "
+                    + "choose another subnet first with `meshctl node add \(node) --gateway-subnet CIDR`, or give "
+                    + "another address of node \(name)")
         }
     }
 
@@ -140,8 +140,8 @@ extension MeshSpec {
         }
     }
 
-    /// The subnets of a node's gateway bridge if some are chosen: of a family of which none is, the node keeps its own, or
-    /// gets a usual one, if one is free. Without it, attached tasks would have no way out by that family.
+    /// The subnets of a node's gateway bridge if some are chosen: of a family of which none is, the node keeps its own,
+    /// or gets a usual one, if one is free. Without it, attached tasks would have no way out by that family.
     ///
     /// - Parameter present: the subnets that the node has. If they are the chosen ones, they stay as they are.
     func gatewaySubnets(

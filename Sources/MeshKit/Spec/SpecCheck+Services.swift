@@ -49,7 +49,8 @@ extension SpecCheck {
                 add(
                     path, "\(task.address) is in network \(network), whose tasks are attached",
                     against: .network(network)("subnets", subnet.description),
-                    "\(subnet) has the address \(task.address) of a task of service \(name), which the host's routes reach"
+                    "\(subnet) has the address \(task.address) of a task of service \(name), which the host's routes "
+                        + "reach"
                 )
             }
             return
@@ -162,8 +163,8 @@ extension SpecCheck {
                             .init(
                                 path: .port(listening, of: service),
                                 words:
-                                    "\(listening) is taken: network \(network) sends its packets between the nodes to UDP "
-                                    + "port \(port)"),
+                                    "\(listening) is taken: network \(network) sends its packets between the nodes to "
+                                    + "UDP port \(port)"),
                             .init(
                                 path: .network(network)("port"),
                                 words: "UDP port \(port) of network \(network) is published as \(listening) by service "

@@ -117,7 +117,8 @@ struct SpecCheck {
                     guard let subnet = value.gatewaySubnets.first(where: { $0.contains(address) }) else { continue }
                     add(
                         path("address"),
-                        "\(address) is in \(subnet) of the gateway bridge of node \(other), which could send nothing to it",
+                        "\(address) is in \(subnet) of the gateway bridge of node \(other), which could send nothing "
+                            + "to it",
                         against: .node(other)("gateway", subnet.description),
                         "\(subnet) has the address \(address) of node \(name)")
                 }

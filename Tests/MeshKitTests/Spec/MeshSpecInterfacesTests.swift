@@ -60,8 +60,8 @@ import Testing
         spec.services["web"]!.tasks[1].attachment!.addresses["ingress"] = ["fd64::1:0:5"]
         let path = SpecPath.task("fd64::1:0:5", of: "web")("attachment", "networks", "ingress", "fd64::1:0:5")
         let words =
-            "fd64::1:0:5 ends in the same four bytes as fd64::5 of task fd64::5 of service web, and interfaces on network "
-            + "ingress are told apart by these"
+            "fd64::1:0:5 ends in the same four bytes as fd64::5 of task fd64::5 of service web, and interfaces on "
+            + "network ingress are told apart by these"
         let faults = SpecCheck.faults(of: spec)
         #expect(faults.count == 1 && faults[0].sites[0] == SpecFault.Site(path: path, words: words), "\(faults)")
         spec.services["web"]!.tasks.removeLast()

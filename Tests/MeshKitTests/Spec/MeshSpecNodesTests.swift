@@ -165,7 +165,8 @@ import Testing
                     .init(
                         path: .node("a")("address"),
                         words:
-                            "172.18.4.4 is in 172.18.0.0/16 of the gateway bridge of node a, which could send nothing to it"
+                            "172.18.4.4 is in 172.18.0.0/16 of the gateway bridge of node a, which could send nothing "
+                            + "to it"
                     )
                 ]
             ])
