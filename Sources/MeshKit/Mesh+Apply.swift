@@ -52,14 +52,18 @@ extension Mesh {
         context.ended = Set(view.observed.node.gone.compactMap(\.taskNamespace))
         for (name, service) in file.services ?? [:] {
             for task in service.tasks {
-                guard let attachment = task.attachment, attachment.addresses == nil, task.node ?? own == own else {
-                    continue
-                }
+                guard let attachment = task.attachment, task.node ?? own == own,
+                    attachment.addresses == nil || file.generation == nil
+                else { continue }
                 let path = attachment.namespace
-                let isKnown = view.spec.services[name]?.tasks.contains {
+                let present = view.spec.services[name]?.tasks.first {
                     $0.node == own && $0.attachment?.namespace == path
                 }
-                if isKnown == true { continue }
+                if let present, attachment.addresses == nil || attachment.addresses == present.attachment?.addresses {
+                    // A task that is attached already may have ended.
+                    if attachment.addresses != nil { context.facts[path] = try? await kernel.taskFacts(at: path) }
+                    continue
+                }
                 do {
                     context.facts[path] = try await kernel.taskFacts(at: path)
                 } catch let error as InputError {

@@ -14,14 +14,15 @@ public struct TaskChange: Sendable {
 
 extension Mesh {
     /// Adds a node or sets the address of a node, as ``MeshSpec/addNode(_:address:gatewaySubnets:avoiding:)`` describes.
-    /// The networks and the kernel of this host count for this node only.
+    /// The networks and the kernel of this host count for this node only. If the gateway subnets are of one family, the
+    /// gateway bridge keeps its subnet of the other family, or gets a free one.
     public func addNode(
         _ name: String, address: IPAddress?, gatewaySubnets: [IPPrefix]? = nil
     ) async throws -> Publication {
         try await joined { spec, view in
             let isOwn = name == view.ledger.node
             let host = isOwn ? try await kernel.hostNetworks() : HostNetworks()
-            try spec.addNode(name, address: address, gatewaySubnets: gatewaySubnets, avoiding: host)
+            try spec.addNode(name, address: address, choosing: gatewaySubnets, avoiding: host)
             if isOwn { spec.nodes[name]?.hasZones = await kernel.hasZones() }
         }
     }

@@ -54,7 +54,7 @@ struct Meshctl: AsyncParsableCommand {
     /// Prints an error and returns the exit status. The argument parser throws help and the version as errors, too.
     private static func status(of error: any Error) -> Int32 {
         if let failure = Failure(error) {
-            StandardError.write("meshctl: \(failure.message)")
+            for line in failure.lines { StandardError.write("meshctl: \(line)") }
             return failure.status.rawValue
         }
         let (status, text) = (exitCode(for: error), fullMessage(for: error))

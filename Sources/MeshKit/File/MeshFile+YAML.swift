@@ -20,6 +20,7 @@ extension MeshFile {
             reader.note(SpecPath("generation"), node)
             generation = try reader.number(node, "the generation of the mesh", in: 0...MeshSpec.latestGeneration / 2)
         }
+        for (name, section) in sections where name != "generation" { reader.note(SpecPath(name), section) }
         if let section = sections["nodes"] {
             nodes = [:]
             for entry in try reader.entries(section, "a mapping of nodes by name") {

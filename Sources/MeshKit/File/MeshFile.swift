@@ -26,6 +26,8 @@ public struct MeshFile: Sendable {
         var line: Int
         var column: Int
 
+        static let beginning = Self(line: 1, column: 1)
+
         static func < (lhs: Self, rhs: Self) -> Bool { (lhs.line, lhs.column) < (rhs.line, rhs.column) }
     }
 
@@ -179,16 +181,30 @@ extension MeshFile {
         }
     }
 
-    /// Refuses a spec that has faults in parts which the file describes. The first faults in the order of the file are
-    /// listed.
+    /// Refuses a spec that has faults. The first faults in the order of the file are listed, a line each.
     func refuse(_ faults: [SpecFault]) throws(InputError) {
-        let found = faults.compactMap { fault in
-            fault.sites.compactMap { site in position(of: site.path).map { (position: $0, words: site.words) } }
-                .max { $0.position < $1.position }
-        }.sorted { ($0.position, $0.words) < ($1.position, $1.words) }
-        guard !found.isEmpty else { return }
+        guard !faults.isEmpty else { return }
+        let found = faults.map(place).sorted {
+            ($0.position ?? .beginning, $0.words) < ($1.position ?? .beginning, $1.words)
+        }
         let lines = found.prefix(10).map { error(at: $0.position, $0.words).description }
         let more = found.count > 10 ? ["and \(found.count - 10) more faults"] : []
-        throw InputError((lines + more).joined(separator: "\n"))
+        throw InputError(faults: lines + more)
+    }
+
+    /// Where a fault is in the file, and the fault in words from there: at the part that has it; if the file does not
+    /// have that part, at the one that it does not fit; if the file has neither, as where it leaves out what is needed,
+    /// at the section that lacks it.
+    private func place(of fault: SpecFault) -> (position: Position?, words: String) {
+        for sites in [fault.sites, fault.opposites] {
+            let found = sites.compactMap { site in position(of: site.path).map { (position: $0, words: site.words) } }
+            if let last = found.max(by: { $0.position < $1.position }) { return (last.position, last.words) }
+        }
+        for site in fault.opposites + fault.sites {
+            guard let section = site.path.steps.first, let position = positions[SpecPath(section)] else { continue }
+            return (position, site.words)
+        }
+        let sections = ["nodes", "networks", "services"].compactMap { positions[SpecPath($0)] }
+        return (sections.min(), fault.sites[0].words)
     }
 }

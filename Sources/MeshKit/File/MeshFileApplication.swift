@@ -56,14 +56,19 @@ extension MeshSpec {
 
 /// Builds the spec that a file describes: first from what the file says, then from what has to be allocated.
 struct MeshFileApplication {
-    private let file: MeshFile
-    private let present: MeshSpec
-    private let context: ApplyContext
-    private var next: MeshSpec
+    let file: MeshFile
+    let present: MeshSpec
+    let context: ApplyContext
+    var next: MeshSpec
     /// The ports that need marks, by service.
-    private var portsToMark: [(service: String, port: MeshFile.Port)] = []
+    private(set) var portsToMark: [(service: String, port: MeshFile.Port)] = []
     /// The tasks that need addresses, by service.
-    private var tasksToAttach: [(service: String, task: MeshFile.Task)] = []
+    private(set) var tasksToAttach: [(service: String, task: MeshFile.Task)] = []
+    /// The tasks whose addresses the file says, and whose ways out it may leave out, by service.
+    private(set) var tasksToComplete: [(service: String, task: MeshFile.Task)] = []
+
+    /// Stands for a mark that is not allocated yet. No other part of the spec has it: marks begin at 0x100.
+    static let noMark: FirewallMark = 1
 
     init(file: MeshFile, present: MeshSpec, context: ApplyContext) {
         self.file = file
@@ -78,24 +83,26 @@ struct MeshFileApplication {
         }
     }
 
-    private var isWhole: Bool { file.generation != nil }
+    var isWhole: Bool { file.generation != nil }
 
     mutating func run() throws(InputError) -> MeshSpec {
         for (name, node) in sorted(file.nodes) { put(node, name) }
         for (name, network) in sorted(file.networks) { put(network, name) }
         for (name, service) in sorted(file.services) { try put(service, name) }
+        // A network keeps clear of published ports, so these come first.
+        try allocateMarks()
         try allocateForNodes()
         try allocateForNetworks()
-        try allocateMarks()
         try allocateVirtualAddresses()
         try attachTasks()
+        try completeTasks()
         if !context.cuts { try refuseToTakeAway() }
-        try file.refuse(SpecCheck.faults(of: next, insteadOf: present))
+        try refuseFaults()
         try refuseConflictsWithHost()
         return next
     }
 
-    private func sorted<Part>(_ parts: [String: Part]?) -> [(String, Part)] {
+    func sorted<Part>(_ parts: [String: Part]?) -> [(String, Part)] {
         (parts ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
@@ -177,6 +184,11 @@ struct MeshFileApplication {
                 known.container == attached.container, known.addresses == addresses
             {
                 attached = known
+            } else if !isWhole {
+                if let known = old?.attachment, old?.place == place, known.addresses == addresses {
+                    attached.fill(from: known)
+                }
+                tasksToComplete.append((name, task))
             }
             service.add(
                 SpecTask(
@@ -197,157 +209,6 @@ struct MeshFileApplication {
             return
         }
         tasksToAttach.append((name, task))
-    }
-
-    // MARK: What is allocated
-
-    /// Stands for a mark that is not allocated yet. No other part of the spec has it: marks begin at 0x100.
-    private static let noMark: FirewallMark = 1
-
-    private mutating func allocateForNodes() throws(InputError) {
-        // The first task of this node makes the node.
-        if next.nodes[context.node] == nil, present.nodes[context.node] == nil,
-            tasksToAttach.contains(where: { $0.task.node ?? context.node == context.node })
-        {
-            next.nodes[context.node] = MeshNode(number: 0, gatewaySubnets: [])
-        }
-        for (name, node) in sorted(next.nodes) where node.number == 0 {
-            next.nodes[name]!.number = (1...).first { number in !next.nodes.values.contains { $0.number == number } }!
-        }
-        for (name, node) in sorted(next.nodes) where node.gatewaySubnets.isEmpty {
-            next.nodes[name]!.gatewaySubnets = try file.placing(at: .node(name)) { () throws(InputError) in
-                try next.defaultGatewaySubnets(
-                    of: name, avoiding: name == context.node ? context.host : HostNetworks())
-            }
-        }
-    }
-
-    private mutating func allocateForNetworks() throws(InputError) {
-        if !tasksToAttach.isEmpty, next.networks[MeshNetwork.ingress] == nil {
-            next.networks[MeshNetwork.ingress] = MeshNetwork(identifier: 0, port: 0, subnets: [])
-        }
-        for (name, network) in sorted(next.networks) {
-            let port = network.port == 0 ? next.defaultPort(avoiding: context.host) : network.port
-            next.networks[name]!.port = port
-            if network.identifier == 0 {
-                next.networks[name]!.identifier = try file.placing(at: .network(name)) { () throws(InputError) in
-                    try next.freeIdentifier(nil, on: port, for: name, avoiding: context.host)
-                }
-            }
-            if network.subnets.isEmpty {
-                next.networks[name]!.subnets = try file.placing(at: .network(name)) { () throws(InputError) in
-                    try next.defaultSubnets(of: name, avoiding: context.host)
-                }
-            }
-        }
-        for (name, network) in sorted(next.networks) {
-            if file.networks?[name]?.balancers == nil {
-                // Those of nodes that are gone, and those outside of changed subnets.
-                for (node, addresses) in network.balancers
-                where next.nodes[node] == nil || addresses.count != network.subnets.count
-                    || !addresses.allSatisfy({ address in network.subnets.contains { $0.canGive(address) } })
-                {
-                    next.networks[name]!.balancers[node] = nil
-                }
-            }
-            for (node, _) in sorted(next.nodes) where next.networks[name]!.balancers[node] == nil {
-                try file.placing(at: .network(name)) { () throws(InputError) in
-                    try next.allocateBalancer(of: node, on: name)
-                }
-            }
-        }
-    }
-
-    private mutating func allocateMarks() throws(InputError) {
-        for (name, port) in portsToMark {
-            let mark = try MarkAllocator.next(avoiding: next.marks.union(context.takenMarks))
-            next.services[name]!.put(port.published(mark: mark, over: nil))
-        }
-    }
-
-    private mutating func allocateVirtualAddresses() throws(InputError) {
-        for (name, service) in sorted(next.services) {
-            for (network, virtual) in sorted(service.virtualAddresses) {
-                var virtual = virtual
-                if virtual.addresses.isEmpty, let subnets = next.networks[network]?.subnets {
-                    for subnet in subnets {
-                        virtual.addresses.append(
-                            try file.placing(at: SpecPath.service(name)("vips", network)) { () throws(InputError) in
-                                try next.takeAddress(in: subnet, of: network)
-                            })
-                    }
-                }
-                if virtual.mark == Self.noMark {
-                    virtual.mark = try MarkAllocator.next(avoiding: next.marks.union(context.takenMarks))
-                }
-                next.services[name]!.virtualAddresses[network] = virtual
-            }
-        }
-    }
-
-    private mutating func attachTasks() throws(InputError) {
-        for (name, task) in tasksToAttach {
-            let attachment = task.attachment!
-            var request = TaskAttachmentRequest(
-                namespace: attachment.namespace, inode: attachment.inode, container: attachment.container,
-                node: task.node ?? context.node, networks: attachment.networks, address: task.address,
-                weight: task.weight ?? 1,
-                defaultAddresses: attachment.defaultAddresses)
-            if request.node == context.node, let facts = context.facts[request.namespace] {
-                request.inode = facts.inode
-                request.defaultAddresses = facts.defaultAddresses
-                request.ended = context.ended
-            }
-            let wanted = request
-            try file.placing(at: file.path(of: task, in: name)) { () throws(InputError) in
-                let attached = try next.attach(wanted, service: name, avoiding: context.takenMarks)
-                if task.isDraining == true { try next.drain(.address(attached.address), service: name) }
-            }
-            if wanted.node == context.node, let hasZones = context.hasZones {
-                next.nodes[wanted.node]?.hasZones = hasZones
-            }
-        }
-    }
-
-    // MARK: The host
-
-    /// Refuses to take away what connections of this node to tasks that have left still lead over.
-    private func refuseToTakeAway() throws(InputError) {
-        for name in present.nodes.keys.sorted() where next.nodes[name] == nil {
-            try present.refuseLeaving(present.leaving.filter { $0.node == name }, of: "node \(name)")
-        }
-        if next.networks[MeshNetwork.ingress] == nil {
-            try present.refuseLeaving(present.leaving, of: "network \(MeshNetwork.ingress)")
-        }
-    }
-
-    /// Refuses subnets that are new here and overlap a network of this host.
-    private func refuseConflictsWithHost() throws(InputError) {
-        var subnets: [(path: SpecPath, subnet: IPPrefix, remedy: String)] = []
-        for (name, network) in sorted(next.networks) {
-            let new = Set(network.subnets).subtracting(present.networks[name]?.subnets ?? [])
-            subnets += new.sorted().map {
-                (SpecPath.network(name)("subnets", $0.description), $0, "choose another subnet for network \(name)")
-            }
-        }
-        if let node = next.nodes[context.node] {
-            let new = Set(node.gatewaySubnets).subtracting(present.nodes[context.node]?.gatewaySubnets ?? [])
-            subnets += new.sorted().map {
-                (
-                    SpecPath.node(context.node)("gateway", $0.description), $0,
-                    "choose another gateway subnet for this node"
-                )
-            }
-        }
-        for (path, subnet, remedy) in subnets {
-            guard
-                let (met, interface) = context.host.prefixes.sorted(by: { $0.key < $1.key })
-                    .first(where: { subnet.meets($0.key) })
-            else { continue }
-            throw file.error(
-                at: path, "\(subnet) overlaps \(met), to which the interface \(interface) of this host leads: \(remedy)"
-            )
-        }
     }
 }
 
@@ -376,6 +237,16 @@ extension MeshFile.Task {
     }
 }
 
+extension TaskAttachment {
+    /// Takes from the present attachment of the same namespace what a file does not say.
+    fileprivate mutating func fill(from present: Self) {
+        inode = inode ?? present.inode
+        container = container ?? present.container
+        if gatewayAddresses.isEmpty { gatewayAddresses = present.gatewayAddresses }
+        if defaultAddresses.isEmpty { defaultAddresses = present.defaultAddresses }
+    }
+}
+
 extension SpecTask {
     fileprivate var place: TaskPlace? {
         attachment.map { TaskPlace(namespace: $0.namespace, node: node ?? "") }
@@ -395,7 +266,7 @@ extension MeshFile.Service {
 
 extension MeshFile.Port {
     /// - Parameter present: the port of the present mesh, which keeps what the file does not say.
-    fileprivate func published(mark: FirewallMark, over present: PublishedPort?) -> PublishedPort {
+    func published(mark: FirewallMark, over present: PublishedPort?) -> PublishedPort {
         func unlessOff(_ said: UInt32?, _ present: UInt32?) -> UInt32? { said.map { $0 == 0 ? nil : $0 } ?? present }
         var port = PublishedPort(
             listening: listening, target: target, mark: mark,
@@ -415,7 +286,7 @@ extension MeshFile.Attachment {
 }
 
 extension MeshSpec.Service {
-    fileprivate mutating func put(_ port: PublishedPort) {
+    mutating func put(_ port: PublishedPort) {
         ports.insert(port, at: ports.firstIndex { port.listening < $0.listening } ?? ports.endIndex)
     }
 }

@@ -66,7 +66,8 @@ enum MeshNames {
     private static let portPrefix = "mt-"
     private static let gatewayPortPrefix = "mg-"
 
-    /// The last four bytes of an address, which distinguish all addresses of one network.
+    /// The last four bytes of an address. ``MeshSpec/lookalike(of:in:of:)`` sees to it that they tell the interfaces on
+    /// one network apart.
     private static func hexadecimal(_ address: IPAddress) -> String {
         HardwareAddress(onOverlay: address).bytes.suffix(4).map {
             String(String(UInt16($0) + 0x100, radix: 16).dropFirst())

@@ -63,7 +63,7 @@ package struct Pass {
             .subtracting(request.ledger[.node].marks.keys)
         let notes =
             request.spec.notes(onForeign: request.foreignMarks) + request.spec.notesOnDrains
-            + request.spec.notesOnHealth
+            + request.spec.notesOnHealth + request.notesOnNode(at: observed.node)
             + request.notes(onGone: observed.node.gone)
 
         let outline = compiler.outline(request)

@@ -149,7 +149,9 @@ extension MeshSpec {
                 return "is that of a task\(also) of service \(service) on network \(name)"
             }
         }
-        return nil
+        return lookalike(of: address, in: subnet, of: name).map {
+            "ends in the same four bytes as \($0), and the interfaces on network \(name) are told apart by these"
+        }
     }
 
     // MARK: Allocation

@@ -24,6 +24,11 @@ extension MeshSpec {
                 "\(port.listening)\(same) is published by service \(owner); "
                     + "run `meshctl unpublish \(port.listening)` first, or choose another port")
         }
+        if publisher(of: listening) == nil, let network = networks(carriedBy: listening).first {
+            throw InputError(
+                "\(listening) is taken: network \(network.name) sends its packets between the nodes to UDP port "
+                    + "\(network.port); choose another port")
+        }
         var service = services[name] ?? Service()
         try Self.set(options, of: &service, name)
         let index: Int

@@ -100,7 +100,7 @@ extension MeshSpec {
         in subnet: IPPrefix, of name: String, besides reserved: Set<IPAddress> = []
     ) throws(InputError) -> IPAddress {
         var pool = AddressPool(
-            subnet, used: usedAddresses(on: name).union(reserved),
+            subnet, used: usedAddresses(on: name).union(reserved).union(lookalikes(in: subnet, of: name)),
             sparing: Set(replaceable.lazy.flatMap { $0.attachment?.addresses[name] ?? [] }))
         guard let address = pool.take() else {
             throw InputError(
@@ -148,12 +148,24 @@ extension MeshSpec {
     }
 
     /// The UDP port of a new network: that of the other networks. For the first one it is the usual port, or the next
-    /// one on which nobody else has a tunnel: whoever has one there, such as a Swarm, will want the next numbers for
-    /// networks of its own, and may have rules about the packets of that port.
+    /// one that is not published, and on which nobody else has a tunnel: whoever has one there, such as a Swarm, will
+    /// want the next numbers for networks of its own, and may have rules about the packets of that port.
     func defaultPort(avoiding host: HostNetworks) -> UInt16 {
         if let port = networks.values.lazy.map(\.port).filter({ $0 != 0 }).min() { return port }
         let taken = Set(host.tunnels.map(\.port))
-        return (MeshNetwork.defaultPort...UInt16.max).first { !taken.contains($0) } ?? MeshNetwork.defaultPort
+        let published = bindings(of: .udp).map(\.ports)
+        let free = (MeshNetwork.defaultPort...UInt16.max).first { port in
+            !taken.contains(port) && !published.contains { $0.contains(port) }
+        }
+        return free ?? MeshNetwork.defaultPort
+    }
+
+    /// The networks whose packets between the nodes come to a port, by name. If the port is published, its tasks get
+    /// them.
+    func networks(carriedBy listening: PortBinding) -> [(name: String, port: UInt16)] {
+        guard listening.transport == .udp else { return [] }
+        return networks.filter { listening.ports.contains($0.value.port) }.sorted { $0.key < $1.key }
+            .map { (name: $0.key, port: $0.value.port) }
     }
 
     /// The first free ones of the usual subnets.

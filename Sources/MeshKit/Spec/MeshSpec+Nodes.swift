@@ -15,24 +15,38 @@ extension MeshSpec {
         avoiding host: HostNetworks = HostNetworks()
     ) throws(InputError) {
         try Self.validate(nodeName: name)
-        if let address { try validate(nodeAddress: address, of: name) }
+        if let address { try validate(nodeAddress: address, of: name, with: gatewaySubnets) }
         var next = self
+        if let address { next.nodes[name]?.address = address }
         if let gatewaySubnets {
             try next.validate(gatewaySubnets: gatewaySubnets, of: name, avoiding: host)
         }
         let subnets = gatewaySubnets?.sorted()
-        if var node = nodes[name] {
-            node.address = address ?? node.address
-            node.gatewaySubnets = subnets ?? node.gatewaySubnets
-            next.nodes[name] = node
+        if nodes[name] != nil {
+            if let subnets { next.nodes[name]!.gatewaySubnets = subnets }
         } else {
-            let subnets: [IPPrefix] =
-                if let subnets { subnets } else { try defaultGatewaySubnets(of: name, avoiding: host) }
             let number = (1...).first { number in !nodes.values.contains { $0.number == number } }!
-            next.nodes[name] = MeshNode(address: address, number: number, gatewaySubnets: subnets)
+            // Its own address counts among those that the gateway subnets must not have.
+            next.nodes[name] = MeshNode(address: address, number: number, gatewaySubnets: subnets ?? [])
+            if subnets == nil {
+                next.nodes[name]!.gatewaySubnets = try next.defaultGatewaySubnets(of: name, avoiding: host)
+            }
             for network in networks.keys.sorted() { try next.allocateBalancer(of: name, on: network) }
         }
         self = next
+    }
+
+    /// Adds a node or sets the address of a node, as ``addNode(_:address:gatewaySubnets:avoiding:)`` does. If a gateway
+    /// subnet of one family is chosen, the gateway bridge has one of the other family, too.
+    mutating func addNode(
+        _ name: String, address: IPAddress?, choosing chosen: [IPPrefix]?, avoiding host: HostNetworks
+    ) throws(InputError) {
+        var known = self
+        if let address { known.nodes[name, default: MeshNode(number: 0, gatewaySubnets: [])].address = address }
+        let subnets = chosen.map {
+            known.gatewaySubnets(choosing: $0, over: nodes[name]?.gatewaySubnets, of: name, avoiding: host)
+        }
+        try addNode(name, address: address, gatewaySubnets: subnets, avoiding: host)
     }
 
     /// Removes a node with its balancers' addresses.
@@ -69,7 +83,10 @@ extension MeshSpec {
         return node
     }
 
-    private func validate(nodeAddress address: IPAddress, of name: String) throws(InputError) {
+    /// - Parameter chosen: the subnets that the gateway bridge of the node is to have; nil for those that it has.
+    private func validate(
+        nodeAddress address: IPAddress, of name: String, with chosen: [IPPrefix]?
+    ) throws(InputError) {
         if let fault = address.faultForNode { throw InputError("\(address) \(fault)") }
         if let (other, _) = nodes.sorted(by: { $0.key < $1.key }).first(where: { $0.value.address == address }),
             other != name
@@ -91,6 +108,15 @@ extension MeshSpec {
             throw InputError(
                 "\(address) is in \(subnet) of network \(network), which the nodes carry: give an address by which the "
                     + "host itself is reached")
+        }
+        var gatewaySubnets = nodes.mapValues(\.gatewaySubnets)
+        if let chosen { gatewaySubnets[name] = chosen }
+        for (node, subnets) in gatewaySubnets.sorted(by: { $0.key < $1.key }) {
+            guard let subnet = subnets.first(where: { $0.contains(address) }) else { continue }
+            throw InputError(
+                "\(address) is in \(subnet) of the gateway bridge of node \(node), which could send nothing to it: "
+                    + "choose another subnet first with `meshctl node add \(node) --gateway-subnet CIDR`, or give "
+                    + "another address of node \(name)")
         }
     }
 
@@ -114,13 +140,38 @@ extension MeshSpec {
         }
     }
 
-    /// The first free ones of the usual subnets. They are those from which Docker takes its own, too.
-    func defaultGatewaySubnets(of name: String, avoiding host: HostNetworks) throws(InputError) -> [IPPrefix] {
+    /// The subnets of a node's gateway bridge if some are chosen: of a family of which none is, the node keeps its own,
+    /// or gets a usual one, if one is free. Without it, attached tasks would have no way out by that family.
+    ///
+    /// - Parameter present: the subnets that the node has. If they are the chosen ones, they stay as they are.
+    func gatewaySubnets(
+        choosing chosen: [IPPrefix], over present: [IPPrefix]?, of name: String, avoiding host: HostNetworks
+    ) -> [IPPrefix] {
+        guard !chosen.isEmpty, chosen.sorted() != present else { return chosen.sorted() }
+        let others = AddressFamily.allCases.filter { family in !chosen.contains { $0.family == family } }
+        let added = others.compactMap { family in
+            present?.first { $0.family == family } ?? usualGatewaySubnet(family, of: name, avoiding: host)
+        }
+        return (chosen + added).sorted()
+    }
+
+    /// The first free one of the usual subnets of a family. They are those from which Docker takes its own, too.
+    private func usualGatewaySubnet(
+        _ family: AddressFamily, of name: String, avoiding host: HostNetworks
+    ) -> IPPrefix? {
         let use = SubnetUse.gatewayBridge(of: name)
+        guard family == .ipv4 else {
+            return firstFree(IPPrefix("fd18:6d65:7368::/64").run(256), for: use, avoiding: host)
+        }
         let large = (18...31).map { IPPrefix(IPAddress(ipv4: 172 << 24 | $0 << 16), length: 16) }
         let small = (0..<16).map { IPPrefix(IPAddress(ipv4: 192 << 24 | 168 << 16 | $0 << 12), length: 20) }
-        guard let ipv4 = firstFree(large + small, for: use, avoiding: host),
-            let ipv6 = firstFree(IPPrefix("fd18:6d65:7368::/64").run(256), for: use, avoiding: host)
+        return firstFree(large + small, for: use, avoiding: host)
+    }
+
+    /// The first free ones of the usual subnets, one of each family.
+    func defaultGatewaySubnets(of name: String, avoiding host: HostNetworks) throws(InputError) -> [IPPrefix] {
+        guard let ipv4 = usualGatewaySubnet(.ipv4, of: name, avoiding: host),
+            let ipv6 = usualGatewaySubnet(.ipv6, of: name, avoiding: host)
         else {
             throw InputError(
                 "no usual subnet is free for the gateway bridge of node \(name): choose one with "

@@ -40,8 +40,13 @@ struct SpecFault: Hashable, Sendable {
 
     /// The parts, of which any one may be changed to remove the fault.
     var sites: [Site]
+    /// The parts that these do not fit. A file that has only such a part has made the fault by it.
+    var opposites: [Site] = []
 
-    init(_ path: SpecPath, _ words: String) { sites = [Site(path: path, words: words)] }
+    init(_ path: SpecPath, _ words: String, against opposites: Site...) {
+        sites = [Site(path: path, words: words)]
+        self.opposites = opposites
+    }
 
     init(_ sites: [Site]) { self.sites = sites }
 }

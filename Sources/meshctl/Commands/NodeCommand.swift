@@ -30,7 +30,8 @@ struct NodeCommand: AsyncParsableCommand {
             help: ArgumentHelp(
                 """
                 A subnet of the bridge by which attached tasks reach the outside. May be repeated, once for IPv4 and \
-                once for IPv6 (default: free ones, such as 172.18.0.0/16).
+                once for IPv6. A family that is left out keeps its subnet, or has a free one (default: free ones, such \
+                as 172.18.0.0/16).
                 """, valueName: "subnet"),
             transform: SubnetArgument.parse)
         var gatewaySubnet: [IPPrefix] = []

@@ -13,11 +13,12 @@ import SystemPackage
 /// The message and the exit status of an error.
 struct Failure {
     var status: ExitStatus
-    var message: String
+    /// The message: a line, or one for each fault of a mesh file. A newline within a line is part of somebody's name.
+    var lines: [String]
 
     /// Nil for errors of the argument parser, which have a status of their own: 64.
     init?(_ error: any Error) {
-        message = "\(error)" + (Self.remedy(error).map { "; \($0)" } ?? "")
+        lines = (error as? InputError)?.faults ?? ["\(error)" + (Self.remedy(error).map { "; \($0)" } ?? "")]
         switch error {
         case is InputError: status = .badInput
         case let error as StoreError: status = Self.status(error.code)

@@ -133,6 +133,12 @@ extension MeshFileTests {
             "services:\n  a: {balancer: ingress, ports: ['10.0.0.1:85:85']}\n"
                 + "  b: {balancer: ingress, ports: ['10.0.0.2:80-90:80']}", "3:34", "have one number"),
         Fault(
+            "networks:\n  a: {port: 1080}\nservices:\n  b: {ports: [1000-1100:1000/udp]}", "4:15",
+            "1000-1100/udp is taken: network a sends its packets between the nodes to UDP port 1080"),
+        Fault(
+            "services:\n  b: {ports: [1080:80/udp]}\nnetworks:\n  a: {port: 1080}", "4:13",
+            "UDP port 1080 of network a is published as 1080/udp by service b"),
+        Fault(
             "networks:\n  a: {subnets: [10.1.0.0/16]}\n  b: {subnets: [10.1.2.0/24]}", "3:17",
             "10.1.2.0/24 overlaps 10.1.0.0/16 of network a"),
         Fault(
@@ -201,6 +207,23 @@ extension MeshFileTests {
             ("gateway: [172.18.0.2]", "gateway: [172.18.0.2, 172.18.0.2]", "172.18.0.2 is also that of"),
             ("gateway: [172.18.0.2]", "gateway: [172.19.0.2]", "not for tasks on the gateway bridge of node node1"),
             ("gateway: [172.18.0.2]", "gateway: [172.18.0.1]", "not for tasks on the gateway bridge of node node1"),
+            (
+                "gateway: [172.18.0.2]", "gateway: [172.18.0.2, 172.18.0.9]",
+                "has two IPv4 addresses on the gateway bridge"
+            ),
+            (
+                "default: [\"fd99::1\"]", "default: [224.0.0.1]",
+                "224.0.0.1 is no address by which a default route can lead"
+            ),
+            (
+                "default: [\"fd99::1\"]", "default: [127.0.0.1]",
+                "127.0.0.1 is no address by which a default route can lead"
+            ),
+            (
+                "default: [\"fd99::1\"]", "default: [\"fd99::1\", \"fd99::2\"]",
+                "has two IPv6 addresses of default routes"
+            ),
+            ("default: [\"fd99::1\"]", "default: [10.255.0.4]", "10.255.0.4 is an address of task 10.255.0.4"),
             ("addresses: [10.0.1.4]", "addresses: [10.0.3.4]", "10.0.3.4 is not in 10.0.1.0/24"),
             ("      back:\n        addresses", "      ingress:\n        addresses", "leave it out"),
             ("node: node2", "node: node1\n          # moved", "is also that of"),

@@ -47,6 +47,29 @@ import Testing
         #expect(spec.networks["front"]?.port == 4790 && spec.networks["front"]?.identifier == 4099)
     }
 
+    /// Packets between the nodes must not be balanced to the tasks of a service.
+    @Test func aPublishedPortCarriesNoNetwork() throws {
+        var spec = MeshSpec()
+        try spec.publish(PortBinding(4700...4800, .udp), target: 4700, service: "dns")
+        try spec.publish(PortBinding(4801, .tcp), target: 80, service: "dns")
+        try spec.publish(PortBinding(4802, .udp, at: "192.168.5.1"), target: 53, service: "dns")
+        try spec.createNetwork("ingress", avoiding: HostNetworks(tunnels: [.init(7, port: 4801)]))
+        #expect(spec.networks["ingress"]?.port == 4803)
+        for listening in [PortBinding(4803, .udp), PortBinding(4803...4900, .udp, at: "192.168.5.1")] {
+            expectRefusal(
+                spec, "\(listening) is taken: network ingress sends its packets between the nodes to UDP port 4803"
+            ) {
+                try $0.publish(listening, target: 4803, service: "more")
+            }
+        }
+        try spec.publish(PortBinding(4803, .tcp), target: 80, service: "more")
+        #expect(SpecCheck.faults(of: spec).isEmpty)
+        // A mesh of an earlier version may have it. Its ports can be changed.
+        spec.networks["ingress"]!.port = 4789
+        #expect(SpecCheck.faults(of: spec).count == 1)
+        try spec.publish(PortBinding(4700...4800, .udp), target: 4701, service: "dns")
+    }
+
     @Test func aNetworkOfBothFamilies() throws {
         var spec = MeshSpec()
         try spec.addNode("a")

@@ -89,6 +89,32 @@ import Testing
         }
     }
 
+    /// A task without a default route has a way out by each family.
+    @Test func aChosenGatewaySubnetIsNotTheOnlyOne() throws {
+        var spec = MeshSpec()
+        let host = HostNetworks(prefixes: ["fd18:6d65:7368::/64": "eth0"])
+        try spec.addNode("a", address: nil, choosing: ["172.30.0.0/16"], avoiding: host)
+        #expect(spec.nodes["a"]?.gatewaySubnets == ["172.30.0.0/16", "fd18:6d65:7368:1::/64"])
+        try spec.addNode("b", address: "172.18.0.3", choosing: ["fd00::/64"], avoiding: HostNetworks())
+        #expect(spec.nodes["b"]?.gatewaySubnets == ["172.19.0.0/16", "fd00::/64"])
+        // What is not chosen stays.
+        try spec.addNode("a", address: nil, choosing: ["172.31.0.0/16"], avoiding: HostNetworks())
+        #expect(spec.nodes["a"]?.gatewaySubnets == ["172.31.0.0/16", "fd18:6d65:7368:1::/64"])
+        try spec.addNode("c", address: nil, choosing: nil, avoiding: HostNetworks())
+        #expect(spec.nodes["c"]?.gatewaySubnets.count == 2)
+        expectRefusal(spec, "needs a subnet") { try $0.addNode("d", address: nil, choosing: [], avoiding: host) }
+        // Where no usual one is free, one that is chosen is enough.
+        let taken = HostNetworks(prefixes: ["fd18::/16": "eth0"])
+        try spec.addNode("e", address: nil, choosing: ["172.30.0.0/16"], avoiding: taken)
+        #expect(spec.nodes["e"]?.gatewaySubnets == ["172.30.0.0/16"])
+        // A node of an earlier version is as it was when it is added again.
+        try spec.ensureIngress(node: "e")
+        try spec.attach(.init(namespace: "/run/netns/t1", node: "e"), service: "web")
+        let before = spec
+        try spec.addNode("e", address: nil, choosing: ["172.30.0.0/16"], avoiding: HostNetworks())
+        #expect(spec == before)
+    }
+
     @Test func aNodeAddedAgainGetsItsAddressOnly() throws {
         var spec = try Self.spec("a", "b")
         let before = spec.nodes["a"]
@@ -108,6 +134,42 @@ import Testing
         }
         try spec.createNetwork("back", subnets: ["10.0.1.0/24"])
         expectRefusal(spec, "is in 10.0.1.0/24 of network back") { try $0.addNode("b", address: "10.0.1.9") }
+    }
+
+    /// Packets for an address in a node's gateway subnet stay on that node.
+    @Test func noNodeIsInAGatewaySubnet() throws {
+        var spec = try Self.spec("a")
+        for (name, address): (String, IPAddress) in [
+            ("b", "172.18.4.4"), ("a", "172.18.4.4"), ("b", "fd18:6d65:7368::9"),
+        ] {
+            expectRefusal(
+                spec, "of the gateway bridge of node a, which could send nothing to it",
+                "meshctl node add a --gateway-subnet CIDR"
+            ) { try $0.addNode(name, address: address) }
+        }
+        expectRefusal(spec, "172.30.0.1 is in 172.30.0.0/16 of the gateway bridge of node b") {
+            try $0.addNode("b", address: "172.30.0.1", gatewaySubnets: ["172.30.0.0/16"])
+        }
+        // The usual subnets keep clear of the node itself.
+        var other = MeshSpec()
+        try other.addNode("a", address: "172.18.4.4")
+        #expect(other.nodes["a"]?.gatewaySubnets.first == "172.19.0.0/16")
+        // Both can be changed at a time.
+        try spec.addNode("a", address: "172.18.4.4", gatewaySubnets: ["172.19.0.0/16"])
+        try spec.addNode("a", address: "172.19.4.4", gatewaySubnets: ["172.18.0.0/16"])
+        #expect(SpecCheck.faults(of: spec).isEmpty)
+        spec.nodes["a"]!.address = "172.18.4.4"
+        #expect(
+            SpecCheck.faults(of: spec).map(\.sites) == [
+                [
+                    .init(
+                        path: .node("a")("address"),
+                        words:
+                            "172.18.4.4 is in 172.18.0.0/16 of the gateway bridge of node a, which could send nothing "
+                            + "to it"
+                    )
+                ]
+            ])
     }
 
     @Test(
