@@ -13,14 +13,14 @@ import Testing
 /// The lists of tables of legacy iptables, in a folder of the test's instead of `/proc/net`.
 @Suite struct LegacyTablesTests {
     @Test func aKernelWithoutTheListHasNoTables() throws {
-        try TemporaryDirectory.with { folder in
+        try TemporaryDirectory.with { folder throws in
             #expect(try LegacyTables.names(.ipv4, in: folder) == [])
             #expect(!LegacyTables.mayExist(in: folder))
         }
     }
 
     @Test func theListNamesTheTables() throws {
-        try TemporaryDirectory.with { folder in
+        try TemporaryDirectory.with { folder throws in
             try folder.appending("ip_tables_names").write("")
             #expect(!LegacyTables.mayExist(in: folder))
             try folder.appending("ip6_tables_names").write("nat\nfilter\n")
@@ -32,7 +32,7 @@ import Testing
 
     /// A folder cannot be read as a file, not even by root.
     @Test func aListThatCannotBeReadMayHaveTables() throws {
-        try TemporaryDirectory.with { folder in
+        try TemporaryDirectory.with { folder throws in
             guard mkdir(folder.appending("ip_tables_names").string, 0o755) == 0 else { throw Errno(rawValue: errno) }
             #expect(throws: Errno.isDirectory) { try LegacyTables.names(.ipv4, in: folder) }
             #expect(LegacyTables.mayExist(in: folder))
@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test func aFolderNamesItsFiles() throws {
-        try TemporaryDirectory.with { folder in
+        try TemporaryDirectory.with { folder throws in
             for name in ["one", "two"] { try folder.appending(name).write(name) }
             #expect(try Set(ProcFile.names(in: folder)) == ["one", "two"])
             #expect(try ProcFile.text(folder.appending("one")) == "one")
