@@ -92,22 +92,25 @@ package struct Firewall: Sendable {
             advice: { site, part in
                 FirewallAdvice(rules: rules).opening(
                     site, transport, part.ports ?? ports,
-                    to: allowed.filter { $0.family == part.packet.family })
+                    to: allowed.filter { $0.family == part.packet.family },
+                    areTranslated: part.packet.isDestinationTranslated == true)
             })
     }
 
     /// Whether packets that IPVS sends reach a task. They pass OUTPUT and POSTROUTING.
     ///
     /// - Parameters:
+    ///   - isTranslated: whether our rules have translated the port to which the client connected.
     ///   - interface: the name of the interface that leads to the task; nil if it is not known.
     ///   - own: the node's addresses; nil if they are not known.
     package func answer(
-        sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32? = nil,
-        by interface: String? = nil, from own: Set<IPAddress>? = nil
+        sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>,
+        isTranslated: Bool = false, mark: UInt32? = nil, by interface: String? = nil, from own: Set<IPAddress>? = nil
     ) async -> Answer? {
         await answer(
             PacketWay.sent(
-                to: task, transport, ports: ports, mark: mark, by: interface.map(Packet.Interface.named) ?? .unknown)
+                to: task, transport, ports: ports, isTranslated: isTranslated, mark: mark,
+                by: interface.map(Packet.Interface.named) ?? .unknown)
                 + (task.family == .ipv4 ? PacketWay.resolving(own: own, others: [task]) : []),
             advice: { site, _ in
                 FirewallAdvice(rules: rules).lettingThrough(site, to: task, transport, ports)

@@ -79,8 +79,7 @@ struct HostSurvey: Sendable {
             return await warnings + self.warnings(onTheWayToTheSandbox: port, firewall, in: datapath)
         }
         let families = tasks.isEmpty ? Set(AddressFamily.allCases) : Set(tasks.map(\.address.family))
-        let rule = datapath[.node].rules.ports[listening]
-        let translated = rule?.behind(listening) ?? listening.ports
+        let translated = Self.translated(listening, in: datapath)
         let arriving = await firewall.answer(
             publishing: listening.transport, ports: listening.ports, translated: translated, at: addresses,
             allowed: port.allowed, families: families, mark: port.mark.rawValue)
@@ -163,8 +162,9 @@ struct HostSurvey: Sendable {
         in datapath: Datapath, _ tool: RuleTool?
     ) async -> [String] {
         let sent = await firewall.answer(
-            sendingTo: task, port.listening.transport, ports: port.targets, mark: port.mark.rawValue,
-            by: way?.interface, from: Set(node.addresses.map(\.address)))
+            sendingTo: task, port.listening.transport, ports: port.targets,
+            isTranslated: Self.translated(port.listening, in: datapath) != port.listening.ports,
+            mark: port.mark.rawValue, by: way?.interface, from: Set(node.addresses.map(\.address)))
         let replied = await firewall.answer(
             repliesOf: task, port.listening.transport, port: port.target, allowed: port.allowed, by: way?.interface,
             hasClients: way?.hasClients ?? true, isLetThrough: tool == .iptables)
@@ -250,6 +250,13 @@ struct HostSurvey: Sendable {
         return warnings
     }
 
+    /// The ports of a packet after our rules have translated it, as filter INPUT sees them.
+    private static func translated(_ listening: PortBinding, in datapath: Datapath) -> ClosedRange<UInt16> {
+        let rule = datapath[.node].rules.ports[listening]
+        guard let first = rule?.target ?? rule?.twin else { return listening.ports }
+        return first...(first + UInt16(listening.ports.count - 1))
+    }
+
     private func translations(of port: PublishedPort) async -> [ForeignNAT] {
         await ForeignNAT.find(
             publishing: port.listening.transport, ports: port.listening.ports, at: addresses(of: port.listening),
@@ -258,13 +265,5 @@ struct HostSurvey: Sendable {
 
     private func addresses(of listening: PortBinding) -> Set<IPAddress> {
         listening.address.map { [$0] } ?? Set(node.addresses.map(\.address))
-    }
-}
-
-extension PortRule {
-    /// The ports of a packet after our rules have translated it, as filter INPUT sees them.
-    fileprivate func behind(_ listening: PortBinding) -> ClosedRange<UInt16> {
-        guard let first = target ?? twin else { return listening.ports }
-        return first...(first + UInt16(listening.ports.count - 1))
     }
 }

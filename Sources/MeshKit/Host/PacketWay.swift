@@ -49,6 +49,9 @@ enum PacketWay {
         var allowed: [IPPrefix] = []
         /// The mark that our rules set.
         var mark: UInt32?
+
+        /// Whether our rules translate the ports.
+        var isTranslated: Bool { ports != translated }
     }
 
     /// The networks of one family from which clients connect; nil for everywhere.
@@ -72,6 +75,7 @@ enum PacketWay {
                 packet: Packet(
                     hook: hook, family: family, transport: listening.transport, sources: clients,
                     destinations: addresses.ranges, isForNode: true, state: .new, isTracked: isTracked,
+                    isDestinationTranslated: isTranslated && listening.isTranslated,
                     mark: isMarked ? listening.mark : nil),
                 layer: layer, priorities: priorities,
                 ports: isTranslated ? listening.translated : listening.ports)
@@ -111,16 +115,19 @@ enum PacketWay {
 
     /// The way from IPVS to a task on another host. It begins where the node's own packets leave.
     ///
-    /// - Parameter interface: the interface that leads to the task.
+    /// - Parameters:
+    ///   - isTranslated: whether our rules have translated the port to which the client connected.
+    ///   - interface: the interface that leads to the task.
     static func sent(
-        to task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32?,
-        by interface: Packet.Interface = .unknown
+        to task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, isTranslated: Bool,
+        mark: UInt32?, by interface: Packet.Interface = .unknown
     ) -> [Part] {
         func part(_ hook: Packet.Hook, _ layer: RuleTable.Layer = .network) -> Part {
             Part(
                 packet: Packet(
                     hook: hook, family: task.family, transport: transport, destinations: [task...task],
-                    isForNode: false, state: .new, mark: mark, output: layer == .bridge ? .unknown : interface),
+                    isForNode: false, state: .new, isDestinationTranslated: isTranslated, mark: mark,
+                    output: layer == .bridge ? .unknown : interface),
                 layer: layer, ports: ports)
         }
         return [
@@ -198,7 +205,8 @@ enum PacketWay {
             Part(
                 packet: Packet(
                     hook: .forward, family: address.family, transport: transport, sources: clients,
-                    destinations: [address...address], isForNode: false, state: .new, output: .named(interface)),
+                    destinations: [address...address], isForNode: false, state: .new,
+                    isDestinationTranslated: true, output: .named(interface)),
                 ports: ports)
         ]
     }

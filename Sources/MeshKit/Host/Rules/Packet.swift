@@ -53,6 +53,8 @@ struct Packet: Sendable {
     var state: State
     /// Whether conntrack has seen the packet yet.
     var isTracked = true
+    /// Whether conntrack translates the destination of the connection and has done so; nil if it is not known.
+    var isDestinationTranslated: Bool?
     var mark: UInt32?
     /// Whether this is an ARP packet for a connection of ours. Source and destination are the addresses that it speaks
     /// of; it has no other properties of an IP packet.
