@@ -152,21 +152,34 @@ package struct Firewall: Sendable {
             })
     }
 
-    /// Whether packets of clients come through to a namespace of the mesh that balances them. They pass FORWARD. What our
-    /// own rules accept at the head of iptables' filter FORWARD is taken for let through.
-    ///
-    /// - Parameters:
-    ///   - address: the namespace's address.
-    ///   - allowed: the networks from which clients may connect; empty for everywhere.
-    ///   - interface: the name of the interface that leads there.
-    package func answer(
-        forwardingTo address: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>,
-        allowed: [IPPrefix] = [], by interface: String
-    ) async -> Answer? {
-        await answer(
-            PacketWay.forwarded(to: address, transport, ports: ports, allowed: allowed, by: interface),
-            besides: Self.isFilterForward,
-            advice: { site, _ in FirewallAdvice(rules: rules).lettingThrough(site, by: interface) })
+    /// Whether packets of clients come through to the sandbox, which balances them. They pass PREROUTING, where our rules
+    /// make the sandbox their destination, and FORWARD. What our own rules accept at the head of iptables' filter FORWARD
+    /// is taken for let through.
+    func answer(forwardingTo sandbox: PacketWay.Sandbox, _ listening: PacketWay.Listening) async -> Answer? {
+        var parts = PacketWay.forwarded(to: sandbox, listening)
+        let resolved = listening.addresses.filter { $0.family == .ipv4 && !$0.isLoopback }
+        if sandbox.address.family == .ipv4, !resolved.isEmpty {
+            parts += PacketWay.resolving(own: resolved, others: nil)
+        }
+        return await answer(parts, besides: Self.isFilterForward) { site, part in
+            let hasLeft = part.packet.isForNode == false && part.packet.hook != .prerouting
+            return hasLeft
+                ? FirewallAdvice(rules: rules).lettingThrough(site, by: sandbox.interface)
+                : FirewallAdvice(rules: rules).opening(
+                    site, listening.transport, listening.ports,
+                    to: listening.allowed.filter { $0.family == part.packet.family })
+        }
+    }
+
+    /// Whether the replies of the sandbox come through to clients. They pass FORWARD, and conntrack puts the published
+    /// address in the place of the sandbox's behind that.
+    func answer(repliesOf sandbox: PacketWay.Sandbox, _ listening: PacketWay.Listening) async -> Answer? {
+        await answer(PacketWay.replied(by: sandbox, listening), besides: Self.isFilterForward) { site, part in
+            part.packet.sources == [sandbox.address...sandbox.address]
+                ? FirewallAdvice(rules: rules).lettingThrough(
+                    site, repliesOf: sandbox.address, areTracked: part.packet.isTracked)
+                : FirewallAdvice(rules: rules).lettingOut(site)
+        }
     }
 
     /// Whether connections between two other hosts pass the node, so that it forwards for everybody once it forwards at
@@ -206,7 +219,8 @@ package struct Firewall: Sendable {
     ) {
         let walk = ChainWalk.walk(packet, from: base, in: table)
         var verdict = Self.verdict(walk.endings, from: base, in: table)
-        let device = base.devices.isEmpty ? nil : HostRuleSite(base, in: table, .line(Self.text(base.devices)))
+        let isForAll = base.devices.isEmpty || packet.device != nil
+        let device = isForAll ? nil : HostRuleSite(base, in: table, .line(Self.text(base.devices)))
         if device != nil, let rule = verdict.rule {
             // Packets of other interfaces do not meet the chain.
             verdict = .depends(
@@ -294,10 +308,11 @@ extension HostRule.Effect {
         // used again.
         case .remarked(let change):
             packet.mark.flatMap {
-                packet.isForNode == true ? change.changes($0, ofConnection: packet.connectionMark) : .no
+                packet.isFoundByMark ? change.changes($0, ofConnection: packet.connectionMark) : .no
             }
             .flatMap { $0 == .no ? nil : (.remarked, $0 == .yes) }
-        case .offloaded: (.offloaded, true)
+        // A flowtable knows conntrack's translations, but not those of IPVS.
+        case .offloaded: packet.meetsIPVS ? (.offloaded, true) : nil
         case .zoned, .connectionMarked: nil
         case .rewritten: (.rewritten, true)
         }

@@ -23,19 +23,21 @@ extension HostSettings {
     /// from leaving with the published address: after IPVS has translated a reply, it has the reply routed once more.
     ///
     /// - Parameters:
-    ///   - addresses: the addresses to which clients connect.
+    ///   - addresses: the addresses to which clients connect; none if conntrack alone translates the replies, which are
+    ///     not routed once more then.
     ///   - allowed: the networks from which clients may connect; empty for everywhere.
     func warnings(
         forRepliesOf task: IPAddress, from addresses: Set<IPAddress>, to allowed: [IPPrefix], on node: NodeFacts
     ) async -> [String] {
-        // While the node forwards nothing, the kernel does not answer the other questions.
-        let forwarding = task.family == .ipv4 ? Sysctl.ipv4Forwarding : .ipv6Forwarding
-        guard setting(forwarding) == "1", let interface = await interface(task) else { return [] }
+        // While the node or the interface forwards nothing, the kernel does not answer the other questions.
+        guard setting(.forwardingOfAll(task.family)) == "1", let interface = await interface(task),
+            forwards(interface, task.family)
+        else { return [] }
         let clients = await clients(task.family, allowed, besides: interface, on: node)
         var packets = clients.map { RoutedPacket(source: task, destination: $0, input: interface) }
         if let warning = await refusal("replies of \(task)", packets) { return [warning] }
         // If replies are not routed once more, the first routing decision counts.
-        if setting(.rerouting) != "0" {
+        if setting(.rerouting) != "0", !addresses.isEmpty {
             packets = addresses.filter { $0.family == task.family && Self.isReached($0) }.sorted().flatMap { own in
                 clients.map { RoutedPacket(source: own, destination: $0) }
             }
@@ -55,11 +57,18 @@ extension HostSettings {
         return []
     }
 
+    /// Whether packets that arrive on an interface are forwarded, if the node forwards any. For IPv6 the kernel asks
+    /// the switch for all interfaces only. For IPv4, that switch also switches on each interface, so an interface that is
+    /// off was switched off by itself.
+    func forwards(_ interface: String, _ family: AddressFamily) -> Bool {
+        family == .ipv6 || setting(.forwarding(interface)) != "0"
+    }
+
     private func isOn(_ interface: String, _ address: IPAddress?, _ node: NodeFacts) -> Bool {
         node.addresses.contains { $0.address == address && $0.interface == interface }
     }
 
-    private func refusal(_ replies: String, _ packets: [RoutedPacket]) async -> String? {
+    func refusal(_ replies: String, _ packets: [RoutedPacket]) async -> String? {
         let refused = zip(packets, await routings(packets)).filter { $1 == .refused }.map(\.0)
         guard let first = refused.first else { return nil }
         let extent = refused.count == packets.count ? "" : "some "
@@ -68,16 +77,20 @@ extension HostSettings {
     }
 
     /// Sample addresses of clients: one in each allowed network; or one in each network of this node, and one beyond.
-    private func clients(
+    func clients(
         _ family: AddressFamily, _ allowed: [IPPrefix], besides interface: String, on node: NodeFacts
     ) async -> [IPAddress] {
         let mostAsked = 8
         var networks = allowed.filter { $0.family == family }
         if allowed.isEmpty {
-            networks = node.addresses.filter {
+            let addresses = node.addresses.filter {
                 $0.address.family == family && Self.isReached($0.address) && $0.interface != interface
-                    && $0.interface != LoopbackDetour.interface && node.bridgePorts.value?[$0.interface] == nil
-            }.map { IPPrefix($0.address, length: $0.prefixLength) }
+                    && !["lo", LoopbackDetour.interface].contains($0.interface)
+                    && node.bridgePorts.value?[$0.interface] == nil
+            }
+            networks = zip(addresses, await links(addresses.map(\.interface))).filter(\.1.isUp).map {
+                IPPrefix($0.0.address, length: $0.0.prefixLength)
+            }
         }
         var clients = networks.compactMap { network in
             [network.address.next, network.address.next.next, network.address].first {

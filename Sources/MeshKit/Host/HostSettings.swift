@@ -9,6 +9,8 @@ struct HostSettings: Sendable {
     /// The routing decisions about packets, in their order.
     var routings: @Sendable ([RoutedPacket]) async -> [Routing]
     var setting: @Sendable (Sysctl) -> String?
+    /// What is known of interfaces, in the order of their names.
+    var links: @Sendable ([String]) async -> [HostLink] = { $0.map { _ in HostLink() } }
 
     /// The settings and routes of the namespace of the process.
     static func ofKernel() -> HostSettings {
@@ -16,18 +18,25 @@ struct HostSettings: Sendable {
         return HostSettings(
             ways: { (try? await routes?.routings(to: $0)) ?? $0.map { _ in .unknown } },
             routings: { (try? await routes?.routings(of: $0)) ?? $0.map { _ in .unknown } },
-            setting: { SysctlFiles().read($0) })
+            setting: { SysctlFiles().read($0) },
+            links: { names in
+                var links: [HostLink] = []
+                for name in names { links.append(HostLink(try? await routes?.link(named: name))) }
+                return links
+            })
     }
 
     /// The same settings, each of which is read only once: a hundred ports have the same tasks.
     func remembering() -> HostSettings {
-        HostSettings(ways: Self.remembering(ways), routings: Self.remembering(routings), setting: setting)
+        HostSettings(
+            ways: Self.remembering(ways, or: .unknown), routings: Self.remembering(routings, or: .unknown),
+            setting: setting, links: Self.remembering(links, or: HostLink()))
     }
 
-    private static func remembering<Question: Hashable & Sendable>(
-        _ ask: @escaping @Sendable ([Question]) async -> [Routing]
-    ) -> @Sendable ([Question]) async -> [Routing] {
-        let known = Locked<[Question: Routing]>([:])
+    private static func remembering<Question: Hashable & Sendable, Answer: Sendable>(
+        _ ask: @escaping @Sendable ([Question]) async -> [Answer], or unknown: Answer
+    ) -> @Sendable ([Question]) async -> [Answer] {
+        let known = Locked<[Question: Answer]>([:])
         return { questions in
             let new = known.withLock { known in Array(Set(questions.filter { known[$0] == nil })) }
             if !new.isEmpty {
@@ -36,14 +45,12 @@ struct HostSettings: Sendable {
                     for (question, answer) in zip(new, answers) { known[question] = answer }
                 }
             }
-            return known.withLock { known in questions.map { known[$0] ?? .unknown } }
+            return known.withLock { known in questions.map { known[$0] ?? unknown } }
         }
     }
 
     /// The interface that leads to an address; nil if there is none, or it cannot be told.
-    func interface(_ address: IPAddress) async -> String? {
-        if case .leaves(let interface) = await ways([address]).first { interface } else { nil }
-    }
+    func interface(_ address: IPAddress) async -> String? { await ways([address]).first?.interface }
 
     /// The routing decision about a packet.
     func routing(_ packet: RoutedPacket) async -> Routing { await routings([packet]).first ?? .unknown }
@@ -88,10 +95,8 @@ struct HostSettings: Sendable {
         if way == .refused {
             return ["\(task) gets nothing: a route or a rule of this node's forbids it (see `ip route get \(task)`)"]
         }
-        // For IPv6 the kernel checks the switch for all interfaces only. For IPv4, that switch also switches on each
-        // interface, so an interface that is off was switched off by itself.
-        guard task.family == .ipv4, setting(.ipv4Forwarding) == "1", case .leaves(let interface) = way,
-            setting(.forwarding(interface)) == "0"
+        guard setting(.forwardingOfAll(task.family)) == "1", case .leaves(let interface) = way,
+            !forwards(interface, task.family)
         else { return [] }
         return [
             "replies of \(task) do not come through: \(interface) does not forward (\(Sysctl.forwarding(interface)) is 0)",

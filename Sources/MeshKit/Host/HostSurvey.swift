@@ -59,14 +59,19 @@ struct HostSurvey: Sendable {
             warnings.append("\(address) is no address of this node: nobody reaches \(listening) until it is")
         }
         if let address = listening.address { warnings += await settings.warnings(at: address, on: node) }
-        // Packets to a port that the sandbox balances go round the node's own filters: neither INPUT nor a route to the
-        // task is on their way.
+        // Packets to a port that the sandbox balances go another way: neither INPUT nor a route to the task is on it.
         let isElsewhere = datapath[.node].rules.ports[listening]?.isElsewhere == true
         let tasks = isElsewhere ? [] : tasks.filter(port.isFor)
         let addresses = addresses(of: listening)
         for task in Set(tasks.map(\.address)).sorted().filter({ !node.isOwn($0) }).prefix(Self.tasksNamed) {
             warnings += await settings.warnings(sending: port.mark.rawValue, to: task)
             warnings += await settings.warnings(forRepliesOf: task, from: addresses, to: port.allowed, on: node)
+        }
+        let sandboxes = isElsewhere ? sandboxes(of: listening, in: datapath) : []
+        // The node's rules find packets to the sandbox by the mark only with nftables.
+        let mark = tool == .iptables ? 0 : port.mark.rawValue
+        for sandbox in sandboxes {
+            warnings += await settings.warnings(onTheWayTo: sandbox, marked: mark, from: port.allowed, on: node)
         }
         guard !rules.tables.isEmpty else { return warnings }
         for translation in await translations(of: port) {
@@ -76,7 +81,13 @@ struct HostSurvey: Sendable {
                     + "\(translation)\(which ?? "")")
         }
         guard !isElsewhere else {
-            return await warnings + self.warnings(onTheWayToTheSandbox: port, firewall, in: datapath)
+            let way = PacketWay.Listening(
+                transport: listening.transport, ports: listening.ports, translated: listening.ports,
+                addresses: addresses, allowed: port.allowed, mark: mark, isFoundByMark: tool != .iptables)
+            for sandbox in sandboxes {
+                warnings += await self.warnings(onTheWayTo: sandbox, listening, way, firewall)
+            }
+            return warnings
         }
         let families = tasks.isEmpty ? Set(AddressFamily.allCases) : Set(tasks.map(\.address.family))
         let translated = Self.translated(listening, in: datapath)
@@ -107,27 +118,29 @@ struct HostSurvey: Sendable {
         return warnings
     }
 
+    /// The sandbox in each family in which it balances a port.
+    private func sandboxes(of listening: PortBinding, in datapath: Datapath) -> [PacketWay.Sandbox] {
+        let families = (datapath[.node].rules.ports[listening]?.families ?? []).filter { family in
+            listening.address.map { $0.family == family } ?? true
+        }
+        return SandboxLink.addresses.place.map(\.address).filter { families.contains($0.family) }.map {
+            PacketWay.Sandbox(address: $0, interface: MeshNames.sandboxLink)
+        }
+    }
+
     /// Warnings about everything that keeps packets of a port from the sandbox that balances them, or the sandbox's
     /// replies from clients. The node forwards both.
     private func warnings(
-        onTheWayToTheSandbox port: PublishedPort, _ firewall: Firewall, in datapath: Datapath
+        onTheWayTo sandbox: PacketWay.Sandbox, _ listening: PortBinding, _ way: PacketWay.Listening,
+        _ firewall: Firewall
     ) async -> [String] {
-        let listening = port.listening
-        let families = datapath[.node].rules.ports[listening]?.families ?? []
-        var warnings: [String] = []
-        for sandbox in SandboxLink.addresses.place.map(\.address) where families.contains(sandbox.family) {
-            warnings += SurveyText.lines(
-                "other hosts cannot reach \(listening)", "packets for \(listening)",
-                await firewall.answer(
-                    forwardingTo: sandbox, listening.transport, ports: listening.ports, allowed: port.allowed,
-                    by: MeshNames.sandboxLink))
-            warnings += SurveyText.lines(
-                "replies from \(listening) do not come through", "replies from \(listening)",
-                await firewall.answer(
-                    repliesOf: sandbox, listening.transport, port: listening.ports.lowerBound,
-                    allowed: port.allowed, by: MeshNames.sandboxLink, hasClients: false, isLetThrough: true))
-        }
-        return warnings
+        let (packets, replies) = ("packets for \(listening)", "replies from \(listening)")
+        let arriving = await firewall.answer(forwardingTo: sandbox, way)
+        let replied = await firewall.answer(repliesOf: sandbox, way)
+        let mismatch = ZoneMismatch(arriving?.zonings ?? [], replied?.zonings ?? [], sandbox.address.family)
+        return SurveyText.lines("other hosts cannot reach \(listening)", packets, arriving)
+            + SurveyText.lines("\(replies) do not come through", replies, replied)
+            + SurveyText.lines(packets, replies, mismatch, isMasqueraded: true)
     }
 
     /// The number of tasks whose warnings are printed in full. Whatever keeps packets from one of a hundred tasks
@@ -224,8 +237,7 @@ struct HostSurvey: Sendable {
         if ports.count > Self.portsAsked, !rules.tables.isEmpty {
             warnings.append("did not look at what is in the way of \(ports.count - Self.portsAsked) more ports")
         }
-        var seen: Set<String> = []
-        return (warnings + unread).filter { seen.insert($0).inserted }
+        return (warnings + unread).eachOnce
     }
 
     /// A line for each part of the host that could not be read, and of which nothing is known.

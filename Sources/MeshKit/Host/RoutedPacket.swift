@@ -24,6 +24,9 @@ enum Routing: Hashable, Sendable {
     case refused
     /// There is no route, or the kernel does not tell.
     case unknown
+
+    /// The interface by which the packet leaves, if it does.
+    var interface: String? { if case .leaves(let interface) = self { interface } else { nil } }
 }
 
 extension RouteClient {

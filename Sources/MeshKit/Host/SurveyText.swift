@@ -63,7 +63,7 @@ enum SurveyText {
         switch kind {
         case .untracked: "are not tracked by conntrack, so that they are not balanced or not translated back"
         case .rewritten: "are written anew on their way, past conntrack"
-        case .remarked: "get another mark in the place of ours, so that IPVS leaves them to the node"
+        case .remarked: "get another mark in the place of ours, so that they are left to the node"
         case .offloaded: "go past IPVS, so that they are not translated back"
         }
     }
@@ -77,4 +77,12 @@ enum SurveyText {
 
     /// Whether a line shows a command to type.
     static func isAdvice(_ line: String) -> Bool { line.hasPrefix(adviceMark) }
+}
+
+extension [String] {
+    /// The lines without those that stand there before.
+    var eachOnce: [String] {
+        var seen: Set<String> = []
+        return filter { seen.insert($0).inserted }
+    }
 }

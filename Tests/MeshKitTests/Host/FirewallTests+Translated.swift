@@ -20,9 +20,6 @@ extension FirewallTests {
         let rules = HostRules(nft: HostTexts.firewalld)
         #expect(await Self.sticky(in: rules)?.verdict == .accepted)
         #expect(await Self.publishing(PortBinding(3080, .tcp), in: rules)?.verdict != .accepted)
-        let toSandbox = await Firewall(rules).answer(
-            forwardingTo: "169.254.113.6", .tcp, ports: 3080...3080, by: "mesh_sbox")
-        #expect(toSandbox?.verdict == .accepted)
     }
 
     /// What is said to type lets in what is translated alone, and not what comes to the same port of the node.

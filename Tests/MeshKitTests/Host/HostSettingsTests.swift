@@ -24,7 +24,8 @@ import Testing
     }
 
     private static func way(to address: IPAddress) -> Routing {
-        .leaves(by: "\(address)".hasPrefix("10.0.0.") ? "br0" : "up0")
+        let text = "\(address)"
+        return .leaves(by: text.hasPrefix("10.0.0.") ? "br0" : text.hasPrefix("169.254.113.") ? "mesh_sbox" : "up0")
     }
 
     private static func replies(_ settings: HostSettings, to allowed: [IPPrefix] = []) async -> [String] {
@@ -100,6 +101,57 @@ import Testing
         #expect(
             Self.settings([.trackedFlows: "100", .mostTrackedFlows: "100"]).warnings().first
                 == "new connections are dropped: conntrack tracks 100, and net/netfilter/nf_conntrack_max is 100")
+    }
+
+    private static func toSandbox(_ settings: HostSettings, mark: UInt32 = 0x100) async -> [String] {
+        await settings.warnings(
+            onTheWayTo: PacketWay.Sandbox(address: "169.254.113.6", interface: "mesh_sbox"), marked: mark, from: [],
+            on: node)
+    }
+
+    /// A node with the link to the sandbox.
+    private static func settingsWithSandbox(
+        _ values: [Sysctl: String] = [:], _ routing: @escaping @Sendable (RoutedPacket) -> Routing? = { _ in nil }
+    ) -> HostSettings {
+        settings([.forwarding("mesh_sbox"): "1"].merging(values) { $1 }, routing)
+    }
+
+    @Test func theWayToTheSandbox() async {
+        #expect(await Self.toSandbox(Self.settingsWithSandbox()) == [])
+        #expect(
+            await Self.toSandbox(Self.settings { _ in .refused }) == [], "there is no way before the link is made")
+        let off = Self.settingsWithSandbox([.forwarding("up0"): "0"])
+        #expect(
+            await Self.toSandbox(off) == [
+                "packets of clients that come by up0 do not reach 169.254.113.6: up0 does not forward "
+                    + "(net/ipv4/conf/up0/forwarding is 0)", "  type:  sysctl -w net/ipv4/conf/up0/forwarding=1",
+            ])
+        let marked = Self.settingsWithSandbox { $0.mark == 0x100 && $0.input == nil ? .refused : nil }
+        #expect(
+            await Self.toSandbox(marked).first
+                == "169.254.113.6 gets nothing: a rule of this node's forbids what is marked so "
+                + "(see `ip route get 169.254.113.6 mark 256`)")
+        #expect(await Self.toSandbox(marked, mark: 0) == [])
+        let coming = Self.settingsWithSandbox { $0.input == "up0" ? .refused : nil }
+        #expect(
+            await Self.toSandbox(coming) == [
+                "packets of clients do not come through: a route or a rule of this node's forbids it "
+                    + "(see `ip route get 169.254.113.6 from 192.168.5.2 iif up0 mark 256`)"
+            ])
+        let replies = Self.settingsWithSandbox { $0.input == "mesh_sbox" ? .refused : nil }
+        #expect(
+            await Self.toSandbox(replies) == [
+                "replies of 169.254.113.6 do not come through: a route or a rule of this node's forbids it "
+                    + "(see `ip route get 192.168.5.2 from 169.254.113.6 iif mesh_sbox`)"
+            ])
+    }
+
+    /// Nobody is behind an interface that is switched off.
+    @Test func anInterfaceThatIsOff() async {
+        var settings = Self.settings { $0.destination == "192.168.5.2" ? .leaves(by: "wg0") : nil }
+        #expect(await Self.replies(settings) != [])
+        settings.links = { $0.map { HostLink(isUp: $0 != "up0") } }
+        #expect(await Self.replies(settings) == [])
     }
 
     /// Each thing is asked once, whatever the answer is, and new things at once.
