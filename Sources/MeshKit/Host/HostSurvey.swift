@@ -4,17 +4,21 @@ import RuleKit
 /// Finds everything on a host that is in the way of published ports.
 struct HostSurvey: Sendable {
     private let node: NodeFacts
+    /// The IPVS services of the node, including those of other programs.
+    private let services: Table
     private let rules: HostRules
     private let settings = HostSettings.ofKernel().remembering()
 
     /// Reads the host's rules.
-    init(on node: NodeFacts) async {
-        self.node = node
+    init(on observed: ObservedDatapath) async {
+        node = observed.node
+        services = observed[.node].table
         rules = await HostRules.read()
     }
 
-    /// Refuses a port on which a process listens, since the process would get no connections any more, and a port that
-    /// a rule of another program translates first, since the mesh would get none.
+    /// Refuses a port on which a process listens, or which an IPVS service of another program has, since they would get
+    /// no connections any more, and a port that a rule of another program translates first, since the mesh would get
+    /// none.
     ///
     /// - Parameter port: a port of the service that is not published in any kernel yet.
     func refuseConflicts(_ port: PublishedPort, of service: MeshSpec.Service) async throws(InputError) {
@@ -27,6 +31,13 @@ struct HostSurvey: Sendable {
             throw InputError(
                 "\(listening) is taken: \(listener) would get no connection any more; stop it, choose another port, "
                     + "or say --force")
+        }
+        let taken = services.services(
+            takenBy: listening, at: addresses(of: listening), families: Set(AddressFamily.allCases))
+        if let service = taken.first {
+            throw InputError(
+                "\(listening) is taken: the IPVS service \(service), which meshctl did not make, would get no connection "
+                    + "any more; remove it, choose another port, or say --force")
         }
         if let translation = await translations(of: port).first(where: { $0.condition == nil }) {
             throw InputError(
@@ -60,9 +71,15 @@ struct HostSurvey: Sendable {
         }
         if let address = listening.address { warnings += await settings.warnings(at: address, on: node) }
         // Packets to a port that the sandbox balances go another way: neither INPUT nor a route to the task is on it.
-        let isElsewhere = datapath[.node].rules.ports[listening]?.isElsewhere == true
+        let rule = datapath[.node].rules.ports[listening]
+        let isElsewhere = rule?.isElsewhere == true
         let tasks = isElsewhere ? [] : tasks.filter(port.isFor)
         let addresses = addresses(of: listening)
+        for service in services.services(takenBy: listening, at: addresses, families: rule?.families ?? []) {
+            warnings.append(
+                "the IPVS service \(service), which meshctl did not make, gets no new connections: \(listening) takes them"
+            )
+        }
         for task in Set(tasks.map(\.address)).sorted().filter({ !node.isOwn($0) }).prefix(Self.tasksNamed) {
             warnings += await settings.warnings(sending: port.mark.rawValue, to: task)
             warnings += await settings.warnings(forRepliesOf: task, from: addresses, to: port.allowed, on: node)
