@@ -11,6 +11,8 @@ struct HostSettings: Sendable {
     var setting: @Sendable (Sysctl) -> String?
     /// What is known of interfaces, in the order of their names.
     var links: @Sendable ([String]) async -> [HostLink] = { $0.map { _ in HostLink() } }
+    /// Whether IPVS has a sync daemon that receives connections from another host.
+    var isBackup: @Sendable () async -> Bool = { false }
 
     /// The settings and routes of the namespace of the process.
     static func ofKernel() -> HostSettings {
@@ -23,6 +25,10 @@ struct HostSettings: Sendable {
                 var links: [HostLink] = []
                 for name in names { links.append(HostLink(try? await routes?.link(named: name))) }
                 return links
+            },
+            isBackup: {
+                let daemons = try? await IPVS().daemons()
+                return daemons?.contains { $0.role == .backup } ?? false
             })
     }
 
@@ -30,7 +36,7 @@ struct HostSettings: Sendable {
     func remembering() -> HostSettings {
         HostSettings(
             ways: Self.remembering(ways, or: .unknown), routings: Self.remembering(routings, or: .unknown),
-            setting: setting, links: Self.remembering(links, or: HostLink()))
+            setting: setting, links: Self.remembering(links, or: HostLink()), isBackup: isBackup)
     }
 
     private static func remembering<Question: Hashable & Sendable, Answer: Sendable>(

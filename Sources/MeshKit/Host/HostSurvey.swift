@@ -84,6 +84,7 @@ struct HostSurvey: Sendable {
             warnings += await settings.warnings(sending: port.mark.rawValue, to: task)
             warnings += await settings.warnings(forRepliesOf: task, from: addresses, to: port.allowed, on: node)
         }
+        if Self.isTranslated(port, in: datapath) { warnings += settings.warningsOfIdleConnections() }
         let sandboxes = isElsewhere ? sandboxes(of: listening, in: datapath) : []
         // The node's rules find packets to the sandbox by the mark only with nftables.
         let mark = tool == .iptables ? 0 : port.mark.rawValue
@@ -210,6 +211,7 @@ struct HostSurvey: Sendable {
     /// Warnings about everything that keeps packets from tasks, whatever the port.
     func warnings(for tasks: [SpecTask]) async -> [String] {
         var warnings = settings.warnings()
+        if tasks.contains(where: { $0.attachment == nil }) { warnings += await settings.warningsOfBackup() }
         let addresses = Set(tasks.filter { $0.attachment == nil }.map(\.address)).filter { !node.isOwn($0) }
         for (task, way) in zip(addresses.sorted(), await settings.ways(addresses.sorted())) {
             warnings += settings.warnings(for: task, by: way)
@@ -284,6 +286,14 @@ struct HostSurvey: Sendable {
         let rule = datapath[.node].rules.ports[listening]
         guard let first = rule?.target ?? rule?.twin else { return listening.ports }
         return first...(first + UInt16(listening.ports.count - 1))
+    }
+
+    /// Whether conntrack of the node translates TCP connections to a port, besides IPVS or instead of it.
+    private static func isTranslated(_ port: PublishedPort, in datapath: Datapath) -> Bool {
+        let rules = datapath[.node].rules
+        guard port.listening.transport == .tcp, let rule = rules.ports[port.listening] else { return false }
+        return rule.isElsewhere || rule.target != nil || rule.twin != nil
+            || rules.masqueraded.contains { $0.mark == port.mark }
     }
 
     private func translations(of port: PublishedPort) async -> [ForeignNAT] {

@@ -103,6 +103,28 @@ import Testing
                 == "new connections are dropped: conntrack tracks 100, and net/netfilter/nf_conntrack_max is 100")
     }
 
+    /// IPVS that stands by for another host balances nothing if it is told so.
+    @Test func aBackup() async {
+        for (value, isBackup) in [("1", true), ("1", false), ("0", true), (nil, true)] {
+            var settings = Self.settings(value.map { [.backupOnly: $0] } ?? [:])
+            settings.isBackup = { isBackup }
+            let lines = await settings.warningsOfBackup()
+            #expect(lines.isEmpty == (value != "1" || !isBackup))
+            if let last = lines.last { #expect(last == "  type:  sysctl -w net/ipv4/vs/backup_only=0") }
+        }
+    }
+
+    /// conntrack must not forget a connection before IPVS does.
+    @Test func idleConnections() {
+        for value in ["432000", "7500", "no number"] {
+            #expect(Self.settings([.idleFlows: value]).warningsOfIdleConnections() == [])
+        }
+        #expect(Self.settings().warningsOfIdleConnections() == [])
+        let lines = Self.settings([.idleFlows: "600"]).warningsOfIdleConnections()
+        #expect(lines.first?.hasPrefix("a TCP connection that is idle for more than 600 seconds is lost") == true)
+        #expect(lines.last == "  type:  sysctl -w net/netfilter/nf_conntrack_tcp_timeout_established=7500")
+    }
+
     private static func toSandbox(_ settings: HostSettings, mark: UInt32 = 0x100) async -> [String] {
         await settings.warnings(
             onTheWayTo: PacketWay.Sandbox(address: "169.254.113.6", interface: "mesh_sbox"), marked: mark, from: [],
