@@ -55,6 +55,9 @@ package struct Firewall: Sendable {
         var zonings: [Zoning] = []
         /// The rules that may drop some of the packets, one of each chain.
         package var exceptions: [HostRuleSite] = []
+        /// The rules that hide the client's address from tasks that are to see it, and whether each hides that of every
+        /// client.
+        var hidings: [HostRuleSite: Bool] = [:]
 
         package init(verdict: Verdict, advice: [String]) {
             self.verdict = verdict
@@ -101,15 +104,17 @@ package struct Firewall: Sendable {
     ///
     /// - Parameters:
     ///   - isTranslated: whether our rules have translated the port to which the client connected.
+    ///   - showsClient: whether the task is to see the client's address.
     ///   - interface: the name of the interface that leads to the task; nil if it is not known.
     ///   - own: the node's addresses; nil if they are not known.
     package func answer(
         sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>,
-        isTranslated: Bool = false, mark: UInt32? = nil, by interface: String? = nil, from own: Set<IPAddress>? = nil
+        isTranslated: Bool = false, showsClient: Bool = false, mark: UInt32? = nil, by interface: String? = nil,
+        from own: Set<IPAddress>? = nil
     ) async -> Answer? {
         await answer(
             PacketWay.sent(
-                to: task, transport, ports: ports, isTranslated: isTranslated, mark: mark,
+                to: task, transport, ports: ports, isTranslated: isTranslated, showsClient: showsClient, mark: mark,
                 by: interface.map(Packet.Interface.named) ?? .unknown)
                 + (task.family == .ipv4 ? PacketWay.resolving(own: own, others: [task]) : []),
             advice: { site, _ in
@@ -231,6 +236,11 @@ package struct Firewall: Sendable {
         if case .depends(let site, otherwiseDropped: false) = verdict, !answer.exceptions.contains(site) {
             answer.exceptions.append(site)
         }
+        if packet.showsClient, packet.hook == .postrouting,
+            let plain = walk.endings.first(where: { $0.cause == nil }), plain.end.translatesSource
+        {
+            answer.hidings[HostRuleSite(base, in: table, plain.rule)] = walk.endings.allSatisfy(\.end.translatesSource)
+        }
         for line in verdict.dropping.map(advice) ?? [] where !answer.advice.contains(line) {
             answer.advice.append(line)
         }
@@ -296,6 +306,16 @@ extension PacketWay.Part {
 extension Packet {
     /// Whether conntrack looks up the packet's connection after this hook.
     fileprivate var isLookedUpInZone: Bool { hook == .prerouting && !isTracked }
+}
+
+extension HostRule.End {
+    /// Whether a rule in POSTROUTING replaces the source address, as NETMAP does there, too.
+    fileprivate var translatesSource: Bool {
+        switch self {
+        case .translateSource, .translate: true
+        case .accept, .drop, .undecided: false
+        }
+    }
 }
 
 extension HostRule.Effect {

@@ -101,7 +101,8 @@ struct HostSurvey: Sendable {
         guard !isElsewhere else {
             let way = PacketWay.Listening(
                 transport: listening.transport, ports: listening.ports, translated: listening.ports,
-                addresses: addresses, allowed: port.allowed, mark: mark, isFoundByMark: tool != .iptables)
+                addresses: addresses, allowed: port.allowed, mark: mark, isFoundByMark: tool != .iptables,
+                showsClient: port.sourceIP != .nat)
             for sandbox in sandboxes {
                 warnings += await self.warnings(onTheWayTo: sandbox, listening, way, firewall)
             }
@@ -115,10 +116,13 @@ struct HostSurvey: Sendable {
         warnings += SurveyText.lines(
             "other hosts cannot reach \(listening)", "packets for \(listening)", arriving)
         var concerned: [[String]] = []
+        var hidings: [String] = []
         for task in tasks.map(\.address) where !node.isOwn(task) {
             let found = await self.warnings(port, arriving, for: task, by: ways[task], firewall, in: datapath, tool)
-            if !found.isEmpty { concerned.append(found) }
+            if !found.lines.isEmpty { concerned.append(found.lines) }
+            hidings += found.hidings
         }
+        warnings += hidings.eachOnce
         warnings += concerned.prefix(Self.tasksNamed).joined()
         let others = concerned.dropFirst(Self.tasksNamed)
         if !others.isEmpty {
@@ -156,7 +160,8 @@ struct HostSurvey: Sendable {
         let arriving = await firewall.answer(forwardingTo: sandbox, way)
         let replied = await firewall.answer(repliesOf: sandbox, way)
         let mismatch = ZoneMismatch(arriving?.zonings ?? [], replied?.zonings ?? [], sandbox.address.family)
-        return SurveyText.lines("other hosts cannot reach \(listening)", packets, arriving)
+        return SurveyText.hidings("\(listening)", arriving)
+            + SurveyText.lines("other hosts cannot reach \(listening)", packets, arriving)
             + SurveyText.lines("\(replies) do not come through", replies, replied)
             + SurveyText.lines(packets, replies, mismatch, isMasqueraded: true)
     }
@@ -191,21 +196,23 @@ struct HostSurvey: Sendable {
     private func warnings(
         _ port: PublishedPort, _ arriving: Firewall.Answer?, for task: IPAddress, by way: Way?, _ firewall: Firewall,
         in datapath: Datapath, _ tool: RuleTool?
-    ) async -> [String] {
+    ) async -> (lines: [String], hidings: [String]) {
+        let isMasqueraded = datapath[.node].rules.masqueraded.contains { $0.mark == port.mark && $0.task == task }
         let sent = await firewall.answer(
             sendingTo: task, port.listening.transport, ports: port.targets,
             isTranslated: Self.translated(port.listening, in: datapath) != port.listening.ports,
-            mark: port.mark.rawValue, by: way?.interface, from: Set(node.addresses.map(\.address)))
+            showsClient: !isMasqueraded, mark: port.mark.rawValue, by: way?.interface,
+            from: Set(node.addresses.map(\.address)))
         let replied = await firewall.answer(
             repliesOf: task, port.listening.transport, port: port.target, allowed: port.allowed, by: way?.interface,
             hasClients: way?.hasClients ?? true, isLetThrough: tool == .iptables)
         let mismatch = ZoneMismatch(arriving?.zonings ?? [], replied?.zonings ?? [], task.family)
-        return SurveyText.lines(
-            "\(task) gets nothing of \(port.listening)", "packets for \(task)", sent)
+        let lines =
+            SurveyText.lines("\(task) gets nothing of \(port.listening)", "packets for \(task)", sent)
             + SurveyText.lines("replies of \(task) do not come through", "replies of \(task)", replied)
             + SurveyText.lines(
-                "packets for \(port.listening)", "replies of \(task)", mismatch,
-                isMasqueraded: datapath[.node].rules.masqueraded.contains { $0.mark == port.mark && $0.task == task })
+                "packets for \(port.listening)", "replies of \(task)", mismatch, isMasqueraded: isMasqueraded)
+        return (lines, SurveyText.hidings("\(port.listening)", sent))
     }
 
     /// Warnings about everything that keeps packets from tasks, whatever the port.

@@ -30,7 +30,8 @@ extension PacketWay {
                     hook: hook, family: sandbox.address.family, transport: listening.transport, sources: clients,
                     destinations: [sandbox.address...sandbox.address], isForNode: false, state: .new,
                     isDestinationTranslated: true, mark: listening.mark, meetsIPVS: false,
-                    input: .other(than: sandbox.interface), output: .named(sandbox.interface),
+                    showsClient: listening.showsClient, input: .other(than: sandbox.interface),
+                    output: .named(sandbox.interface),
                     device: layer == .device ? sandbox.interface : nil),
                 layer: layer, priorities: priorities, ports: listening.ports)
         }

@@ -53,6 +53,8 @@ enum PacketWay {
         var mark: UInt32?
         /// Whether the packets are found by the mark from there on.
         var isFoundByMark = true
+        /// Whether tasks are to see the client's address.
+        var showsClient = false
 
         /// Whether our rules translate the ports.
         var isTranslated: Bool { ports != translated }
@@ -131,17 +133,18 @@ enum PacketWay {
     ///
     /// - Parameters:
     ///   - isTranslated: whether our rules have translated the port to which the client connected.
+    ///   - showsClient: whether the task is to see the client's address.
     ///   - interface: the interface that leads to the task.
     static func sent(
         to task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, isTranslated: Bool,
-        mark: UInt32?, by interface: Packet.Interface = .unknown
+        showsClient: Bool, mark: UInt32?, by interface: Packet.Interface = .unknown
     ) -> [Part] {
         func part(_ hook: Packet.Hook, _ layer: RuleTable.Layer = .network) -> Part {
             Part(
                 packet: Packet(
                     hook: hook, family: task.family, transport: transport, destinations: [task...task],
                     isForNode: false, state: .new, isDestinationTranslated: isTranslated, mark: mark,
-                    startsHere: true, output: layer == .bridge ? .unknown : interface),
+                    startsHere: true, showsClient: showsClient, output: layer == .bridge ? .unknown : interface),
                 layer: layer, ports: ports)
         }
         return [

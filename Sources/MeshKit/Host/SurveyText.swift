@@ -59,6 +59,13 @@ enum SurveyText {
         return lines
     }
 
+    /// - Parameter port: the port whose tasks are to see the addresses of clients, such as `1080/tcp`.
+    static func hidings(_ port: String, _ answer: Firewall.Answer?) -> [String] {
+        (answer?.hidings ?? [:]).map { rule, isOfAll in
+            "tasks of \(port) see another address than \(isOfAll ? "the client's" : "that of some clients"): by \(rule)"
+        }.sorted()
+    }
+
     private static func text(_ kind: Firewall.Influence.Kind) -> String {
         switch kind {
         case .untracked: "are not tracked by conntrack, so that they are not balanced or not translated back"

@@ -105,8 +105,8 @@ import Testing
 
     /// IPVS that stands by for another host balances nothing if it is told so.
     @Test func aBackup() async {
-        for (value, isBackup) in [("1", true), ("1", false), ("0", true), (nil, true)] {
-            var settings = Self.settings(value.map { [.backupOnly: $0] } ?? [:])
+        for (value, isBackup) in [("1", true), ("1", false), ("0", true), (nil, true)] as [(String?, Bool)] {
+            var settings = Self.settings(value.map { [Sysctl.backupOnly: $0] } ?? [:])
             settings.isBackup = { isBackup }
             let lines = await settings.warningsOfBackup()
             #expect(lines.isEmpty == (value != "1" || !isBackup))

@@ -37,6 +37,10 @@ struct NFTExpressions {
                 }
             case "dnat", "redirect", "tproxy":
                 return rules + translations(name, value).map { rule(.end(.translate($0)), $1) }
+            // The address stays if there are only ports.
+            case "snat":
+                let address = value["addr"]
+                return rules + [rule(.end(address == nil ? .accept : .translateSource), address.map(mapped) ?? [])]
             case "fwd": return rules + [rule(.end(.translate("another interface")))]
             case "notrack": rules.append(rule(.affect(.untracked)))
             case "flow": rules.append(rule(.affect(.offloaded(NFTText.expression(value["flowtable"] ?? .null)))))
@@ -105,7 +109,7 @@ struct NFTExpressions {
         case "accept": .end(.accept)
         case "drop", "reject": .end(.drop)
         case "queue", "synproxy": .end(.undecided)
-        case "snat", "masquerade": .end(.accept)
+        case "masquerade": .end(.translateSource)
         case "return": .leave
         case "jump", "goto":
             value["target"]?.string.map { target in

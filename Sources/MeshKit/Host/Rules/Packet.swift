@@ -62,6 +62,8 @@ struct Packet: Sendable {
     var meetsIPVS = true
     /// Whether the packet starts on this node, as those that IPVS sends do.
     var startsHere = false
+    /// Whether the source is the client's address, and the task is to see it.
+    var showsClient = false
     /// Whether this is an ARP packet for a connection of ours. Source and destination are the addresses that it speaks
     /// of; it has no other properties of an IP packet.
     var isARP = false
