@@ -85,24 +85,29 @@ extension HostSettings {
         if allowed.isEmpty {
             let addresses = node.addresses.filter {
                 $0.address.family == family && Self.isReached($0.address) && $0.interface != interface
-                    && !["lo", LoopbackDetour.interface].contains($0.interface)
-                    && node.bridgePorts.value?[$0.interface] == nil
+                    && $0.interface != LoopbackDetour.interface && node.bridgePorts.value?[$0.interface] == nil
             }
-            networks = zip(addresses, await links(addresses.map(\.interface))).filter(\.1.isUp).map {
+            networks = zip(addresses, await links(addresses.map(\.interface))).filter(\.1.hasHosts).map {
                 IPPrefix($0.0.address, length: $0.0.prefixLength)
             }
         }
-        var clients = networks.compactMap { network in
-            [network.address.next, network.address.next.next, network.address].first {
-                network.contains($0) && !node.isOwn($0)
-            }
-        }
+        var clients = networks.compactMap { Self.client(in: $0, on: node) }
         if allowed.isEmpty, let way = await wayOut(family), way != interface { clients.append(Self.outside(family)) }
         return Array(clients.prefix(mostAsked))
     }
 
+    /// The address of a client in a network; nil if none can be given.
+    static func client(in network: IPPrefix, on node: NodeFacts) -> IPAddress? {
+        let outside = outside(network.family)
+        if network.contains(outside), !node.isOwn(outside) { return outside }
+        return [network.address.next, network.address.next.next, network.address].first {
+            // No host has an address of 0.0.0.0/8.
+            network.contains($0) && !node.isOwn($0) && !IPPrefix("0.0.0.0", length: 8).contains($0)
+        }
+    }
+
     /// Whether hosts beyond the direct neighbours can use an address.
-    private static func isReached(_ address: IPAddress) -> Bool { !address.isLoopback && !address.isLinkLocal }
+    static func isReached(_ address: IPAddress) -> Bool { !address.isLoopback && !address.isLinkLocal }
 }
 
 extension IPAddress {

@@ -11,12 +11,20 @@ struct HostSettings: Sendable {
     var setting: @Sendable (Sysctl) -> String?
     /// What is known of interfaces, in the order of their names.
     var links: @Sendable ([String]) async -> [HostLink] = { $0.map { _ in HostLink() } }
+    /// Whether a default route leads out by each of some interfaces, whichever routing rules ask its table.
+    var leadOut: @Sendable ([String]) async -> [Bool] = { $0.map { _ in false } }
     /// Whether IPVS has a sync daemon that receives connections from another host.
     var isBackup: @Sendable () async -> Bool = { false }
 
     /// The settings and routes of the namespace of the process.
     static func ofKernel() -> HostSettings {
-        let routes = (try? NetworkNamespace.current.open()).map { RouteClient(in: $0) }
+        let here = try? NetworkNamespace.current.open()
+        let routes = here.map { RouteClient(in: $0) }
+        let filtered = here.map { RouteClient(in: $0, filtersInKernel: true) }
+        @Sendable func leadsOut(by name: String) async throws -> Bool {
+            guard let index = try await routes?.link(named: name)?.index else { return false }
+            return try await filtered?.leadsOut(by: index) ?? false
+        }
         return HostSettings(
             ways: { (try? await routes?.routings(to: $0)) ?? $0.map { _ in .unknown } },
             routings: { (try? await routes?.routings(of: $0)) ?? $0.map { _ in .unknown } },
@@ -25,6 +33,14 @@ struct HostSettings: Sendable {
                 var links: [HostLink] = []
                 for name in names { links.append(HostLink(try? await routes?.link(named: name))) }
                 return links
+            },
+            leadOut: { names in
+                var answers: [Bool] = []
+                for name in names {
+                    let answer = try? await leadsOut(by: name)
+                    answers.append(answer ?? false)
+                }
+                return answers
             },
             isBackup: {
                 let daemons = try? await IPVS().daemons()
@@ -36,7 +52,9 @@ struct HostSettings: Sendable {
     func remembering() -> HostSettings {
         HostSettings(
             ways: Self.remembering(ways, or: .unknown), routings: Self.remembering(routings, or: .unknown),
-            setting: setting, links: Self.remembering(links, or: HostLink()), isBackup: isBackup)
+            setting: setting, links: Self.remembering(links, or: HostLink()),
+            leadOut: Self.remembering(leadOut, or: false),
+            isBackup: isBackup)
     }
 
     private static func remembering<Question: Hashable & Sendable, Answer: Sendable>(
@@ -109,22 +127,6 @@ struct HostSettings: Sendable {
             SurveyText.advice("sysctl -w \(Sysctl.forwarding(interface))=1"),
         ]
     }
-
-    /// Warnings about everything that keeps clients from a single address at which a port is published.
-    func warnings(at address: IPAddress, on node: NodeFacts) async -> [String] {
-        guard address.family == .ipv4, !address.isLoopback,
-            let own = node.addresses.first(where: { $0.address == address })
-        else { return [] }
-        // The higher of the two values counts: 1 is strict, 2 is loose.
-        let values = [Sysctl.reversePathFilter("all"), .reversePathFilter(own.interface)].compactMap(setting)
-        guard values.compactMap({ Int($0) }).max() == 1, let way = await wayOut(.ipv4), way != own.interface
-        else { return [] }
-        return [
-            "hosts beyond the network of \(own.interface) cannot reach \(address): this node would answer them by \(way), "
-                + "and \(Sysctl.reversePathFilter(own.interface)) is 1",
-            SurveyText.advice("sysctl -w \(Sysctl.reversePathFilter(own.interface))=2"),
-        ]
-    }
 }
 
 extension Sysctl {
@@ -141,8 +143,4 @@ extension Sysctl {
     /// The number of flows that conntrack tracks, and next to it their limit: 0 for none.
     static let trackedFlows = Self(rawValue: "net/netfilter/nf_conntrack_count")
     static let mostTrackedFlows = Self(rawValue: "net/netfilter/nf_conntrack_max")
-    /// Whether a packet is dropped if its answer would leave through another interface.
-    static func reversePathFilter(_ interface: String) -> Self {
-        Self(rawValue: "net/ipv4/conf/\(interface)/rp_filter")
-    }
 }

@@ -69,10 +69,11 @@ struct HostSurvey: Sendable {
         if let address = listening.address, !node.isOwn(address) {
             warnings.append("\(address) is no address of this node: nobody reaches \(listening) until it is")
         }
-        if let address = listening.address { warnings += await settings.warnings(at: address, on: node) }
         // Packets to a port that the sandbox balances go another way: neither INPUT nor a route to the task is on it.
         let rule = datapath[.node].rules.ports[listening]
         let isElsewhere = rule?.isElsewhere == true
+        warnings += await settings.warnings(
+            answeringFrom: listening.address, isElsewhere: isElsewhere, to: port.allowed, on: node)
         let tasks = isElsewhere ? [] : tasks.filter(port.isFor)
         let addresses = addresses(of: listening)
         for service in services.services(takenBy: listening, at: addresses, families: rule?.families ?? []) {

@@ -9,6 +9,9 @@ struct RoutedPacket: Hashable, Sendable {
     /// The interface on which the packet arrives; nil for a packet that this node sends.
     var input: String?
     var mark: UInt32 = 0
+    /// Whether the entry of the table counts as it stands, so that one with several interfaces is unknown, or else the
+    /// route that results for this packet.
+    var asItStands = false
 
     /// The `ip route get` command that shows the routing decision about the packet.
     var question: String {
@@ -41,7 +44,7 @@ extension RouteClient {
                 let packet = packets[index]
                 return RouteQuestion(
                     to: packet.destination.bytes, from: packet.source?.bytes,
-                    input: packet.input.flatMap { inputs[$0] }, mark: packet.mark, asItStands: false)
+                    input: packet.input.flatMap { inputs[$0] }, mark: packet.mark, asItStands: packet.asItStands)
             })
         var routings = Array(repeating: Routing.unknown, count: packets.count)
         for (index, routing) in zip(known, answers.routings) { routings[index] = routing }
