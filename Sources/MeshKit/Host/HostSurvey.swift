@@ -1,4 +1,5 @@
 import IPVSKit
+import Netlink
 import RuleKit
 
 /// Finds everything on a host that is in the way of published ports.
@@ -83,14 +84,21 @@ struct HostSurvey: Sendable {
         }
         for task in Set(tasks.map(\.address)).sorted().filter({ !node.isOwn($0) }).prefix(Self.tasksNamed) {
             warnings += await settings.warnings(sending: port.mark.rawValue, to: task)
-            warnings += await settings.warnings(forRepliesOf: task, from: addresses, to: port.allowed, on: node)
+            warnings += await settings.warnings(
+                forRepliesOf: task, from: addresses,
+                ports: RouteQuestion.Ports(replying: listening.transport, from: port.target),
+                to: port.allowed, on: node)
         }
         if Self.isTranslated(port, in: datapath) { warnings += settings.warningsOfIdleConnections() }
         let sandboxes = isElsewhere ? sandboxes(of: listening, in: datapath) : []
         // The node's rules find packets to the sandbox by the mark only with nftables.
         let mark = tool == .iptables ? 0 : port.mark.rawValue
         for sandbox in sandboxes {
-            warnings += await settings.warnings(onTheWayTo: sandbox, marked: mark, from: port.allowed, on: node)
+            warnings += await settings.warnings(
+                onTheWayTo: sandbox, marked: mark,
+                ports: RouteQuestion.Ports(replying: listening.transport, from: listening.ports.lowerBound),
+                from: port.allowed,
+                on: node)
         }
         guard !rules.tables.isEmpty else { return warnings }
         for translation in await translations(of: port) {

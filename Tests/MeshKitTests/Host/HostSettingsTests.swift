@@ -7,14 +7,14 @@ import Testing
 
 /// Settings and rules of `ip rule` on the way of packets, on a node with clients at up0 and a task behind br0.
 @Suite struct HostSettingsTests {
-    private static let node = NodeFacts(
+    static let node = NodeFacts(
         addresses: [
             InterfaceAddress(address: "127.0.0.1", prefixLength: 8, interface: "lo"),
             InterfaceAddress(address: "192.168.5.1", prefixLength: 24, interface: "up0"),
             InterfaceAddress(address: "10.0.0.1", prefixLength: 24, interface: "br0"),
         ], bridgePorts: .known(["br0": ["v1": true]]))
 
-    private static func settings(
+    static func settings(
         _ values: [Sysctl: String] = [:], _ routing: @escaping @Sendable (RoutedPacket) -> Routing? = { _ in nil }
     ) -> HostSettings {
         HostSettings(
@@ -23,12 +23,12 @@ import Testing
             setting: { [.ipv4Forwarding: "1"].merging(values) { $1 }[$0] })
     }
 
-    private static func way(to address: IPAddress) -> Routing {
+    static func way(to address: IPAddress) -> Routing {
         let text = "\(address)"
         return .leaves(by: text.hasPrefix("10.0.0.") ? "br0" : text.hasPrefix("169.254.113.") ? "mesh_sbox" : "up0")
     }
 
-    private static func replies(_ settings: HostSettings, to allowed: [IPPrefix] = []) async -> [String] {
+    static func replies(_ settings: HostSettings, to allowed: [IPPrefix] = []) async -> [String] {
         await settings.warnings(
             forRepliesOf: "10.0.0.11", from: ["127.0.0.1", "192.168.5.1", "10.0.0.1"], to: allowed, on: node)
     }
@@ -58,6 +58,25 @@ import Testing
         #expect(await Self.replies(some, to: [IPPrefix("192.168.5.0", length: 24)]) == [])
         let off = Self.settings([.ipv4Forwarding: "0"]) { _ in .refused }
         #expect(await Self.replies(off) == [], "what is not forwarded at all is said elsewhere")
+    }
+
+    /// A rule of `ip rule` may ask for the protocol and the ports of what is forwarded.
+    @Test func rulesByPort() async {
+        let settings = Self.settings { $0.ports?.source == 80 && $0.ports?.transport == 6 ? .refused : nil }
+        #expect(
+            await settings.warnings(
+                forRepliesOf: "10.0.0.11", from: ["192.168.5.1"], ports: RouteQuestion.Ports(replying: .tcp, from: 80),
+                to: [],
+                on: Self.node) == [
+                    "replies of 10.0.0.11 do not come through: a route or a rule of this node's forbids it (see `ip route "
+                        + "get 192.168.5.2 from 10.0.0.11 iif br0 ipproto tcp sport 80 dport 50000`)"
+                ])
+        #expect(
+            await settings.warnings(
+                forRepliesOf: "10.0.0.11", from: ["192.168.5.1"], ports: RouteQuestion.Ports(replying: .udp, from: 80),
+                to: [],
+                on: Self.node) == [])
+        #expect(RouteQuestion.Ports(replying: .sctp, from: 80) == nil)
     }
 
     /// IPVS has replies routed once more, with the published address, unless it is told not to.
@@ -103,56 +122,6 @@ import Testing
                 == "new connections are dropped: conntrack tracks 100, and net/netfilter/nf_conntrack_max is 100")
     }
 
-    private static func answering(
-        from address: IPAddress?, _ settings: HostSettings, isElsewhere: Bool = false, to allowed: [IPPrefix] = []
-    ) async -> [String] {
-        await settings.warnings(answeringFrom: address, isElsewhere: isElsewhere, to: allowed, on: node)
-    }
-
-    /// Answers to hosts beyond the networks of the node leave by up1, except those from 192.168.5.1 where a rule says so.
-    private static func strict(_ value: String = "1", withRule: Bool = false, leadsOut: Bool = true) -> HostSettings {
-        var settings = Self.settings([.reversePathFilter("all"): "0", .reversePathFilter("up0"): value]) { packet in
-            guard packet.destination == "192.0.2.1" || packet.destination == "203.0.113.1" else { return nil }
-            return .leaves(by: withRule && packet.source == "192.168.5.1" ? "up0" : "up1")
-        }
-        settings.leadOut = { $0.map { leadsOut && $0 == "up0" } }
-        return settings
-    }
-
-    /// The address from which the node answers decides with the rules of `ip rule`; for the sandbox it is the sandbox's.
-    @Test func reversePathsByRule() async {
-        #expect(await Self.answering(from: "192.168.5.1", Self.strict(withRule: true)) == [])
-        #expect(await Self.answering(from: nil, Self.strict(withRule: true)) == [])
-        #expect(await Self.answering(from: "192.168.5.1", Self.strict("2")) == [])
-        let lines = [
-            "hosts beyond the network of up0 cannot reach 192.168.5.1: this node would answer them by up1, and "
-                + "net/ipv4/conf/up0/rp_filter is 1", "  type:  sysctl -w net/ipv4/conf/up0/rp_filter=2",
-        ]
-        #expect(await Self.answering(from: "192.168.5.1", Self.strict()) == lines)
-        #expect(await Self.answering(from: nil, Self.strict()) == lines)
-        #expect(await Self.answering(from: nil, Self.strict(withRule: true), isElsewhere: true) == lines)
-        // Where no default route leads out, nobody is expected beyond the network, unless the address was chosen.
-        #expect(await Self.answering(from: nil, Self.strict(leadsOut: false)) == [])
-        #expect(await Self.answering(from: "192.168.5.1", Self.strict(leadsOut: false)) == lines)
-    }
-
-    /// Those who may come count, and an interface behind which nobody is does not.
-    @Test func reversePathsOfThoseWhoMayCome() async {
-        let (near, far) = (IPPrefix("192.168.5.0", length: 24), IPPrefix("203.0.113.0", length: 24))
-        #expect(await Self.answering(from: "192.168.5.1", Self.strict(), to: [near]) == [])
-        #expect(
-            await Self.answering(from: "192.168.5.1", Self.strict(), to: [near, far]).first?
-                .hasPrefix("hosts beyond the network of up0") == true)
-        #expect(
-            await Self.answering(from: "192.168.5.1", Self.strict(), to: [far, IPPrefix("198.51.100.0", length: 24)])
-                .first?.hasPrefix("some hosts beyond the network of up0") == true)
-        var settings = Self.strict()
-        settings.links = { $0.map { _ in HostLink(hasHosts: false) } }
-        #expect(await Self.answering(from: "192.168.5.1", settings) == [])
-        settings.links = { $0.map { _ in HostLink(vrf: "vrf1") } }
-        #expect(await Self.answering(from: "192.168.5.1", settings) == [])
-    }
-
     /// IPVS that stands by for another host balances nothing if it is told so.
     @Test func aBackup() async {
         for (value, isBackup) in [("1", true), ("1", false), ("0", true), (nil, true)] as [(String?, Bool)] {
@@ -175,47 +144,31 @@ import Testing
         #expect(lines.last == "  type:  sysctl -w net/netfilter/nf_conntrack_tcp_timeout_established=7500")
     }
 
-    private static func toSandbox(_ settings: HostSettings, mark: UInt32 = 0x100) async -> [String] {
-        await settings.warnings(
-            onTheWayTo: PacketWay.Sandbox(address: "169.254.113.6", interface: "mesh_sbox"), marked: mark, from: [],
-            on: node)
-    }
-
-    /// A node with the link to the sandbox.
-    private static func settingsWithSandbox(
-        _ values: [Sysctl: String] = [:], _ routing: @escaping @Sendable (RoutedPacket) -> Routing? = { _ in nil }
-    ) -> HostSettings {
-        settings([.forwarding("mesh_sbox"): "1"].merging(values) { $1 }, routing)
-    }
-
-    @Test func theWayToTheSandbox() async {
-        #expect(await Self.toSandbox(Self.settingsWithSandbox()) == [])
+    /// Clients in a network of the node itself are certain to get no answer without a route; of others nobody knows where
+    /// they are.
+    @Test func clientsWithoutARoute() async {
+        let near = "replies have no route to clients in the network of up0"
+        var settings = Self.settings { $0.input == "br0" && $0.destination == "192.168.5.2" ? .noRoute : nil }
         #expect(
-            await Self.toSandbox(Self.settings { _ in .refused }) == [], "there is no way before the link is made")
-        let off = Self.settingsWithSandbox([.forwarding("up0"): "0"])
+            await Self.replies(settings) == ["\(near) (see `ip route get 192.168.5.2 from 10.0.0.11 iif br0`)"])
+        settings.links = { $0.map { _ in HostLink(vrf: "vrf1") } }
         #expect(
-            await Self.toSandbox(off) == [
-                "packets of clients that come by up0 do not reach 169.254.113.6: up0 does not forward "
-                    + "(net/ipv4/conf/up0/forwarding is 0)", "  type:  sysctl -w net/ipv4/conf/up0/forwarding=1",
+            await Self.replies(settings) == [
+                "\(near), which belongs to the VRF vrf1 (see `ip route get 192.168.5.2 from 10.0.0.11 iif br0`)"
             ])
-        let marked = Self.settingsWithSandbox { $0.mark == 0x100 && $0.input == nil ? .refused : nil }
+        let later = Self.settings { $0.source == "192.168.5.1" && $0.destination == "192.168.5.2" ? .noRoute : nil }
+        #expect(await Self.replies(later) == ["\(near) (see `ip route get 192.168.5.2 from 192.168.5.1`)"])
+        let beyond = Self.settings { $0.destination == "192.0.2.1" ? .noRoute : nil }
+        #expect(await Self.replies(beyond) == [])
+        var other = Self.settings { $0.destination == "192.168.5.2" ? .leaves(by: "up1") : nil }
+        other.links = { $0.map { _ in HostLink(vrf: "vrf1") } }
         #expect(
-            await Self.toSandbox(marked).first
-                == "169.254.113.6 gets nothing: a rule of this node's forbids what is marked so "
-                + "(see `ip route get 169.254.113.6 mark 256`)")
-        #expect(await Self.toSandbox(marked, mark: 0) == [])
-        let coming = Self.settingsWithSandbox { $0.input == "up0" ? .refused : nil }
+            await Self.replies(other).first?.hasPrefix(
+                "replies to clients in the network of up0 leave by up1: up0 belongs to the VRF vrf1") == true)
+        let marked = Self.settings { $0.mark == 0x100 ? .noRoute : nil }
         #expect(
-            await Self.toSandbox(coming) == [
-                "packets of clients do not come through: a route or a rule of this node's forbids it "
-                    + "(see `ip route get 169.254.113.6 from 192.168.5.2 iif up0 mark 256`)"
-            ])
-        let replies = Self.settingsWithSandbox { $0.input == "mesh_sbox" ? .refused : nil }
-        #expect(
-            await Self.toSandbox(replies) == [
-                "replies of 169.254.113.6 do not come through: a route or a rule of this node's forbids it "
-                    + "(see `ip route get 192.168.5.2 from 169.254.113.6 iif mesh_sbox`)"
-            ])
+            await marked.warnings(sending: 0x100, to: "10.0.0.11").first?
+                .hasPrefix("10.0.0.11 gets nothing: this node has no route for what is marked so") == true)
     }
 
     /// Nobody is behind an interface that is switched off.
