@@ -43,6 +43,8 @@ enum IPTablesTargets {
         case "SET":
             return words.contains("--map-mark")
                 ? .affect(.remarked(MarkChange(kept: 0, flipped: 0, unknown: .max))) : .proceed
+        // They replace the network of an address without conntrack.
+        case "SNPT", "DNPT": return .affect(.rewritten)
         default: return .proceed
         }
     }
