@@ -53,8 +53,7 @@ struct HostSettings: Sendable {
         HostSettings(
             ways: Self.remembering(ways, or: .unknown), routings: Self.remembering(routings, or: .unknown),
             setting: setting, links: Self.remembering(links, or: HostLink()),
-            leadOut: Self.remembering(leadOut, or: false),
-            isBackup: isBackup)
+            leadOut: Self.remembering(leadOut, or: false), isBackup: isBackup)
     }
 
     private static func remembering<Question: Hashable & Sendable, Answer: Sendable>(

@@ -66,16 +66,14 @@ import Testing
         #expect(
             await settings.warnings(
                 forRepliesOf: "10.0.0.11", from: ["192.168.5.1"], ports: RouteQuestion.Ports(replying: .tcp, from: 80),
-                to: [],
-                on: Self.node) == [
+                to: [], on: Self.node) == [
                     "replies of 10.0.0.11 do not come through: a route or a rule of this node's forbids it (see `ip route "
                         + "get 192.168.5.2 from 10.0.0.11 iif br0 ipproto tcp sport 80 dport 50000`)"
                 ])
         #expect(
             await settings.warnings(
                 forRepliesOf: "10.0.0.11", from: ["192.168.5.1"], ports: RouteQuestion.Ports(replying: .udp, from: 80),
-                to: [],
-                on: Self.node) == [])
+                to: [], on: Self.node) == [])
         #expect(RouteQuestion.Ports(replying: .sctp, from: 80) == nil)
     }
 
