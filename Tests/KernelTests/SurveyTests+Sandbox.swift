@@ -1,4 +1,5 @@
 import IPVSKit
+import MeshKit
 import RuleKit
 import TestSupport
 import Testing
