@@ -31,7 +31,7 @@ extension Mesh {
             context.cuts = cutting
             spec = try spec.applying(file, in: context)
             guard spec != view.spec else { return nil }
-            return Surveyed(await HostSurvey(on: view.observed.node), .everything)
+            return Surveyed(await HostSurvey(on: view.observed), .everything)
         }
     }
 

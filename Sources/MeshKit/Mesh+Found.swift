@@ -104,7 +104,7 @@ extension Mesh {
         for service in spec.services.values {
             for port in service.ports where port.origin?.node == view.ledger.node && !known.contains(port.listening) {
                 let asked: HostSurvey
-                if let survey { asked = survey } else { asked = await HostSurvey(on: view.observed.node) }
+                if let survey { asked = survey } else { asked = await HostSurvey(on: view.observed) }
                 survey = asked
                 do throws(InputError) {
                     try await asked.refuseConflicts(port, of: service)

@@ -34,7 +34,7 @@ extension Mesh {
         try await surveyed { spec, view in
             try await edit(&spec, view)
             guard spec != view.spec else { return nil }
-            return Surveyed(await HostSurvey(on: view.observed.node), .overlays)
+            return Surveyed(await HostSurvey(on: view.observed), .overlays)
         }
     }
 
@@ -111,7 +111,7 @@ extension Mesh {
             let isFirstHere = !view.spec.attachedTasks().contains { $0.task.node == own }
             let isFirstOfAll = view.spec.services[service]?.tasks.isEmpty ?? true
             guard isFirstHere || isFirstOfAll || replacing else { return ([task], nil) }
-            let survey = await HostSurvey(on: view.observed.node)
+            let survey = await HostSurvey(on: view.observed)
             return ([task], Surveyed(survey, .ports(spec.services[service]?.ports ?? [], [task])))
         }
     }

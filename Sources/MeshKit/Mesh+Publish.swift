@@ -34,7 +34,7 @@ extension Mesh {
             }
             let published = new.compactMap { spec.publisher(of: $0)?.port }
             guard !published.isEmpty, let owner = spec.services[service] else { return nil }
-            let survey = await HostSurvey(on: view.observed.node)
+            let survey = await HostSurvey(on: view.observed)
             if !force { for port in published { try await survey.refuseConflicts(port, of: owner) } }
             return Surveyed(survey, .ports(published, owner.tasks))
         }
@@ -61,7 +61,7 @@ extension Mesh {
             guard !tasks.contains(where: { $0.address.family == task.address.family }),
                 let ports = spec.services[service]?.ports.filter({ $0.isFor(task) }), !ports.isEmpty
             else { return nil }
-            return Surveyed(await HostSurvey(on: view.observed.node), .ports(ports, [task]))
+            return Surveyed(await HostSurvey(on: view.observed), .ports(ports, [task]))
         }
     }
 }

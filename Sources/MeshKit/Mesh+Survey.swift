@@ -50,6 +50,6 @@ extension Mesh {
             warnings =
                 await survey.warnings(onOverlaysOf: request(change.spec, change.ledger)) + warnings + survey.unread
         }
-        return Publication(change: change, warnings: warnings)
+        return Publication(change: change, warnings: warnings.eachOnce)
     }
 }

@@ -68,7 +68,7 @@ public struct Mesh: Sendable {
         try await locked(.shared) {
             let look = try await look()
             guard look.request.publishesAnything else { return (look.plan, []) }
-            let survey = await HostSurvey(on: look.found.node)
+            let survey = await HostSurvey(on: look.found)
             return (look.plan, await survey.warnings(look.request, in: look.outcome.datapath, look.tool))
         }
     }

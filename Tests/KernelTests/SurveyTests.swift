@@ -24,7 +24,7 @@ extension KernelTests {
         }
 
         /// A table `t` of nftables with a chain `c`.
-        private static func nft(
+        static func nft(
             _ name: String, family: String = "inet", _ hook: String, _ rules: String, _ warning: String?,
             transport: TransportProtocol = .tcp, hasAdvice: Bool = true
         ) -> Obstacle {

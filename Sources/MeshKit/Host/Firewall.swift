@@ -55,6 +55,9 @@ package struct Firewall: Sendable {
         var zonings: [Zoning] = []
         /// The rules that may drop some of the packets, one of each chain.
         package var exceptions: [HostRuleSite] = []
+        /// The rules that hide the client's address from tasks that are to see it, and whether each hides that of every
+        /// client.
+        var hidings: [HostRuleSite: Bool] = [:]
 
         package init(verdict: Verdict, advice: [String]) {
             self.verdict = verdict
@@ -92,22 +95,27 @@ package struct Firewall: Sendable {
             advice: { site, part in
                 FirewallAdvice(rules: rules).opening(
                     site, transport, part.ports ?? ports,
-                    to: allowed.filter { $0.family == part.packet.family })
+                    to: allowed.filter { $0.family == part.packet.family },
+                    areTranslated: part.packet.isDestinationTranslated == true)
             })
     }
 
     /// Whether packets that IPVS sends reach a task. They pass OUTPUT and POSTROUTING.
     ///
     /// - Parameters:
+    ///   - isTranslated: whether our rules have translated the port to which the client connected.
+    ///   - showsClient: whether the task is to see the client's address.
     ///   - interface: the name of the interface that leads to the task; nil if it is not known.
     ///   - own: the node's addresses; nil if they are not known.
     package func answer(
-        sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32? = nil,
-        by interface: String? = nil, from own: Set<IPAddress>? = nil
+        sendingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>,
+        isTranslated: Bool = false, showsClient: Bool = false, mark: UInt32? = nil, by interface: String? = nil,
+        from own: Set<IPAddress>? = nil
     ) async -> Answer? {
         await answer(
             PacketWay.sent(
-                to: task, transport, ports: ports, mark: mark, by: interface.map(Packet.Interface.named) ?? .unknown)
+                to: task, transport, ports: ports, isTranslated: isTranslated, showsClient: showsClient, mark: mark,
+                by: interface.map(Packet.Interface.named) ?? .unknown)
                 + (task.family == .ipv4 ? PacketWay.resolving(own: own, others: [task]) : []),
             advice: { site, _ in
                 FirewallAdvice(rules: rules).lettingThrough(site, to: task, transport, ports)
@@ -149,21 +157,34 @@ package struct Firewall: Sendable {
             })
     }
 
-    /// Whether packets of clients come through to a namespace of the mesh that balances them. They pass FORWARD. What our
-    /// own rules accept at the head of iptables' filter FORWARD is taken for let through.
-    ///
-    /// - Parameters:
-    ///   - address: the namespace's address.
-    ///   - allowed: the networks from which clients may connect; empty for everywhere.
-    ///   - interface: the name of the interface that leads there.
-    package func answer(
-        forwardingTo address: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>,
-        allowed: [IPPrefix] = [], by interface: String
-    ) async -> Answer? {
-        await answer(
-            PacketWay.forwarded(to: address, transport, ports: ports, allowed: allowed, by: interface),
-            besides: Self.isFilterForward,
-            advice: { site, _ in FirewallAdvice(rules: rules).lettingThrough(site, by: interface) })
+    /// Whether packets of clients come through to the sandbox, which balances them. They pass PREROUTING, where our rules
+    /// make the sandbox their destination, and FORWARD. What our own rules accept at the head of iptables' filter FORWARD
+    /// is taken for let through.
+    func answer(forwardingTo sandbox: PacketWay.Sandbox, _ listening: PacketWay.Listening) async -> Answer? {
+        var parts = PacketWay.forwarded(to: sandbox, listening)
+        let resolved = listening.addresses.filter { $0.family == .ipv4 && !$0.isLoopback }
+        if sandbox.address.family == .ipv4, !resolved.isEmpty {
+            parts += PacketWay.resolving(own: resolved, others: nil)
+        }
+        return await answer(parts, besides: Self.isFilterForward) { site, part in
+            let hasLeft = part.packet.isForNode == false && part.packet.hook != .prerouting
+            return hasLeft
+                ? FirewallAdvice(rules: rules).lettingThrough(site, by: sandbox.interface)
+                : FirewallAdvice(rules: rules).opening(
+                    site, listening.transport, listening.ports,
+                    to: listening.allowed.filter { $0.family == part.packet.family })
+        }
+    }
+
+    /// Whether the replies of the sandbox come through to clients. They pass FORWARD, and conntrack puts the published
+    /// address in the place of the sandbox's behind that.
+    func answer(repliesOf sandbox: PacketWay.Sandbox, _ listening: PacketWay.Listening) async -> Answer? {
+        await answer(PacketWay.replied(by: sandbox, listening), besides: Self.isFilterForward) { site, part in
+            part.packet.sources == [sandbox.address...sandbox.address]
+                ? FirewallAdvice(rules: rules).lettingThrough(
+                    site, repliesOf: sandbox.address, areTracked: part.packet.isTracked)
+                : FirewallAdvice(rules: rules).lettingOut(site)
+        }
     }
 
     /// Whether connections between two other hosts pass the node, so that it forwards for everybody once it forwards at
@@ -203,7 +224,8 @@ package struct Firewall: Sendable {
     ) {
         let walk = ChainWalk.walk(packet, from: base, in: table)
         var verdict = Self.verdict(walk.endings, from: base, in: table)
-        let device = base.devices.isEmpty ? nil : HostRuleSite(base, in: table, .line(Self.text(base.devices)))
+        let isForAll = base.devices.isEmpty || packet.device != nil
+        let device = isForAll ? nil : HostRuleSite(base, in: table, .line(Self.text(base.devices)))
         if device != nil, let rule = verdict.rule {
             // Packets of other interfaces do not meet the chain.
             verdict = .depends(
@@ -213,6 +235,11 @@ package struct Firewall: Sendable {
         if verdict.severity > answer.verdict.severity { answer.verdict = verdict }
         if case .depends(let site, otherwiseDropped: false) = verdict, !answer.exceptions.contains(site) {
             answer.exceptions.append(site)
+        }
+        if packet.showsClient, packet.hook == .postrouting,
+            let plain = walk.endings.first(where: { $0.cause == nil }), plain.end.translatesSource
+        {
+            answer.hidings[HostRuleSite(base, in: table, plain.rule)] = walk.endings.allSatisfy(\.end.translatesSource)
         }
         for line in verdict.dropping.map(advice) ?? [] where !answer.advice.contains(line) {
             answer.advice.append(line)
@@ -281,6 +308,16 @@ extension Packet {
     fileprivate var isLookedUpInZone: Bool { hook == .prerouting && !isTracked }
 }
 
+extension HostRule.End {
+    /// Whether a rule in POSTROUTING replaces the source address, as NETMAP does there, too.
+    fileprivate var translatesSource: Bool {
+        switch self {
+        case .translateSource, .translate: true
+        case .accept, .drop, .undecided: false
+        }
+    }
+}
+
 extension HostRule.Effect {
     /// The influence that the effect has on one of our packets; nil if it has none.
     fileprivate func kind(for packet: Packet) -> (kind: Firewall.Influence.Kind, isCertain: Bool)? {
@@ -291,10 +328,11 @@ extension HostRule.Effect {
         // used again.
         case .remarked(let change):
             packet.mark.flatMap {
-                packet.isForNode == true ? change.changes($0, ofConnection: packet.connectionMark) : .no
+                packet.isFoundByMark ? change.changes($0, ofConnection: packet.connectionMark) : .no
             }
             .flatMap { $0 == .no ? nil : (.remarked, $0 == .yes) }
-        case .offloaded: (.offloaded, true)
+        // A flowtable knows conntrack's translations, but not those of IPVS.
+        case .offloaded: packet.meetsIPVS ? (.offloaded, true) : nil
         case .zoned, .connectionMarked: nil
         case .rewritten: (.rewritten, true)
         }

@@ -8,19 +8,23 @@ struct FirewallAdvice {
 
     /// The commands that admit new connections to published ports.
     ///
-    /// - Parameter networks: the networks to admit, of one family; empty for all.
+    /// - Parameters:
+    ///   - networks: the networks to admit, of one family; empty for all.
+    ///   - areTranslated: whether our rules have translated the ports. Then they are the node's own ports for everybody
+    ///     else, and only what is translated may be admitted, which neither ufw nor firewalld has a command for.
     func opening(
-        _ site: HostRuleSite, _ transport: TransportProtocol, _ ports: ClosedRange<UInt16>, to networks: [IPPrefix]
+        _ site: HostRuleSite, _ transport: TransportProtocol, _ ports: ClosedRange<UInt16>, to networks: [IPPrefix],
+        areTranslated: Bool = false
     ) -> [String] {
         let colon = Self.text(ports, ":")
         let dash = Self.text(ports, "-")
         // ufw does not support SCTP.
-        if isUFW(site), transport == .tcp || transport == .udp {
+        if isUFW(site), !areTranslated, transport == .tcp || transport == .udp {
             return networks.isEmpty
                 ? ["ufw allow \(colon)/\(transport)"]
                 : networks.map { "ufw allow from \($0) to any port \(colon) proto \(transport)" }
         }
-        if isFirewalld(site) {
+        if isFirewalld(site), !areTranslated {
             let options =
                 networks.isEmpty
                 ? ["--add-port=\(dash)/\(transport)"]
@@ -35,10 +39,12 @@ struct FirewallAdvice {
             let source = networks.first.map {
                 "\(Self.ip($0.address)) saddr \(networks.count == 1 ? list : "{ \(list) }") "
             }
-            return [insertion(site, "\(source ?? "")\(transport) dport \(dash)")]
+            let status = areTranslated ? " ct status dnat" : ""
+            return [insertion(site, "\(source ?? "")\(transport) dport \(dash)\(status)")]
         }
         let source = networks.isEmpty ? "" : "-s \(networks.map(\.description).joined(separator: ",")) "
-        return [insertion(site, "\(source)-p \(transport) --dport \(colon)")]
+        let status = areTranslated ? " -m conntrack --ctstate DNAT" : ""
+        return [insertion(site, "\(source)-p \(transport) --dport \(colon)\(status)")]
     }
 
     /// The commands that let replies of a task pass the node.

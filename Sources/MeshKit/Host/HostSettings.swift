@@ -9,25 +9,57 @@ struct HostSettings: Sendable {
     /// The routing decisions about packets, in their order.
     var routings: @Sendable ([RoutedPacket]) async -> [Routing]
     var setting: @Sendable (Sysctl) -> String?
+    /// What is known of interfaces, in the order of their names.
+    var links: @Sendable ([String]) async -> [HostLink] = { $0.map { _ in HostLink() } }
+    /// Whether a default route leads out by each of some interfaces, whichever routing rules ask its table.
+    var leadOut: @Sendable ([String]) async -> [Bool] = { $0.map { _ in false } }
+    /// Whether IPVS has a sync daemon that receives connections from another host.
+    var isBackup: @Sendable () async -> Bool = { false }
 
     /// The settings and routes of the namespace of the process.
     static func ofKernel() -> HostSettings {
-        let routes = (try? NetworkNamespace.current.open()).map { RouteClient(in: $0) }
+        let here = try? NetworkNamespace.current.open()
+        let routes = here.map { RouteClient(in: $0) }
+        let filtered = here.map { RouteClient(in: $0, filtersInKernel: true) }
+        @Sendable func leadsOut(by name: String) async throws -> Bool {
+            guard let index = try await routes?.link(named: name)?.index else { return false }
+            return try await filtered?.leadsOut(by: index) ?? false
+        }
         return HostSettings(
             ways: { (try? await routes?.routings(to: $0)) ?? $0.map { _ in .unknown } },
             routings: { (try? await routes?.routings(of: $0)) ?? $0.map { _ in .unknown } },
-            setting: { SysctlFiles().read($0) })
+            setting: { SysctlFiles().read($0) },
+            links: { names in
+                var links: [HostLink] = []
+                for name in names { links.append(HostLink(try? await routes?.link(named: name))) }
+                return links
+            },
+            leadOut: { names in
+                var answers: [Bool] = []
+                for name in names {
+                    let answer = try? await leadsOut(by: name)
+                    answers.append(answer ?? false)
+                }
+                return answers
+            },
+            isBackup: {
+                let daemons = try? await IPVS().daemons()
+                return daemons?.contains { $0.role == .backup } ?? false
+            })
     }
 
     /// The same settings, each of which is read only once: a hundred ports have the same tasks.
     func remembering() -> HostSettings {
-        HostSettings(ways: Self.remembering(ways), routings: Self.remembering(routings), setting: setting)
+        HostSettings(
+            ways: Self.remembering(ways, or: .unknown), routings: Self.remembering(routings, or: .unknown),
+            setting: setting, links: Self.remembering(links, or: HostLink()),
+            leadOut: Self.remembering(leadOut, or: false), isBackup: isBackup)
     }
 
-    private static func remembering<Question: Hashable & Sendable>(
-        _ ask: @escaping @Sendable ([Question]) async -> [Routing]
-    ) -> @Sendable ([Question]) async -> [Routing] {
-        let known = Locked<[Question: Routing]>([:])
+    private static func remembering<Question: Hashable & Sendable, Answer: Sendable>(
+        _ ask: @escaping @Sendable ([Question]) async -> [Answer], or unknown: Answer
+    ) -> @Sendable ([Question]) async -> [Answer] {
+        let known = Locked<[Question: Answer]>([:])
         return { questions in
             let new = known.withLock { known in Array(Set(questions.filter { known[$0] == nil })) }
             if !new.isEmpty {
@@ -36,14 +68,12 @@ struct HostSettings: Sendable {
                     for (question, answer) in zip(new, answers) { known[question] = answer }
                 }
             }
-            return known.withLock { known in questions.map { known[$0] ?? .unknown } }
+            return known.withLock { known in questions.map { known[$0] ?? unknown } }
         }
     }
 
     /// The interface that leads to an address; nil if there is none, or it cannot be told.
-    func interface(_ address: IPAddress) async -> String? {
-        if case .leaves(let interface) = await ways([address]).first { interface } else { nil }
-    }
+    func interface(_ address: IPAddress) async -> String? { await ways([address]).first?.interface }
 
     /// The routing decision about a packet.
     func routing(_ packet: RoutedPacket) async -> Routing { await routings([packet]).first ?? .unknown }
@@ -88,30 +118,12 @@ struct HostSettings: Sendable {
         if way == .refused {
             return ["\(task) gets nothing: a route or a rule of this node's forbids it (see `ip route get \(task)`)"]
         }
-        // For IPv6 the kernel checks the switch for all interfaces only. For IPv4, that switch also switches on each
-        // interface, so an interface that is off was switched off by itself.
-        guard task.family == .ipv4, setting(.ipv4Forwarding) == "1", case .leaves(let interface) = way,
-            setting(.forwarding(interface)) == "0"
+        guard setting(.forwardingOfAll(task.family)) == "1", case .leaves(let interface) = way,
+            !forwards(interface, task.family)
         else { return [] }
         return [
             "replies of \(task) do not come through: \(interface) does not forward (\(Sysctl.forwarding(interface)) is 0)",
             SurveyText.advice("sysctl -w \(Sysctl.forwarding(interface))=1"),
-        ]
-    }
-
-    /// Warnings about everything that keeps clients from a single address at which a port is published.
-    func warnings(at address: IPAddress, on node: NodeFacts) async -> [String] {
-        guard address.family == .ipv4, !address.isLoopback,
-            let own = node.addresses.first(where: { $0.address == address })
-        else { return [] }
-        // The higher of the two values counts: 1 is strict, 2 is loose.
-        let values = [Sysctl.reversePathFilter("all"), .reversePathFilter(own.interface)].compactMap(setting)
-        guard values.compactMap({ Int($0) }).max() == 1, let way = await wayOut(.ipv4), way != own.interface
-        else { return [] }
-        return [
-            "hosts beyond the network of \(own.interface) cannot reach \(address): this node would answer them by \(way), "
-                + "and \(Sysctl.reversePathFilter(own.interface)) is 1",
-            SurveyText.advice("sysctl -w \(Sysctl.reversePathFilter(own.interface))=2"),
         ]
     }
 }
@@ -130,8 +142,4 @@ extension Sysctl {
     /// The number of flows that conntrack tracks, and next to it their limit: 0 for none.
     static let trackedFlows = Self(rawValue: "net/netfilter/nf_conntrack_count")
     static let mostTrackedFlows = Self(rawValue: "net/netfilter/nf_conntrack_max")
-    /// Whether a packet is dropped if its answer would leave through another interface.
-    static func reversePathFilter(_ interface: String) -> Self {
-        Self(rawValue: "net/ipv4/conf/\(interface)/rp_filter")
-    }
 }

@@ -1,20 +1,25 @@
 import IPVSKit
+import Netlink
 import RuleKit
 
 /// Finds everything on a host that is in the way of published ports.
 struct HostSurvey: Sendable {
     private let node: NodeFacts
+    /// The IPVS services of the node, including those of other programs.
+    private let services: Table
     private let rules: HostRules
     private let settings = HostSettings.ofKernel().remembering()
 
     /// Reads the host's rules.
-    init(on node: NodeFacts) async {
-        self.node = node
+    init(on observed: ObservedDatapath) async {
+        node = observed.node
+        services = observed[.node].table
         rules = await HostRules.read()
     }
 
-    /// Refuses a port on which a process listens, since the process would get no connections any more, and a port that
-    /// a rule of another program translates first, since the mesh would get none.
+    /// Refuses a port on which a process listens, or which an IPVS service of another program has, since they would get
+    /// no connections any more, and a port that a rule of another program translates first, since the mesh would get
+    /// none.
     ///
     /// - Parameter port: a port of the service that is not published in any kernel yet.
     func refuseConflicts(_ port: PublishedPort, of service: MeshSpec.Service) async throws(InputError) {
@@ -27,6 +32,13 @@ struct HostSurvey: Sendable {
             throw InputError(
                 "\(listening) is taken: \(listener) would get no connection any more; stop it, choose another port, "
                     + "or say --force")
+        }
+        let taken = services.services(
+            takenBy: listening, at: addresses(of: listening), families: Set(AddressFamily.allCases))
+        if let service = taken.first {
+            throw InputError(
+                "\(listening) is taken: the IPVS service \(service), which meshctl did not make, would get no connection "
+                    + "any more; remove it, choose another port, or say --force")
         }
         if let translation = await translations(of: port).first(where: { $0.condition == nil }) {
             throw InputError(
@@ -58,15 +70,35 @@ struct HostSurvey: Sendable {
         if let address = listening.address, !node.isOwn(address) {
             warnings.append("\(address) is no address of this node: nobody reaches \(listening) until it is")
         }
-        if let address = listening.address { warnings += await settings.warnings(at: address, on: node) }
-        // Packets to a port that the sandbox balances go round the node's own filters: neither INPUT nor a route to the
-        // task is on their way.
-        let isElsewhere = datapath[.node].rules.ports[listening]?.isElsewhere == true
+        // Packets to a port that the sandbox balances go another way: neither INPUT nor a route to the task is on it.
+        let rule = datapath[.node].rules.ports[listening]
+        let isElsewhere = rule?.isElsewhere == true
+        warnings += await settings.warnings(
+            answeringFrom: listening.address, isElsewhere: isElsewhere, to: port.allowed, on: node)
         let tasks = isElsewhere ? [] : tasks.filter(port.isFor)
         let addresses = addresses(of: listening)
+        for service in services.services(takenBy: listening, at: addresses, families: rule?.families ?? []) {
+            warnings.append(
+                "the IPVS service \(service), which meshctl did not make, gets no new connections: \(listening) takes them"
+            )
+        }
         for task in Set(tasks.map(\.address)).sorted().filter({ !node.isOwn($0) }).prefix(Self.tasksNamed) {
             warnings += await settings.warnings(sending: port.mark.rawValue, to: task)
-            warnings += await settings.warnings(forRepliesOf: task, from: addresses, to: port.allowed, on: node)
+            warnings += await settings.warnings(
+                forRepliesOf: task, from: addresses,
+                ports: RouteQuestion.Ports(replying: listening.transport, from: port.target),
+                to: port.allowed, on: node)
+        }
+        if Self.isTranslated(port, in: datapath) { warnings += settings.warningsOfIdleConnections() }
+        let sandboxes = isElsewhere ? sandboxes(of: listening, in: datapath) : []
+        // The node's rules find packets to the sandbox by the mark only with nftables.
+        let mark = tool == .iptables ? 0 : port.mark.rawValue
+        for sandbox in sandboxes {
+            warnings += await settings.warnings(
+                onTheWayTo: sandbox, marked: mark,
+                ports: RouteQuestion.Ports(replying: listening.transport, from: listening.ports.lowerBound),
+                from: port.allowed,
+                on: node)
         }
         guard !rules.tables.isEmpty else { return warnings }
         for translation in await translations(of: port) {
@@ -76,21 +108,30 @@ struct HostSurvey: Sendable {
                     + "\(translation)\(which ?? "")")
         }
         guard !isElsewhere else {
-            return await warnings + self.warnings(onTheWayToTheSandbox: port, firewall, in: datapath)
+            let way = PacketWay.Listening(
+                transport: listening.transport, ports: listening.ports, translated: listening.ports,
+                addresses: addresses, allowed: port.allowed, mark: mark, isFoundByMark: tool != .iptables,
+                showsClient: port.sourceIP != .nat)
+            for sandbox in sandboxes {
+                warnings += await self.warnings(onTheWayTo: sandbox, listening, way, firewall)
+            }
+            return warnings
         }
         let families = tasks.isEmpty ? Set(AddressFamily.allCases) : Set(tasks.map(\.address.family))
-        let rule = datapath[.node].rules.ports[listening]
-        let translated = rule?.behind(listening) ?? listening.ports
+        let translated = Self.translated(listening, in: datapath)
         let arriving = await firewall.answer(
             publishing: listening.transport, ports: listening.ports, translated: translated, at: addresses,
             allowed: port.allowed, families: families, mark: port.mark.rawValue)
         warnings += SurveyText.lines(
             "other hosts cannot reach \(listening)", "packets for \(listening)", arriving)
         var concerned: [[String]] = []
+        var hidings: [String] = []
         for task in tasks.map(\.address) where !node.isOwn(task) {
             let found = await self.warnings(port, arriving, for: task, by: ways[task], firewall, in: datapath, tool)
-            if !found.isEmpty { concerned.append(found) }
+            if !found.lines.isEmpty { concerned.append(found.lines) }
+            hidings += found.hidings
         }
+        warnings += hidings.eachOnce
         warnings += concerned.prefix(Self.tasksNamed).joined()
         let others = concerned.dropFirst(Self.tasksNamed)
         if !others.isEmpty {
@@ -108,27 +149,30 @@ struct HostSurvey: Sendable {
         return warnings
     }
 
+    /// The sandbox in each family in which it balances a port.
+    private func sandboxes(of listening: PortBinding, in datapath: Datapath) -> [PacketWay.Sandbox] {
+        let families = (datapath[.node].rules.ports[listening]?.families ?? []).filter { family in
+            listening.address.map { $0.family == family } ?? true
+        }
+        return SandboxLink.addresses.place.map(\.address).filter { families.contains($0.family) }.map {
+            PacketWay.Sandbox(address: $0, interface: MeshNames.sandboxLink)
+        }
+    }
+
     /// Warnings about everything that keeps packets of a port from the sandbox that balances them, or the sandbox's
     /// replies from clients. The node forwards both.
     private func warnings(
-        onTheWayToTheSandbox port: PublishedPort, _ firewall: Firewall, in datapath: Datapath
+        onTheWayTo sandbox: PacketWay.Sandbox, _ listening: PortBinding, _ way: PacketWay.Listening,
+        _ firewall: Firewall
     ) async -> [String] {
-        let listening = port.listening
-        let families = datapath[.node].rules.ports[listening]?.families ?? []
-        var warnings: [String] = []
-        for sandbox in SandboxLink.addresses.place.map(\.address) where families.contains(sandbox.family) {
-            warnings += SurveyText.lines(
-                "other hosts cannot reach \(listening)", "packets for \(listening)",
-                await firewall.answer(
-                    forwardingTo: sandbox, listening.transport, ports: listening.ports, allowed: port.allowed,
-                    by: MeshNames.sandboxLink))
-            warnings += SurveyText.lines(
-                "replies from \(listening) do not come through", "replies from \(listening)",
-                await firewall.answer(
-                    repliesOf: sandbox, listening.transport, port: listening.ports.lowerBound,
-                    allowed: port.allowed, by: MeshNames.sandboxLink, hasClients: false, isLetThrough: true))
-        }
-        return warnings
+        let (packets, replies) = ("packets for \(listening)", "replies from \(listening)")
+        let arriving = await firewall.answer(forwardingTo: sandbox, way)
+        let replied = await firewall.answer(repliesOf: sandbox, way)
+        let mismatch = ZoneMismatch(arriving?.zonings ?? [], replied?.zonings ?? [], sandbox.address.family)
+        return SurveyText.hidings("\(listening)", arriving)
+            + SurveyText.lines("other hosts cannot reach \(listening)", packets, arriving)
+            + SurveyText.lines("\(replies) do not come through", replies, replied)
+            + SurveyText.lines(packets, replies, mismatch, isMasqueraded: true)
     }
 
     /// The number of tasks whose warnings are printed in full. Whatever keeps packets from one of a hundred tasks
@@ -161,25 +205,29 @@ struct HostSurvey: Sendable {
     private func warnings(
         _ port: PublishedPort, _ arriving: Firewall.Answer?, for task: IPAddress, by way: Way?, _ firewall: Firewall,
         in datapath: Datapath, _ tool: RuleTool?
-    ) async -> [String] {
+    ) async -> (lines: [String], hidings: [String]) {
+        let isMasqueraded = datapath[.node].rules.masqueraded.contains { $0.mark == port.mark && $0.task == task }
         let sent = await firewall.answer(
-            sendingTo: task, port.listening.transport, ports: port.targets, mark: port.mark.rawValue,
-            by: way?.interface, from: Set(node.addresses.map(\.address)))
+            sendingTo: task, port.listening.transport, ports: port.targets,
+            isTranslated: Self.translated(port.listening, in: datapath) != port.listening.ports,
+            showsClient: !isMasqueraded, mark: port.mark.rawValue, by: way?.interface,
+            from: Set(node.addresses.map(\.address)))
         let replied = await firewall.answer(
             repliesOf: task, port.listening.transport, port: port.target, allowed: port.allowed, by: way?.interface,
             hasClients: way?.hasClients ?? true, isLetThrough: tool == .iptables)
         let mismatch = ZoneMismatch(arriving?.zonings ?? [], replied?.zonings ?? [], task.family)
-        return SurveyText.lines(
-            "\(task) gets nothing of \(port.listening)", "packets for \(task)", sent)
+        let lines =
+            SurveyText.lines("\(task) gets nothing of \(port.listening)", "packets for \(task)", sent)
             + SurveyText.lines("replies of \(task) do not come through", "replies of \(task)", replied)
             + SurveyText.lines(
-                "packets for \(port.listening)", "replies of \(task)", mismatch,
-                isMasqueraded: datapath[.node].rules.masqueraded.contains { $0.mark == port.mark && $0.task == task })
+                "packets for \(port.listening)", "replies of \(task)", mismatch, isMasqueraded: isMasqueraded)
+        return (lines, SurveyText.hidings("\(port.listening)", sent))
     }
 
     /// Warnings about everything that keeps packets from tasks, whatever the port.
     func warnings(for tasks: [SpecTask]) async -> [String] {
         var warnings = settings.warnings()
+        if tasks.contains(where: { $0.attachment == nil }) { warnings += await settings.warningsOfBackup() }
         let addresses = Set(tasks.filter { $0.attachment == nil }.map(\.address)).filter { !node.isOwn($0) }
         for (task, way) in zip(addresses.sorted(), await settings.ways(addresses.sorted())) {
             warnings += settings.warnings(for: task, by: way)
@@ -224,8 +272,7 @@ struct HostSurvey: Sendable {
         if ports.count > Self.portsAsked, !rules.tables.isEmpty {
             warnings.append("did not look at what is in the way of \(ports.count - Self.portsAsked) more ports")
         }
-        var seen: Set<String> = []
-        return (warnings + unread).filter { seen.insert($0).inserted }
+        return (warnings + unread).eachOnce
     }
 
     /// A line for each part of the host that could not be read, and of which nothing is known.
@@ -250,6 +297,21 @@ struct HostSurvey: Sendable {
         return warnings
     }
 
+    /// The ports of a packet after our rules have translated it, as filter INPUT sees them.
+    private static func translated(_ listening: PortBinding, in datapath: Datapath) -> ClosedRange<UInt16> {
+        let rule = datapath[.node].rules.ports[listening]
+        guard let first = rule?.target ?? rule?.twin else { return listening.ports }
+        return first...(first + UInt16(listening.ports.count - 1))
+    }
+
+    /// Whether conntrack of the node translates TCP connections to a port, besides IPVS or instead of it.
+    private static func isTranslated(_ port: PublishedPort, in datapath: Datapath) -> Bool {
+        let rules = datapath[.node].rules
+        guard port.listening.transport == .tcp, let rule = rules.ports[port.listening] else { return false }
+        return rule.isElsewhere || rule.target != nil || rule.twin != nil
+            || rules.masqueraded.contains { $0.mark == port.mark }
+    }
+
     private func translations(of port: PublishedPort) async -> [ForeignNAT] {
         await ForeignNAT.find(
             publishing: port.listening.transport, ports: port.listening.ports, at: addresses(of: port.listening),
@@ -258,13 +320,5 @@ struct HostSurvey: Sendable {
 
     private func addresses(of listening: PortBinding) -> Set<IPAddress> {
         listening.address.map { [$0] } ?? Set(node.addresses.map(\.address))
-    }
-}
-
-extension PortRule {
-    /// The ports of a packet after our rules have translated it, as filter INPUT sees them.
-    fileprivate func behind(_ listening: PortBinding) -> ClosedRange<UInt16> {
-        guard let first = target ?? twin else { return listening.ports }
-        return first...(first + UInt16(listening.ports.count - 1))
     }
 }

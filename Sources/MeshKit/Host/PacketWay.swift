@@ -7,11 +7,12 @@ import RuleKit
 ///     task   -> ingress, prerouting, forward, postrouting, egress             -> client
 enum PacketWay {
     /// The priorities at which the kernel and our rules act within a hook.
-    private enum Place {
+    enum Place {
         static let conntrack = -200
         static let mark = -150
         static let translation = -100
         static let ipvs = 98
+        static let sourceTranslation = 100
     }
 
     /// A part of a way, on which a packet looks the same to every chain.
@@ -30,7 +31,8 @@ enum PacketWay {
                 table.layer == layer
                 || layer == .device && table.layer == .network && !packet.isARP
                     && (base.hook == "ingress" || base.hook == "egress")
-            return isHere && base.hook == packet.hook.rawValue && priorities.contains(base.priority)
+            let isOnDevice = packet.device.map { base.devices.isEmpty || base.devices.contains($0) } ?? true
+            return isHere && isOnDevice && base.hook == packet.hook.rawValue && priorities.contains(base.priority)
                 // Only the first packet of a connection meets nat chains, and packets that IPVS sends have met theirs
                 // already.
                 && !(base.isNAT && (packet.state != .new || packet.hook == .output))
@@ -47,8 +49,15 @@ enum PacketWay {
         var addresses: Set<IPAddress>
         /// The networks from which clients may connect; empty for everywhere.
         var allowed: [IPPrefix] = []
-        /// The mark that our rules set.
+        /// The mark that the packets have behind our rules; nil if it is not known.
         var mark: UInt32?
+        /// Whether the packets are found by the mark from there on.
+        var isFoundByMark = true
+        /// Whether tasks are to see the client's address.
+        var showsClient = false
+
+        /// Whether our rules translate the ports.
+        var isTranslated: Bool { ports != translated }
     }
 
     /// The networks of one family from which clients connect; nil for everywhere.
@@ -58,8 +67,13 @@ enum PacketWay {
 
     /// The way from another host to IPVS.
     ///
-    /// - Parameter withLoopback: whether packets to loopback addresses, which come from this host, are included.
-    static func arriving(_ listening: Listening, _ family: AddressFamily, withLoopback: Bool = false) -> [Part] {
+    /// - Parameters:
+    ///   - withLoopback: whether packets to loopback addresses, which come from this host, are included.
+    ///   - isElsewhere: whether the way only goes as far as where our rules translate the destination, so that the
+    ///     packets leave the node again.
+    static func arriving(
+        _ listening: Listening, _ family: AddressFamily, withLoopback: Bool = false, isElsewhere: Bool = false
+    ) -> [Part] {
         // Packets of other hosts never arrive at loopback addresses.
         let addresses = listening.addresses.filter { $0.family == family && (withLoopback || !$0.isLoopback) }
         let clients = clients(of: listening.allowed, family)
@@ -72,17 +86,22 @@ enum PacketWay {
                 packet: Packet(
                     hook: hook, family: family, transport: listening.transport, sources: clients,
                     destinations: addresses.ranges, isForNode: true, state: .new, isTracked: isTracked,
-                    mark: isMarked ? listening.mark : nil),
+                    isDestinationTranslated: isTranslated && listening.isTranslated,
+                    mark: isMarked ? listening.mark : nil,
+                    isFoundByMark: isMarked && listening.isFoundByMark),
                 layer: layer, priorities: priorities,
                 ports: isTranslated ? listening.translated : listening.ports)
         }
-        return [
+        let parts = [
             part(.ingress, layer: .device, isTracked: false, isMarked: false),
             part(.prerouting, layer: .bridge, isTracked: false, isMarked: false),
             part(.input, layer: .bridge, isTracked: false, isMarked: false),
             part(.prerouting, Int.min...(Place.conntrack - 1), isTracked: false, isMarked: false),
             part(.prerouting, Place.conntrack...(Place.mark - 1), isMarked: false),
             part(.prerouting, Place.mark...Place.translation),
+        ]
+        if isElsewhere { return parts }
+        return parts + [
             part(.prerouting, (Place.translation + 1)...Int.max, isTranslated: true),
             part(.input, Int.min...(Place.ipvs - 1), isTranslated: true),
         ]
@@ -100,7 +119,8 @@ enum PacketWay {
             return Part(
                 packet: Packet(
                     hook: hook, family: .ipv4, transport: .tcp, sources: (comes ? others : own)?.ranges,
-                    destinations: (comes ? own : others)?.ranges, state: .new, isTracked: false, isARP: true),
+                    destinations: (comes ? own : others)?.ranges, state: .new, isTracked: false, startsHere: !comes,
+                    isARP: true),
                 layer: layer)
         }
         return [
@@ -111,16 +131,20 @@ enum PacketWay {
 
     /// The way from IPVS to a task on another host. It begins where the node's own packets leave.
     ///
-    /// - Parameter interface: the interface that leads to the task.
+    /// - Parameters:
+    ///   - isTranslated: whether our rules have translated the port to which the client connected.
+    ///   - showsClient: whether the task is to see the client's address.
+    ///   - interface: the interface that leads to the task.
     static func sent(
-        to task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, mark: UInt32?,
-        by interface: Packet.Interface = .unknown
+        to task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, isTranslated: Bool,
+        showsClient: Bool, mark: UInt32?, by interface: Packet.Interface = .unknown
     ) -> [Part] {
         func part(_ hook: Packet.Hook, _ layer: RuleTable.Layer = .network) -> Part {
             Part(
                 packet: Packet(
                     hook: hook, family: task.family, transport: transport, destinations: [task...task],
-                    isForNode: false, state: .new, mark: mark, output: layer == .bridge ? .unknown : interface),
+                    isForNode: false, state: .new, isDestinationTranslated: isTranslated, mark: mark,
+                    startsHere: true, showsClient: showsClient, output: layer == .bridge ? .unknown : interface),
                 layer: layer, ports: ports)
         }
         return [
@@ -164,9 +188,14 @@ enum PacketWay {
         ]
     }
 
-    /// The way of a reply from IPVS out to the client. IPVS has replaced the task's address and port by the published
-    /// ones.
-    static func returning(_ listening: Listening, _ family: AddressFamily) -> [Part] {
+    /// The way of a reply out to the client, behind IPVS, which has replaced the task's address and port by the
+    /// published ones.
+    ///
+    /// - Parameter behindTranslation: whether the way only begins where conntrack translates sources, since conntrack
+    ///   replaces the address and not IPVS.
+    static func returning(
+        _ listening: Listening, _ family: AddressFamily, behindTranslation: Bool = false
+    ) -> [Part] {
         let addresses = listening.addresses.filter { $0.family == family && !$0.isLoopback }
         let clients = clients(of: listening.allowed, family)
         guard !addresses.isEmpty, clients?.isEmpty != true else { return [] }
@@ -179,27 +208,13 @@ enum PacketWay {
                     destinations: clients, isForNode: false, state: .reply),
                 layer: layer, priorities: priorities)
         }
-        return [
-            part(.forward, (Place.ipvs + 1)...Int.max), part(.postrouting, everywhere),
+        let parts =
+            behindTranslation
+            ? [part(.postrouting, (Place.sourceTranslation + 1)...Int.max)]
+            : [part(.forward, (Place.ipvs + 1)...Int.max), part(.postrouting, everywhere)]
+        return parts + [
             part(.output, everywhere, .bridge), part(.postrouting, everywhere, .bridge),
             part(.egress, everywhere, .device),
-        ]
-    }
-
-    /// The way of a client's packet that the node forwards to a namespace in which it is balanced. The packet's
-    /// destination is that namespace by now.
-    static func forwarded(
-        to address: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, allowed: [IPPrefix],
-        by interface: String
-    ) -> [Part] {
-        let clients = clients(of: allowed, address.family)
-        guard clients?.isEmpty != true else { return [] }
-        return [
-            Part(
-                packet: Packet(
-                    hook: .forward, family: address.family, transport: transport, sources: clients,
-                    destinations: [address...address], isForNode: false, state: .new, output: .named(interface)),
-                ports: ports)
         ]
     }
 
@@ -211,5 +226,5 @@ enum PacketWay {
         ]
     }
 
-    private static let everywhere = Int.min...Int.max
+    static let everywhere = Int.min...Int.max
 }

@@ -9,11 +9,23 @@ struct RoutedPacket: Hashable, Sendable {
     /// The interface on which the packet arrives; nil for a packet that this node sends.
     var input: String?
     var mark: UInt32 = 0
+    /// The ports of a packet that is forwarded, for rules that ask for them. Of a packet that this node sends, the kernel
+    /// does not look at the ports.
+    var ports: RouteQuestion.Ports?
+    /// Whether the entry of the table counts as it stands, so that one with several interfaces is unknown, or else the
+    /// route that results for this packet.
+    var asItStands = false
 
     /// The `ip route get` command that shows the routing decision about the packet.
     var question: String {
-        "ip route get \(destination)" + (source.map { " from \($0)" } ?? "") + (input.map { " iif \($0)" } ?? "")
-            + (mark == 0 ? "" : " mark \(mark)")
+        let ports = ports.map(Self.text) ?? ""
+        return "ip route get \(destination)" + (source.map { " from \($0)" } ?? "")
+            + (input.map { " iif \($0)" } ?? "") + (mark == 0 ? "" : " mark \(mark)") + ports
+    }
+
+    private static func text(_ ports: RouteQuestion.Ports) -> String {
+        let transport = TransportProtocol(rawValue: UInt16(ports.transport))
+        return " ipproto \(transport) sport \(ports.source) dport \(ports.destination)"
     }
 }
 
@@ -22,8 +34,23 @@ enum Routing: Hashable, Sendable {
     case leaves(by: String)
     /// A route or a rule of `ip rule` exists to refuse the packet, or its source is behind another interface.
     case refused
-    /// There is no route, or the kernel does not tell.
+    case noRoute
+    /// The kernel does not tell.
     case unknown
+
+    /// The interface by which the packet leaves, if it does.
+    var interface: String? { if case .leaves(let interface) = self { interface } else { nil } }
+}
+
+extension RouteQuestion.Ports {
+    /// The ports of a reply to a client. Nil for SCTP, of which the kernel answers no such question.
+    ///
+    /// - Parameter port: the port from which the reply comes.
+    init?(replying transport: TransportProtocol, from port: UInt16) {
+        guard transport == .tcp || transport == .udp else { return nil }
+        // Clients have any port of a large range, which a rule hardly divides.
+        self.init(UInt8(truncatingIfNeeded: transport.rawValue), from: port, to: 50000)
+    }
 }
 
 extension RouteClient {
@@ -38,7 +65,8 @@ extension RouteClient {
                 let packet = packets[index]
                 return RouteQuestion(
                     to: packet.destination.bytes, from: packet.source?.bytes,
-                    input: packet.input.flatMap { inputs[$0] }, mark: packet.mark, asItStands: false)
+                    input: packet.input.flatMap { inputs[$0] }, mark: packet.mark, ports: packet.ports,
+                    asItStands: packet.asItStands)
             })
         var routings = Array(repeating: Routing.unknown, count: packets.count)
         for (index, routing) in zip(known, answers.routings) { routings[index] = routing }
@@ -62,7 +90,7 @@ extension [RouteAnswer] {
         return map { answer in
             switch answer {
             case .refused: .refused
-            case .none: .unknown
+            case .none: .noRoute
             case .entry(let entry): entry.interface.flatMap { names[$0] }.map(Routing.leaves) ?? .unknown
             }
         }

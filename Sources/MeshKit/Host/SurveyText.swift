@@ -59,11 +59,18 @@ enum SurveyText {
         return lines
     }
 
+    /// - Parameter port: the port whose tasks are to see the addresses of clients, such as `1080/tcp`.
+    static func hidings(_ port: String, _ answer: Firewall.Answer?) -> [String] {
+        (answer?.hidings ?? [:]).map { rule, isOfAll in
+            "tasks of \(port) see another address than \(isOfAll ? "the client's" : "that of some clients"): by \(rule)"
+        }.sorted()
+    }
+
     private static func text(_ kind: Firewall.Influence.Kind) -> String {
         switch kind {
         case .untracked: "are not tracked by conntrack, so that they are not balanced or not translated back"
         case .rewritten: "are written anew on their way, past conntrack"
-        case .remarked: "get another mark in the place of ours, so that IPVS leaves them to the node"
+        case .remarked: "get another mark in the place of ours, so that they are left to the node"
         case .offloaded: "go past IPVS, so that they are not translated back"
         }
     }
@@ -77,4 +84,12 @@ enum SurveyText {
 
     /// Whether a line shows a command to type.
     static func isAdvice(_ line: String) -> Bool { line.hasPrefix(adviceMark) }
+}
+
+extension [String] {
+    /// The lines without those that stand there before.
+    var eachOnce: [String] {
+        var seen: Set<String> = []
+        return filter { seen.insert($0).inserted }
+    }
 }

@@ -32,11 +32,31 @@ extension RouteClient {
         return found
     }
 
+    /// Whether an IPv4 route of any table leads everywhere, or to one half of all addresses, by an interface and by no
+    /// other. A host may have a million other routes, which the kernel leaves out if this client lets it filter.
+    package func leadsOut(by interface: Int32) async throws(NetlinkError) -> Bool {
+        var header = rtmsg()
+        header.rtm_family = UInt8(AF_INET)
+        let routes = try await list(Int(RTM_GETROUTE), header: header) {
+            $0.put(Int(RTA_OIF.rawValue), UInt32(bitPattern: interface))
+        } parse: {
+            NetworkRoute($0)
+        }
+        return routes.contains {
+            $0.family == UInt8(AF_INET) && $0.interface == interface && $0.prefixLength <= 1
+                && Int($0.type) == Int(RTN_UNICAST)
+        }
+    }
+
     /// Looks up many routes. It takes little longer than to look up one.
     ///
     /// - Returns: the answer to each question.
     package func answers(to questions: [RouteQuestion]) async throws(NetlinkError) -> [RouteAnswer] {
-        let results = try await answers(questions.count) { questions[$0].write(to: &$1) } parse: { RouteEntry($0) }
+        let results = try await answers(questions.count) {
+            questions[$0].write(to: &$1)
+        } parse: {
+            RouteEntry($0)
+        }
         var answers: [RouteAnswer] = []
         for result in results { answers.append(try RouteAnswer(result)) }
         return answers

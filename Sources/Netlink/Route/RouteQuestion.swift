@@ -17,6 +17,9 @@ package struct RouteQuestion: Hashable, Sendable {
     package var output: Int32?
     /// The packet's mark.
     package var mark: UInt32
+    /// The number of the packet's protocol and its ports, for routing rules that ask for them; nil if they are left
+    /// open. The kernel (4.17) takes those of TCP and UDP.
+    package var ports: Ports?
     /// Whether the answer shows the entry as it stands in the table (`RTM_F_FIB_MATCH`), or else the route that results
     /// for this packet.
     package var asItStands: Bool
@@ -24,14 +27,29 @@ package struct RouteQuestion: Hashable, Sendable {
     /// By default a packet that the namespace sends, and the entry that applies to it.
     package init(
         to destination: [UInt8], from source: [UInt8]? = nil, input: Int32? = nil, output: Int32? = nil,
-        mark: UInt32 = 0, asItStands: Bool = true
+        mark: UInt32 = 0, ports: Ports? = nil, asItStands: Bool = true
     ) {
         self.destination = destination
         self.source = source
         self.input = input
         self.output = output
         self.mark = mark
+        self.ports = ports
         self.asItStands = asItStands
+    }
+
+    /// What the transport header of a packet tells.
+    package struct Ports: Hashable, Sendable {
+        /// The number of the protocol, such as `IPPROTO_TCP`.
+        package var transport: UInt8
+        package var source: UInt16
+        package var destination: UInt16
+
+        package init(_ transport: UInt8, from source: UInt16, to destination: UInt16) {
+            self.transport = transport
+            self.source = source
+            self.destination = destination
+        }
     }
 
     func write(to writer: inout MessageWriter) {
@@ -46,6 +64,11 @@ package struct RouteQuestion: Hashable, Sendable {
             if let input { $0.put(Int(RTA_IIF.rawValue), UInt32(input)) }
             if let output { $0.put(Int(RTA_OIF.rawValue), UInt32(output)) }
             if mark != 0 { $0.put(Int(RTA_MARK.rawValue), mark) }
+            if let ports {
+                $0.put(Int(RTA_IP_PROTO.rawValue), ports.transport)
+                $0.put(Int(RTA_SPORT.rawValue), bigEndian: ports.source)
+                $0.put(Int(RTA_DPORT.rawValue), bigEndian: ports.destination)
+            }
         }
     }
 }

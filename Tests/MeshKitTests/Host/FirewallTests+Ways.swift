@@ -147,6 +147,24 @@ extension FirewallTests {
                     "ip", "prerouting", -300,
                     #"{"mangle": {"key": {"payload": {"protocol": "ip", "field": "dscp"}}, "value": 8}}"#), ""
             ),
+            // Bits of a header: an address, a port, and a time to live.
+            (
+                nft(
+                    "ip", "prerouting", -300,
+                    #"{"mangle": {"key": {"payload": {"base": "nh", "offset": 128, "len": 32}}, "value": 168427778}}"#),
+                "packets are written anew on their way, past conntrack: by nft ip t c: @nh,128,32 set 168427778"
+            ),
+            (
+                nft(
+                    "ip", "prerouting", -300,
+                    #"{"mangle": {"key": {"payload": {"base": "th", "offset": 16, "len": 16}}, "value": 9999}}"#),
+                "packets are written anew"
+            ),
+            (
+                nft(
+                    "ip", "prerouting", -300,
+                    #"{"mangle": {"key": {"payload": {"base": "nh", "offset": 64, "len": 8}}, "value": 64}}"#), ""
+            ),
             // A scan without flags, fragments, routing headers, users: nothing of ours.
             (
                 nft(
@@ -280,6 +298,7 @@ extension FirewallTests {
             ("filter", "INPUT -m rt --rt-type 0 -j DROP", ""),
             ("filter", "OUTPUT -m owner --uid-owner 1000 -j DROP", ""),
             ("raw", "OUTPUT -p tcp -j NOTRACK", ""),
+            ("mangle", "PREROUTING -j DNPT --src-pfx fd01::/64 --dst-pfx fd00::/64", "packets are written anew"),
             ("raw", "PREROUTING -p tcp -j DROP", "closed: dropped by iptables raw PREROUTING"),
             ("mangle", "PREROUTING -p tcp -j DROP", "closed: dropped by iptables mangle PREROUTING"),
             ("mangle", "INPUT -p tcp -j DROP", "closed: dropped by iptables mangle INPUT"),

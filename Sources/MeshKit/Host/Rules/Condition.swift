@@ -61,9 +61,7 @@ indirect enum Condition: Hashable, Sendable {
         // A packet that conntrack has not seen yet counts as invalid.
         case .connectionState(let state):
             Truth(state == (!packet.isTracked ? "invalid" : packet.state == .new ? "new" : "established"))
-        // New connections to published ports are not translated on their way in. Of a known connection nothing is
-        // known.
-        case .connectionStatus: packet.state == .new || !packet.isTracked ? .no : .maybe
+        case .connectionStatus(let status): Self.truth(ofStatus: status, packet)
         case .direction(let isReply): Truth(packet.isTracked && isReply == (packet.state == .reply))
         case .sourceType(let type): Self.truth(ofType: type, isLocal: false)
         case .destinationType(let type): Self.truth(ofType: type, isLocal: packet.isForNode)
@@ -90,6 +88,14 @@ indirect enum Condition: Hashable, Sendable {
             return range.count < 1024 ? .no : .maybe
         }
         return Truth(range.contains(port))
+    }
+
+    /// A new connection has no status, unless our own rules have translated its destination. Of a known connection
+    /// nothing else is known.
+    private static func truth(ofStatus status: String, _ packet: Packet) -> Truth {
+        guard packet.isTracked else { return .no }
+        if status == "dnat", let isTranslated = packet.isDestinationTranslated { return Truth(isTranslated) }
+        return packet.state == .new ? .no : .maybe
     }
 
     private static func truth(ofType type: String, isLocal: Bool?) -> Truth {

@@ -16,8 +16,10 @@ enum IPTablesTargets {
         }
         func port(_ name: String) -> String { option(name).map { "port \($0) of this node" } ?? "this node" }
         switch target {
-        // A source that is translated ends the way through a nat chain, as nftables counts it.
-        case "ACCEPT", "MASQUERADE", "SNAT": return .end(.accept)
+        case "ACCEPT": return .end(.accept)
+        case "MASQUERADE": return .end(.translateSource)
+        // The address stays if there are only ports.
+        case "SNAT": return .end(option("--to-source")?.hasPrefix(":") == true ? .accept : .translateSource)
         case "DROP", "REJECT": return .end(.drop)
         case "RETURN": return .leave
         case "NFQUEUE", "QUEUE", "SYNPROXY": return .end(.undecided)
@@ -41,6 +43,8 @@ enum IPTablesTargets {
         case "SET":
             return words.contains("--map-mark")
                 ? .affect(.remarked(MarkChange(kept: 0, flipped: 0, unknown: .max))) : .proceed
+        // They replace the network of an address without conntrack.
+        case "SNPT", "DNPT": return .affect(.rewritten)
         default: return .proceed
         }
     }

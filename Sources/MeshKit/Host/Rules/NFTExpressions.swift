@@ -1,3 +1,4 @@
+import IPVSKit
 import RuleKit
 
 /// Translates the statements of an nftables rule from nft's JSON.
@@ -37,12 +38,19 @@ struct NFTExpressions {
                 }
             case "dnat", "redirect", "tproxy":
                 return rules + translations(name, value).map { rule(.end(.translate($0)), $1) }
+            // The address stays if there are only ports.
+            case "snat":
+                let address = value["addr"]
+                return rules + [rule(.end(address == nil ? .accept : .translateSource), address.map(mapped) ?? [])]
             case "fwd": return rules + [rule(.end(.translate("another interface")))]
             case "notrack": rules.append(rule(.affect(.untracked)))
             case "flow": rules.append(rule(.affect(.offloaded(NFTText.expression(value["flowtable"] ?? .null)))))
             case "mangle":
-                guard let key = value["key"], let new = value["value"], let effect = Self.effect(of: new, on: key)
-                else { continue }
+                guard let key = value["key"], let new = value["value"] else { continue }
+                if let payload = key["payload"], let families = Self.familiesRewritten(by: payload) {
+                    rules.append(rule(.affect(.rewritten), mapped(new) + [.any(families.map(Condition.family))]))
+                }
+                guard let effect = Self.effect(of: new, on: key) else { continue }
                 rules.append(rule(.affect(effect), mapped(new)))
             default:
                 guard let action = Self.verdict(name, value) else { continue }
@@ -64,6 +72,22 @@ struct NFTExpressions {
                     isForReplies: details["dir"]?.string != "original"))
         case ("ct", "mark"): return .connectionMarked
         case ("payload", "saddr"), ("payload", "daddr"), ("payload", "sport"), ("payload", "dport"): return .rewritten
+        default: return nil
+        }
+    }
+
+    /// The families whose addresses or ports change if bits of a header are set, as in `@nh,96,32 set …`. Nil for a field
+    /// by name.
+    private static func familiesRewritten(by payload: JSONValue) -> [AddressFamily]? {
+        guard let base = payload["base"]?.string, let offset = payload["offset"]?.number,
+            let length = payload["len"]?.number, length > 0, offset >= 0, offset < 1 << 16
+        else { return nil }
+        let bits = offset..<(offset + min(length, 1 << 16))
+        switch base {
+        case "th": return bits.overlaps(0..<32) ? AddressFamily.allCases : nil
+        case "nh":
+            let families = AddressFamily.allCases.filter { bits.overlaps($0 == .ipv4 ? 96..<160 : 64..<320) }
+            return families.isEmpty ? nil : families
         default: return nil
         }
     }
@@ -105,7 +129,7 @@ struct NFTExpressions {
         case "accept": .end(.accept)
         case "drop", "reject": .end(.drop)
         case "queue", "synproxy": .end(.undecided)
-        case "snat", "masquerade": .end(.accept)
+        case "masquerade": .end(.translateSource)
         case "return": .leave
         case "jump", "goto":
             value["target"]?.string.map { target in

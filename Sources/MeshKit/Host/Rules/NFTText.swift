@@ -77,7 +77,11 @@ enum NFTText {
             (value.array ?? [value]).map(expression).joined(separator: separator)
         }
         switch name {
-        case "payload": return "\(value["protocol"]?.string ?? "") \(value["field"]?.string ?? "")"
+        case "payload":
+            if let base = value["base"]?.string {
+                return "@\(base),\(value["offset"]?.number ?? 0),\(value["len"]?.number ?? 0)"
+            }
+            return "\(value["protocol"]?.string ?? "") \(value["field"]?.string ?? "")"
         case "meta":
             let key = value["key"]?.string ?? ""
             return ["iif", "iifname", "oif", "oifname", "mark", "pkttype"].contains(key) ? key : "meta \(key)"

@@ -53,7 +53,17 @@ struct Packet: Sendable {
     var state: State
     /// Whether conntrack has seen the packet yet.
     var isTracked = true
+    /// Whether conntrack translates the destination of the connection and has done so; nil if it is not known.
+    var isDestinationTranslated: Bool?
     var mark: UInt32?
+    /// Whether IPVS, or the rules that send the packet to the sandbox, have yet to find it by its mark.
+    var isFoundByMark = false
+    /// Whether IPVS has yet to translate the packet on this node, past which a flowtable would carry it.
+    var meetsIPVS = true
+    /// Whether the packet starts on this node, as those that IPVS sends do.
+    var startsHere = false
+    /// Whether the source is the client's address, and the task is to see it.
+    var showsClient = false
     /// Whether this is an ARP packet for a connection of ours. Source and destination are the addresses that it speaks
     /// of; it has no other properties of an IP packet.
     var isARP = false
@@ -62,6 +72,9 @@ struct Packet: Sendable {
     /// The interfaces on which the packet arrives and through which it leaves.
     var input = Interface.unknown
     var output = Interface.unknown
+    /// The network device that the packet passes at the hooks of devices; nil if it is not known, since a bridge or a
+    /// VLAN has others below it.
+    var device: String?
     /// The names of all interfaces; nil if they are not known.
     var interfaces: Set<String>?
     /// What is known about elements of the host's sets.
@@ -71,8 +84,7 @@ struct Packet: Sendable {
 extension Packet {
     /// - Parameter name: a name in a rule, such as `eth0` or `eth*`.
     func comes(by name: String) -> Truth {
-        // Packets from IPVS start where the node's own packets start, and have no input interface.
-        hook.knowsInput && !(hook == .postrouting && state == .new)
+        hook.knowsInput && !startsHere
             ? input.truth(of: name, among: interfaces)
             : Truth(name == "*")
     }

@@ -39,6 +39,8 @@ struct HostRule: Hashable, Sendable {
         case drop
         /// The packet is sent to another address or port, which the text names.
         case translate(String)
+        /// The packet gets another source address, and goes no further in the chains of nat.
+        case translateSource
         /// A program decides.
         case undecided
     }
