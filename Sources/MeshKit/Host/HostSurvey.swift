@@ -90,10 +90,10 @@ struct HostSurvey: Sendable {
                 to: port.allowed, on: node)
         }
         if Self.isTranslated(port, in: datapath) { warnings += settings.warningsOfIdleConnections() }
-        let sandboxes = isElsewhere ? sandboxes(of: listening, in: datapath) : []
+        let balancers = isElsewhere ? sandboxes(of: listening, in: datapath) : []
         // The node's rules find packets to the sandbox by the mark only with nftables.
         let mark = tool == .iptables ? 0 : port.mark.rawValue
-        for sandbox in sandboxes {
+        for sandbox in balancers {
             warnings += await settings.warnings(
                 onTheWayTo: sandbox, marked: mark,
                 ports: RouteQuestion.Ports(replying: listening.transport, from: listening.ports.lowerBound),
@@ -112,7 +112,7 @@ struct HostSurvey: Sendable {
                 transport: listening.transport, ports: listening.ports, translated: listening.ports,
                 addresses: addresses, allowed: port.allowed, mark: mark, isFoundByMark: tool != .iptables,
                 showsClient: port.sourceIP != .nat)
-            for sandbox in sandboxes {
+            for sandbox in balancers {
                 warnings += await self.warnings(onTheWayTo: sandbox, listening, way, firewall)
             }
             return warnings
@@ -151,9 +151,8 @@ struct HostSurvey: Sendable {
 
     /// The sandbox in each family in which it balances a port.
     private func sandboxes(of listening: PortBinding, in datapath: Datapath) -> [PacketWay.Sandbox] {
-        let families = (datapath[.node].rules.ports[listening]?.families ?? []).filter { family in
-            listening.address.map { $0.family == family } ?? true
-        }
+        let only = listening.address?.family
+        let families = (datapath[.node].rules.ports[listening]?.families ?? []).filter { only ?? $0 == $0 }
         return SandboxLink.addresses.place.map(\.address).filter { families.contains($0.family) }.map {
             PacketWay.Sandbox(address: $0, interface: MeshNames.sandboxLink)
         }
