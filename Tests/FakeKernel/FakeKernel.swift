@@ -61,6 +61,10 @@ package final class FakeKernel: MeshKernel {
         if let errno = try gate.refusal(of: words) { throw PlaceError(words, errno) }
     }
 
+    func look(at words: String) throws {
+        if let errno = try gate.look(at: words) { throw PlaceError("look at \(words)", errno) }
+    }
+
     // MARK: The node
 
     package func identity() throws -> NamespaceIdentity {
@@ -94,7 +98,12 @@ package final class FakeKernel: MeshKernel {
     package func routers(_ family: AddressFamily) async -> Set<String> { withState(\.routers) }
     package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { withState(\.facts.underlayMTU) }
     package func filtersForwards() async -> Bool { withState(\.facts.filtersForwards) }
-    package func hasZones() async -> Bool { withState(\.facts.hasZones) ?? false }
+
+    package func hasZones() async -> Bool? {
+        do { try look(at: "the zones") } catch { return nil }
+        return withState(\.facts.hasZones) ?? false
+    }
+
     package func bestTool() async -> RuleTool { .nftables }
 
     package func setHairpin(_ isOn: Bool, of port: String) async throws {

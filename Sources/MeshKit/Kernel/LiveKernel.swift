@@ -59,9 +59,9 @@ package struct LiveKernel: MeshKernel {
         return ((try? await tables.names()) ?? []).contains { $0 == "ip filter" || $0 == "ip6 filter" }
     }
 
-    package func hasZones() async -> Bool {
+    package func hasZones() async -> Bool? {
         if zones.withLock(\.self) { return true }
-        guard let found = try? await Conntrack().hasZones() else { return false }
+        guard let found = try? await Conntrack().hasZones() else { return nil }
         zones.withLock { $0 = found }
         return found
     }

@@ -35,8 +35,9 @@ package protocol MeshKernel: Sendable {
     func mtu(to addresses: Set<IPAddress>) async throws -> UInt32?
     /// Whether iptables has a table that filters the node's forwarded packets, which may drop those of the mesh.
     func filtersForwards() async -> Bool
-    /// Whether the kernel has conntrack zones, by which a task can tell connections of different nodes apart.
-    func hasZones() async -> Bool
+    /// Whether the kernel has conntrack zones, by which a task can tell connections of different nodes apart; nil if the
+    /// kernel does not say.
+    func hasZones() async -> Bool?
     /// The rule tool that suits the kernel best.
     func bestTool() async -> RuleTool
     /// What the mesh has left in all network namespaces, for a node whose documents were lost. Other programs' are

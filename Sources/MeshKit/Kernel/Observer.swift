@@ -21,7 +21,10 @@ struct Observer: Sendable {
     {
         kernel.listener.skip()
         var request = request
-        if !request.ownAttachedTasks.isEmpty { request.hasZones = await kernel.hasZones() }
+        if !request.ownAttachedTasks.isEmpty {
+            // Where the kernel does not say, it is what the mesh has recorded of it.
+            request.hasZones = await kernel.hasZones() ?? request.ownNode?.hasZones
+        }
         var outline = compiler.outline(request)
         var found = ObservedDatapath()
         found.node = try await kernel.nodeFacts(readsInterfaces: outline.forwarding.contains(.ipv6))
