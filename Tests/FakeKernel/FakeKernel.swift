@@ -97,7 +97,11 @@ package final class FakeKernel: MeshKernel {
     package func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] { [:] }
     package func routers(_ family: AddressFamily) async -> Set<String> { withState(\.routers) }
     package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { withState(\.facts.underlayMTU) }
-    package func filtersForwards() async -> Bool { withState(\.facts.filtersForwards) }
+
+    package func filtersForwards() async -> Reading<Bool> {
+        do { try look(at: "whether iptables filters") } catch { return .unreadable("\(error)") }
+        return withState(\.facts.filtersForwards)
+    }
 
     package func hasZones() async -> Bool? {
         do { try look(at: "the zones") } catch { return nil }

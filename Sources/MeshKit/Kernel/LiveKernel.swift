@@ -48,15 +48,24 @@ package struct LiveKernel: MeshKernel {
     package func now() -> BootTime { .now() }
     package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { try await nodeKernel.mtu(to: addresses) }
 
-    package func filtersForwards() async -> Bool {
-        let legacy = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].contains { path in
-            guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec),
-                let text = try? file.closeAfter({ String(decoding: try file.readToEnd(), as: UTF8.self) })
-            else { return false }
-            return text.split(separator: "\n").contains("filter")
+    package func filtersForwards() async -> Reading<Bool> {
+        do throws(PlaceError) {
+            for family in AddressFamily.allCases {
+                let names = try PlaceError.attempt("list the tables of legacy iptables") { () throws(Errno) in
+                    try LegacyTables.names(family)
+                }
+                if names.contains("filter") { return .known(true) }
+            }
+            let names: [String]
+            do throws(NetlinkError) {
+                names = try await tables.names()
+            } catch {
+                throw PlaceError("list the tables of nftables", error)
+            }
+            return .known(names.contains { $0 == "ip filter" || $0 == "ip6 filter" })
+        } catch {
+            return .unreadable(error.description)
         }
-        if legacy { return true }
-        return ((try? await tables.names()) ?? []).contains { $0 == "ip filter" || $0 == "ip6 filter" }
     }
 
     package func hasZones() async -> Bool? {

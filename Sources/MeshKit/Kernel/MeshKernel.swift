@@ -34,7 +34,7 @@ package protocol MeshKernel: Sendable {
     /// The least MTU of the interfaces by which the addresses are reached; nil if none is reached.
     func mtu(to addresses: Set<IPAddress>) async throws -> UInt32?
     /// Whether iptables has a table that filters the node's forwarded packets, which may drop those of the mesh.
-    func filtersForwards() async -> Bool
+    func filtersForwards() async -> Reading<Bool>
     /// Whether the kernel has conntrack zones, by which a task can tell connections of different nodes apart; nil if the
     /// kernel does not say.
     func hasZones() async -> Bool?

@@ -175,7 +175,7 @@ struct Observer: Sendable {
                 found.formerRules = try await here.rules(by: former).read(expecting: role)
             }
             if place.id == .node, tool != .iptables, let path = outline.passage,
-                node.filtersForwards || holdings.hasPassage
+                node.filtersForwards.value == true || holdings.hasPassage
             {
                 found.passage = try await here.rules(by: .iptables).read(expecting: .passage(path))
             }
