@@ -358,7 +358,7 @@ public struct Mesh: Sendable {
             ledger.home = here
             return ledger
         }
-        if let place = await kernel.whereabouts(of: home) {
+        if let place = try await kernel.whereabouts(of: home) {
             throw LedgerError(file: ledgers.file, home: home, whereabouts: place, here: here)
         }
         // The ledger is of another boot, or of a namespace that has ended, so nothing that it records is in this

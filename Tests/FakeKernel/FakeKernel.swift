@@ -72,7 +72,10 @@ package final class FakeKernel: MeshKernel {
         return withState(\.identity)
     }
 
-    package func whereabouts(of namespace: NamespaceIdentity) async -> String? { withState(\.whereabouts) }
+    package func whereabouts(of namespace: NamespaceIdentity) async throws -> String? {
+        try look(at: "the namespace of the ledger")
+        return withState(\.whereabouts)
+    }
 
     package func now() -> BootTime {
         withState { state in

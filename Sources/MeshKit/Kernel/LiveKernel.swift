@@ -44,7 +44,11 @@ package struct LiveKernel: MeshKernel {
     }
 
     package func identity() throws -> NamespaceIdentity { try NamespaceIdentity.ofProcess(node) }
-    package func whereabouts(of namespace: NamespaceIdentity) async -> String? { await namespace.whereabouts() }
+
+    package func whereabouts(of namespace: NamespaceIdentity) async throws -> String? {
+        try await namespace.whereabouts()
+    }
+
     package func now() -> BootTime { .now() }
     package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { try await nodeKernel.mtu(to: addresses) }
 

@@ -11,7 +11,9 @@ package protocol MeshKernel: Sendable {
     /// Identifies the node's network namespace and the boot.
     func identity() throws -> NamespaceIdentity
     /// The place where a namespace can still be found, in words; nil if there is none.
-    func whereabouts(of namespace: NamespaceIdentity) async -> String?
+    ///
+    /// - Throws: an error if there may be such a place and it cannot be looked at.
+    func whereabouts(of namespace: NamespaceIdentity) async throws -> String?
     /// The time since boot (`CLOCK_BOOTTIME`).
     func now() -> BootTime
     /// The properties of the node that decide what its kernel should hold.

@@ -149,4 +149,14 @@ import Testing
         let error = await #expect(throws: LedgerError.self) { _ = try await node.mesh().reconcile() }
         #expect(error?.description.contains("4711") == true && error?.description.contains("4712") == true)
     }
+
+    /// Whether the namespace lives is unknown, so nothing that the ledger records is forgotten.
+    @Test func theLedgerOfANamespaceThatCannotBeLookedForStays() async throws {
+        let node = try await Self.standing()
+        let ledger = try node.ledgers.load()
+        node.kernel.withState { $0.identity = NamespaceIdentity(bootID: "b007", inode: 4712, cookie: 2) }
+        node.gate.hide("the namespace of the ledger", with: .permissionDenied)
+        await #expect(throws: PlaceError.self) { _ = try await node.mesh().reconcile() }
+        #expect(try node.ledgers.load() == ledger)
+    }
 }
