@@ -92,7 +92,8 @@ struct Observer: Sendable {
 
     /// Adds the connections that came to this node's attached tasks by other nodes: the sandbox has those of its own only,
     /// and the task has all of them. What a task has does not say by which port it came: where another port leads to the
-    /// same server, the task stays in any case, and only the sandbox's own connections count.
+    /// same server, the task stays in any case, and only the sandbox's own connections count. A path to a task that does not
+    /// answer has no count.
     private func countConnections(ofTasksBehind request: MeshRequest, into found: inout ObservedDatapath) async {
         let retiring = request.ledger[.sandbox].retiring
         guard !retiring.isEmpty else { return }
@@ -111,12 +112,16 @@ struct Observer: Sendable {
                 path.destinations.filter { own.contains($0.address) && !isServed($0, besides: path) }.map { (path, $0) }
             }
             let servers = Dictionary(asked.map { path, destination in (destination, path.binding.transport) }) { $1 }
-            guard !servers.isEmpty, let place = compiler.outline(request).places[task.place],
-                let counts = try? await kernel.open(place).connections(at: servers)
-            else { continue }
+            guard !servers.isEmpty, let place = compiler.outline(request).places[task.place] else { continue }
+            let counts = try? await kernel.open(place).connections(at: servers)
             for (path, destination) in asked where servers[destination] == path.binding.transport {
-                guard let count = counts[destination] else { continue }
                 let key = RetiringDestination(destination, of: .firewallMark(path.mark, destination.address.family))
+                guard let counts else {
+                    // The sandbox's own count says nothing of the others. Of a path without a count, connections are left.
+                    found[.sandbox].connections[key] = nil
+                    continue
+                }
+                guard let count = counts[destination] else { continue }
                 found[.sandbox].connections[key] = max(found[.sandbox].connections[key] ?? 0, count)
             }
         }
