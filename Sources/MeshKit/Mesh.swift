@@ -95,7 +95,7 @@ public struct Mesh: Sendable {
     private func look(withCounters: Bool = false) async throws -> Look {
         let spec = try await store.load()
         let ledger = try await currentLedger()
-        let tool = await tool(for: ledger)
+        let tool = try await tool(for: ledger)
         let request = request(spec, ledger)
         let found = try await observer.observe(request, tool: tool, .init(withCounters: withCounters))
         try refuseRulesOfOthers(found, ledger)
@@ -113,7 +113,7 @@ public struct Mesh: Sendable {
         try await locked(.shared) {
             let before = try await store.load()
             let ledger = try await currentLedger()
-            let tool = await tool(for: ledger)
+            let tool = try await tool(for: ledger)
             var found = try await observer.observe(request(before, ledger), tool: tool, .init())
             try refuseRulesOfOthers(found, ledger)
             let spec = try await edited(before, ledger, found, by: edit)
@@ -189,7 +189,7 @@ public struct Mesh: Sendable {
                 try save(judging, as: &ledger)
             }
             var notes = recovering ? try await recover(&ledger) : []
-            let tool = await tool(for: ledger)
+            let tool = try await tool(for: ledger)
             let options = Observer.Options(forRestoring: purpose == .reset)
             let request = request(before, ledger)
             let clock = ContinuousClock()
@@ -378,12 +378,14 @@ public struct Mesh: Sendable {
         throw RuleOwnerError(owner: owner, folder: ledgers.folder)
     }
 
-    private func tool(for ledger: Ledger) async -> RuleTool {
+    private func tool(for ledger: Ledger) async throws -> RuleTool {
         if let tool = tool ?? ledger[.node].rules { return tool }
         // If the documents were lost, the rules in the kernel say which tool wrote them.
+        let here = try await kernel.open(.node)
         for tool in RuleTool.allCases {
-            let owner = try? await kernel.open(.node).rules(by: tool).owner()
-            if let owner = owner ?? nil, owner.folder == RuleOwner(id: owner.id, folder: ledgers.folder).folder {
+            if let owner = try await here.owner(by: tool),
+                owner.folder == RuleOwner(id: owner.id, folder: ledgers.folder).folder
+            {
                 return tool
             }
         }

@@ -173,7 +173,7 @@ struct Observer: Sendable {
             // If this ledger has no rules yet, another ledger's rules may be carried by the other tool.
             if holdings.rules == nil, outline.balancers.contains(place.id) {
                 for other in RuleTool.allCases where other != tool && found.owner == nil {
-                    found.owner = (try? await here.rules(by: other).owner()) ?? nil
+                    found.owner = try await here.owner(by: other)
                 }
             }
             if let former = holdings.formerRules(besides: tool) {

@@ -36,6 +36,31 @@ import Testing
         #expect(try await node.kernelText() == kernel)
     }
 
+    /// Rules that cannot be read may be those of another folder.
+    @Test(arguments: RuleTool.allCases)
+    func aSecondFolderIsRefusedWhileTheOwnerIsUnknown(tool: RuleTool) async throws {
+        let node = FakeNode()
+        try await Edit.standing(node.mesh(tool: tool))
+        let kernel = try await node.kernelText()
+        node.gate.hide("the owner of the rules of \(tool.rawValue)")
+        let choices: [RuleTool?] = [tool == .nftables ? .iptables : .nftables, nil]
+        for choice in choices {
+            let second = Mesh(
+                store: FakeSpecStore(gate: node.gate),
+                ledger: FakeLedgerStore(gate: node.gate, folder: "/home/admin/meshctl"), kernel: node.kernel,
+                tool: choice)
+            await #expect(throws: RuleError.self) { _ = try await second.reconcile() }
+        }
+        #expect(try await node.kernelText() == kernel)
+    }
+
+    @Test func aToolThatIsNotThereHasNoRules() async throws {
+        let node = FakeNode()
+        node.gate.hide("the owner of the rules", with: .noSuchFileOrDirectory)
+        try await Edit.standing(node.mesh())
+        try await node.expectConverged("with one tool")
+    }
+
     /// The documents of a folder were lost: what it put up is known by the folder, and goes with `reset`.
     @Test func aFolderThatLostItsDocumentsRecovers() async throws {
         let node = try await Self.standing()
