@@ -98,7 +98,16 @@ package final class FakeKernel: MeshKernel {
 
     package func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async {}
     package func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] { [:] }
-    package func routers(_ family: AddressFamily) async -> Set<String> { withState(\.routers) }
+
+    package func routers(_ family: AddressFamily) async -> Routers {
+        var routers = Routers()
+        routers.found = withState(\.routers)
+        do { try look(at: "who needs forwarding") } catch {
+            routers.unreadable = ["an interface that could not be read"]
+        }
+        return routers
+    }
+
     package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { withState(\.facts.underlayMTU) }
 
     package func filtersForwards() async -> Reading<Bool> {

@@ -106,13 +106,17 @@ package struct LiveKernel: MeshKernel {
         return facts
     }
 
-    package func routers(_ family: AddressFamily) async -> Set<String> {
-        var routers: Set<String> = []
+    package func routers(_ family: AddressFamily) async -> Routers {
+        var routers = Routers()
         if let links = try? await nodeKernel.routes.links() {
             let bridges = links.filter { $0.kind == "bridge" && $0.group != LivePlace.group }
-            routers.formUnion(bridges.map { "the bridge \($0.name)" })
+            routers.found.formUnion(bridges.map { "the bridge \($0.name)" })
+        } else {
+            routers.unreadable.insert("an interface that could not be read")
         }
-        routers.formUnion(await HostRules.read().routing(family))
+        let rules = await HostRules.read()
+        routers.found.formUnion(rules.routing(family))
+        if !rules.areKnown(for: family) { routers.unreadable.insert("a rule that could not be read") }
         return routers
     }
 

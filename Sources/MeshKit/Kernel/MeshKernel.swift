@@ -23,9 +23,8 @@ package protocol MeshKernel: Sendable {
     /// The network of the route to each address. Addresses that are reached by the default route, or by none, are left
     /// out.
     func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork]
-    /// Who else on the node may need that a family is forwarded, in words: bridges, and rules that translate or forward
-    /// packets. Anything that cannot be read is left out.
-    func routers(_ family: AddressFamily) async -> Set<String>
+    /// Who else on the node may need that a family is forwarded.
+    func routers(_ family: AddressFamily) async -> Routers
     /// The networks that the node has apart from the mesh.
     func hostNetworks() async throws -> HostNetworks
     /// The facts of a task's namespace.
