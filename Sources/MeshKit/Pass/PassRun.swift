@@ -174,7 +174,9 @@ struct PassRun: Sendable {
         do {
             try save(settled, as: &round.ledger)
         } catch {
-            change.plan.notes.append("the ledger still says what it said before the change was made: \(error)")
+            change.plan.notes.append(
+                "the change was made, but what it left could not be written to the ledger: \(error); the next pass tries "
+                    + "again")
         }
     }
 

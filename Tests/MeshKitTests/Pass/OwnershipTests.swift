@@ -95,6 +95,24 @@ import Testing
         #expect(try await node.marksInKernel() == [0x101])
     }
 
+    /// The claims are in the ledger already, so that it says more than there is until the next pass.
+    @Test func aLedgerThatCannotBeWrittenAfterAChangeCostsANote() async throws {
+        let rehearsal = try await Self.standing()
+        rehearsal.gate.begin()
+        _ = try await rehearsal.mesh().change { spec, _ in try spec.unpublish(Self.web) }
+        let operations = rehearsal.gate.operations
+        try #require(operations.last == "save the ledger")
+        let node = try await Self.standing()
+        node.gate.begin(failing: (operations.count, .noSpace))
+        let change = try await node.mesh().change { spec, _ in try spec.unpublish(Self.web) }
+        #expect(
+            change.plan.notes.contains { $0.hasPrefix("the change was made, but what it left could not be written") },
+            "\(change.plan.notes)")
+        node.gate.begin()
+        _ = try await node.mesh().reconcile()
+        try await node.expectConverged("after the next pass")
+    }
+
     /// Somebody else made a service with a mark that was allocated on another node.
     @Test func aPortWhoseMarkIsSomebodyElsesIsNotServed() async throws {
         let node = FakeNode()
