@@ -51,7 +51,7 @@ extension LiveKernel {
     }
 
     private func look(into place: LivePlace, _ location: Trace.Location, _ traces: inout Traces) async throws {
-        let links = try await place.asking("look at the interfaces") { () throws(NetlinkError) in
+        let links = try await place.routes.asking("look at the interfaces") { () throws(NetlinkError) in
             try await place.routes.links()
         }
         var trace = Trace(location)

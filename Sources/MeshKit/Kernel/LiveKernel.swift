@@ -249,7 +249,7 @@ package struct LiveKernel: MeshKernel {
         // The kernel makes a VXLAN interface for the namespace of the socket, and here that is the node's.
         let maker = if case .vxlan = link.kind { nodeKernel } else { try live(places[link.ends[0].id.place]!) }
         let interfaces = new
-        try await maker.asking("make the \(link.kind) \(names)") { () throws(NetlinkError) in
+        try await maker.routes.asking("make the \(link.kind) \(names)") { () throws(NetlinkError) in
             switch link.kind {
             case .veth: try await maker.routes.createPair(interfaces[0], interfaces[1])
             case .bridge: try await maker.routes.createBridge(interfaces[0])

@@ -12,7 +12,7 @@ extension LivePlace {
     ///
     /// - Parameter others: the places that may contain the other ends.
     func links(_ ends: [LinkEnd], others: [(Place, LivePlace)]) async throws -> [String: Reading<ObservedLink>] {
-        try await asking("look at the interfaces") { () throws(NetlinkError) in
+        try await routes.asking("look at the interfaces") { () throws(NetlinkError) in
             var reader = LinkReader(routes: routes, filteredRoutes: filteredRoutes)
             var found: [String: Reading<ObservedLink>] = [:]
             var links: [(LinkEnd, NetworkLink)] = []
@@ -33,7 +33,7 @@ extension LivePlace {
     }
 
     func claimant(of end: LinkEnd) async throws -> String? {
-        try await asking("look for who uses the addresses of \(end.id)") { () throws(NetlinkError) in
+        try await routes.asking("look for who uses the addresses of \(end.id)") { () throws(NetlinkError) in
             for claim in end.claims {
                 // The addresses of the ends are checked before those of the network, because a finding about them makes
                 // the clearer message.
@@ -53,7 +53,7 @@ extension LivePlace {
     }
 
     func change(_ change: LinkOperation, of interface: String) async throws {
-        try await asking(change.operation(on: interface)) { () throws(NetlinkError) in
+        try await routes.asking(change.operation(on: interface)) { () throws(NetlinkError) in
             guard let index = try await routes.link(named: interface)?.index else {
                 // The other end may have been deleted this very moment, and the interface with it.
                 if change == .delete { return }
@@ -99,17 +99,6 @@ extension LivePlace {
                     guard error.errno == Errno(rawValue: ENODEV) else { throw error }
                 }
             }
-        }
-    }
-
-    /// Runs the body and adds the operation to its error.
-    func asking<Value>(
-        _ operation: String, _ body: () async throws(NetlinkError) -> Value
-    ) async throws(PlaceError) -> Value {
-        do throws(NetlinkError) {
-            return try await body()
-        } catch {
-            throw PlaceError(operation, error)
         }
     }
 }
