@@ -104,12 +104,8 @@ extension LivePlace {
 }
 
 extension IPPrefix {
-    /// The first and the last address of an IPv4 network.
-    fileprivate var ends: [IPAddress] {
-        guard case .ipv4(let number) = address.storage else { return [address] }
-        let size: UInt32 = length == 0 ? .max : (1 << (32 - UInt32(length))) - 1
-        return [IPAddress(ipv4: number & ~size), IPAddress(ipv4: number | size)]
-    }
+    /// The first and the last address of an IPv4 network; the first of an IPv6 network.
+    fileprivate var ends: [IPAddress] { family == .ipv4 ? [address, lastAddress] : [address] }
 
     /// The longest prefix of a route that does not claim the addresses. A route to all link-local addresses, or to
     /// everything, claims none of them: many hosts have such routes.

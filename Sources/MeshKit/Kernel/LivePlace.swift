@@ -115,8 +115,7 @@ struct LivePlace: PlaceKernel {
             Set(
                 try await routes.links()
                     .filter { link in
-                        link.name != "lo" && !(link.kind.map(made.contains) ?? false) && link.group != Self.group
-                            && link.alias?.hasPrefix(ObservedLink.aliasPrefix) != true
+                        link.name != "lo" && !(link.kind.map(made.contains) ?? false) && !link.isOfMesh
                     }
                     .map(\.name))
         }
