@@ -162,7 +162,7 @@ package final class FakeKernel: MeshKernel {
         }
     }
 
-    package func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
+    package func enter(_ place: Place) async -> Reading<ObservedPlace.Existence> {
         if gate.isDead { return .unreadable("the process is dead") }
         return withState { state in
             if case .lent(.file(let path, let inode?)) = place.existence, state.tasks[path]?.inode != inode {

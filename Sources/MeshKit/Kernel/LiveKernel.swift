@@ -124,11 +124,11 @@ package struct LiveKernel: MeshKernel {
         try await nodeKernel.routedNetworks(of: addresses)
     }
 
-    package func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
+    package func enter(_ place: Place) async -> Reading<ObservedPlace.Existence> {
         let (existence, handle) = await look(at: place)
         if let handle {
             await listener.meet(place, in: handle)
-            enter(place, handle)
+            remember(place, handle)
         } else if existence.isAbsent || existence.value == .somethingElse {
             leave(place)
         }
@@ -173,7 +173,7 @@ package struct LiveKernel: MeshKernel {
         }
         try await NamespaceMount(name: name).add(handle)
         await listener.meet(place, in: handle)
-        enter(place, handle)
+        remember(place, handle)
     }
 
     package func remove(_ place: Place) async throws {
@@ -217,7 +217,7 @@ package struct LiveKernel: MeshKernel {
     }
 
     /// Remembers an entered place. An earlier entry stays valid only while the name stands for the same namespace.
-    private func enter(_ place: Place, _ handle: NamespaceHandle) {
+    private func remember(_ place: Place, _ handle: NamespaceHandle) {
         if place.existence == .lent(.process) { return }
         entered.withLock { entered in
             if let before = entered[place.id]?.kernel, before.handle.isSame(as: handle) { return }

@@ -55,8 +55,10 @@ package protocol MeshKernel: Sendable {
     /// no agent runs, returns at once.
     func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async
 
-    /// What a place's name stands for.
-    func existence(of place: Place) async -> Reading<ObservedPlace.Existence>
+    /// Enters a place, if it exists, for ``open(_:)``; leaves one that is gone.
+    ///
+    /// - Returns: what the place's name stands for.
+    func enter(_ place: Place) async -> Reading<ObservedPlace.Existence>
     /// Makes the namespace of a place, and gives it its name.
     func make(_ place: Place) async throws
     /// Removes the name of a place, whatever it stands for, and with it the namespace and its contents.

@@ -36,7 +36,7 @@ struct Observer: Sendable {
         }
         let places = outline.places.values.sorted { $0.rank < $1.rank }
         // All places are entered before any is read, because interfaces of one place lead into others.
-        for place in places { found[place.id].existence = await kernel.existence(of: place) }
+        for place in places { found[place.id].existence = await kernel.enter(place) }
         found.node.gone = Set(places.filter { $0.isLent && found[$0.id].existence.isAbsent }.map(\.id))
         if !request.ownAttachedTasks.isEmpty {
             // The routes of a task decide how it is joined, and may have changed since it was attached. Of one that is gone,
