@@ -177,7 +177,9 @@ let package = Package(
             path: "Tests/LockProbe", swiftSettings: settings),
         .executableTarget(
             name: "StoreProbe",
-            dependencies: ["MeshKit", "IPVSKit", .product(name: "SystemPackage", package: "swift-system")],
+            dependencies: [
+                "MeshKit", "IPVSKit", "FakeKernel", .product(name: "SystemPackage", package: "swift-system"),
+            ],
             path: "Tests/StoreProbe", swiftSettings: settings),
         .testTarget(
             name: "NetlinkTests",

@@ -1,3 +1,4 @@
+public import Logging
 public import MeshKit
 import Netlink
 
@@ -11,7 +12,7 @@ public final class AgentInformation: Sendable {
     public typealias Observation = (view: MeshView, plan: Plan)
 
     /// The agent's log as events.
-    public let events = EventHub()
+    public let events: EventHub
     /// What clients change through the agent.
     let changes: MeshChanges
     /// How long metrics wait for an observation. Prometheus waits for ten seconds by default, and is to learn at least what
@@ -21,8 +22,12 @@ public final class AgentInformation: Sendable {
     private let observation: Recent<Observation>
     private let planText: Recent<String>
     private let statusText: @Sendable (Observation) throws -> String
+    private let logger: Logger
+    /// Why the last metrics lack what is observed; nil if they do not.
+    private let obstacle = Locked<String?>(nil)
 
     /// - Parameters:
+    ///   - events: where clients get the agent's log.
     ///   - lifetime: for how long an observation answers further questions, so that nobody can keep the node busy by
     ///     asking.
     ///   - metricsLimit: how long metrics wait for an observation, before they are given without it.
@@ -30,13 +35,16 @@ public final class AgentInformation: Sendable {
     ///   - status: the document of `meshctl status --format json`.
     ///   - plan: the document of `meshctl plan --format json`.
     ///   - changes: what clients change through the agent.
+    ///   - logger: logs why metrics lack what is observed, which they do not say.
     public init(
-        lifetime: Duration = .seconds(1), metricsLimit: Duration = .seconds(5),
+        events: EventHub = EventHub(), lifetime: Duration = .seconds(1), metricsLimit: Duration = .seconds(5),
         observe: @escaping @Sendable () async throws -> Observation,
         status: @escaping @Sendable (Observation) throws -> String,
-        plan: @escaping @Sendable () async throws -> String, changes: MeshChanges
+        plan: @escaping @Sendable () async throws -> String, changes: MeshChanges, logger: Logger
     ) {
+        self.events = events
         self.changes = changes
+        self.logger = logger
         self.metricsLimit = metricsLimit
         record = Locked(AgentRecord(at: .now))
         observation = Recent(for: lifetime, observe)
@@ -53,8 +61,29 @@ public final class AgentInformation: Sendable {
 
     /// The metrics; only those of the passes if the mesh cannot be observed.
     func metrics() async -> [Metric] {
-        let observed = try? await observation.value(within: metricsLimit)
+        var observed: Observation?
+        do {
+            observed = try await observation.value(within: metricsLimit)
+            log(nil)
+        } catch {
+            log("\(error)")
+        }
         return Metrics.all(of: observed, record.withLock(\.self), at: .now)
+    }
+
+    /// Logs why metrics lack what is observed, once for each reason. A client that has gone is none.
+    private func log(_ reason: String?) {
+        guard !Task.isCancelled else { return }
+        let isOther = obstacle.withLock { obstacle in
+            defer { obstacle = reason }
+            return obstacle != reason
+        }
+        guard isOther else { return }
+        if let reason {
+            logger.warning("the metrics lack what is observed of the mesh", metadata: ["because": "\(reason)"])
+        } else {
+            logger.notice("the metrics have what is observed of the mesh again")
+        }
     }
 
     func status() async throws -> String { try statusText(try await observation.value(within: Self.limit)) }

@@ -108,7 +108,7 @@ public actor MeshChanges {
                 .serviceUnavailable,
                 hasEnded
                     ? "the agent ends, and nothing was changed: ask the next one, or run the command"
-                    : "nothing was changed within \(limit.components.seconds) s: perhaps another meshctl works on the same state"
+                    : "nothing was changed \(limit.overrun)"
             )
         }
     }

@@ -36,8 +36,7 @@ actor Recent<Value: Sendable> {
         }
         defer { alarm.cancel() }
         for await result in results { return try result.get() }
-        throw AgentServerError(
-            "there was no answer within \(limit.components.seconds) s: perhaps another meshctl works on the same state")
+        throw AgentServerError("there was no answer \(limit.overrun)")
     }
 
     private func current() -> Task<Value, any Error> {

@@ -67,7 +67,7 @@ extension Mesh {
         }
         guard result.spec != before else { return FoundOutcome(notes: outcome.notes + result.notes) }
         spec = result.spec
-        if !context.facts.isEmpty { spec.nodes[node]?.hasZones = await kernel.hasZones() }
+        if !context.facts.isEmpty { await recordZones(of: node, in: &spec) }
         outcome.notes += result.notes
         outcome.differences = spec.differences(from: before)
         return outcome

@@ -23,8 +23,13 @@ extension Mesh {
             let isOwn = name == view.ledger.node
             let host = isOwn ? try await kernel.hostNetworks() : HostNetworks()
             try spec.addNode(name, address: address, choosing: gatewaySubnets, avoiding: host)
-            if isOwn { spec.nodes[name]?.hasZones = await kernel.hasZones() }
+            if isOwn { await recordZones(of: name, in: &spec) }
         }
+    }
+
+    /// Records whether this node's kernel has conntrack zones, unless the kernel does not say.
+    func recordZones(of node: String, in spec: inout MeshSpec) async {
+        if let hasZones = await kernel.hasZones() { spec.nodes[node]?.hasZones = hasZones }
     }
 
     /// Edits what overlay networks have to carry between the nodes, and says what keeps their packets from this node.
@@ -106,7 +111,7 @@ extension Mesh {
             }
             let task = try spec.attach(request, service: service, avoiding: view.takenMarks)
             guard request.node == own else { return ([task], nil) }
-            spec.nodes[own]?.hasZones = await kernel.hasZones()
+            await recordZones(of: own, in: &spec)
             // The node begins to forward with its first attached task, and ports come to life with the first one of all.
             let isFirstHere = !view.spec.attachedTasks().contains { $0.task.node == own }
             let isFirstOfAll = view.spec.services[service]?.tasks.isEmpty ?? true

@@ -55,78 +55,6 @@ public struct Mesh: Sendable {
         self.onWait = onWait
     }
 
-    // MARK: Looking
-
-    /// The changes that a pass would make to the kernel. Changes nothing.
-    public func plan() async throws -> Plan {
-        try await locked(.shared) { try await look().plan }
-    }
-
-    /// The changes that a pass would make to the kernel, and warnings of everything else on this node that keeps
-    /// clients from published ports. Changes nothing.
-    public func planAndWarnings() async throws -> (plan: Plan, warnings: [String]) {
-        try await locked(.shared) {
-            let look = try await look()
-            guard look.request.publishesAnything else { return (look.plan, []) }
-            let survey = await HostSurvey(on: look.found)
-            return (look.plan, await survey.warnings(look.request, in: look.outcome.datapath, look.tool))
-        }
-    }
-
-    /// The spec, this node's ledger, and what the kernel holds, with counters; also the changes that a pass would make.
-    public func observe() async throws -> (view: MeshView, plan: Plan) {
-        try await locked(.shared) {
-            let look = try await look(withCounters: true)
-            return (MeshView(spec: look.request.spec, ledger: look.request.ledger, observed: look.found), look.plan)
-        }
-    }
-
-    /// What was observed, and the outcome of a pass over it that is not carried out.
-    private struct Look {
-        var request: MeshRequest
-        var tool: RuleTool
-        var found: ObservedDatapath
-        var outcome: Pass.Outcome
-
-        var plan: Plan { outcome.plan }
-    }
-
-    /// The caller holds the lock.
-    private func look(withCounters: Bool = false) async throws -> Look {
-        let spec = try await store.load()
-        let ledger = try await currentLedger()
-        let tool = await tool(for: ledger)
-        let request = request(spec, ledger)
-        let found = try await observer.observe(request, tool: tool, .init(withCounters: withCounters))
-        try refuseRulesOfOthers(found, ledger)
-        var outcome = Pass.run(
-            spec: spec, ledger: ledger, observed: found, tool: tool, compiler: compiler, folder: ledgers.folder,
-            now: kernel.now())
-        outcome.plan.notes = outcome.claims.refusalNotes + outcome.plan.notes
-        return Look(request: request, tool: tool, found: found, outcome: outcome)
-    }
-
-    /// What an edit would change in the mesh and in the kernel. Changes nothing.
-    public func preview(
-        _ edit: (inout MeshSpec, MeshView) async throws -> Void
-    ) async throws -> ChangePreview {
-        try await locked(.shared) {
-            let before = try await store.load()
-            let ledger = try await currentLedger()
-            let tool = await tool(for: ledger)
-            var found = try await observer.observe(request(before, ledger), tool: tool, .init())
-            try refuseRulesOfOthers(found, ledger)
-            let spec = try await edited(before, ledger, found, by: edit)
-            try spec.refuseAlikePorts(besides: before)
-            try await look(again: &found, for: spec, insteadOf: before, ledger, tool)
-            var outcome = Pass.run(
-                spec: spec, former: before, ledger: ledger, observed: found, tool: tool, compiler: compiler,
-                folder: ledgers.folder, now: kernel.now())
-            outcome.plan.notes = outcome.claims.refusalNotes + outcome.plan.notes
-            return ChangePreview(differences: spec.differences(from: before), plan: outcome.plan)
-        }
-    }
-
     // MARK: Changing
 
     /// Runs one pass, which makes the kernel hold what the spec asks for.
@@ -177,26 +105,22 @@ public struct Mesh: Sendable {
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {
         let change = try await locked(.exclusive) {
-            let before = try await store.load()
-            var ledger = try await currentLedger()
-            try saveName(&ledger)
-            // Refusals are forgotten before anything is observed: the observer compares the rules with those of a node
-            // that has all places which are not refused.
-            if retrying { try forgetRefusals(of: ledger.places.keys, &ledger) }
-            if let unhealthy, unhealthy != ledger.unhealthy {
-                var judging = ledger
-                judging.unhealthy = unhealthy
-                try save(judging, as: &ledger)
-            }
-            var notes = recovering ? try await recover(&ledger) : []
-            let tool = await tool(for: ledger)
+            var notes: [String] = []
             let options = Observer.Options(forRestoring: purpose == .reset)
-            let request = request(before, ledger)
-            let clock = ContinuousClock()
-            let start = clock.now
-            var found = try await observer.observe(request, tool: tool, options)
-            let readingTime = clock.now - start
-            try refuseRulesOfOthers(found, ledger)
+            let here = try await situation(options) { ledger in
+                try saveName(&ledger)
+                // Refusals are forgotten before anything is observed: the observer compares the rules with those of a node
+                // that has all places which are not refused.
+                if retrying { try forgetRefusals(of: ledger.places.keys, &ledger) }
+                if let unhealthy, unhealthy != ledger.unhealthy {
+                    var judging = ledger
+                    judging.unhealthy = unhealthy
+                    try save(judging, as: &ledger)
+                }
+                if recovering { notes = try await recover(&ledger) }
+            }
+            let (before, tool) = (here.spec, here.tool)
+            var (ledger, found) = (here.ledger, here.found)
             if recovering { notes += ledger[.node].recoverMarks(from: found[.node]) }
             var spec = try await edited(before, ledger, found, by: edit)
             // What an agent finds has been looked through already: one fault in it is not to stop the rest.
@@ -205,7 +129,7 @@ public struct Mesh: Sendable {
             let rebuilt = refusedPlaces(rebuiltBy: spec, insteadOf: before, ledger, on: found.node)
             if purpose == .converge, !rebuilt.isEmpty {
                 try forgetRefusals(of: rebuilt, &ledger)
-                found = try await observer.observe(self.request(before, ledger), tool: tool, options)
+                found = try await observer.observe(request(before, ledger), tool: tool, options)
             }
             if isOfAgent, unhealthy != nil {
                 // Nobody is sent to a task that has yet to show that it serves.
@@ -217,7 +141,7 @@ public struct Mesh: Sendable {
             }
             let isPlain = spec == before && purpose == .converge && !retrying && cut == .none
             if isPlain, var change = idle.withLock(\.self)?.repeated(over: found, spec, ledger, tool) {
-                change.readingTime = readingTime
+                change.readingTime = here.readingTime
                 return change
             }
             // What an agent finds is no edit of the mesh, which would make every other node's file an older one.
@@ -234,7 +158,7 @@ public struct Mesh: Sendable {
             var change = try await Task { try await run.carryOut(observed) }.value
             change.plan.notes += notes
             change.forgotten = before.origins(besides: spec)
-            change.readingTime = readingTime
+            change.readingTime = here.readingTime
             if isPlain {
                 let pass = IdlePass(over: found, spec, ledger, tool, resultingIn: change)
                 idle.withLock { $0 = pass }
@@ -249,7 +173,7 @@ public struct Mesh: Sendable {
     }
 
     /// The spec after an edit, which knows the tasks whose addresses nobody else is to get.
-    private func edited(
+    func edited(
         _ before: MeshSpec, _ ledger: Ledger, _ found: ObservedDatapath,
         by edit: (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshSpec {
@@ -262,7 +186,7 @@ public struct Mesh: Sendable {
     }
 
     /// Observes what an edited spec needs and the former one did not.
-    private func look(
+    func look(
         again found: inout ObservedDatapath, for spec: MeshSpec, insteadOf before: MeshSpec, _ ledger: Ledger,
         _ tool: RuleTool, cutting cut: ConnectionCut = .none, _ options: Observer.Options = .init()
     ) async throws {
@@ -324,11 +248,39 @@ public struct Mesh: Sendable {
 
     // MARK: What both take
 
+    /// What a pass begins with: both documents, the tool that writes the rules, and what the kernel holds.
+    struct Situation {
+        var spec: MeshSpec
+        var ledger: Ledger
+        var tool: RuleTool
+        var found: ObservedDatapath
+        /// How long it took to observe the kernel.
+        var readingTime: Duration
+    }
+
+    /// Finds out what there is. The caller holds the lock.
+    ///
+    /// - Parameter prepare: changes the ledger before anything is observed.
+    func situation(
+        _ options: Observer.Options = .init(),
+        preparing prepare: (_ ledger: inout Ledger) async throws -> Void = { _ in }
+    ) async throws -> Situation {
+        let spec = try await store.load()
+        var ledger = try await currentLedger()
+        try await prepare(&ledger)
+        let tool = try await tool(for: ledger)
+        let start = ContinuousClock.now
+        let found = try await observer.observe(request(spec, ledger), tool: tool, options)
+        let readingTime = ContinuousClock.now - start
+        try refuseRulesOfOthers(found, ledger)
+        return Situation(spec: spec, ledger: ledger, tool: tool, found: found, readingTime: readingTime)
+    }
+
     func request(_ spec: MeshSpec, _ ledger: Ledger) -> MeshRequest {
         MeshRequest(spec: spec, ledger: ledger, folder: ledgers.folder)
     }
 
-    private func locked<Result: Sendable>(
+    func locked<Result: Sendable>(
         _ mode: LockFile.Mode, _ body: () async throws -> Result
     ) async throws -> Result {
         try await ledgers.locked(mode, onWait: onWait, body)
@@ -358,7 +310,7 @@ public struct Mesh: Sendable {
             ledger.home = here
             return ledger
         }
-        if let place = await kernel.whereabouts(of: home) {
+        if let place = try await kernel.whereabouts(of: home) {
             throw LedgerError(file: ledgers.file, home: home, whereabouts: place, here: here)
         }
         // The ledger is of another boot, or of a namespace that has ended, so nothing that it records is in this
@@ -378,12 +330,14 @@ public struct Mesh: Sendable {
         throw RuleOwnerError(owner: owner, folder: ledgers.folder)
     }
 
-    private func tool(for ledger: Ledger) async -> RuleTool {
+    private func tool(for ledger: Ledger) async throws -> RuleTool {
         if let tool = tool ?? ledger[.node].rules { return tool }
         // If the documents were lost, the rules in the kernel say which tool wrote them.
+        let here = try await kernel.open(.node)
         for tool in RuleTool.allCases {
-            let owner = try? await kernel.open(.node).rules(by: tool).owner()
-            if let owner = owner ?? nil, owner.folder == RuleOwner(id: owner.id, folder: ledgers.folder).folder {
+            if let owner = try await here.owner(by: tool),
+                owner.folder == RuleOwner(id: owner.id, folder: ledgers.folder).folder
+            {
                 return tool
             }
         }

@@ -1,4 +1,6 @@
+import FakeKernel
 import IPVSKit
+import Logging
 import MeshKit
 import Netlink
 import SystemPackage
@@ -108,9 +110,49 @@ import Testing
             observe: {
                 try await Task.sleep(for: .seconds(3600))
                 throw AgentServerError("never")
-            }, status: { _ in "" }, plan: { "" }, changes: MeshChanges(.telling))
+            }, status: { _ in "" }, plan: { "" }, changes: MeshChanges(.telling),
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let metrics = await information.metrics().prometheusText
         #expect(metrics.contains("meshctl_observed 0\n") && metrics.contains("meshctl_ready 0\n"))
+    }
+
+    private struct Lines: LogHandler {
+        let lines: Locked<[String]>
+        var logLevel = Logger.Level.info
+        var metadata: Logger.Metadata = [:]
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) {
+            let reason = event.metadata?["because"].map { ": \($0)" } ?? ""
+            lines.withLock { $0.append("\(event.level) \(event.message)\(reason)") }
+        }
+    }
+
+    /// Metrics do not say why the mesh is not observed, so the log does, once for each reason.
+    @Test func whyTheMeshIsNotObservedIsLogged() async {
+        let reason = Locked<String?>(nil)
+        let lines = Locked<[String]>([])
+        let node = FakeNode()
+        let information = AgentInformation(
+            lifetime: .zero,
+            observe: {
+                if let reason = reason.withLock(\.self) { throw AgentServerError(reason) }
+                return try await node.mesh().observe()
+            }, status: { _ in "" }, plan: { "" }, changes: MeshChanges(.telling),
+            logger: Logger(label: "test") { _ in Lines(lines: lines) })
+        let reasons: [String?] = [nil, "the file is damaged", "the file is damaged", "no memory is left", nil, nil]
+        for next in reasons {
+            reason.withLock { $0 = next }
+            _ = await information.metrics()
+        }
+        #expect(
+            lines.withLock(\.self) == [
+                "warning the metrics lack what is observed of the mesh: the file is damaged",
+                "warning the metrics lack what is observed of the mesh: no memory is left",
+                "notice the metrics have what is observed of the mesh again",
+            ])
     }
 
     private actor Counter {

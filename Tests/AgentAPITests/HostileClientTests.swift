@@ -1,5 +1,6 @@
 import Dispatch
 import MeshKit
+import Netlink
 import Testing
 
 @testable import AgentAPI
@@ -155,13 +156,43 @@ import Testing
     /// A connection that arrives while the server ends is closed. swift-nio would end the process if it were dropped.
     @Test func clientsMayConnectWhileTheServerEnds() async throws {
         for _ in 0..<10 {
+            let hasEnded = Locked(false)
+            defer { hasEnded.withLock { $0 = true } }
+            let clients = Locked<[Task<Int, Never>]>([])
             try await ServerUnderTest.with { server in
+                let address = server.address
+                let (connections, connected) = AsyncStream<Void>.makeStream()
                 for _ in 0..<2 {
-                    DispatchQueue(label: "client").async {
-                        for _ in 0..<200 { guard (try? RawClient(server.address)) != nil else { return } }
+                    let client = Task {
+                        await Self.connect(to: address, until: hasEnded) { connected.yield() }
                     }
+                    clients.withLock { $0.append(client) }
                 }
-                try await server.expectAnswer()
+                for await _ in connections { break }
+            }
+            hasEnded.withLock { $0 = true }
+            for client in clients.withLock(\.self) {
+                let refusals = await client.value
+                #expect(refusals > 0, "the server has ended")
+            }
+        }
+    }
+
+    /// Connects again and again, on a thread of its own, and for the last time when it was told to stop.
+    ///
+    /// - Returns: how often it was refused.
+    private static func connect(
+        to address: AgentServer.Address, until hasEnded: Locked<Bool>, onSuccess: @escaping @Sendable () -> Void
+    ) async -> Int {
+        await withCheckedContinuation { continuation in
+            DispatchQueue(label: "client").async {
+                var refusals = 0
+                var isLast = false
+                while !isLast {
+                    isLast = hasEnded.withLock(\.self)
+                    if (try? RawClient(address)) != nil { onSuccess() } else { refusals += 1 }
+                }
+                continuation.resume(returning: refusals)
             }
         }
     }

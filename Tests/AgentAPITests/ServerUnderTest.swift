@@ -38,7 +38,8 @@ struct ServerUnderTest {
                     observations.withLock { $0 += 1 }
                     if let observe { return try await observe() }
                     return try await node.mesh().observe()
-                }, status: status, plan: { #"{"changes":[]}"# }, changes: MeshChanges(work))
+                }, status: status, plan: { #"{"changes":[]}"# }, changes: MeshChanges(work),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
             return try await run(
                 at: address ?? .socket(directory.appending("agent.sock")), information, observations, limits, body)
         }

@@ -61,6 +61,10 @@ package final class FakeKernel: MeshKernel {
         if let errno = try gate.refusal(of: words) { throw PlaceError(words, errno) }
     }
 
+    func look(at words: String) throws {
+        if let errno = try gate.look(at: words) { throw PlaceError("look at \(words)", errno) }
+    }
+
     // MARK: The node
 
     package func identity() throws -> NamespaceIdentity {
@@ -68,7 +72,10 @@ package final class FakeKernel: MeshKernel {
         return withState(\.identity)
     }
 
-    package func whereabouts(of namespace: NamespaceIdentity) async -> String? { withState(\.whereabouts) }
+    package func whereabouts(of namespace: NamespaceIdentity) async throws -> String? {
+        try look(at: "the namespace of the ledger")
+        return withState(\.whereabouts)
+    }
 
     package func now() -> BootTime {
         withState { state in
@@ -91,10 +98,28 @@ package final class FakeKernel: MeshKernel {
 
     package func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async {}
     package func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] { [:] }
-    package func routers(_ family: AddressFamily) async -> Set<String> { withState(\.routers) }
+
+    package func routers(_ family: AddressFamily) async -> Routers {
+        var routers = Routers()
+        routers.found = withState(\.routers)
+        do { try look(at: "who needs forwarding") } catch {
+            routers.unreadable = ["an interface that could not be read"]
+        }
+        return routers
+    }
+
     package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { withState(\.facts.underlayMTU) }
-    package func filtersForwards() async -> Bool { withState(\.facts.filtersForwards) }
-    package func hasZones() async -> Bool { withState(\.facts.hasZones) ?? false }
+
+    package func filtersForwards() async -> Reading<Bool> {
+        do { try look(at: "whether iptables filters") } catch { return .unreadable("\(error)") }
+        return withState(\.facts.filtersForwards)
+    }
+
+    package func hasZones() async -> Bool? {
+        do { try look(at: "the zones") } catch { return nil }
+        return withState(\.facts.hasZones) ?? false
+    }
+
     package func bestTool() async -> RuleTool { .nftables }
 
     package func setHairpin(_ isOn: Bool, of port: String) async throws {
@@ -137,7 +162,7 @@ package final class FakeKernel: MeshKernel {
         }
     }
 
-    package func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
+    package func enter(_ place: Place) async -> Reading<ObservedPlace.Existence> {
         if gate.isDead { return .unreadable("the process is dead") }
         return withState { state in
             if case .lent(.file(let path, let inode?)) = place.existence, state.tasks[path]?.inode != inode {

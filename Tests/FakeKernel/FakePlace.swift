@@ -111,7 +111,7 @@ struct FakePlace: PlaceKernel {
     }
 
     func connections(at servers: [Destination.ID: TransportProtocol]) async throws -> [Destination.ID: Int] {
-        try kernel.gate.look()
+        try kernel.look(at: "the connections to programs in \(name)")
         return kernel.withState { state in
             Dictionary(uniqueKeysWithValues: servers.keys.map { ($0, state.servedConnections[name]?[$0] ?? 0) })
         }

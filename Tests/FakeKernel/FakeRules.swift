@@ -97,7 +97,17 @@ struct FakeRules: RuleBackend {
         return []
     }
 
-    func owner() async throws(RuleError) -> RuleOwner? { read().owner }
+    func owner() async throws(RuleError) -> RuleOwner? {
+        let words = "the owner of the rules of \(name)"
+        let errno: Errno?
+        do throws(Gate.Killed) { errno = try gate.look(at: words) } catch { throw Self.killed }
+        if let errno {
+            // A program that is not there is not installed.
+            let code: RuleError.Code = errno == .noSuchFileOrDirectory ? .toolMissing : .refused
+            throw RuleError(code: code, operation: "look at \(words)", reason: "\(errno)")
+        }
+        return read().owner
+    }
 
     private func put(_ part: String, for role: RuleRole?) throws(RuleError) {
         try operation("\(name): put up \(part)")

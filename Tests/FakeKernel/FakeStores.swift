@@ -21,8 +21,6 @@ package struct FakeSpecStore: SpecStore {
         if let errno = try gate.refusal(of: "swap the spec") { throw StoreError(errno) }
         try await store.swap(spec, replacing: generation)
     }
-
-    package func changes() -> AsyncStream<MeshSpec> { store.changes() }
 }
 
 /// A ledger in memory whose writes pass the gate. Nobody holds anybody off.

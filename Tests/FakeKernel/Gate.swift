@@ -12,6 +12,7 @@ package final class Gate: Sendable {
         var cut: Int?
         var failure: (number: Int, errno: Errno)?
         var refused: (words: String, errno: Errno)?
+        var hidden: (words: String, errno: Errno)?
         var isDead = false
     }
 
@@ -60,6 +61,22 @@ package final class Gate: Sendable {
         return answer.errno
     }
 
+    /// From now on lets the looks fail that have some words in them; nil lets none fail.
+    package func hide(_ words: String?, with errno: Errno = .ioError) {
+        state.withLock { $0.hidden = words.map { ($0, errno) } }
+    }
+
     /// Asked by what only looks.
     package func look() throws(Killed) { if isDead { throw Killed() } }
+
+    /// Asked by what only looks, and can fail.
+    ///
+    /// - Parameter words: what it looks at, in words.
+    /// - Returns: what it fails with; nil where it may go on.
+    package func look(at words: String) throws(Killed) -> Errno? {
+        try look()
+        return state.withLock { state in
+            state.hidden.flatMap { words.contains($0.words) ? $0.errno : nil }
+        }
+    }
 }

@@ -47,9 +47,9 @@ package struct KernelContract {
         let kernel = kernel
         let near = near
         for place in [near, far] {
-            expect(await kernel.existence(of: place) == .absent, "\(place.id) is there before it is made")
+            expect(await kernel.enter(place) == .absent, "\(place.id) is there before it is made")
             try await kernel.make(place)
-            expect(await kernel.existence(of: place) == .known(.namespace), "\(place.id) is not there once made")
+            expect(await kernel.enter(place) == .known(.namespace), "\(place.id) is not there once made")
         }
         await expectError("a name is given twice") { try await kernel.make(near) }
         do {
@@ -223,7 +223,7 @@ package struct KernelContract {
 
     private mutating func removal() async throws {
         try await kernel.remove(far)
-        expect(await kernel.existence(of: far) == .absent, "a namespace is there once removed")
+        expect(await kernel.enter(far) == .absent, "a namespace is there once removed")
         // The kernel takes a namespace down a moment after its last name.
         var isThere = true
         for _ in 0..<200 where isThere {
@@ -232,7 +232,7 @@ package struct KernelContract {
         }
         expect(!isThere, "an interface stays whose other end went with its namespace")
         try await kernel.remove(near)
-        expect(await kernel.existence(of: near) == .absent, "a namespace is there once removed")
+        expect(await kernel.enter(near) == .absent, "a namespace is there once removed")
         // There is nothing to remove, and it is no error.
         try await kernel.remove(near)
     }

@@ -80,6 +80,9 @@ import Testing
         for (service, destination) in try await ipvs.status().destinations where destination.activeConnections == 0 {
             print(service.id, destination.id)
         }
+        #expect(try await ipvs.table()[Self.gone] == nil)
+        let result = try await ipvs.perform(changes)
+        #expect(result.outcomes.count { $0.outcome != .done } == 2, "the service is gone already")
     }
 
     /// The snippets of the article must be copies of the code above.

@@ -33,7 +33,7 @@ extension KernelTests {
                 let refused = try await host.node.check(
                     "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
                     try BuiltProducts.path("HairpinProbe"), "p1")
-                #expect(refused.hasPrefix("BridgeError: cannot make the bridge port p1 turn"), "\(refused)")
+                #expect(refused.hasPrefix("PlaceError: cannot make the bridge port p1 turn"), "\(refused)")
                 #expect(refused.contains("CAP_NET_ADMIN") && !refused.contains("127.0.0.1"), "\(refused)")
 
                 // A container that ended meanwhile takes its port with it.

@@ -1,3 +1,4 @@
+import FakeKernel
 import IPVSKit
 import RuleKit
 import SystemPackage

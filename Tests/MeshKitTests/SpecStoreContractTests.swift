@@ -1,3 +1,4 @@
+import FakeKernel
 import IPVSKit
 import RuleKit
 import SystemPackage
@@ -17,8 +18,7 @@ import Testing
             case .file:
                 try await TemporaryDirectory.with { directory in
                     // Not there yet: the first write makes it.
-                    try await body(
-                        FileSpecStore(directory: directory.appending("state"), lookingEvery: .milliseconds(10)))
+                    try await body(FileSpecStore(directory: directory.appending("state")))
                 }
             }
         }
@@ -127,59 +127,6 @@ import Testing
             #expect(error?.code == .conflict)
             let spec = try await store.load()
             #expect(edits > 1 && spec.services["winner"]?.tasks.count == edits && spec.services["loser"] == nil)
-        }
-    }
-
-    /// Each of two readers sees what there is and, sooner or later, what there is in the end; none sees time go back.
-    @Test(.timeLimit(.minutes(1)), arguments: Kind.allCases) func changesEndWithTheNewest(kind: Kind) async throws {
-        try await kind.with { store in
-            try await store.swap(Self.spec(tasks: 0), replacing: 0)
-            try await withThrowingTaskGroup(of: [UInt64].self) { group in
-                for _ in 0..<2 {
-                    let changes = store.changes()
-                    group.addTask {
-                        var seen: [UInt64] = []
-                        for await spec in changes {
-                            seen.append(spec.generation)
-                            if spec.services["nginx"]?.tasks.count == 10 { break }
-                        }
-                        return seen
-                    }
-                }
-                for number in 0..<10 {
-                    try await store.update { try $0.addTask(Self.task(number), service: "nginx") }
-                }
-                for try await seen in group {
-                    #expect(seen.last == 11 && zip(seen, seen.dropFirst()).allSatisfy(<), "\(seen)")
-                }
-            }
-        }
-    }
-
-    @Test(.timeLimit(.minutes(1)), arguments: Kind.allCases)
-    func changesBeginWithWhatThereIsAndTellOfEach(kind: Kind) async throws {
-        try await kind.with { store in
-            var changes = store.changes().makeAsyncIterator()
-            #expect(await changes.next() == MeshSpec())
-            for number in 0..<3 {
-                let spec = try await store.update { try $0.addTask(Self.task(number), service: "nginx") }
-                #expect(await changes.next() == spec)
-            }
-        }
-    }
-
-    @Test(.timeLimit(.minutes(1)), arguments: Kind.allCases)
-    func changesEndWithTheTaskThatReadsThem(kind: Kind) async throws {
-        try await kind.with { store in
-            let changes = store.changes()
-            let reader = Task {
-                var count = 0
-                for await _ in changes { count += 1 }
-                return count
-            }
-            try await Task.sleep(for: .milliseconds(30))
-            reader.cancel()
-            #expect(await reader.value <= 1)
         }
     }
 

@@ -9,8 +9,17 @@ package struct NodeEvents: AgentEvents {
     private let documents: FolderWatch
     private let names: FolderWatch
     private let bell: Bell
+    private let documentsWatch = Locked(DocumentsWatch.ended)
     private let isWatchingNames = Locked(false)
     private let onFailure = Locked<@Sendable (String, any Error) -> Void>({ _, _ in })
+
+    /// The watch over the documents.
+    private enum DocumentsWatch: Equatable {
+        case stands
+        /// The folder is gone, until a pass makes it again.
+        case ended
+        case failed(Errno)
+    }
 
     /// - Parameters:
     ///   - directory: the state's folder.
@@ -31,7 +40,28 @@ package struct NodeEvents: AgentEvents {
         } catch {
             throw StoreError(cannot: "watch", directory, error)
         }
+        documentsWatch.withLock { $0 = .stands }
         await watchNames()
+    }
+
+    /// Watches the documents again if their folder was gone.
+    ///
+    /// - Returns: whether it is watched only from now on, so that documents may have been written unseen.
+    private func watchDocumentsAgain() -> Bool {
+        let before = documentsWatch.withLock(\.self)
+        guard before != .stands else { return false }
+        let present: DocumentsWatch
+        do throws(Errno) {
+            try documents.watch(directory.string)
+            present = .stands
+        } catch {
+            present = error == .noSuchFileOrDirectory ? .ended : .failed(error)
+            if present != before, present != .ended {
+                onFailure.withLock(\.self)("the documents in \(directory)", error)
+            }
+        }
+        documentsWatch.withLock { $0 = present }
+        return present == .stands
     }
 
     /// The folder of names comes with the first name.
@@ -63,9 +93,11 @@ package struct NodeEvents: AgentEvents {
     package func endPass(following generation: UInt64?) async -> AgentNews {
         listener.endPass(isComplete: generation != nil)
         await watchNames()
+        let written = writtenDocuments()
+        let isWatchedAgain = watchDocumentsAgain()
         // A command that the pass has waited for may have written the spec that the pass then followed.
-        let isNew = writtenDocuments().spec && generation != specs.generationOfWholeDocument()
-        return AgentNews(documents: isNew, places: changedPlaces())
+        let isNew = written.spec && generation != specs.generationOfWholeDocument()
+        return AgentNews(documents: isWatchedAgain || isNew, places: changedPlaces())
     }
 
     private var specs: AtomicDocument<MeshDocument> { FileSpecStore.document(in: directory) }
@@ -80,8 +112,7 @@ package struct NodeEvents: AgentEvents {
             case .lost: spec = true
             case .gone:
                 spec = true
-                // A pass makes the folder again.
-                try? documents.watch(directory.string)
+                documentsWatch.withLock { $0 = .ended }
             }
         }
         return (spec, ledger)

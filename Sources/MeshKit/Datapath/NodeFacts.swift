@@ -18,8 +18,9 @@ package struct NodeFacts: Equatable, Sendable {
     /// reached. Nil if there are none, or none is reached.
     package var underlayMTU: UInt32?
     /// Whether iptables has a table that filters forwarded packets. It is looked at only if the mesh sends some.
-    package var filtersForwards = false
-    /// Whether the kernel has conntrack zones; nil if nobody looked, since no task of this node was attached.
+    package var filtersForwards = Reading<Bool>.known(false)
+    /// Whether the kernel has conntrack zones, or where it does not say, what the mesh has recorded; nil if nobody looked,
+    /// since no task of this node was attached.
     package var hasZones: Bool?
     /// Whether br_netfilter is loaded, so that each namespace has its settings.
     package var hasBridgeFilter = false

@@ -39,7 +39,9 @@ package struct IngressBalancer: DatapathPart {
             content.rules.role = .balancer(detour: detour, ingress: request.ingressPath(node.families))
         }
         content.rules.owner = request.owner
-        if node.filtersForwards { content.passage = request.ingressPath(node.families) }
+        if node.filtersForwards.value ?? request.ledger[.node].hasPassage {
+            content.passage = request.ingressPath(node.families)
+        }
         content.sysctls[.ipv4Forwarding] = "1"
         if node.families.contains(.ipv6), request.ingressFamilies.contains(.ipv6) {
             content.sysctls.merge(HostBalancer.forwardingIPv6(request.ledger[.node], on: node)) { $1 }

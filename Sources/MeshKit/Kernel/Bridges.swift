@@ -1,6 +1,5 @@
 package import IPVSKit
 import Netlink
-import SystemPackage
 
 /// The bridges of a namespace, and hairpin mode of their ports: whether a bridge sends a packet back through the port
 /// on which it arrived. A task that is balanced to itself needs this.
@@ -18,8 +17,8 @@ package struct Bridges: Sendable {
     /// For each bridge, its ports that lead into containers, and whether each port is in hairpin mode.
     ///
     /// - Parameter interfaces: the names of the interfaces among which bridges are looked for.
-    package func ports(among interfaces: Set<String>) async throws(BridgeError) -> [String: [String: Bool]] {
-        try await asking("look at the bridges") { () throws(NetlinkError) in
+    package func ports(among interfaces: Set<String>) async throws(PlaceError) -> [String: [String: Bool]] {
+        try await routes.asking("look at the bridges") { () throws(NetlinkError) in
             var found: [String: [String: Bool]] = [:]
             for name in interfaces {
                 guard let bridge = try await routes.link(named: name), bridge.kind == "bridge" else { continue }
@@ -32,21 +31,11 @@ package struct Bridges: Sendable {
 
     /// Does the same as `ip link set PORT type bridge_slave hairpin on`, or `off`. A port that no longer exists needs
     /// neither.
-    package func setHairpin(_ on: Bool, of port: String) async throws(BridgeError) {
+    package func setHairpin(_ on: Bool, of port: String) async throws(PlaceError) {
         let operation = "make the bridge port \(port) \(on ? "turn packets back" : "turn no packets back")"
-        try await asking(operation) { () throws(NetlinkError) in
+        try await routes.asking(operation) { () throws(NetlinkError) in
             guard let link = try await routes.link(named: port), link.isBridgePort else { return }
             try await routes.set(hairpin: on, of: link.index)
-        }
-    }
-
-    private func asking<Value>(
-        _ operation: String, _ body: () async throws(NetlinkError) -> Value
-    ) async throws(BridgeError) -> Value {
-        do throws(NetlinkError) {
-            return try await body()
-        } catch {
-            throw BridgeError(operation: operation, errno: error.errno ?? .ioError, message: error.message)
         }
     }
 }

@@ -9,7 +9,7 @@ import SystemPackage
 
 extension LiveKernel {
     package func hostNetworks() async throws -> HostNetworks {
-        var host = try await nodeKernel.asking("read the networks of this host") { () throws(NetlinkError) in
+        var host = try await nodeKernel.routes.asking("read the networks of this host") { () throws(NetlinkError) in
             HostNetworks(
                 links: try await nodeKernel.routes.links(), addresses: try await nodeKernel.routes.addresses(),
                 routes: try await nodeKernel.routes.routes())
@@ -40,7 +40,7 @@ extension LiveKernel {
         let inode = try handle.inode(to: "look at the namespace \(path)")
         let routes = RouteClient(in: handle)
         defer { routes.close() }
-        let addresses = try await nodeKernel.asking("look up the default routes in \(path)") {
+        let addresses = try await routes.asking("look up the default routes in \(path)") {
             () throws(NetlinkError) in try await routes.defaultAddresses()
         }
         return TaskFacts(inode: inode, defaultAddresses: addresses)

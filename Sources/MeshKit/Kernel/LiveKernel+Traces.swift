@@ -51,7 +51,7 @@ extension LiveKernel {
     }
 
     private func look(into place: LivePlace, _ location: Trace.Location, _ traces: inout Traces) async throws {
-        let links = try await place.asking("look at the interfaces") { () throws(NetlinkError) in
+        let links = try await place.routes.asking("look at the interfaces") { () throws(NetlinkError) in
             try await place.routes.links()
         }
         var trace = Trace(location)
@@ -60,11 +60,8 @@ extension LiveKernel {
             if case .name(let name) = location, try await place.strangers().isEmpty { traces.bare.append(name) }
             return
         }
-        // Programs are asked for the rules, so only where there is something of the mesh. A tool that the host lacks
-        // carries no rules.
-        for tool in RuleTool.allCases {
-            if let owner = try? await place.rules(by: tool).owner() { trace.owners[tool] = owner }
-        }
+        // Programs are asked for the rules, so only where there is something of the mesh.
+        for tool in RuleTool.allCases { trace.owners[tool] = try await place.owner(by: tool) }
         traces.found.append(trace)
     }
 }

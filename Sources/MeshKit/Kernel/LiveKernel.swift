@@ -44,24 +44,37 @@ package struct LiveKernel: MeshKernel {
     }
 
     package func identity() throws -> NamespaceIdentity { try NamespaceIdentity.ofProcess(node) }
-    package func whereabouts(of namespace: NamespaceIdentity) async -> String? { await namespace.whereabouts() }
+
+    package func whereabouts(of namespace: NamespaceIdentity) async throws -> String? {
+        try await namespace.whereabouts()
+    }
+
     package func now() -> BootTime { .now() }
     package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { try await nodeKernel.mtu(to: addresses) }
 
-    package func filtersForwards() async -> Bool {
-        let legacy = ["/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"].contains { path in
-            guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec),
-                let text = try? file.closeAfter({ String(decoding: try file.readToEnd(), as: UTF8.self) })
-            else { return false }
-            return text.split(separator: "\n").contains("filter")
+    package func filtersForwards() async -> Reading<Bool> {
+        do throws(PlaceError) {
+            for family in AddressFamily.allCases {
+                let names = try PlaceError.attempt("list the tables of legacy iptables") { () throws(Errno) in
+                    try LegacyTables.names(family)
+                }
+                if names.contains("filter") { return .known(true) }
+            }
+            let names: [String]
+            do throws(NetlinkError) {
+                names = try await tables.names()
+            } catch {
+                throw PlaceError("list the tables of nftables", error)
+            }
+            return .known(names.contains { $0 == "ip filter" || $0 == "ip6 filter" })
+        } catch {
+            return .unreadable(error.description)
         }
-        if legacy { return true }
-        return ((try? await tables.names()) ?? []).contains { $0 == "ip filter" || $0 == "ip6 filter" }
     }
 
-    package func hasZones() async -> Bool {
+    package func hasZones() async -> Bool? {
         if zones.withLock(\.self) { return true }
-        guard let found = try? await Conntrack().hasZones() else { return false }
+        guard let found = try? await Conntrack().hasZones() else { return nil }
         zones.withLock { $0 = found }
         return found
     }
@@ -93,13 +106,17 @@ package struct LiveKernel: MeshKernel {
         return facts
     }
 
-    package func routers(_ family: AddressFamily) async -> Set<String> {
-        var routers: Set<String> = []
+    package func routers(_ family: AddressFamily) async -> Routers {
+        var routers = Routers()
         if let links = try? await nodeKernel.routes.links() {
             let bridges = links.filter { $0.kind == "bridge" && $0.group != LivePlace.group }
-            routers.formUnion(bridges.map { "the bridge \($0.name)" })
+            routers.found.formUnion(bridges.map { "the bridge \($0.name)" })
+        } else {
+            routers.unreadable.insert("an interface that could not be read")
         }
-        routers.formUnion(await HostRules.read().routing(family))
+        let rules = await HostRules.read()
+        routers.found.formUnion(rules.routing(family))
+        if !rules.areKnown(for: family) { routers.unreadable.insert("a rule that could not be read") }
         return routers
     }
 
@@ -107,11 +124,11 @@ package struct LiveKernel: MeshKernel {
         try await nodeKernel.routedNetworks(of: addresses)
     }
 
-    package func existence(of place: Place) async -> Reading<ObservedPlace.Existence> {
+    package func enter(_ place: Place) async -> Reading<ObservedPlace.Existence> {
         let (existence, handle) = await look(at: place)
         if let handle {
             await listener.meet(place, in: handle)
-            enter(place, handle)
+            remember(place, handle)
         } else if existence.isAbsent || existence.value == .somethingElse {
             leave(place)
         }
@@ -156,7 +173,7 @@ package struct LiveKernel: MeshKernel {
         }
         try await NamespaceMount(name: name).add(handle)
         await listener.meet(place, in: handle)
-        enter(place, handle)
+        remember(place, handle)
     }
 
     package func remove(_ place: Place) async throws {
@@ -200,7 +217,7 @@ package struct LiveKernel: MeshKernel {
     }
 
     /// Remembers an entered place. An earlier entry stays valid only while the name stands for the same namespace.
-    private func enter(_ place: Place, _ handle: NamespaceHandle) {
+    private func remember(_ place: Place, _ handle: NamespaceHandle) {
         if place.existence == .lent(.process) { return }
         entered.withLock { entered in
             if let before = entered[place.id]?.kernel, before.handle.isSame(as: handle) { return }
@@ -232,7 +249,7 @@ package struct LiveKernel: MeshKernel {
         // The kernel makes a VXLAN interface for the namespace of the socket, and here that is the node's.
         let maker = if case .vxlan = link.kind { nodeKernel } else { try live(places[link.ends[0].id.place]!) }
         let interfaces = new
-        try await maker.asking("make the \(link.kind) \(names)") { () throws(NetlinkError) in
+        try await maker.routes.asking("make the \(link.kind) \(names)") { () throws(NetlinkError) in
             switch link.kind {
             case .veth: try await maker.routes.createPair(interfaces[0], interfaces[1])
             case .bridge: try await maker.routes.createBridge(interfaces[0])

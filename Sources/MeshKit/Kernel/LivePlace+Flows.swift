@@ -6,7 +6,7 @@ import SystemPackage
 
 extension LivePlace {
     func forget(_ flows: [StaleFlows]) async throws {
-        let addresses = try await asking("look at the addresses") { () throws(NetlinkError) in
+        let addresses = try await routes.asking("look at the addresses") { () throws(NetlinkError) in
             try await routes.addresses()
         }
         let own = Set(addresses.compactMap { IPAddress(bytes: $0.address) })

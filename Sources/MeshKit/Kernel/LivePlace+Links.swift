@@ -12,7 +12,7 @@ extension LivePlace {
     ///
     /// - Parameter others: the places that may contain the other ends.
     func links(_ ends: [LinkEnd], others: [(Place, LivePlace)]) async throws -> [String: Reading<ObservedLink>] {
-        try await asking("look at the interfaces") { () throws(NetlinkError) in
+        try await routes.asking("look at the interfaces") { () throws(NetlinkError) in
             var reader = LinkReader(routes: routes, filteredRoutes: filteredRoutes)
             var found: [String: Reading<ObservedLink>] = [:]
             var links: [(LinkEnd, NetworkLink)] = []
@@ -33,7 +33,7 @@ extension LivePlace {
     }
 
     func claimant(of end: LinkEnd) async throws -> String? {
-        try await asking("look for who uses the addresses of \(end.id)") { () throws(NetlinkError) in
+        try await routes.asking("look for who uses the addresses of \(end.id)") { () throws(NetlinkError) in
             for claim in end.claims {
                 // The addresses of the ends are checked before those of the network, because a finding about them makes
                 // the clearer message.
@@ -53,7 +53,7 @@ extension LivePlace {
     }
 
     func change(_ change: LinkOperation, of interface: String) async throws {
-        try await asking(change.operation(on: interface)) { () throws(NetlinkError) in
+        try await routes.asking(change.operation(on: interface)) { () throws(NetlinkError) in
             guard let index = try await routes.link(named: interface)?.index else {
                 // The other end may have been deleted this very moment, and the interface with it.
                 if change == .delete { return }
@@ -101,26 +101,11 @@ extension LivePlace {
             }
         }
     }
-
-    /// Runs the body and adds the operation to its error.
-    func asking<Value>(
-        _ operation: String, _ body: () async throws(NetlinkError) -> Value
-    ) async throws(PlaceError) -> Value {
-        do throws(NetlinkError) {
-            return try await body()
-        } catch {
-            throw PlaceError(operation, error)
-        }
-    }
 }
 
 extension IPPrefix {
-    /// The first and the last address of an IPv4 network.
-    fileprivate var ends: [IPAddress] {
-        guard case .ipv4(let number) = address.storage else { return [address] }
-        let size: UInt32 = length == 0 ? .max : (1 << (32 - UInt32(length))) - 1
-        return [IPAddress(ipv4: number & ~size), IPAddress(ipv4: number | size)]
-    }
+    /// The first and the last address of an IPv4 network; the first of an IPv6 network.
+    fileprivate var ends: [IPAddress] { family == .ipv4 ? [address, lastAddress] : [address] }
 
     /// The longest prefix of a route that does not claim the addresses. A route to all link-local addresses, or to
     /// everything, claims none of them: many hosts have such routes.

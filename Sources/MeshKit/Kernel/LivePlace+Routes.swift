@@ -9,7 +9,7 @@ extension LivePlace {
 
     /// The routing rules of the mesh, which its protocol number marks.
     func routingRules() async throws -> Set<RoutingRule> {
-        try await asking("look at the routing rules") { () throws(NetlinkError) in
+        try await routes.asking("look at the routing rules") { () throws(NetlinkError) in
             let rules = try await routes.markRules().filter { $0.origin == Self.origin }
             return Set(
                 rules.compactMap { rule in
@@ -24,20 +24,20 @@ extension LivePlace {
         let message = MarkRule(
             family: UInt8(rule.family.rawValue), mark: rule.mark, table: rule.table.number,
             priority: Self.rulePriority, origin: Self.origin)
-        try await asking("\(isWanted ? "add" : "remove") the routing rule \(rule)") { () throws(NetlinkError) in
+        try await routes.asking("\(isWanted ? "add" : "remove") the routing rule \(rule)") { () throws(NetlinkError) in
             if isWanted { try await routes.add(message) } else { try await routes.remove(message) }
         }
     }
 
     func defaultAddresses() async throws -> [IPAddress] {
-        try await asking("look up the default routes") { () throws(NetlinkError) in
+        try await routes.asking("look up the default routes") { () throws(NetlinkError) in
             try await routes.defaultAddresses()
         }
     }
 
     /// The least MTU of the interfaces by which the addresses are reached; nil if none is reached.
     func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? {
-        try await asking("look up the routes to the other nodes") { () throws(NetlinkError) in
+        try await routes.asking("look up the routes to the other nodes") { () throws(NetlinkError) in
             let answers = try await routes.answers(to: addresses.map { RouteQuestion(to: $0.bytes) })
             let interfaces = Set(answers.compactMap(\.entry?.interface))
             guard !interfaces.isEmpty else { return nil }
@@ -48,7 +48,7 @@ extension LivePlace {
     /// The network of the route to each address. Addresses that are reached by the default route, or by none, are left
     /// out.
     func routedNetworks(of addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] {
-        try await asking("look up the routes to the tasks") { () throws(NetlinkError) in
+        try await routes.asking("look up the routes to the tasks") { () throws(NetlinkError) in
             let addresses = Array(addresses)
             let answers = try await routes.answers(to: addresses.map { RouteQuestion(to: $0.bytes) })
             let names = interfaceNames(Set(answers.compactMap(\.entry?.interface)))

@@ -111,12 +111,11 @@ struct LivePlace: PlaceKernel {
         let made: Set = [
             "sit", "ipip", "ip6tnl", "gre", "gretap", "ip6gre", "ip6gretap", "erspan", "ip6erspan", "vti", "vti6",
         ]
-        return try await asking("look at the interfaces") { () throws(NetlinkError) in
+        return try await routes.asking("look at the interfaces") { () throws(NetlinkError) in
             Set(
                 try await routes.links()
                     .filter { link in
-                        link.name != "lo" && !(link.kind.map(made.contains) ?? false) && link.group != Self.group
-                            && link.alias?.hasPrefix(ObservedLink.aliasPrefix) != true
+                        link.name != "lo" && !(link.kind.map(made.contains) ?? false) && !link.isOfMesh
                     }
                     .map(\.name))
         }
@@ -125,7 +124,7 @@ struct LivePlace: PlaceKernel {
     /// The interfaces that may hear a router. Veth interfaces lead to containers, and a bridge and its ports are left
     /// alone.
     func outwardInterfaces() async throws -> Set<String> {
-        try await asking("look at the interfaces") { () throws(NetlinkError) in
+        try await routes.asking("look at the interfaces") { () throws(NetlinkError) in
             Set(
                 try await routes.links()
                     .filter { $0.kind != "bridge" && $0.kind != "veth" && $0.masterKind != "bridge" && $0.name != "lo" }

@@ -11,7 +11,9 @@ package protocol MeshKernel: Sendable {
     /// Identifies the node's network namespace and the boot.
     func identity() throws -> NamespaceIdentity
     /// The place where a namespace can still be found, in words; nil if there is none.
-    func whereabouts(of namespace: NamespaceIdentity) async -> String?
+    ///
+    /// - Throws: an error if there may be such a place and it cannot be looked at.
+    func whereabouts(of namespace: NamespaceIdentity) async throws -> String?
     /// The time since boot (`CLOCK_BOOTTIME`).
     func now() -> BootTime
     /// The properties of the node that decide what its kernel should hold.
@@ -21,9 +23,8 @@ package protocol MeshKernel: Sendable {
     /// The network of the route to each address. Addresses that are reached by the default route, or by none, are left
     /// out.
     func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork]
-    /// Who else on the node may need that a family is forwarded, in words: bridges, and rules that translate or forward
-    /// packets. Anything that cannot be read is left out.
-    func routers(_ family: AddressFamily) async -> Set<String>
+    /// Who else on the node may need that a family is forwarded.
+    func routers(_ family: AddressFamily) async -> Routers
     /// The networks that the node has apart from the mesh.
     func hostNetworks() async throws -> HostNetworks
     /// The facts of a task's namespace.
@@ -34,9 +35,10 @@ package protocol MeshKernel: Sendable {
     /// The least MTU of the interfaces by which the addresses are reached; nil if none is reached.
     func mtu(to addresses: Set<IPAddress>) async throws -> UInt32?
     /// Whether iptables has a table that filters the node's forwarded packets, which may drop those of the mesh.
-    func filtersForwards() async -> Bool
-    /// Whether the kernel has conntrack zones, by which a task can tell connections of different nodes apart.
-    func hasZones() async -> Bool
+    func filtersForwards() async -> Reading<Bool>
+    /// Whether the kernel has conntrack zones, by which a task can tell connections of different nodes apart; nil if the
+    /// kernel does not say.
+    func hasZones() async -> Bool?
     /// The rule tool that suits the kernel best.
     func bestTool() async -> RuleTool
     /// What the mesh has left in all network namespaces, for a node whose documents were lost. Other programs' are
@@ -53,8 +55,10 @@ package protocol MeshKernel: Sendable {
     /// no agent runs, returns at once.
     func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async
 
-    /// What a place's name stands for.
-    func existence(of place: Place) async -> Reading<ObservedPlace.Existence>
+    /// Enters a place, if it exists, for ``open(_:)``; leaves one that is gone.
+    ///
+    /// - Returns: what the place's name stands for.
+    func enter(_ place: Place) async -> Reading<ObservedPlace.Existence>
     /// Makes the namespace of a place, and gives it its name.
     func make(_ place: Place) async throws
     /// Removes the name of a place, whatever it stands for, and with it the namespace and its contents.

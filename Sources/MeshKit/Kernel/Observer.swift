@@ -21,7 +21,10 @@ struct Observer: Sendable {
     {
         kernel.listener.skip()
         var request = request
-        if !request.ownAttachedTasks.isEmpty { request.hasZones = await kernel.hasZones() }
+        if !request.ownAttachedTasks.isEmpty {
+            // Where the kernel does not say, it is what the mesh has recorded of it.
+            request.hasZones = await kernel.hasZones() ?? request.ownNode?.hasZones
+        }
         var outline = compiler.outline(request)
         var found = ObservedDatapath()
         found.node = try await kernel.nodeFacts(readsInterfaces: outline.forwarding.contains(.ipv6))
@@ -33,7 +36,7 @@ struct Observer: Sendable {
         }
         let places = outline.places.values.sorted { $0.rank < $1.rank }
         // All places are entered before any is read, because interfaces of one place lead into others.
-        for place in places { found[place.id].existence = await kernel.existence(of: place) }
+        for place in places { found[place.id].existence = await kernel.enter(place) }
         found.node.gone = Set(places.filter { $0.isLent && found[$0.id].existence.isAbsent }.map(\.id))
         if !request.ownAttachedTasks.isEmpty {
             // The routes of a task decide how it is joined, and may have changed since it was attached. Of one that is gone,
@@ -89,7 +92,8 @@ struct Observer: Sendable {
 
     /// Adds the connections that came to this node's attached tasks by other nodes: the sandbox has those of its own only,
     /// and the task has all of them. What a task has does not say by which port it came: where another port leads to the
-    /// same server, the task stays in any case, and only the sandbox's own connections count.
+    /// same server, the task stays in any case, and only the sandbox's own connections count. A path to a task that does not
+    /// answer has no count.
     private func countConnections(ofTasksBehind request: MeshRequest, into found: inout ObservedDatapath) async {
         let retiring = request.ledger[.sandbox].retiring
         guard !retiring.isEmpty else { return }
@@ -108,12 +112,16 @@ struct Observer: Sendable {
                 path.destinations.filter { own.contains($0.address) && !isServed($0, besides: path) }.map { (path, $0) }
             }
             let servers = Dictionary(asked.map { path, destination in (destination, path.binding.transport) }) { $1 }
-            guard !servers.isEmpty, let place = compiler.outline(request).places[task.place],
-                let counts = try? await kernel.open(place).connections(at: servers)
-            else { continue }
+            guard !servers.isEmpty, let place = compiler.outline(request).places[task.place] else { continue }
+            let counts = try? await kernel.open(place).connections(at: servers)
             for (path, destination) in asked where servers[destination] == path.binding.transport {
-                guard let count = counts[destination] else { continue }
                 let key = RetiringDestination(destination, of: .firewallMark(path.mark, destination.address.family))
+                guard let counts else {
+                    // The sandbox's own count says nothing of the others. Of a path without a count, connections are left.
+                    found[.sandbox].connections[key] = nil
+                    continue
+                }
+                guard let count = counts[destination] else { continue }
                 found[.sandbox].connections[key] = max(found[.sandbox].connections[key] ?? 0, count)
             }
         }
@@ -165,14 +173,14 @@ struct Observer: Sendable {
             // If this ledger has no rules yet, another ledger's rules may be carried by the other tool.
             if holdings.rules == nil, outline.balancers.contains(place.id) {
                 for other in RuleTool.allCases where other != tool && found.owner == nil {
-                    found.owner = (try? await here.rules(by: other).owner()) ?? nil
+                    found.owner = try await here.owner(by: other)
                 }
             }
             if let former = holdings.formerRules(besides: tool) {
                 found.formerRules = try await here.rules(by: former).read(expecting: role)
             }
             if place.id == .node, tool != .iptables, let path = outline.passage,
-                node.filtersForwards || holdings.hasPassage
+                node.filtersForwards.value == true || holdings.hasPassage
             {
                 found.passage = try await here.rules(by: .iptables).read(expecting: .passage(path))
             }

@@ -9,11 +9,16 @@ import SystemPackage
 extension NamespaceIdentity {
     /// The identity of the namespace of the process.
     static func ofProcess(_ handle: NamespaceHandle) throws -> Self {
+        Self(
+            bootID: try presentBoot(), inode: try handle.inode(to: "look at the namespace of the process"),
+            cookie: ownCookie())
+    }
+
+    private static func presentBoot() throws(PlaceError) -> String {
         guard let boot = SysctlFiles().read(Sysctl(rawValue: "kernel/random/boot_id")) else {
             throw PlaceError(.other, "tell which boot this is", hint: "/proc/sys/kernel/random/boot_id cannot be read")
         }
-        return Self(
-            bootID: boot, inode: try handle.inode(to: "look at the namespace of the process"), cookie: ownCookie())
+        return boot
     }
 
     /// The cookie of the calling thread's namespace; nil before Linux 5.14.
@@ -27,31 +32,70 @@ extension NamespaceIdentity {
         return cookie
     }
 
+    /// A file that may refer to the namespace.
+    private struct Lead {
+        var path: String
+        /// What the namespace is if the file refers to it, in words.
+        var name: String
+        /// The errors which say that the file leads nowhere.
+        var deadEnds: Set<Errno> = [.noSuchFileOrDirectory]
+    }
+
     /// The place where the namespace can still be found: a process that is in it, or a name that it has. Nil if it has
     /// ended, if only an open descriptor keeps it, or if it is of another boot.
-    func whereabouts() async -> String? {
-        guard SysctlFiles().read(Sysctl(rawValue: "kernel/random/boot_id")) == bootID else { return nil }
-        for (path, name) in Self.namedFiles() + Self.processFiles() {
-            var status = stat()
-            guard stat(path, &status) == 0, UInt64(status.st_ino) == inode,
-                let handle = try? NamespaceHandle(path: FilePath(path)),
-                CNetlink_is_network_namespace(handle.descriptor.rawValue) == 1
-            else { continue }
+    ///
+    /// - Throws: an error if it cannot be looked for in one of the places where it may be.
+    func whereabouts() async throws(PlaceError) -> String? {
+        guard try Self.presentBoot() == bootID else { return nil }
+        for lead in try Self.names() + Self.processes() {
+            guard let handle = try follow(lead) else { continue }
             // A later namespace may have the inode number of one that has ended.
             if let cookie, let found = try? await DetachedThread.run(in: handle, { Self.ownCookie() }), found != cookie
             {
                 return nil
             }
-            return name
+            return lead.name
         }
         return nil
     }
 
-    private static func namedFiles() -> [(path: String, name: String)] {
-        ((try? names(in: "/run/netns")) ?? []).map { ("/run/netns/\($0)", "the namespace \($0)") }
+    /// The namespace that a file refers to; nil if it is another one.
+    private func follow(_ lead: Lead) throws(PlaceError) -> NamespaceHandle? {
+        do throws(Errno) {
+            var status = stat()
+            guard stat(lead.path, &status) == 0 else { throw Errno(rawValue: errno) }
+            guard UInt64(status.st_ino) == inode else { return nil }
+            let handle = try NamespaceHandle(path: FilePath(lead.path))
+            let answer = CNetlink_is_network_namespace(handle.descriptor.rawValue)
+            guard answer >= 0 else { throw Errno(rawValue: errno) }
+            return answer == 1 ? handle : nil
+        } catch {
+            if lead.deadEnds.contains(error) { return nil }
+            throw PlaceError("look for the network namespace of the ledger at \(lead.path)", error)
+        }
     }
 
-    private static func processFiles() -> [(path: String, name: String)] {
-        ((try? NamespaceHandle.filesOfProcesses()) ?? []).map { ($0.path, "the namespace of process \($0.process)") }
+    private static func names() throws(PlaceError) -> [Lead] {
+        do throws(Errno) {
+            return try ProcFile.names(in: "/run/netns").map {
+                Lead(path: "/run/netns/\($0)", name: "the namespace \($0)")
+            }
+        } catch {
+            // Nobody has given a namespace a name yet.
+            if error == .noSuchFileOrDirectory { return [] }
+            throw PlaceError("look for the network namespace of the ledger in /run/netns", error)
+        }
+    }
+
+    private static func processes() throws(PlaceError) -> [Lead] {
+        try PlaceError.attempt("list the processes") { () throws(Errno) in
+            try NamespaceHandle.filesOfProcesses().map { process, path in
+                // The kernel answers EACCES for a process that has just ended, too. Whoever may not look into processes of
+                // others, as root of a container, could otherwise never tell.
+                Lead(
+                    path: path, name: "the namespace of process \(process)",
+                    deadEnds: [.noSuchFileOrDirectory, .noSuchProcess, .permissionDenied])
+            }
+        }
     }
 }

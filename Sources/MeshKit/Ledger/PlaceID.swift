@@ -12,6 +12,13 @@ public struct PlaceID: RawRepresentable, Hashable, Sendable, Codable, CodingKeyR
     public static let loopback = Self(rawValue: "loopback")
 }
 
+extension PlaceID {
+    /// What a node lacks that has refused the place, as a sentence.
+    package var loss: String {
+        self == .loopback ? "127.0.0.1 is not answered on this host" : "this host does without \(self)"
+    }
+}
+
 extension PlaceID: Comparable, CustomStringConvertible {
     /// By name.
     public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }

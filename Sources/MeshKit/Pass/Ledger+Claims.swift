@@ -77,9 +77,7 @@ extension Ledger {
     var refusalNotes: [String] {
         places.sorted { $0.key < $1.key }.compactMap { place, holdings in
             holdings.refusal.map { reason in
-                let lost =
-                    place == .loopback ? "127.0.0.1 is not answered on this host" : "this host does without \(place)"
-                return "\(lost): \(reason); once the cause is gone, `meshctl reconcile --retry` tries it again"
+                "\(place.loss): \(reason); once the cause is gone, `meshctl reconcile --retry` tries it again"
             }
         }
     }

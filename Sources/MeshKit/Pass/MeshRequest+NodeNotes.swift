@@ -2,7 +2,9 @@ import IPVSKit
 
 /// What the mesh has wrong of this node itself, which nobody would find in its kernel.
 extension MeshRequest {
-    func notesOnNode(at facts: NodeFacts) -> [String] { notesOnName + notesOnAddress(at: facts) }
+    func notesOnNode(at facts: NodeFacts) -> [String] {
+        notesOnName + notesOnAddress(at: facts) + notesOnFilter(at: facts)
+    }
 
     /// A note if the mesh has nodes, and this is none of them: it then takes no part, since it was given another name,
     /// or the host has changed its name.
@@ -34,6 +36,16 @@ extension MeshRequest {
         return [
             "this host has no address \(address), at which the other nodes look for node \(ledger.node), which this "
                 + "is: what they send does not come here; set the right one with \(command)"
+        ]
+    }
+
+    /// A note if nobody knows whether iptables has to let the mesh's packets pass.
+    private func notesOnFilter(at facts: NodeFacts) -> [String] {
+        guard let reason = facts.filtersForwards.reason else { return [] }
+        let present = ledger[.node].hasPassage ? "stay" : "are not added"
+        return [
+            "whether iptables filters the packets that this host forwards is unknown: \(reason); the rules by which it "
+                + "would let those of the mesh pass \(present)"
         ]
     }
 }

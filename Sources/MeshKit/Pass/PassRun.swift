@@ -174,7 +174,9 @@ struct PassRun: Sendable {
         do {
             try save(settled, as: &round.ledger)
         } catch {
-            change.plan.notes.append("the ledger still says what it said before the change was made: \(error)")
+            change.plan.notes.append(
+                "the change was made, but what it left could not be written to the ledger: \(error); the next pass tries "
+                    + "again")
         }
     }
 
@@ -210,19 +212,24 @@ struct PassRun: Sendable {
             let sysctl = Sysctl.forwardingOfAll(family)
             // An earlier version did not note who was there, and from that nothing can be concluded.
             guard holdings.settings[sysctl] != nil, let before = holdings.routers[sysctl] else { continue }
-            guard let first = await mesh.kernel.routers(family).subtracting(before).min() else { continue }
-            kept[sysctl] = "\(first) came after meshctl had switched forwarding on, and may need it"
+            let routers = await mesh.kernel.routers(family)
+            if let first = routers.found.subtracting(before).min() {
+                kept[sysctl] = "\(first) came after meshctl had switched forwarding on, and may need it"
+            } else if let first = routers.unreadable.min() {
+                kept[sysctl] = "\(first) may need it"
+            }
         }
         return kept
     }
 
-    /// Who else may need forwarding at the moment at which the plan switches it on.
+    /// Who else may need forwarding at the moment at which the plan switches it on. Whoever cannot be found then counts later
+    /// as somebody who has come since, for whom it stays on.
     private func routers(whenSwitchedOnBy plan: Plan) async -> [Sysctl: Set<String>] {
         var routers: [Sysctl: Set<String>] = [:]
         for family in AddressFamily.allCases {
             let sysctl = Sysctl.forwardingOfAll(family)
             guard plan.steps.contains(where: { $0.switchesOn(sysctl) }) else { continue }
-            routers[sysctl] = await mesh.kernel.routers(family)
+            routers[sysctl] = await mesh.kernel.routers(family).found
         }
         return routers
     }

@@ -1,4 +1,3 @@
-import Netlink
 public import SystemPackage
 
 /// Keeps the spec of a single node in a file: `mesh.json` in the state's folder.
@@ -7,23 +6,16 @@ public struct FileSpecStore: SpecStore {
     public let directory: FilePath
     /// The file of the document.
     public var file: FilePath { document.file }
-    /// How often ``changes()`` looks at the file.
-    private let interval: Duration
     private let node: String
     let document: AtomicDocument<MeshDocument>
     private var ledger: LedgerFile { LedgerFile(directory: directory, node: node) }
 
     /// A store in a folder.
     ///
-    /// - Parameters:
-    ///   - node: the name of this node. It is used for converting an older document if there is no ledger that says the
-    ///     name.
-    ///   - interval: how often ``changes()`` looks at the file.
-    public init(
-        directory: FilePath, node: String = Ledger.hostName(), lookingEvery interval: Duration = .milliseconds(200)
-    ) {
+    /// - Parameter node: the name of this node. It is used for converting an older document if there is no ledger that
+    ///   says the name.
+    public init(directory: FilePath, node: String = Ledger.hostName()) {
         self.directory = directory
-        self.interval = interval
         self.node = node
         document = Self.document(in: directory)
     }
@@ -70,33 +62,5 @@ public struct FileSpecStore: SpecStore {
         } catch let error as Errno {
             throw StoreError(cannot: "lock", path, error)
         }
-    }
-
-    /// The present spec, and after each change the newest one. The file is polled.
-    public func changes() -> AsyncStream<MeshSpec> {
-        let seen = Locked(Seen())
-        return AsyncStream {
-            while !Task.isCancelled {
-                // The file is identified before it is read, so that a replacement in between is noticed at the next
-                // look.
-                let identity = FileIdentity(of: file)
-                if seen.withLock({ $0.identity != identity }), let spec = try? read() {
-                    let last = seen.withLock { seen in
-                        defer { seen = Seen(identity: identity, spec: spec) }
-                        return seen.spec
-                    }
-                    if spec != last { return spec }
-                }
-                try? await Task.sleep(for: interval)
-            }
-            return nil
-        }
-    }
-
-    /// The spec that a stream of changes has delivered last, and the file from which it was read.
-    private struct Seen {
-        /// The file that was read last; nil before the first look.
-        var identity: FileIdentity?
-        var spec: MeshSpec?
     }
 }

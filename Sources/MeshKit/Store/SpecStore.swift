@@ -15,10 +15,4 @@ public protocol SpecStore: Sendable {
     /// - Throws: ``StoreError`` with the code `conflict` if another generation is stored by now; with `corrupt` or
     ///   `newerSchema` if the stored document cannot be read. The stored document is then kept.
     func swap(_ spec: MeshSpec, replacing generation: UInt64) async throws
-
-    /// The present spec, and after each change the newest one. A slow reader may miss specs in between, but never the
-    /// newest.
-    ///
-    /// While the spec cannot be read, the stream waits. It ends with the task that reads it.
-    func changes() -> AsyncStream<MeshSpec>
 }

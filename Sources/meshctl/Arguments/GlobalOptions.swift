@@ -207,12 +207,7 @@ extension MeshChange {
     var notices: [String] {
         let left: [String] = remnants.map { "\($0); remove that, and `meshctl reconcile` takes it away" }
         return left
-            + refusals.sorted { $0.key < $1.key }.map { place, reason in
-                let lost =
-                    place == .loopback
-                    ? "127.0.0.1 is not answered on this host" : "this host does without \(place)"
-                return "\(lost): \(reason)"
-            }
+            + refusals.sorted { $0.key < $1.key }.map { place, reason in "\(place.loss): \(reason)" }
             + forgotten.map(\.description).sorted().map {
                 "\($0) has found what was removed, and finds it again while the agent runs: stop the container, "
                     + "or give it the label meshctl.enable=false"

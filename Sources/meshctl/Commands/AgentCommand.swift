@@ -44,13 +44,14 @@ struct AgentCommand: AsyncParsableCommand {
         let quiet = Logger(label: "services") { _ in StandardErrorLog(logLevel: .warning, style: style) }
         let meshes = try options.meshes(logger: quiet) {}
         let ledger = try options.ledger()
-        let information = try information(by: meshes)
+        let events = EventHub()
         let logger = Logger(label: "meshctl") { _ in
             MultiplexLogHandler([
                 StandardErrorLog(logLevel: level, style: style),
-                EventLog(to: information.events, level: level, time: UTCTime.now),
+                EventLog(to: events, level: level, time: UTCTime.now),
             ])
         }
+        let information = try information(by: meshes, events, logger)
         let mesh = try options.mesh(logger: logger) {
             logger.info("waiting for another meshctl that works on the same state")
         }
@@ -84,14 +85,17 @@ struct AgentCommand: AsyncParsableCommand {
     }
 
     /// What the agent's clients are told, and may change.
-    private func information(by meshes: @escaping @Sendable () throws -> Mesh) throws -> AgentInformation {
+    private func information(
+        by meshes: @escaping @Sendable () throws -> Mesh, _ events: EventHub, _ logger: Logger
+    ) throws -> AgentInformation {
         let store = try options.store()
         return AgentInformation(
-            observe: { try await meshes().observe() }, status: { try StatusReport($0.view, $0.plan).document() },
+            events: events, observe: { try await meshes().observe() },
+            status: { try StatusReport($0.view, $0.plan).document() },
             plan: {
                 let (plan, warnings) = try await meshes().planAndWarnings()
                 return try PlanReport(plan, plan.notes + warnings).document()
-            }, changes: MeshChanges(.by(meshes, store)))
+            }, changes: MeshChanges(.by(meshes, store)), logger: logger)
     }
 }
 

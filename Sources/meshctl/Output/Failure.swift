@@ -29,7 +29,6 @@ struct Failure {
         case let error as ContainerError: status = Self.status(error.code)
         case is LedgerError, is RuleOwnerError: status = .badInput
         case is NodeAddressError: status = .failed
-        case let error as BridgeError: status = error.isPermission ? .notPermitted : .failed
         case let error as SysctlError: status = Self.status(error.errno)
         case let error as IncompletePassError: status = Failure(error.reason)?.status ?? .failed
         case let error as UndoError:

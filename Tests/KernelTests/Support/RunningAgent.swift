@@ -1,3 +1,4 @@
+import FakeKernel
 import MeshKit
 import SystemPackage
 import TestSupport

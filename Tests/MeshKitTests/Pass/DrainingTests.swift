@@ -210,6 +210,21 @@ import Testing
         #expect(try await node.mesh().plan().isEmpty)
     }
 
+    /// Connections that could not be counted may go on.
+    @Test func aPathStaysWhoseConnectionsCannotBeCounted() async throws {
+        let (node, address) = try await Self.attached()
+        _ = try await node.mesh().detach(.container("web1", node: nil), service: "nginx")
+        node.gate.hide("the connections to programs")
+        node.kernel.withState { $0.servedConnections = [:] }
+        let change = try await node.mesh().reconcile()
+        let left = change.plan.retiring.filter { $0.destination.address == address }
+        #expect(left.map(\.connections) == [nil])
+        #expect(node.kernel.withState { !$0.namespaces["/run/netns/t1"]!.interfaces.isEmpty })
+        node.gate.hide(nil)
+        _ = try await node.mesh().reconcile()
+        #expect(node.kernel.withState { $0.namespaces["/run/netns/t1"]!.interfaces.isEmpty })
+    }
+
     /// What a task has does not say by which port it came: connections by a port that goes on do not keep the one that left.
     @Test func connectionsByAnotherPortDoNotCount() async throws {
         let (node, address) = try await Self.attached()

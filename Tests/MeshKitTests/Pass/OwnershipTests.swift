@@ -36,6 +36,31 @@ import Testing
         #expect(try await node.kernelText() == kernel)
     }
 
+    /// Rules that cannot be read may be those of another folder.
+    @Test(arguments: RuleTool.allCases)
+    func aSecondFolderIsRefusedWhileTheOwnerIsUnknown(tool: RuleTool) async throws {
+        let node = FakeNode()
+        try await Edit.standing(node.mesh(tool: tool))
+        let kernel = try await node.kernelText()
+        node.gate.hide("the owner of the rules of \(tool.rawValue)")
+        let choices: [RuleTool?] = [tool == .nftables ? .iptables : .nftables, nil]
+        for choice in choices {
+            let second = Mesh(
+                store: FakeSpecStore(gate: node.gate),
+                ledger: FakeLedgerStore(gate: node.gate, folder: "/home/admin/meshctl"), kernel: node.kernel,
+                tool: choice)
+            await #expect(throws: RuleError.self) { _ = try await second.reconcile() }
+        }
+        #expect(try await node.kernelText() == kernel)
+    }
+
+    @Test func aToolThatIsNotThereHasNoRules() async throws {
+        let node = FakeNode()
+        node.gate.hide("the owner of the rules", with: .noSuchFileOrDirectory)
+        try await Edit.standing(node.mesh())
+        try await node.expectConverged("with one tool")
+    }
+
     /// The documents of a folder were lost: what it put up is known by the folder, and goes with `reset`.
     @Test func aFolderThatLostItsDocumentsRecovers() async throws {
         let node = try await Self.standing()
@@ -68,6 +93,24 @@ import Testing
         let change = try await node.mesh().reconcile()
         #expect(change.plan.steps.map(\.description).contains("IPVS    delete service FWM 256"))
         #expect(try await node.marksInKernel() == [0x101])
+    }
+
+    /// The claims are in the ledger already, so that it says more than there is until the next pass.
+    @Test func aLedgerThatCannotBeWrittenAfterAChangeCostsANote() async throws {
+        let rehearsal = try await Self.standing()
+        rehearsal.gate.begin()
+        _ = try await rehearsal.mesh().change { spec, _ in try spec.unpublish(Self.web) }
+        let operations = rehearsal.gate.operations
+        try #require(operations.last == "save the ledger")
+        let node = try await Self.standing()
+        node.gate.begin(failing: (operations.count, .noSpace))
+        let change = try await node.mesh().change { spec, _ in try spec.unpublish(Self.web) }
+        #expect(
+            change.plan.notes.contains { $0.hasPrefix("the change was made, but what it left could not be written") },
+            "\(change.plan.notes)")
+        node.gate.begin()
+        _ = try await node.mesh().reconcile()
+        try await node.expectConverged("after the next pass")
     }
 
     /// Somebody else made a service with a mark that was allocated on another node.
@@ -148,5 +191,15 @@ import Testing
         }
         let error = await #expect(throws: LedgerError.self) { _ = try await node.mesh().reconcile() }
         #expect(error?.description.contains("4711") == true && error?.description.contains("4712") == true)
+    }
+
+    /// Whether the namespace lives is unknown, so nothing that the ledger records is forgotten.
+    @Test func theLedgerOfANamespaceThatCannotBeLookedForStays() async throws {
+        let node = try await Self.standing()
+        let ledger = try node.ledgers.load()
+        node.kernel.withState { $0.identity = NamespaceIdentity(bootID: "b007", inode: 4712, cookie: 2) }
+        node.gate.hide("the namespace of the ledger", with: .permissionDenied)
+        await #expect(throws: PlaceError.self) { _ = try await node.mesh().reconcile() }
+        #expect(try node.ledgers.load() == ledger)
     }
 }

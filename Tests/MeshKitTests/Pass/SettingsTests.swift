@@ -53,6 +53,17 @@ import Testing
         #expect(Self.value(.ipvsConntrack, node) == "0")
     }
 
+    /// Somebody may have come since.
+    @Test func forwardingStaysOnWhileItIsUnknownWhoIsThere() async throws {
+        let node = Self.node()
+        try await Edit.standing(node.mesh())
+        node.gate.hide("who needs forwarding")
+        let change = try await node.mesh().reset()
+        #expect(Self.value(.ipv4Forwarding, node) == "1")
+        #expect(change.plan.notes.contains { $0.contains("an interface that could not be read") })
+        #expect(Self.value(.ipvsConntrack, node) == "0")
+    }
+
     /// Each family has its own switch, and its own moment.
     @Test func whoCameBetweenTheFamiliesKeepsTheFirstOne() async throws {
         let node = Self.node()

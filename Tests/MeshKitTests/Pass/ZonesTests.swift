@@ -76,6 +76,25 @@ import Testing
         #expect(isZoned() == nil)
     }
 
+    /// The rules of the tasks and the spec stay as they are while the kernel does not say whether it has zones.
+    @Test(arguments: [true, false])
+    func nothingChangesWhileTheKernelDoesNotSay(hasZones: Bool) async throws {
+        let node = FakeNode()
+        node.kernel.withState { state in
+            state.facts.hasZones = hasZones
+            state.addTask("/run/netns/t1", inode: 7)
+            state.addTask("/run/netns/t2", inode: 8)
+        }
+        let mesh = node.mesh(named: "a")
+        _ = try await mesh.attach("/run/netns/t1", service: "web")
+        node.gate.hide("the zones")
+        try await expectNothing(mesh)
+        _ = try await mesh.addNode("a", address: "192.168.5.1")
+        _ = try await mesh.attach("/run/netns/t2", service: "web")
+        #expect(try await node.specs.load().nodes["a"]?.hasZones == hasZones)
+        try await expectNothing(mesh)
+    }
+
     private func expectNothing(_ mesh: Mesh) async throws {
         let plan = try await mesh.plan()
         #expect(plan.isEmpty && plan.notes.isEmpty, "\(plan.steps.map(\.description)) \(plan.notes)")

@@ -1,3 +1,5 @@
+package import MeshKit
+
 /// The number of attempts before an update gives up. Even with many writers, each loses to every other one at most a
 /// few times.
 private let maximumAttempts = 50
@@ -11,7 +13,7 @@ extension SpecStore {
     /// - Throws: the errors of the edit, of ``load()`` and of ``swap(_:replacing:)``. A ``StoreError`` with the code
     ///   `conflict` means that others were faster fifty times in a row.
     @discardableResult
-    public func update(_ edit: (inout MeshSpec) async throws -> Void) async throws -> MeshSpec {
+    package func update(_ edit: (inout MeshSpec) async throws -> Void) async throws -> MeshSpec {
         var attempt = 1
         while true {
             let old = try await load()

@@ -1,3 +1,4 @@
+package import MeshKit
 import Netlink
 
 /// Keeps a spec in memory, for tests.
@@ -5,8 +6,6 @@ package final class MemorySpecStore: SpecStore {
     private struct State {
         var spec: MeshSpec
         var operations = 0
-        var streams: [Int: AsyncStream<MeshSpec>.Continuation] = [:]
-        var nextStream = 0
     }
 
     private let state: Locked<State>
@@ -49,20 +48,6 @@ package final class MemorySpecStore: SpecStore {
             }
             state.spec = spec
             state.spec.generation = generation &+ 1
-            for stream in state.streams.values { stream.yield(state.spec) }
         }
-    }
-
-    /// The present spec, and after each change the newest one.
-    package func changes() -> AsyncStream<MeshSpec> {
-        let (stream, continuation) = AsyncStream.makeStream(of: MeshSpec.self, bufferingPolicy: .bufferingNewest(1))
-        let number = state.withLock { state in
-            state.nextStream += 1
-            state.streams[state.nextStream] = continuation
-            continuation.yield(state.spec)
-            return state.nextStream
-        }
-        continuation.onTermination = { [state] _ in state.withLock { $0.streams[number] = nil } }
-        return stream
     }
 }
