@@ -17,28 +17,29 @@ extension Mesh {
     ///   - retry: also tries the places again that this host refused before.
     ///   - unhealthy: the tasks that are not healthy, by service; nil if nobody has looked.
     ///   - found: the tasks that sources have found, by the source's name.
+    ///   - putOff: the found tasks of which nothing new is taken over.
     ///   - refused: why ports cannot be published here, by port. Ports that are new are asked about, and those that
     ///     something on this node uses are added.
     ///   - check: throws if the spec is not to be followed.
     func follow(
         retry: Bool, unhealthy: [String: Set<IPAddress>]? = nil, found: [String: [FoundTask]] = [:],
-        refusing refused: RefusedPorts = RefusedPorts(),
-        checking check: @Sendable @escaping (MeshSpec) throws -> Void
+        puttingOff putOff: Set<FoundTaskID> = [], refusing refused: RefusedPorts = RefusedPorts(),
+        checking check: @Sendable @escaping (MeshSpec, Ledger) throws -> Void
     ) async throws -> (change: MeshChange, found: FoundOutcome) {
         let outcome = Locked(FoundOutcome())
         let change = try await change(purpose: .converge, retrying: retry, unhealthy: unhealthy, isOfAgent: true) {
             spec, view in
-            try check(spec)
+            try check(spec, view.ledger)
             guard !found.isEmpty else { return }
-            let result = try await takeOver(found, in: &spec, view, refusing: refused)
+            let result = try await takeOver(found, puttingOff: putOff, in: &spec, view, refusing: refused)
             outcome.withLock { $0 = result }
         }
         return (change, outcome.withLock(\.self))
     }
 
     private func takeOver(
-        _ found: [String: [FoundTask]], in spec: inout MeshSpec, _ view: MeshView,
-        refusing refused: RefusedPorts
+        _ found: [String: [FoundTask]], puttingOff putOff: Set<FoundTaskID>, in spec: inout MeshSpec,
+        _ view: MeshView, refusing refused: RefusedPorts
     ) async throws -> FoundOutcome {
         let before = spec
         let node = view.ledger.node
@@ -53,8 +54,10 @@ extension Mesh {
         }
         func takeOver() -> (spec: MeshSpec, notes: [String]) {
             var next = before
-            let notes = found.sorted { $0.key < $1.key }.flatMap {
-                next.takeOver($0.value, of: Origin($0.key, on: node), in: context)
+            let notes = found.sorted { $0.key < $1.key }.flatMap { source, tasks in
+                var context = context
+                context.putOff = Set(putOff.filter { $0.source == source }.map(\.name))
+                return next.takeOver(tasks, of: Origin(source, on: node), in: context)
             }
             return (next, notes)
         }

@@ -15,13 +15,30 @@ public struct IPAddress: Hashable, Sendable {
         case ipv6(UInt128)
     }
 
-    package let storage: Storage
+    // The halves of the number. A UInt128 would have to lie at a multiple of sixteen bytes, and Swift 6.3 without
+    // optimisation may put an argument that contains one at a multiple of eight, and reads it as if it were aligned.
+    private let high: UInt64
+    private let low: UInt64
+    /// `AF_INET` or `AF_INET6`.
+    public let family: AddressFamily
+
+    package var storage: Storage {
+        switch family {
+        case .ipv4: .ipv4(UInt32(truncatingIfNeeded: low))
+        case .ipv6: .ipv6(UInt128(high) << 64 | UInt128(low))
+        }
+    }
 
     /// An IPv4 address from its number: 0x7F000001 is 127.0.0.1.
-    public init(ipv4 number: UInt32) { storage = .ipv4(number) }
+    public init(ipv4 number: UInt32) {
+        (high, low, family) = (0, UInt64(number), .ipv4)
+    }
 
     /// An IPv6 address from its number: 1 is ::1.
-    public init(ipv6 number: UInt128) { storage = .ipv6(number) }
+    public init(ipv6 number: UInt128) {
+        (high, low) = (UInt64(truncatingIfNeeded: number >> 64), UInt64(truncatingIfNeeded: number))
+        family = .ipv6
+    }
 
     /// The number of an IPv4 address, as ``init(ipv4:)`` takes it; nil for IPv6.
     public var ipv4: UInt32? {
@@ -31,14 +48,6 @@ public struct IPAddress: Hashable, Sendable {
     /// The number of an IPv6 address, as ``init(ipv6:)`` takes it; nil for IPv4.
     public var ipv6: UInt128? {
         if case .ipv6(let number) = storage { number } else { nil }
-    }
-
-    /// `AF_INET` or `AF_INET6`.
-    public var family: AddressFamily {
-        switch storage {
-        case .ipv4: .ipv4
-        case .ipv6: .ipv6
-        }
     }
 }
 

@@ -28,9 +28,7 @@ public struct Table: Hashable, Sendable {
 
         /// A destination; setting nil removes it.
         public subscript(id: Destination.ID) -> Destination? {
-            // `destinations[id]` would crash: without optimisation, Swift 6.3 spills a parameter of this layout to an
-            // address that is not aligned for a UInt128, and reads it as if it were.
-            get { Optional(id).flatMap { destinations[$0] } }
+            get { destinations[id] }
             set {
                 precondition(newValue == nil || newValue?.id == id, "a destination stands under its own id")
                 destinations[id] = newValue

@@ -27,8 +27,8 @@ public struct Agent: Sendable {
         case pass(PassRecord)
     }
 
-    private let mesh: Mesh
-    private let directory: FilePath
+    let mesh: Mesh
+    let directory: FilePath
     private let events: any AgentEvents
     private let sources: [any TaskSource]
     private let prober: (any HealthProber)?
@@ -145,7 +145,7 @@ public struct Agent: Sendable {
         return news
     }
 
-    private struct Progress {
+    struct Progress {
         var schedule: PassSchedule
         let found: FoundTasks
         /// Nil if nobody makes health checks.
@@ -156,6 +156,8 @@ public struct Agent: Sendable {
         var unhealthy: [String: Set<IPAddress>]?
         /// Why ports that tasks ask for cannot be published on this node.
         let refused = RefusedPorts()
+        /// Which found tasks can be taken over.
+        var trials = FoundTrials()
         var diary = PassDiary()
         /// The generation of the spec of the last pass; 0 before the first, and for a spec that was never saved.
         var generation: UInt64 = 0
@@ -177,7 +179,7 @@ public struct Agent: Sendable {
         progress.schedule.begin(at: start)
         let result: Result<(change: MeshChange, found: Mesh.FoundOutcome), any Error>
         do {
-            result = .success(try await change(progress))
+            result = .success(try await change(&progress))
         } catch {
             result = .failure(error)
         }
@@ -257,28 +259,6 @@ public struct Agent: Sendable {
     /// The ports of a spec that are to be held; nil if the node's addresses cannot be read, and all stays as it is.
     private func heldPorts(_ spec: MeshSpec) -> Set<HeldPort>? {
         (try? NodeAddresses.read()).map { spec.heldPorts(own: Set($0.map(\.address))) }
-    }
-
-    /// One pass. It refuses a spec that was never saved where there was one before. If the tasks that were found cannot be
-    /// taken over, the kernel is kept as the spec says without them.
-    private func change(_ progress: Progress) async throws -> (change: MeshChange, found: Mesh.FoundOutcome) {
-        let (directory, generation) = (directory, progress.generation)
-        let found = progress.found.tasks
-        func follow(_ found: [String: [FoundTask]]) async throws -> (change: MeshChange, found: Mesh.FoundOutcome) {
-            try await mesh.follow(
-                retry: progress.schedule.retriesPlaces, unhealthy: progress.unhealthy, found: found,
-                refusing: progress.refused
-            ) { spec in
-                if generation > 0, spec.generation == 0 { throw AgentError.specIsGone(directory) }
-            }
-        }
-        do {
-            return try await follow(found)
-        } catch  where !found.isEmpty && !(error is AgentError) && !Task.isCancelled {
-            var result = try await follow([:])
-            result.found.notes = ["the tasks that were found cannot be taken over: \(error)"]
-            return result
-        }
     }
 
     private func log(_ lines: [PassDiary.Line]) {

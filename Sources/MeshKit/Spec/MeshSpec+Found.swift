@@ -15,6 +15,8 @@ extension MeshSpec {
         var host = HostNetworks()
         /// Why ports cannot be published on this node, by port.
         var refusedPorts: [PortBinding: String] = [:]
+        /// The tasks of which nothing new is taken over, by name. What the spec has of them stays.
+        var putOff: Set<String> = []
     }
 
     /// Makes the spec hold what a source has found: its tasks, the ports that they ask for, and services for them. Parts
@@ -28,15 +30,20 @@ extension MeshSpec {
         defer { replaceable = former.replaceable }
         let found = found.sorted { $0.name < $1.name }
         var notes = found.flatMap(\.faults)
-        follow(containers: found, of: origin, in: context, &notes)
+        let wanted = found.filter { !$0.isOnlyListed && !context.putOff.contains($0.name) }
+        follow(containers: wanted, of: origin, in: context, &notes)
         let placed = placed(found, of: origin)
         removeParts(of: origin, except: placed)
-        let described = placed.filter { !$0.task.isOnlyListed }
+        for (task, service) in placed where context.putOff.contains(task.name) && !task.isOnlyListed {
+            judge(task, of: service, origin)
+        }
+        let names = Set(wanted.map(\.name))
+        let described = placed.filter { names.contains($0.task.name) }
         for (task, service) in described { add(task, to: service, of: origin, in: context, &notes) }
         publishPorts(of: described, origin, in: context, &notes)
         notes += removeAlikePorts(of: origin, besides: former)
         // The options of the first container by name hold.
-        for (task, name) in placed.reversed() where services[name]?.origin == origin {
+        for (task, name) in described.reversed() where services[name]?.origin == origin {
             if let scheduler = task.options.scheduler { services[name]!.scheduler = scheduler }
             if let check = task.options.healthCheck { services[name]!.healthCheck = check }
             if let seconds = task.options.slowStartSeconds {
@@ -124,6 +131,17 @@ extension MeshSpec {
 
     // MARK: Tasks
 
+    /// Gives what a service has of a task the weight and the health that the task has now.
+    private mutating func judge(_ found: FoundTask, of service: String, _ origin: Origin) {
+        for (index, task) in (services[service]?.tasks ?? []).enumerated() where task.origin == origin {
+            let isFound =
+                task.attachment.map { $0.container == found.name } ?? found.addresses.contains(task.address)
+            guard isFound else { continue }
+            services[service]!.tasks[index].weight = found.weight
+            services[service]!.tasks[index].isUnhealthy = !found.isHealthy
+        }
+    }
+
     private mutating func add(
         _ task: FoundTask, to service: String, of origin: Origin, in context: FoundContext, _ notes: inout [String]
     ) {
@@ -193,7 +211,7 @@ extension MeshSpec {
     private mutating func follow(
         containers found: [FoundTask], of origin: Origin, in context: FoundContext, _ notes: inout [String]
     ) {
-        for container in found where !container.isOnlyListed {
+        for container in found {
             guard let namespace = container.namespace, let facts = context.facts[namespace] else { continue }
             let owner = attachedTasks().first {
                 $0.task.node == origin.node && $0.attachment.container == container.name

@@ -319,6 +319,64 @@ import Testing
         }
     }
 
+    /// A container whose wishes this node refuses keeps no other one from coming and going, and is tried again.
+    @Test func oneTaskThatCannotBeTakenOver() async throws {
+        let running = Running()
+        try await running.publish()
+        func task(_ name: String, _ address: IPAddress, _ service: String = "nginx") -> FoundTask {
+            var task = FoundTask(name, services: [service])
+            task.makesService = true
+            task.addresses = [address]
+            return task
+        }
+        try await running.withAgent(limits: Self.patient) { _ in
+            let (leaving, staying) = (task("a", "10.0.0.12"), task("b", "10.0.0.13"))
+            try await running.source.tell(.tasks([leaving, staying]))
+            try await running.until("the first tasks") {
+                try await running.node.specs.load().services["nginx"]?.tasks.count == 3
+            }
+            var bad = task("bad", "10.0.0.14", "bad")
+            bad.ports = [.init(listening: PortBinding(9443, .tcp), target: 443)]
+            var ill = staying
+            ill.isHealthy = false
+            running.node.gate.refuse("9443", with: .notSupported)
+            try await running.source.tell(.tasks([bad, ill, task("c", "10.0.0.15"), task("d", "10.0.0.16")]))
+            try await running.until("the others") {
+                let tasks = try await running.node.specs.load().services["nginx"]?.tasks ?? []
+                return Set(tasks.map(\.address)) == ["10.0.0.11", "10.0.0.13", "10.0.0.15", "10.0.0.16"]
+            }
+            try await running.until("the warning") {
+                running.lines.withLock { $0.contains { $0.contains("what docker says of bad is not taken over") } }
+            }
+            let spec = try await running.node.specs.load()
+            #expect(spec.services["bad"] == nil)
+            #expect(spec.services["nginx"]?.tasks.first { $0.address == "10.0.0.13" }?.isUnhealthy == true)
+            // While it is put off, the next one needs no second try.
+            running.passes.withLock { $0 = [] }
+            running.node.gate.begin()
+            running.node.gate.refuse("9443", with: .notSupported)
+            try await running.source.tell(.tasks([bad, ill, task("c", "10.0.0.15")]))
+            try await running.until("one less") {
+                try await running.node.specs.load().services["nginx"]?.tasks.count == 3
+            }
+            #expect(running.node.gate.operations.count { $0 == "swap the spec" } == 1)
+        }
+    }
+
+    /// An agent that begins and finds no spec does not take down what the ledger says is there.
+    @Test func anAgentBeginsWithoutTheSpec() async throws {
+        let running = Running()
+        try await running.publish()
+        _ = try await running.node.mesh().reconcile()
+        running.node.specs.lose()
+        try await TemporaryDirectory.with { directory in
+            await #expect(throws: AgentError.specIsGone(directory)) {
+                try await running.agent(in: directory, limits: Self.patient).run()
+            }
+        }
+        #expect(try await running.isServing)
+    }
+
     /// A pass with nothing to do writes nothing, and asks for no other.
     @Test func atRestNothingHappens() async throws {
         let running = Running()

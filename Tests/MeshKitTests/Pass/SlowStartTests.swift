@@ -234,7 +234,7 @@ import Testing
 
     private static func follow(_ node: FakeNode, _ unhealthy: Set<IPAddress>) async throws -> MeshChange {
         try await node.mesh().follow(
-            retry: false, unhealthy: unhealthy.isEmpty ? [:] : ["nginx": unhealthy], checking: { _ in }
+            retry: false, unhealthy: unhealthy.isEmpty ? [:] : ["nginx": unhealthy], checking: { _, _ in }
         ).change
     }
 
@@ -278,7 +278,7 @@ import Testing
         func follow(_ unhealthy: Set<IPAddress>) async throws {
             _ = try await node.mesh().follow(
                 retry: false, unhealthy: unhealthy.isEmpty ? [:] : ["nginx": unhealthy], found: ["docker": [found]]
-            ) { _ in }
+            ) { _, _ in }
         }
         try await follow([])
         #expect(try await node.weightsInKernel() == [1, 1, 0], "nobody has probed it")
