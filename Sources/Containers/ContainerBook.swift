@@ -7,6 +7,13 @@ struct ContainerBook {
     private var running: [String: ContainerInspection] = [:]
     /// What the engine's list says of them: less than a description, and no process.
     private var listed: [String: ContainerInspection] = [:]
+    /// The containers of the first list that nobody has looked at yet.
+    private var unseen: Set<String> = []
+    /// Whether there was a list.
+    private(set) var hasList = false
+    /// Which containers run and which do not, as far as the engine has told since it was asked for a list. Nil if no list
+    /// is awaited.
+    private var newer: [String: Bool]?
     /// The containers that were told to end, and have not ended yet.
     private var stopping: [String: ContinuousClock.Instant] = [:]
     /// Why containers could not be looked at, by id.
@@ -22,26 +29,34 @@ struct ContainerBook {
     /// The signal by which a container is told to end, if its image names one.
     func stopSignal(of id: String) -> String? { running[id]?.config?.stopSignal }
 
-    /// Takes all networks of the engine.
+    /// Whether the engine did not describe a container when it was asked last.
+    func isFaulty(_ id: String) -> Bool { faults[id] != nil }
+
+    /// Takes all networks of the engine. Answers may come in another order than they were made, so networks that containers
+    /// are on stay.
     mutating func take(_ networks: [EngineNetwork]) {
-        self.networks = Dictionary(networks.map { ($0.id, $0.isReached) }) { first, _ in first }
+        let used = running.values.reduce(into: Set<String>()) { $0.formUnion($1.networkIDs) }
+        self.networks = self.networks.filter { used.contains($0.key) }
+        for network in networks { self.networks[network.id] = network.isReached }
     }
 
     /// Takes an event.
     ///
-    /// - Returns: the id of a container that has to be looked at; nil if there is none.
-    mutating func take(_ event: ContainerEvent, at now: ContinuousClock.Instant) -> String? {
+    /// - Returns: whether the container has to be looked at.
+    mutating func take(_ event: ContainerEvent, at now: ContinuousClock.Instant) -> Bool {
         switch event.kind {
         case .stops:
             stopping[event.container] = stopping[event.container] ?? now
-            return nil
+            return false
         case .isGone:
             forget(event.container)
-            return nil
+            newer?[event.container] = false
+            return false
         case .starts:
             stopping[event.container] = nil
-            return event.container
-        case .changes: return event.container
+            newer?[event.container] = true
+            return true
+        case .changes: return true
         }
     }
 
@@ -50,13 +65,18 @@ struct ContainerBook {
         guard let found, found.isServing else { return forget(id) }
         running[id] = found
         faults[id] = nil
+        unseen.remove(id)
+        newer?[id] = true
         // It was told to end and goes on: some programs do something else when they get the signal.
         let patience = Duration.seconds(found.config?.stopTimeout ?? 10) + Self.patience
         if let since = stopping[id], now - since > patience { stopping[id] = nil }
     }
 
     /// Notes that a container cannot be looked at. What was known of it holds.
-    mutating func fail(_ id: String, _ reason: String) { faults[id] = reason }
+    mutating func fail(_ id: String, _ reason: String) {
+        faults[id] = reason
+        unseen.remove(id)
+    }
 
     /// Begins with an engine anew, which may have told containers to end, or started them, while nobody listened.
     mutating func begin() { stopping = [:] }
@@ -66,12 +86,24 @@ struct ContainerBook {
         listed[id] = nil
         stopping[id] = nil
         faults[id] = nil
+        unseen.remove(id)
     }
 
+    /// Notes that the engine is asked for a list. What it tells until the list comes is newer than the list.
+    mutating func beginList() { newer = [:] }
+
     /// Takes the list of the containers that run, and forgets all others.
-    mutating func take(list: [String: ContainerInspection]) {
-        for id in Set(running.keys).union(stopping.keys).union(faults.keys) where list[id] == nil { forget(id) }
-        listed = list
+    ///
+    /// - Returns: the containers that have to be looked at.
+    mutating func take(list: [String: ContainerInspection]) -> Set<String> {
+        let newer = newer ?? [:]
+        self.newer = nil
+        for id in Set(running.keys).union(stopping.keys).union(faults.keys).union(unseen)
+        where list[id] == nil && newer[id] != true { forget(id) }
+        listed = list.filter { newer[$0.key] != false }
+        if !hasList { unseen = Set(listed.keys).subtracting(running.keys).subtracting(faults.keys) }
+        hasList = true
+        return Set(listed.keys)
     }
 
     /// The tasks, by name.
@@ -79,16 +111,24 @@ struct ContainerBook {
         let unreachable = Set(networks.filter { !$0.value }.keys)
         let found = running.filter { stopping[$0.key] == nil }.compactMap { FoundTask($0.value, besides: unreachable) }
         let others = faults.filter { stopping[$0.key] == nil }.map { id, reason in
-            let short = String(id.prefix(12))
-            var task = FoundTask(short, services: [])
-            if running[id] == nil, let listed = listed[id], let known = FoundTask(listed, besides: unreachable) {
-                task = known
-            }
+            var task = listedTask(id, besides: unreachable) ?? FoundTask(String(id.prefix(12)), services: [])
             task.isOnlyListed = true
             task.faults = ["container \(task.name) cannot be looked at, and is left as it was: \(reason)"]
             return task
         }
-        return (found + others).sorted { $0.name < $1.name }
+        // Whatever they are in the mesh, they stay until somebody has looked at them.
+        let unseen = unseen.filter { stopping[$0] == nil }.compactMap { id in
+            var task = listedTask(id, besides: unreachable)
+            task?.isOnlyListed = true
+            task?.faults = []
+            return task
+        }
+        return (found + others + unseen).sorted { $0.name < $1.name }
+    }
+
+    /// A container that nobody has described, by the list.
+    private func listedTask(_ id: String, besides unreachable: Set<String>) -> FoundTask? {
+        running[id] == nil ? listed[id].flatMap { FoundTask($0, besides: unreachable) } : nil
     }
 }
 

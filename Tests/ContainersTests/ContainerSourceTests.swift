@@ -92,7 +92,7 @@ import Testing
 
         /// Runs the body while the source follows an engine with these containers.
         func run(
-            _ containers: [String: Described], resync: Duration = .seconds(60),
+            _ containers: [String: Described], resync: Duration = .seconds(60), look: Duration = .milliseconds(300),
             _ body: (FakeEngine) async throws -> Void
         ) async throws {
             self.containers.withLock { $0 = containers }
@@ -101,7 +101,7 @@ import Testing
                     var source = ContainerSource("docker", at: engine.path)
                     source.limits.firstRetry = .milliseconds(20)
                     source.limits.answer = .milliseconds(500)
-                    source.limits.look = .milliseconds(300)
+                    source.limits.look = look
                     source.limits.resync = resync
                     let running = source
                     try await withThrowingTaskGroup(of: Void.self) { group in
@@ -283,6 +283,21 @@ import Testing
             try await scene.until("the end of the other") { scene.names == ["a", "web1"] }
             scene.other.withLock { $0 = nil }
             try await scene.until("the description") { scene.names == ["web1"] }
+        }
+    }
+
+    /// However many containers the engine hangs on, another one that ends gets no new connections at once.
+    @Test(arguments: ["kill", "die"]) func aContainerThatEndsWhileTheEngineHangsOnOthers(action: String) async throws {
+        let scene = Scene()
+        try await scene.run(
+            ["a": Described(name: "web1"), "b": Described(name: "web2")], resync: .milliseconds(50), look: .seconds(600)
+        ) { engine in
+            scene.other.withLock { $0 = { line in ["/hung", "/b/"].contains { line.contains($0) } ? .silence : nil } }
+            let start = ContinuousClock.now
+            for number in 1...17 { engine.tell(Self.event("health_status: unhealthy", "hung\(number)")) }
+            engine.tell(Self.event("health_status: unhealthy", "b") + Self.event(action, "a", signal: "15"))
+            try await scene.until("the first container being left out") { scene.names == ["web2"] }
+            #expect(.now - start < .seconds(100))
         }
     }
 
