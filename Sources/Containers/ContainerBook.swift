@@ -156,7 +156,7 @@ extension FoundTask {
         makesService = labels.service != nil || !labels.ports.isEmpty
         namespace = Container(name: name, process: container.state.process).namespace
         weight = labels.weight
-        isHealthy = container.state.health?.status != "unhealthy"
+        isHealthy = container.state.health?.isGood ?? true
         ports = labels.ports
         options = labels.options
         faults = labels.faults

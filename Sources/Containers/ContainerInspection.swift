@@ -24,8 +24,11 @@ struct ContainerInspection: Decodable, Hashable {
     }
 
     struct Health: Decodable, Hashable {
-        /// `none`, `starting`, `healthy` or `unhealthy`.
+        /// `none`, `starting`, `healthy` or `unhealthy`; Podman says nothing for `none`.
         var status: String?
+
+        /// Whether its HEALTHCHECK says that the container serves. It does not before the first check was good.
+        var isGood: Bool { status != "starting" && status != "unhealthy" }
 
         private enum CodingKeys: String, CodingKey { case status = "Status" }
     }

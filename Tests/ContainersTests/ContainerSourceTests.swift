@@ -162,6 +162,19 @@ import Testing
         }
     }
 
+    /// As with the mesh's own checks, a container is not healthy until it has answered.
+    @Test(
+        arguments: [
+            (nil, true), ("none", true), ("", true), ("healthy", true), ("starting", false), ("unhealthy", false),
+        ] as [(String?, Bool)])
+    func whatAHealthCheckSays(status: String?, isHealthy: Bool) {
+        var book = ContainerBook()
+        let health = status.map { ContainerInspection.Health(status: $0) }
+        let found = ContainerInspection(name: "/web1", state: .init(running: true, process: 7, health: health))
+        book.take(found, of: "a", at: .now)
+        #expect(book.tasks.map(\.isHealthy) == [isHealthy])
+    }
+
     /// Events in one part of the stream, and one event in many parts.
     @Test func eventsComeInAnyParts() async throws {
         let scene = Scene()
