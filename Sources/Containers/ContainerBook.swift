@@ -16,6 +16,8 @@ struct ContainerBook {
     private var newer: [String: Bool]?
     /// The containers that were told to end, and have not ended yet.
     private var stopping: [String: ContinuousClock.Instant] = [:]
+    /// Those of them that should have ended, and of which nobody knows whether they still serve.
+    private var overdue: Set<String> = []
     /// Why containers could not be looked at, by id.
     private var faults: [String: String] = [:]
     /// How long after its own time to end a container counts as one that has not followed.
@@ -28,6 +30,9 @@ struct ContainerBook {
 
     /// The signal by which a container is told to end, if its image names one.
     func stopSignal(of id: String) -> String? { running[id]?.config?.stopSignal }
+
+    /// Whether a container was told to end, and has not ended yet.
+    func isStopping(_ id: String) -> Bool { stopping[id] != nil }
 
     /// Whether the engine did not describe a container when it was asked last.
     func isFaulty(_ id: String) -> Bool { faults[id] != nil }
@@ -53,7 +58,7 @@ struct ContainerBook {
             newer?[event.container] = false
             return false
         case .starts:
-            stopping[event.container] = nil
+            goOn(event.container)
             newer?[event.container] = true
             return true
         case .changes: return true
@@ -61,15 +66,28 @@ struct ContainerBook {
     }
 
     /// Takes a description; nil for a container that there is not.
-    mutating func take(_ found: ContainerInspection?, of id: String, at now: ContinuousClock.Instant) {
+    ///
+    /// - Parameter isListening: whether its programs wait for clients, as far as somebody has looked.
+    mutating func take(
+        _ found: ContainerInspection?, of id: String, isListening: Bool = false, at now: ContinuousClock.Instant
+    ) {
         guard let found, found.isServing else { return forget(id) }
+        // It was started anew while nobody listened to the engine.
+        if let before = running[id], before.hasBegun(before: found) { goOn(id) }
         running[id] = found
         faults[id] = nil
         unseen.remove(id)
         newer?[id] = true
-        // It was told to end and goes on: some programs do something else when they get the signal.
-        let patience = Duration.seconds(found.config?.stopTimeout ?? 10) + Self.patience
-        if let since = stopping[id], now - since > patience { stopping[id] = nil }
+        // It was told to end and goes on: some programs do something else when they get the signal, and others take their
+        // time for the connections that they have.
+        guard let since = stopping[id], let end = found.timeToEnd, now - since > end + Self.patience else { return }
+        if found.serves(isListening: isListening) { goOn(id) } else { overdue.insert(id) }
+    }
+
+    /// Notes that a container goes on, whatever it was told.
+    private mutating func goOn(_ id: String) {
+        stopping[id] = nil
+        overdue.remove(id)
     }
 
     /// Notes that a container cannot be looked at. What was known of it holds.
@@ -78,13 +96,10 @@ struct ContainerBook {
         unseen.remove(id)
     }
 
-    /// Begins with an engine anew, which may have told containers to end, or started them, while nobody listened.
-    mutating func begin() { stopping = [:] }
-
     private mutating func forget(_ id: String) {
         running[id] = nil
         listed[id] = nil
-        stopping[id] = nil
+        goOn(id)
         faults[id] = nil
         unseen.remove(id)
     }
@@ -109,7 +124,11 @@ struct ContainerBook {
     /// The tasks, by name.
     var tasks: [FoundTask] {
         let unreachable = Set(networks.filter { !$0.value }.keys)
-        let found = running.filter { stopping[$0.key] == nil }.compactMap { FoundTask($0.value, besides: unreachable) }
+        let found = running.filter { stopping[$0.key] == nil || overdue.contains($0.key) }.compactMap { id, found in
+            var task = FoundTask(found, besides: unreachable)
+            task?.needsCheck = overdue.contains(id)
+            return task
+        }
         let others = faults.filter { stopping[$0.key] == nil }.map { id, reason in
             var task = listedTask(id, besides: unreachable) ?? FoundTask(String(id.prefix(12)), services: [])
             task.isOnlyListed = true
@@ -136,11 +155,38 @@ extension ContainerInspection {
     /// Whether the container runs and is not held.
     fileprivate var isServing: Bool { state.running && state.process > 0 && state.paused != true }
 
+    /// Whether this is another run of the container than a later description is of.
+    fileprivate func hasBegun(before other: Self) -> Bool {
+        state.process != other.state.process || state.startedAt != other.state.startedAt
+    }
+
+    /// How long the engine waits for the container to end; nil without an end.
+    fileprivate var timeToEnd: Duration? {
+        let seconds = config?.stopTimeout ?? 10
+        return seconds < 0 ? nil : .seconds(seconds)
+    }
+
+    /// Whether the container serves although it was told to end: its HEALTHCHECK knows, and if it has none, its sockets do.
+    fileprivate func serves(isListening: Bool) -> Bool {
+        guard let health = state.health, let status = health.status, !["", "none"].contains(status) else {
+            return isListening
+        }
+        return status == "healthy" && health.failingStreak ?? 0 == 0
+    }
+
     /// The name without the slash that Docker puts before it.
     var plainName: String { name.hasPrefix("/") ? String(name.dropFirst()) : name }
 
     /// The ids of the engine's networks that the container is on.
     var networkIDs: Set<String> { Set((networkSettings?.networks ?? [:]).values.compactMap(\.network)) }
+}
+
+extension ContainerInspection {
+    /// Whether programs in the container wait for clients, at the ports that its labels name if they name some.
+    var isListening: Bool {
+        let labels = ContainerLabels(config?.labels ?? [:], of: plainName)
+        return state.process > 0 && ListeningPorts.isListening(in: state.process, at: labels.ports)
+    }
 }
 
 extension FoundTask {

@@ -126,7 +126,8 @@ public struct ContainerSource: TaskSource {
                             let answer =
                                 switch question {
                                 case .list: try await client.list(limits)
-                                case .container(let id): await client.look(at: id, knowing: networks, limits)
+                                case .container(let id, let isStopping):
+                                    await client.look(at: id, isStopping: isStopping, knowing: networks, limits)
                                 }
                             queue.yield(.answer(answer))
                         } catch {

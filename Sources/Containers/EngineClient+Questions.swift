@@ -14,14 +14,19 @@ extension EngineClient {
 
     /// Looks at a container.
     ///
-    /// - Parameter known: the ids of the networks that are known.
-    func look(at id: String, knowing known: Set<String>, _ limits: ContainerSource.Limits) async -> EngineSession.Answer
-    {
+    /// - Parameters:
+    ///   - isStopping: whether to look at its sockets, too.
+    ///   - known: the ids of the networks that are known.
+    func look(
+        at id: String, isStopping: Bool, knowing known: Set<String>, _ limits: ContainerSource.Limits
+    ) async -> EngineSession.Answer {
         do throws(ContainerError) {
             let answer = try await get("/containers/\(Self.escaped(id))/json", within: limits.look)
             let found = try ContainerInspection(answer, of: id, at: socket)
             let isKnown = found?.networkIDs.isSubset(of: known) ?? true
-            return .container(id, .success(found), networks: isKnown ? nil : try await networks(limits))
+            return .container(
+                id, .success(found), networks: isKnown ? nil : try await networks(limits),
+                isListening: isStopping && found?.isListening == true)
         } catch {
             return .container(id, .failure(error), networks: nil)
         }

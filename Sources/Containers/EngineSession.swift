@@ -9,15 +9,16 @@ struct EngineSession {
     enum Question: Equatable {
         /// Which containers and networks there are.
         case list
-        /// What a container is.
-        case container(String)
+        /// What a container is, and whether it still listens.
+        case container(String, isStopping: Bool = false)
     }
 
     /// What the engine has said.
     enum Answer: Sendable {
         case list([String: ContainerInspection], networks: [EngineNetwork])
         /// A container, nil if there is none, and the networks if it is on one that was not known.
-        case container(String, Result<ContainerInspection?, ContainerError>, networks: [EngineNetwork]?)
+        case container(
+            String, Result<ContainerInspection?, ContainerError>, networks: [EngineNetwork]?, isListening: Bool = false)
     }
 
     /// What is known of the containers.
@@ -32,10 +33,7 @@ struct EngineSession {
     private var reported: [FoundTask]?
 
     /// A session that begins with what was known before.
-    init(_ book: ContainerBook) {
-        self.book = book
-        self.book.begin()
-    }
+    init(_ book: ContainerBook) { self.book = book }
 
     /// The number of bytes that are no whole event yet.
     var unfinished: Int { lines.unfinished }
@@ -68,12 +66,12 @@ struct EngineSession {
             let running = book.take(list: list)
             for id in running.sorted() { looks.add(id, rank(of: id)) }
             unanswered = unanswered ?? running
-        case .container(let id, let result, let networks):
+        case .container(let id, let result, let networks, let isListening):
             if let networks { book.take(networks) }
             unanswered?.remove(id)
             guard looks.end(id) else { return }
             switch result {
-            case .success(let found): book.take(found, of: id, at: now)
+            case .success(let found): book.take(found, of: id, isListening: isListening, at: now)
             case .failure(let error):
                 book.fail(id, error.description)
                 // The engine may hang on others as well.
@@ -92,7 +90,9 @@ struct EngineSession {
             book.beginList()
             questions.append(.list)
         }
-        while let id = looks.begin() { questions.append(.container(id)) }
+        while let id = looks.begin() {
+            questions.append(.container(id, isStopping: book.isStopping(id)))
+        }
         return questions
     }
 

@@ -339,20 +339,6 @@ import Testing
         }
     }
 
-    /// A program that does something else on the signal goes on, and is a task again.
-    @Test func aContainerThatDoesNotEnd() {
-        var book = ContainerBook()
-        let start = ContinuousClock.now
-        let running = ContainerInspection(
-            name: "/web1", state: .init(running: true, process: 7), config: .init(stopTimeout: 20))
-        book.take(running, of: "a", at: start)
-        _ = book.take(ContainerEvent(container: "a", kind: .stops), at: start)
-        book.take(running, of: "a", at: start + .seconds(79))
-        #expect(book.tasks == [])
-        book.take(running, of: "a", at: start + .seconds(81))
-        #expect(book.tasks.map(\.name) == ["web1"])
-    }
-
     /// A host without the engine is told of only if somebody has named the engine.
     @Test func anEngineThatIsNotThere() async throws {
         try await TemporaryDirectory.with { directory in

@@ -64,6 +64,9 @@ public struct FoundTask: Hashable, Sendable {
     public var weight: UInt32 = 1
     /// Whether the source says that the task can serve.
     public var isHealthy = true
+    /// Whether the task was told to end and goes on, and its source does not know whether it serves. It then is a task of
+    /// services with a health check only, which finds that out.
+    public var needsCheck = false
     /// The ports that the task asks to be published.
     public var ports: [Port] = []
     /// The options of these ports and of the service. Nil leaves an option as it is.

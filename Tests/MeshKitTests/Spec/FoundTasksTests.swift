@@ -205,6 +205,32 @@ import Testing
         #expect(spec.services["web"]?.balancedTasks.map(\.share) == [1, 0])
     }
 
+    /// A task was told to end and goes on: only a health check says whether it serves.
+    @Test mutating func aTaskThatNeedsACheck() throws {
+        var a = Self.publishing("a", "172.17.0.2", 1080, to: 80)
+        a.needsCheck = true
+        #expect(take(a) == [])
+        #expect(spec.services.isEmpty, "it makes no service either")
+        take(a, Self.task("b", "172.17.0.3"))
+        #expect(addresses() == ["172.17.0.3"])
+        a.options.healthCheck = try HealthCheck("tcp")
+        take(a, Self.task("b", "172.17.0.3"))
+        #expect(addresses() == ["172.17.0.2", "172.17.0.3"])
+        take()
+        a.options.healthCheck = .some(nil)
+        take(a)
+        #expect(spec.services.isEmpty)
+        // The label is nothing where the operator says what is checked.
+        try spec.createService("web")
+        a.options.healthCheck = try HealthCheck("tcp")
+        take(a)
+        #expect(addresses() == [])
+        try spec.setOptions(PublishOptions(healthCheck: .some(try HealthCheck("tcp"))), ofService: "web")
+        a.options.healthCheck = nil
+        take(a)
+        #expect(addresses() == ["172.17.0.2"])
+    }
+
     @Test mutating func slowStart() throws {
         var task = Self.publishing("a", "172.17.0.2", 1080, to: 80)
         task.options.slowStartSeconds = 30
