@@ -197,8 +197,11 @@ extension FoundTask {
         let all = container.config?.labels ?? [:]
         let labels = ContainerLabels(all, of: name)
         guard !labels.isExcluded else { return nil }
-        let names = [all["com.docker.swarm.service.name"], all["com.docker.compose.service"], name].compactMap(\.self)
+        let composed = all["com.docker.compose.service"]
+        let names = [all["com.docker.swarm.service.name"], composed, name].compactMap(\.self)
         self.init(name, services: labels.service.map { [$0] } ?? names)
+        project = all["com.docker.compose.project"]
+        projectService = labels.service == nil ? composed : nil
         makesService = labels.service != nil || !labels.ports.isEmpty
         namespace = Container(name: name, process: container.state.process).namespace
         weight = labels.weight

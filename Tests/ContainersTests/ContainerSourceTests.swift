@@ -162,6 +162,24 @@ import Testing
         }
     }
 
+    /// The name of a Compose service only means something within its project, and a label means what it says.
+    @Test func theProjectOfAContainer() {
+        let compose = ["com.docker.compose.project": "shop", "com.docker.compose.service": "web"]
+        func task(_ more: [String: String]) -> FoundTask? {
+            var book = ContainerBook()
+            let labels = compose.merging(more) { $1 }
+            let state = ContainerInspection.State(running: true, process: 7)
+            book.take(.init(name: "/shop-web-1", state: state, config: .init(labels: labels)), of: "a", at: .now)
+            return book.tasks.first
+        }
+        let plain = task([:])
+        #expect(plain?.services == ["web", "shop-web-1"])
+        #expect(plain?.project == "shop" && plain?.projectService == "web")
+        let labelled = task(["meshctl.service": "web"])
+        #expect(labelled?.services == ["web"])
+        #expect(labelled?.project == "shop" && labelled?.projectService == nil)
+    }
+
     /// As with the mesh's own checks, a container is not healthy until it has answered.
     @Test(
         arguments: [

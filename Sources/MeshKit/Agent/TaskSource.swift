@@ -52,6 +52,10 @@ public struct FoundTask: Hashable, Sendable {
     public var name: String
     /// The names of services that it may be a task of. The first that exists is its service.
     public var services: [String]
+    /// The project that the task belongs to, such as that of a Compose file; nil without one.
+    public var project: String?
+    /// That one of the services' names which only means something within the project; nil if there is none.
+    public var projectService: String?
     /// Whether the task makes the first of these services if there is none.
     public var makesService = false
     /// The addresses by which this node's routes reach the task, at most one of each family.

@@ -29,7 +29,7 @@ extension MeshSpec {
         let found = found.sorted { $0.name < $1.name }
         var notes = found.flatMap(\.faults)
         follow(containers: found, of: origin, in: context, &notes)
-        let placed = placed(found, of: origin)
+        let placed = placed(found, of: origin, &notes)
         removeParts(of: origin, except: placed)
         let described = placed.filter { !$0.task.isOnlyListed }
         for (task, service) in described { add(task, to: service, of: origin, in: context, &notes) }
@@ -51,23 +51,6 @@ extension MeshSpec {
         }
         for (name, service) in services where service.origin == origin && service.isEmpty { services[name] = nil }
         return notes
-    }
-
-    /// The services of found tasks. A task that only has a name needs a service that the operator, or the label of
-    /// another task, has made.
-    private func placed(_ found: [FoundTask], of origin: Origin) -> [(task: FoundTask, service: String)] {
-        let others = Set(services.filter { $0.value.origin != origin }.keys)
-        /// Whether a task serves, or its service has a health check, or gets one from its label, which finds that out.
-        func isCertain(_ task: FoundTask, of service: String) -> Bool {
-            guard task.needsCheck, services[service]?.healthCheck == nil else { return true }
-            return !others.contains(service) && (task.options.healthCheck ?? nil) != nil
-        }
-        let made = found.filter(\.makesService).compactMap { task in
-            task.services.first.flatMap { isCertain(task, of: $0) ? $0 : nil }
-        }
-        let present = others.union(made)
-        return found.compactMap { task in task.services.first(where: present.contains).map { (task, $0) } }
-            .filter { isCertain($0, of: $1) }
     }
 
     private mutating func removeParts(of origin: Origin, except placed: [(task: FoundTask, service: String)]) {
