@@ -58,8 +58,8 @@ public struct AgentServer: Service {
         self.isListening = isListening
     }
 
-    /// Answers until the task is cancelled or the service group shuts down, and then ends within a moment. If the node does
-    /// not have the address yet, it waits for it.
+    /// Answers until the task is cancelled or the service group shuts down, and then ends within a moment. If the node
+    /// does not have the address yet, it waits for it.
     ///
     /// - Throws: ``AgentServerError`` if nothing can listen at the address.
     public func run() async throws {
@@ -69,7 +69,8 @@ public struct AgentServer: Service {
             do {
                 try await listen { hasListened.withLock { $0 = true } }
                 if Task.isCancelled || Task.isShuttingDownGracefully { return }
-                // swift-nio gives a listener up when the kernel refuses a connection, as it does if descriptors run out.
+                // swift-nio gives a listener up when the kernel refuses a connection, as it does if descriptors run
+                // out.
                 logger.warning("nobody listens at \(address) any more; trying again")
                 told = nil
             } catch {

@@ -11,8 +11,8 @@ struct ContainerBook {
     private var unseen: Set<String> = []
     /// Whether there was a list.
     private(set) var hasList = false
-    /// Which containers run and which do not, as far as the engine has told since it was asked for a list. Nil if no list
-    /// is awaited.
+    /// Which containers run and which do not, as far as the engine has told since it was asked for a list. Nil if no
+    /// list is awaited.
     private var newer: [String: Bool]?
     /// The containers that were told to end, and have not ended yet.
     private var stopping: [String: ContinuousClock.Instant] = [:]
@@ -37,8 +37,8 @@ struct ContainerBook {
     /// Whether the engine did not describe a container when it was asked last.
     func isFaulty(_ id: String) -> Bool { faults[id] != nil }
 
-    /// Takes all networks of the engine. Answers may come in another order than they were made, so networks that containers
-    /// are on stay.
+    /// Takes all networks of the engine. Answers may come in another order than they were made, so networks that
+    /// containers are on stay.
     mutating func take(_ networks: [EngineNetwork]) {
         let used = running.values.reduce(into: Set<String>()) { $0.formUnion($1.networkIDs) }
         self.networks = self.networks.filter { used.contains($0.key) }
@@ -78,8 +78,8 @@ struct ContainerBook {
         faults[id] = nil
         unseen.remove(id)
         newer?[id] = true
-        // It was told to end and goes on: some programs do something else when they get the signal, and others take their
-        // time for the connections that they have.
+        // It was told to end and goes on: some programs do something else when they get the signal, and others take
+        // their time for the connections that they have.
         guard let since = stopping[id], let end = found.timeToEnd, now - since > end + Self.patience else { return }
         if found.serves(isListening: isListening) { goOn(id) } else { overdue.insert(id) }
     }
@@ -166,7 +166,8 @@ extension ContainerInspection {
         return seconds < 0 ? nil : .seconds(seconds)
     }
 
-    /// Whether the container serves although it was told to end: its HEALTHCHECK knows, and if it has none, its sockets do.
+    /// Whether the container serves although it was told to end: its HEALTHCHECK knows, and if it has none, its sockets
+    /// do.
     fileprivate func serves(isListening: Bool) -> Bool {
         guard let health = state.health, let status = health.status, !["", "none"].contains(status) else {
             return isListening

@@ -35,7 +35,9 @@ public struct ContainerSource: TaskSource {
     /// - Parameters:
     ///   - name: the name of the source in the spec: `docker`, `podman`.
     ///   - socket: the engine's socket.
-    ///   - isOptional: whether a host without this engine is as it should be, so that nobody is told of it.
+    ///   - isOptional: whether a host without this engine is as it should be, so that nobody is told of it, unless the
+    /// mesh has
+    ///     containers of it.
     public init(_ name: String, at socket: FilePath, isOptional: Bool = false) {
         self.name = name
         self.socket = socket
@@ -60,7 +62,8 @@ public struct ContainerSource: TaskSource {
             } catch {
                 if Task.isCancelled { return }
                 let isMissing = (error as? ContainerError)?.code == .unavailable
-                if !isOptional || !isMissing || wasThere.withLock(\.self) { report(.unreachable("\(error)")) }
+                let isAbsent = isOptional && isMissing && !wasThere.withLock(\.self)
+                report(isAbsent ? .absent("\(error)") : .unreachable("\(error)"))
             }
             // An engine that was followed for a while is asked again at once.
             if ContinuousClock.now - start > limits.lastRetry { wait = limits.firstRetry }

@@ -96,8 +96,8 @@ struct EngineSession {
         return questions
     }
 
-    /// The tasks that there are, if they are others than before. Nil until the containers of the first list were looked at,
-    /// or something happens that does not wait for that.
+    /// The tasks that there are, if they are others than before. Nil until the containers of the first list were looked
+    /// at, or something happens that does not wait for that.
     mutating func news() -> [FoundTask]? {
         guard book.hasList, isInHaste || unanswered?.isEmpty == true else { return nil }
         let tasks = book.tasks

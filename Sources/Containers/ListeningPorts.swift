@@ -3,8 +3,8 @@ import MeshKit
 import RuleKit
 import SystemPackage
 
-/// Whether the programs of a container serve, by the sockets in its network namespace. One that has been told to end, and
-/// takes its time for connections that are open, has closed the sockets at which new ones arrive.
+/// Whether the programs of a container serve, by the sockets in its network namespace. One that has been told to end,
+/// and takes its time for connections that are open, has closed the sockets at which new ones arrive.
 enum ListeningPorts {
     /// Looks at the namespace of a process.
     ///
@@ -23,14 +23,14 @@ enum ListeningPorts {
         }
     }
 
-    /// Whether a socket in a table of the kernel waits for clients at one of the ports, or, if there are none, at any port.
-    /// The sockets at loopback addresses are no other's: an engine's own name server has one there.
+    /// Whether a socket in a table of the kernel waits for clients at one of the ports, or, if there are none, at any
+    /// port. The sockets at loopback addresses are no other's: an engine's own name server has one there.
     ///
     /// - Parameter text: the text of `/proc/net/tcp` or its like.
     static func isListening(_ text: String, isUDP: Bool, at ports: [UInt16]) -> Bool {
         text.split(separator: "\n").dropFirst().contains { line in
-            // The columns are sl, local_address, rem_address and st, whose 0A is TCP_LISTEN; 07 stands for a socket of UDP
-            // that is not connected. An address is in words of the processor's byte order.
+            // The columns are sl, local_address, rem_address and st, whose 0A is TCP_LISTEN; 07 stands for a socket of
+            // UDP that is not connected. An address is in words of the processor's byte order.
             let fields = line.split(separator: " ", maxSplits: 4)
             guard fields.count >= 4, fields[3] == (isUDP ? "07" : "0A") else { return false }
             let parts = fields[1].split(separator: ":")

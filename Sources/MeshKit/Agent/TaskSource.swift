@@ -16,6 +16,9 @@ public enum SourceReport: Equatable, Sendable {
     case tasks([FoundTask])
     /// The source cannot be asked, for this reason.
     case unreachable(String)
+    /// The source is not on this host, for this reason, and need not be. That is no fault unless the mesh has tasks of
+    /// it.
+    case absent(String)
 }
 
 /// A task that a source has found on this node, and what it wants of the mesh.
@@ -68,8 +71,8 @@ public struct FoundTask: Hashable, Sendable {
     public var weight: UInt32 = 1
     /// Whether the source says that the task can serve.
     public var isHealthy = true
-    /// Whether the task was told to end and goes on, and its source does not know whether it serves. It then is a task of
-    /// services with a health check only, which finds that out.
+    /// Whether the task was told to end and goes on, and its source does not know whether it serves. It then is a task
+    /// of services with a health check only, which finds that out.
     public var needsCheck = false
     /// The ports that the task asks to be published.
     public var ports: [Port] = []

@@ -21,9 +21,9 @@ extension MeshSpec {
         return Self.withoutStrangers(all, &notes)
     }
 
-    /// Several projects may have a service of one name. Of those whose tasks have come by that name alone, the first project
-    /// by name has the service, a project that makes it before others. Tasks that a label has put there, or their own name,
-    /// come before all of them.
+    /// Several projects may have a service of one name. Of those whose tasks have come by that name alone, the first
+    /// project by name has the service, a project that makes it before others. Tasks that a label has put there, or
+    /// their own name, come before all of them.
     private static func withoutStrangers(_ placed: [PlacedTask], _ notes: inout [String]) -> [PlacedTask] {
         func isStranger(_ task: FoundTask, of service: String, to owners: Set<String>) -> Bool {
             task.isOf(projectService: service) && !owners.contains(task.project ?? "")
