@@ -58,24 +58,30 @@ public struct AgentServer: Service {
         self.isListening = isListening
     }
 
-    /// Answers until the task is cancelled or the service group shuts down, and then ends within a moment.
+    /// Answers until the task is cancelled or the service group shuts down, and then ends within a moment. If the node
+    /// does not have the address yet, it waits for it.
     ///
     /// - Throws: ``AgentServerError`` if nothing can listen at the address.
     public func run() async throws {
         let hasListened = Locked(false)
-        while true {
+        var told: String?
+        repeat {
             do {
                 try await listen { hasListened.withLock { $0 = true } }
+                if Task.isCancelled || Task.isShuttingDownGracefully { return }
+                // swift-nio gives a listener up when the kernel refuses a connection, as it does if descriptors run
+                // out.
+                logger.warning("nobody listens at \(address) any more; trying again")
+                told = nil
             } catch {
                 // A server that has worked is no reason to end the agent, least of all when the node is short of something.
-                guard hasListened.withLock(\.self), !Task.isCancelled else { throw error }
-                logger.warning("\(error)")
+                let mayPass = hasListened.withLock(\.self) || (error as? AgentServerError)?.mayPass == true
+                guard mayPass, !Task.isCancelled else { throw error }
+                if told != "\(error)" { logger.warning("\(error); trying again every second") }
+                told = "\(error)"
             }
-            if Task.isCancelled || Task.isShuttingDownGracefully { return }
-            // swift-nio gives a listener up when the kernel refuses a connection, as it does if descriptors run out.
-            logger.warning("nobody listens at \(address) any more; trying again")
             try? await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(1)) }
-        }
+        } while !Task.isCancelled && !Task.isShuttingDownGracefully
     }
 
     /// - Parameter onBegin: called once somebody listens.
@@ -176,9 +182,10 @@ extension AgentServerError {
             switch (errno, address) {
             case (_, .socket): "name another with --socket, or --socket off"
             case (.addressInUse, _): "`ss -ltnp` shows who has it; choose another with --metrics"
-            case (.addressNotAvailable, _): "this host has no such address; choose another with --metrics"
+            case (.addressNotAvailable, _): "this host has no such address yet; choose another with --metrics"
             default: "choose another with --metrics"
             }
         self.init("the agent cannot listen at \(address): \(errno); \(remedy)")
+        mayPass = errno == .addressNotAvailable
     }
 }

@@ -28,8 +28,8 @@ public struct AgentServers: Service {
     /// Lets the servers listen.
     public func begin() { beginning.yield() }
 
-    /// Answers until the task is cancelled or the service group shuts down. Then it also waits for a change that has
-    /// begun.
+    /// Answers until the task is cancelled or the service group shuts down, or until a server fails. Then it also waits
+    /// for a change that has begun.
     ///
     /// - Throws: ``AgentServerError`` if nothing can listen at an address.
     public func run() async throws {
@@ -38,7 +38,8 @@ public struct AgentServers: Service {
         do {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for server in servers { group.addTask { try await server.run() } }
-                try await group.waitForAll()
+                // Not `waitForAll`, which would wait for the other servers before it throws.
+                while try await group.next() != nil {}
             }
         } catch {
             await changes.end()

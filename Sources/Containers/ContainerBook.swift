@@ -7,8 +7,17 @@ struct ContainerBook {
     private var running: [String: ContainerInspection] = [:]
     /// What the engine's list says of them: less than a description, and no process.
     private var listed: [String: ContainerInspection] = [:]
+    /// The containers of the first list that nobody has looked at yet.
+    private var unseen: Set<String> = []
+    /// Whether there was a list.
+    private(set) var hasList = false
+    /// Which containers run and which do not, as far as the engine has told since it was asked for a list. Nil if no
+    /// list is awaited.
+    private var newer: [String: Bool]?
     /// The containers that were told to end, and have not ended yet.
     private var stopping: [String: ContinuousClock.Instant] = [:]
+    /// Those of them that should have ended, and of which nobody knows whether they still serve.
+    private var overdue: Set<String> = []
     /// Why containers could not be looked at, by id.
     private var faults: [String: String] = [:]
     /// How long after its own time to end a container counts as one that has not followed.
@@ -22,73 +31,123 @@ struct ContainerBook {
     /// The signal by which a container is told to end, if its image names one.
     func stopSignal(of id: String) -> String? { running[id]?.config?.stopSignal }
 
-    /// Takes all networks of the engine.
+    /// Whether a container was told to end, and has not ended yet.
+    func isStopping(_ id: String) -> Bool { stopping[id] != nil }
+
+    /// Whether the engine did not describe a container when it was asked last.
+    func isFaulty(_ id: String) -> Bool { faults[id] != nil }
+
+    /// Takes all networks of the engine. Answers may come in another order than they were made, so networks that
+    /// containers are on stay.
     mutating func take(_ networks: [EngineNetwork]) {
-        self.networks = Dictionary(networks.map { ($0.id, $0.isReached) }) { first, _ in first }
+        let used = running.values.reduce(into: Set<String>()) { $0.formUnion($1.networkIDs) }
+        self.networks = self.networks.filter { used.contains($0.key) }
+        for network in networks { self.networks[network.id] = network.isReached }
     }
 
     /// Takes an event.
     ///
-    /// - Returns: the id of a container that has to be looked at; nil if there is none.
-    mutating func take(_ event: ContainerEvent, at now: ContinuousClock.Instant) -> String? {
+    /// - Returns: whether the container has to be looked at.
+    mutating func take(_ event: ContainerEvent, at now: ContinuousClock.Instant) -> Bool {
         switch event.kind {
         case .stops:
             stopping[event.container] = stopping[event.container] ?? now
-            return nil
+            return false
         case .isGone:
             forget(event.container)
-            return nil
+            newer?[event.container] = false
+            return false
         case .starts:
-            stopping[event.container] = nil
-            return event.container
-        case .changes: return event.container
+            goOn(event.container)
+            newer?[event.container] = true
+            return true
+        case .changes: return true
         }
     }
 
     /// Takes a description; nil for a container that there is not.
-    mutating func take(_ found: ContainerInspection?, of id: String, at now: ContinuousClock.Instant) {
+    ///
+    /// - Parameter isListening: whether its programs wait for clients, as far as somebody has looked.
+    mutating func take(
+        _ found: ContainerInspection?, of id: String, isListening: Bool = false, at now: ContinuousClock.Instant
+    ) {
         guard let found, found.isServing else { return forget(id) }
+        // It was started anew while nobody listened to the engine.
+        if let before = running[id], before.hasBegun(before: found) { goOn(id) }
         running[id] = found
         faults[id] = nil
-        // It was told to end and goes on: some programs do something else when they get the signal.
-        let patience = Duration.seconds(found.config?.stopTimeout ?? 10) + Self.patience
-        if let since = stopping[id], now - since > patience { stopping[id] = nil }
+        unseen.remove(id)
+        newer?[id] = true
+        // It was told to end and goes on: some programs do something else when they get the signal, and others take
+        // their time for the connections that they have.
+        guard let since = stopping[id], let end = found.timeToEnd, now - since > end + Self.patience else { return }
+        if found.serves(isListening: isListening) { goOn(id) } else { overdue.insert(id) }
+    }
+
+    /// Notes that a container goes on, whatever it was told.
+    private mutating func goOn(_ id: String) {
+        stopping[id] = nil
+        overdue.remove(id)
     }
 
     /// Notes that a container cannot be looked at. What was known of it holds.
-    mutating func fail(_ id: String, _ reason: String) { faults[id] = reason }
-
-    /// Begins with an engine anew, which may have told containers to end, or started them, while nobody listened.
-    mutating func begin() { stopping = [:] }
+    mutating func fail(_ id: String, _ reason: String) {
+        faults[id] = reason
+        unseen.remove(id)
+    }
 
     private mutating func forget(_ id: String) {
         running[id] = nil
         listed[id] = nil
-        stopping[id] = nil
+        goOn(id)
         faults[id] = nil
+        unseen.remove(id)
     }
 
+    /// Notes that the engine is asked for a list. What it tells until the list comes is newer than the list.
+    mutating func beginList() { newer = [:] }
+
     /// Takes the list of the containers that run, and forgets all others.
-    mutating func take(list: [String: ContainerInspection]) {
-        for id in Set(running.keys).union(stopping.keys).union(faults.keys) where list[id] == nil { forget(id) }
-        listed = list
+    ///
+    /// - Returns: the containers that have to be looked at.
+    mutating func take(list: [String: ContainerInspection]) -> Set<String> {
+        let newer = newer ?? [:]
+        self.newer = nil
+        for id in Set(running.keys).union(stopping.keys).union(faults.keys).union(unseen)
+        where list[id] == nil && newer[id] != true { forget(id) }
+        listed = list.filter { newer[$0.key] != false }
+        if !hasList { unseen = Set(listed.keys).subtracting(running.keys).subtracting(faults.keys) }
+        hasList = true
+        return Set(listed.keys)
     }
 
     /// The tasks, by name.
     var tasks: [FoundTask] {
         let unreachable = Set(networks.filter { !$0.value }.keys)
-        let found = running.filter { stopping[$0.key] == nil }.compactMap { FoundTask($0.value, besides: unreachable) }
+        let found = running.filter { stopping[$0.key] == nil || overdue.contains($0.key) }.compactMap { id, found in
+            var task = FoundTask(found, besides: unreachable)
+            task?.needsCheck = overdue.contains(id)
+            return task
+        }
         let others = faults.filter { stopping[$0.key] == nil }.map { id, reason in
-            let short = String(id.prefix(12))
-            var task = FoundTask(short, services: [])
-            if running[id] == nil, let listed = listed[id], let known = FoundTask(listed, besides: unreachable) {
-                task = known
-            }
+            var task = listedTask(id, besides: unreachable) ?? FoundTask(String(id.prefix(12)), services: [])
             task.isOnlyListed = true
             task.faults = ["container \(task.name) cannot be looked at, and is left as it was: \(reason)"]
             return task
         }
-        return (found + others).sorted { $0.name < $1.name }
+        // Whatever they are in the mesh, they stay until somebody has looked at them.
+        let unseen = unseen.filter { stopping[$0] == nil }.compactMap { id in
+            var task = listedTask(id, besides: unreachable)
+            task?.isOnlyListed = true
+            task?.faults = []
+            return task
+        }
+        return (found + others + unseen).sorted { $0.name < $1.name }
+    }
+
+    /// A container that nobody has described, by the list.
+    private func listedTask(_ id: String, besides unreachable: Set<String>) -> FoundTask? {
+        running[id] == nil ? listed[id].flatMap { FoundTask($0, besides: unreachable) } : nil
     }
 }
 
@@ -96,11 +155,39 @@ extension ContainerInspection {
     /// Whether the container runs and is not held.
     fileprivate var isServing: Bool { state.running && state.process > 0 && state.paused != true }
 
+    /// Whether this is another run of the container than a later description is of.
+    fileprivate func hasBegun(before other: Self) -> Bool {
+        state.process != other.state.process || state.startedAt != other.state.startedAt
+    }
+
+    /// How long the engine waits for the container to end; nil without an end.
+    fileprivate var timeToEnd: Duration? {
+        let seconds = config?.stopTimeout ?? 10
+        return seconds < 0 ? nil : .seconds(seconds)
+    }
+
+    /// Whether the container serves although it was told to end: its HEALTHCHECK knows, and if it has none, its sockets
+    /// do.
+    fileprivate func serves(isListening: Bool) -> Bool {
+        guard let health = state.health, let status = health.status, !["", "none"].contains(status) else {
+            return isListening
+        }
+        return status == "healthy" && health.failingStreak ?? 0 == 0
+    }
+
     /// The name without the slash that Docker puts before it.
     var plainName: String { name.hasPrefix("/") ? String(name.dropFirst()) : name }
 
     /// The ids of the engine's networks that the container is on.
     var networkIDs: Set<String> { Set((networkSettings?.networks ?? [:]).values.compactMap(\.network)) }
+}
+
+extension ContainerInspection {
+    /// Whether programs in the container wait for clients, at the ports that its labels name if they name some.
+    var isListening: Bool {
+        let labels = ContainerLabels(config?.labels ?? [:], of: plainName)
+        return state.process > 0 && ListeningPorts.isListening(in: state.process, at: labels.ports)
+    }
 }
 
 extension FoundTask {
@@ -111,12 +198,15 @@ extension FoundTask {
         let all = container.config?.labels ?? [:]
         let labels = ContainerLabels(all, of: name)
         guard !labels.isExcluded else { return nil }
-        let names = [all["com.docker.swarm.service.name"], all["com.docker.compose.service"], name].compactMap(\.self)
+        let composed = all["com.docker.compose.service"]
+        let names = [all["com.docker.swarm.service.name"], composed, name].compactMap(\.self)
         self.init(name, services: labels.service.map { [$0] } ?? names)
+        project = all["com.docker.compose.project"]
+        projectService = labels.service == nil ? composed : nil
         makesService = labels.service != nil || !labels.ports.isEmpty
         namespace = Container(name: name, process: container.state.process).namespace
         weight = labels.weight
-        isHealthy = container.state.health?.status != "unhealthy"
+        isHealthy = container.state.health?.isGood ?? true
         ports = labels.ports
         options = labels.options
         faults = labels.faults

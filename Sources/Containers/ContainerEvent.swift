@@ -41,7 +41,11 @@ extension ContainerEvent {
         let verb = action.prefix { $0 != ":" && $0 != " " }
         switch verb {
         case "kill":
-            guard let signal = attributes["signal"]?.lowercased() else { return nil }
+            // Podman does not say which signal it was.
+            guard let signal = attributes["signal"]?.lowercased() else {
+                self.init(container: id, kind: .changes)
+                return
+            }
             guard Self.ends(signal, stopSignal: stopSignal(id)?.lowercased()) else { return nil }
             self.init(container: id, kind: .stops)
         case "die", "died", "stop", "destroy", "remove", "pause": self.init(container: id, kind: .isGone)

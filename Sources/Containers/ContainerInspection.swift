@@ -14,9 +14,12 @@ struct ContainerInspection: Decodable, Hashable {
         var process: Int32
         var paused: Bool?
         var health: Health?
+        /// When the container was started last.
+        var startedAt: String?
 
         private enum CodingKeys: String, CodingKey {
             case running = "Running"
+            case startedAt = "StartedAt"
             case process = "Pid"
             case paused = "Paused"
             case health = "Health"
@@ -24,17 +27,25 @@ struct ContainerInspection: Decodable, Hashable {
     }
 
     struct Health: Decodable, Hashable {
-        /// `none`, `starting`, `healthy` or `unhealthy`.
+        /// `none`, `starting`, `healthy` or `unhealthy`; Podman says nothing for `none`.
         var status: String?
+        /// How many checks in a row have failed since the last good one.
+        var failingStreak: Int?
 
-        private enum CodingKeys: String, CodingKey { case status = "Status" }
+        /// Whether its HEALTHCHECK says that the container serves. It does not before the first check was good.
+        var isGood: Bool { status != "starting" && status != "unhealthy" }
+
+        private enum CodingKeys: String, CodingKey {
+            case status = "Status"
+            case failingStreak = "FailingStreak"
+        }
     }
 
     struct Config: Decodable, Hashable {
         var labels: [String: String]?
         /// The signal that tells the container to end, if its image names one: `SIGQUIT`.
         var stopSignal: String?
-        /// How long the engine waits for the container to end, in seconds.
+        /// How long the engine waits for the container to end, in seconds; below 0 without an end.
         var stopTimeout: Int?
 
         private enum CodingKeys: String, CodingKey {

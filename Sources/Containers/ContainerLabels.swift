@@ -22,6 +22,9 @@ struct ContainerLabels: Equatable {
     var faults: [String] = []
 
     static let prefix = "meshctl."
+    /// What Compose puts on a container that `docker compose run` has made: it has the labels of its service, and does
+    /// something else.
+    private static let oneOff = "com.docker.compose.oneoff"
 
     /// Every label, with what reads it.
     private static let readers: [String: @Sendable (inout Self, String) throws(InputError) -> Void] = [
@@ -96,6 +99,7 @@ struct ContainerLabels: Equatable {
 
     /// Reads the labels of a container. A label that makes no sense is a fault, and the others hold.
     init(_ labels: [String: String], of container: String) {
+        isExcluded = labels[Self.oneOff]?.lowercased() == "true"
         for (key, text) in labels.sorted(by: { $0.key < $1.key }) where key.hasPrefix(Self.prefix) {
             guard let read = Self.readers[String(key.dropFirst(Self.prefix.count))] else {
                 let known = Self.readers.keys.sorted().map { Self.prefix + $0 }

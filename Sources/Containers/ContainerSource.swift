@@ -35,7 +35,9 @@ public struct ContainerSource: TaskSource {
     /// - Parameters:
     ///   - name: the name of the source in the spec: `docker`, `podman`.
     ///   - socket: the engine's socket.
-    ///   - isOptional: whether a host without this engine is as it should be, so that nobody is told of it.
+    ///   - isOptional: whether a host without this engine is as it should be, so that nobody is told of it, unless the
+    /// mesh has
+    ///     containers of it.
     public init(_ name: String, at socket: FilePath, isOptional: Bool = false) {
         self.name = name
         self.socket = socket
@@ -60,7 +62,8 @@ public struct ContainerSource: TaskSource {
             } catch {
                 if Task.isCancelled { return }
                 let isMissing = (error as? ContainerError)?.code == .unavailable
-                if !isOptional || !isMissing || wasThere.withLock(\.self) { report(.unreachable("\(error)")) }
+                let isAbsent = isOptional && isMissing && !wasThere.withLock(\.self)
+                report(isAbsent ? .absent("\(error)") : .unreachable("\(error)"))
             }
             // An engine that was followed for a while is asked again at once.
             if ContinuousClock.now - start > limits.lastRetry { wait = limits.firstRetry }
@@ -74,17 +77,18 @@ public struct ContainerSource: TaskSource {
         /// The engine has begun to tell of events, or it is time to ask for everything.
         case everything
         case bytes([UInt8])
+        case answer(EngineSession.Answer)
         case end((any Error)?)
     }
 
-    /// Follows an engine until it ends the stream of events.
+    /// Follows an engine until it ends the stream of events, which do not wait for answers to questions.
     ///
     /// - Parameter known: what was known of its containers before, and is known in the end.
     private func follow(
         _ client: EngineClient, _ known: Locked<ContainerBook>, reporting report: @Sendable (SourceReport) -> Void
     ) async throws {
         let (inputs, queue) = AsyncStream.makeStream(of: Input.self)
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        try await withThrowingDiscardingTaskGroup { group in
             group.addTask { [limits, socket] in
                 do {
                     try await client.follow(Self.events, beginningWithin: limits.answer) { status, bytes in
@@ -100,113 +104,57 @@ public struct ContainerSource: TaskSource {
                 }
             }
             group.addTask { [limits] in
-                while true {
-                    try await Task.sleep(for: limits.resync)
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: limits.resync)
                     queue.yield(.everything)
                 }
             }
             defer { group.cancelAll() }
-            var (book, lines, last) = (known.withLock(\.self), LineBuffer(), [FoundTask]?.none)
-            book.begin()
-            defer { known.withLock { $0 = book } }
+            var session = EngineSession(known.withLock(\.self))
+            defer { known.withLock { $0 = session.book } }
             for await input in inputs {
                 switch input {
-                case .everything: try await readAll(client, into: &book)
-                case .bytes(let bytes):
-                    let unknown = try take(lines.take(bytes), into: &book)
-                    guard lines.unfinished <= Self.mostLineBytes else {
-                        throw ContainerError(
-                            .failed, "\(socket) does not answer as an engine does: an event does not end")
-                    }
-                    // What ends a container counts before anything is asked, which may take a while.
-                    if !unknown.isEmpty, let before = last, before != book.tasks {
-                        last = book.tasks
-                        report(.tasks(book.tasks))
-                    }
-                    try await look(at: unknown, client, into: &book)
+                case .everything: session.askForAll()
+                case .bytes(let bytes): try take(bytes, into: &session)
+                case .answer(let answer): session.take(answer, at: .now)
                 case .end(let error):
                     if let error { throw error }
                     return
                 }
-                let tasks = book.tasks
-                if tasks != last { report(.tasks(tasks)) }
-                last = tasks
+                if let tasks = session.news() { report(.tasks(tasks)) }
+                for question in session.questions() {
+                    let networks = session.book.knownNetworks
+                    group.addTask { [limits] in
+                        do {
+                            let answer =
+                                switch question {
+                                case .list: try await client.list(limits)
+                                case .container(let id, let isStopping):
+                                    await client.look(at: id, isStopping: isStopping, knowing: networks, limits)
+                                }
+                            queue.yield(.answer(answer))
+                        } catch {
+                            queue.yield(.end(error))
+                        }
+                    }
+                }
             }
         }
     }
 
     private static let events = "/events?filters=" + EngineClient.escaped(#"{"type":["container","network"]}"#)
-
-    /// Takes events. Gives the ids of containers that have to be looked at.
-    private func take(_ lines: [[UInt8]], into book: inout ContainerBook) throws -> Set<String> {
-        var unknown: Set<String> = []
-        // Engines separate their events by blank lines, too.
-        for line in lines where !line.allSatisfy({ $0 == 0x20 || $0 == 0x0D }) {
-            let event: ContainerEvent?
-            do throws(ContainerEvent.Garbage) {
-                event = try ContainerEvent(line: line, stopSignal: book.stopSignal(of:))
-            } catch {
-                throw ContainerError(.failed, "\(socket) does not answer as an engine does: it sends no events")
-            }
-            guard let event else { continue }
-            if let id = book.take(event, at: .now) { unknown.insert(id) } else { unknown.remove(event.container) }
-        }
-        return unknown
-    }
-
-    /// Looks at containers, some at a time. One that the engine does not describe stays as it was.
-    private func look(at ids: Set<String>, _ client: EngineClient, into book: inout ContainerBook) async throws {
-        let results = await withTaskGroup(of: (String, Result<ContainerInspection?, any Error>).self) { group in
-            var rest = ids.sorted()[...]
-            var results: [(String, Result<ContainerInspection?, any Error>)] = []
-            for id in rest.prefix(Self.mostLooks) { group.addTask { await (id, look(at: id, client)) } }
-            rest = rest.dropFirst(Self.mostLooks)
-            for await result in group {
-                results.append(result)
-                if let id = rest.popFirst() { group.addTask { await (id, look(at: id, client)) } }
-            }
-            return results
-        }
-        let networks = results.reduce(into: Set<String>()) { $0.formUnion((try? $1.1.get())?.networkIDs ?? []) }
-        if !networks.isSubset(of: book.knownNetworks) { try await readNetworks(client, into: &book) }
-        for (id, result) in results {
-            switch result {
-            case .success(let found): book.take(found, of: id, at: .now)
-            case .failure(let error): book.fail(id, "\(error)")
-            }
-        }
-    }
-
-    private static let mostLooks = 8
     /// The longest event. One with all labels of a container has some kilobytes.
     private static let mostLineBytes = 1 << 20
 
-    private func look(at id: String, _ client: EngineClient) async -> Result<ContainerInspection?, any Error> {
-        do {
-            let answer = try await client.get("/containers/\(EngineClient.escaped(id))/json", within: limits.look)
-            return .success(try ContainerInspection(answer, of: id, at: socket))
+    private func take(_ bytes: [UInt8], into session: inout EngineSession) throws(ContainerError) {
+        do throws(ContainerEvent.Garbage) {
+            try session.take(bytes, at: .now)
         } catch {
-            return .failure(error)
+            throw ContainerError(.failed, "\(socket) does not answer as an engine does: it sends no events")
         }
-    }
-
-    private func readAll(_ client: EngineClient, into book: inout ContainerBook) async throws {
-        try await readNetworks(client, into: &book)
-        let answer = try await client.get("/containers/json", within: limits.answer)
-        guard try answer.isFound(at: socket), let entries: [ListedContainer] = answer.decoded() else {
-            throw ContainerError(.failed, "\(socket) gives no list of containers, and is perhaps no engine")
+        guard session.unfinished <= Self.mostLineBytes else {
+            throw ContainerError(.failed, "\(socket) does not answer as an engine does: an event does not end")
         }
-        let list = Dictionary(entries.map { ($0.id, ContainerInspection($0)) }) { first, _ in first }
-        book.take(list: list)
-        try await look(at: Set(list.keys), client, into: &book)
-    }
-
-    private func readNetworks(_ client: EngineClient, into book: inout ContainerBook) async throws {
-        let answer = try await client.get("/networks", within: limits.answer)
-        guard try answer.isFound(at: socket), let networks: [EngineNetwork] = answer.decoded() else {
-            throw ContainerError(.failed, "\(socket) gives no list of networks, and is perhaps no engine")
-        }
-        book.take(networks)
     }
 }
 

@@ -25,6 +25,8 @@ package struct EngineClient: Sendable {
         configuration.httpVersion = .http1Only
         // Whoever asks decides whether and when to try again.
         configuration.connectionPool.retryConnectionEstablishment = false
+        // Questions do not wait for the stream of events, nor for each other.
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 16
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         do {
             let result = try await body(EngineClient(socket: socket, client: client))

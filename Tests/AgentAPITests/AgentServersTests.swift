@@ -29,13 +29,25 @@ import Testing
         func run() async throws { try await cancelWhenGracefulShutdown { try await agent.run() } }
     }
 
-    /// A group of an agent and of its servers.
+    private struct Handler: LogHandler {
+        let lines: Locked<[String]>
+        var logLevel = Logger.Level.warning
+        var metadata: Logger.Metadata = [:]
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+        func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
+    }
+
+    /// A group of an agent and of its servers, with the servers' warnings.
     private func group(
         _ node: FakeNode, in directory: FilePath, at addresses: [AgentServer.Address], _ information: AgentInformation,
+        warnings: Locked<[String]> = Locked([]),
         isListening: @escaping @Sendable (AgentServer.Address) -> Void = { _ in }
     ) -> ServiceGroup {
         let logger = Logger(label: "test") { _ in EventLog(to: information.events, level: .info) { "now" } }
-        let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let quiet = Logger(label: "test") { _ in Handler(lines: warnings) }
         let servers = AgentServers(at: addresses, answering: information, logger: quiet, isListening: isListening)
         let agent = Agent(of: node.mesh(), in: directory, events: Silence(), logger: logger) { _ in
         } reporting: { report in
@@ -108,6 +120,47 @@ import Testing
         }
     }
 
+    /// A port that somebody has ends the agent, although its socket answers.
+    @Test func aPortThatIsTaken() async throws {
+        try await TemporaryDirectory.with { directory in
+            let socket = AgentServer.Address.socket(directory.appending("agent.sock"))
+            try await ServerUnderTest.with(at: .tcp(MetricsAddress("127.0.0.1", port: 0))) { server in
+                let node = try await published()
+                let group = group(node, in: directory, at: [socket, server.address], information(node))
+                let error = await #expect(throws: AgentServerError.self) { try await group.run() }
+                #expect(
+                    error?.description.contains("cannot listen at \(server.address): Address already in use") == true)
+            }
+        }
+    }
+
+    /// At boot the agent begins before the network is up: an address that the node does not have is waited for.
+    @Test func anAddressThatTheNodeDoesNotHave() async throws {
+        try await TemporaryDirectory.with { directory in
+            let node = try await published()
+            let warnings = Locked<[String]>([])
+            let socket = AgentServer.Address.socket(directory.appending("agent.sock"))
+            // An address for documentation, which no host has.
+            let absent = AgentServer.Address.tcp(MetricsAddress("192.0.2.77", port: 9809))
+            let group = group(node, in: directory, at: [absent, socket], information(node), warnings: warnings)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try await group.run() }
+                let end = ContinuousClock.now + .seconds(20)
+                func isReady() async -> Bool { (try? await RawClient.ask(socket, "/readyz").status) == 200 }
+                while await !isReady() || warnings.withLock(\.isEmpty), .now < end {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
+                #expect(await isReady())
+                // It has tried again by then.
+                try await Task.sleep(for: .milliseconds(1500))
+                await group.triggerGracefulShutdown()
+                try await tasks.waitForAll()
+            }
+            let lines = warnings.withLock { $0.filter { $0.contains("192.0.2.77") } }
+            #expect(lines.count == 1 && lines[0].hasPrefix("the agent cannot listen at 192.0.2.77:9809: "), "\(lines)")
+        }
+    }
+
     /// A server that cannot listen ends the agent; a second agent ends because of the first, not because of its socket.
     @Test func whatKeepsAnAgentFromBeginning() async throws {
         try await TemporaryDirectory.with { directory in
@@ -118,6 +171,14 @@ import Testing
                 let taken = group(node, in: directory.appending("taken"), at: [address], information(node))
                 let error = await #expect(throws: AgentServerError.self) { try await taken.run() }
                 #expect(error?.description.contains("another agent answers at") == true)
+                // So does one of several; the others do not wait.
+                let other = AgentServer.Address.socket(directory.appending("other.sock"))
+                for addresses in [[other, address], [address, other, .tcp(MetricsAddress("127.0.0.1", port: 0))]] {
+                    let taken = group(
+                        node, in: directory.appending("among\(addresses.count)"), at: addresses, information(node))
+                    let error = await #expect(throws: AgentServerError.self) { try await taken.run() }
+                    #expect(error?.description.contains("another agent answers at") == true)
+                }
                 // The first agent has its lock once its kernel holds something; the kernel above does already.
                 let running = try await published()
                 let first = group(running, in: directory, at: [], information(running))

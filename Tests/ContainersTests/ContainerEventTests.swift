@@ -18,7 +18,7 @@ import Testing
             ("destroy", .isGone), ("pause", .isGone), ("unpause", .changes), ("health_status: healthy", .changes),
             ("health_status: unhealthy", .changes), ("rename", .changes), ("update", .changes),
             ("create", nil), ("exec_create: sh -c true", nil), ("exec_start: sh", nil), ("attach", nil), ("oom", nil),
-            ("top", nil), ("kill", nil),
+            ("top", nil), ("kill", .changes),
         ] as [(String, ContainerEvent.Kind?)])
     func whatEachActionMeans(action: String, kind: ContainerEvent.Kind?) throws {
         let found = try event(Self.docker(action))

@@ -65,4 +65,15 @@ import Testing
         #expect(ContainerLabels(["meshctl.enable": "false"], of: "a").isExcluded)
         #expect(!ContainerLabels([:], of: "a").isExcluded)
     }
+
+    /// `docker compose run api ./migrate` makes a container with the labels of the service, which serves nobody.
+    @Test(arguments: ["True", "true"]) func aContainerForOneCommand(text: String) {
+        var labels = ["com.docker.compose.oneoff": text, "com.docker.compose.service": "api", "meshctl.service": "api"]
+        #expect(ContainerLabels(labels, of: "a").isExcluded)
+        labels["meshctl.enable"] = "nonsense"
+        #expect(ContainerLabels(labels, of: "a").isExcluded)
+        labels["meshctl.enable"] = "true"
+        #expect(!ContainerLabels(labels, of: "a").isExcluded)
+        #expect(!ContainerLabels(["com.docker.compose.oneoff": "False"], of: "a").isExcluded)
+    }
 }

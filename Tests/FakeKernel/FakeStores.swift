@@ -12,6 +12,9 @@ package struct FakeSpecStore: SpecStore {
         self.gate = gate
     }
 
+    /// Loses the spec, as if somebody had deleted its document.
+    package func lose() { store.lose() }
+
     package func load() async throws -> MeshSpec {
         try gate.look()
         return try await store.load()

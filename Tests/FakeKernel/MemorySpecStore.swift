@@ -31,6 +31,9 @@ package final class MemorySpecStore: SpecStore {
         try beforeOperation(number)
     }
 
+    /// Loses the spec, as if its document were deleted.
+    package func lose() { state.withLock { $0.spec = MeshSpec() } }
+
     /// The newest spec.
     package func load() async throws -> MeshSpec {
         try begin()

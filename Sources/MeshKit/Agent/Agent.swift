@@ -95,7 +95,7 @@ public struct Agent: Sendable {
                 metadata: ["what": "\(what)", "because": "\(reason)"])
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
-            let found = FoundTasks()
+            let found = FoundTasks(of: sources.map(\.name))
             for source in sources {
                 group.addTask { [events] in
                     await source.run { report in
@@ -215,8 +215,9 @@ public struct Agent: Sendable {
             log(
                 progress.diary.lines(
                     for: change, found.differences,
-                    warningOf: found.notes + progress.found.warnings + holdPorts(change.spec), because: cause,
-                    after: failures, lasting: end - start))
+                    warningOf: found.notes
+                        + progress.found.warnings(of: change.spec, on: change.ledger.node)
+                        + holdPorts(change.spec), because: cause, after: failures, lasting: end - start))
             if !progress.isReady {
                 progress.isReady = true
                 logger.notice(

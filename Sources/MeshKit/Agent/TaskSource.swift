@@ -16,6 +16,9 @@ public enum SourceReport: Equatable, Sendable {
     case tasks([FoundTask])
     /// The source cannot be asked, for this reason.
     case unreachable(String)
+    /// The source is not on this host, for this reason, and need not be. That is no fault unless the mesh has tasks of
+    /// it.
+    case absent(String)
 }
 
 /// A task that a source has found on this node, and what it wants of the mesh.
@@ -52,6 +55,10 @@ public struct FoundTask: Hashable, Sendable {
     public var name: String
     /// The names of services that it may be a task of. The first that exists is its service.
     public var services: [String]
+    /// The project that the task belongs to, such as that of a Compose file; nil without one.
+    public var project: String?
+    /// That one of the services' names which only means something within the project; nil if there is none.
+    public var projectService: String?
     /// Whether the task makes the first of these services if there is none.
     public var makesService = false
     /// The addresses by which this node's routes reach the task, at most one of each family.
@@ -64,6 +71,9 @@ public struct FoundTask: Hashable, Sendable {
     public var weight: UInt32 = 1
     /// Whether the source says that the task can serve.
     public var isHealthy = true
+    /// Whether the task was told to end and goes on, and its source does not know whether it serves. It then is a task
+    /// of services with a health check only, which finds that out.
+    public var needsCheck = false
     /// The ports that the task asks to be published.
     public var ports: [Port] = []
     /// The options of these ports and of the service. Nil leaves an option as it is.

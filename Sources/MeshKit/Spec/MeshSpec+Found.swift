@@ -32,7 +32,7 @@ extension MeshSpec {
         var notes = found.flatMap(\.faults)
         let wanted = found.filter { !$0.isOnlyListed && !context.putOff.contains($0.name) }
         follow(containers: wanted, of: origin, in: context, &notes)
-        let placed = placed(found, of: origin)
+        let placed = placed(found, of: origin, &notes)
         removeParts(of: origin, except: placed)
         for (task, service) in placed where context.putOff.contains(task.name) && !task.isOnlyListed {
             judge(task, of: service, origin)
@@ -58,14 +58,6 @@ extension MeshSpec {
         }
         for (name, service) in services where service.origin == origin && service.isEmpty { services[name] = nil }
         return notes
-    }
-
-    /// The services of found tasks. A task that only has a name needs a service that the operator, or the label of
-    /// another task, has made.
-    private func placed(_ found: [FoundTask], of origin: Origin) -> [(task: FoundTask, service: String)] {
-        let made = Set(found.filter(\.makesService).compactMap(\.services.first))
-        let present = Set(services.filter { $0.value.origin != origin }.keys).union(made)
-        return found.compactMap { task in task.services.first(where: present.contains).map { (task, $0) } }
     }
 
     private mutating func removeParts(of origin: Origin, except placed: [(task: FoundTask, service: String)]) {

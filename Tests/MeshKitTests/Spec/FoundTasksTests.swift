@@ -205,6 +205,79 @@ import Testing
         #expect(spec.services["web"]?.balancedTasks.map(\.share) == [1, 0])
     }
 
+    private static func composed(_ project: String, _ address: IPAddress, port: UInt16? = nil) -> FoundTask {
+        var task = task("\(project)-web-1", address, makes: port != nil)
+        task.services.append(task.name)
+        (task.project, task.projectService) = (project, "web")
+        task.ports = port.map { [.init(listening: PortBinding($0, .tcp), target: 80)] } ?? []
+        return task
+    }
+
+    /// The name of a service in a Compose file says nothing beside that of another file.
+    @Test mutating func projectsWithServicesOfOneName() throws {
+        let (shop, blog) = (
+            Self.composed("shop", "10.0.0.11", port: 1080), Self.composed("blog", "10.0.0.12", port: 1090)
+        )
+        let note =
+            "container shop-web-1 is no task of service web, which has containers of the project blog: the label "
+            + "meshctl.service tells them apart"
+        #expect(take(shop, blog) == [note])
+        #expect(addresses() == ["10.0.0.12"])
+        #expect(spec.services["web"]?.ports.map(\.listening) == [PortBinding(1090, .tcp)])
+        #expect(take(shop) == [])
+        #expect(addresses() == ["10.0.0.11"])
+        // One project with several containers, and containers without a project, belong together.
+        var second = Self.composed("shop", "10.0.0.13")
+        second.name = "shop-web-2"
+        #expect(take(shop, second, Self.task("c", "10.0.0.14")) == [])
+        #expect(addresses() == ["10.0.0.11", "10.0.0.13", "10.0.0.14"])
+    }
+
+    @Test mutating func whichProjectHasAService() throws {
+        // The one that makes the service, whatever the others are called.
+        let blog = Self.composed("blog", "10.0.0.12")
+        #expect(take(blog, Self.composed("shop", "10.0.0.11", port: 1080)).count == 1)
+        #expect(addresses() == ["10.0.0.11"])
+        // The one whose containers a label has put there, or their own name.
+        var labelled = Self.composed("zoo", "10.0.0.15", port: 1080)
+        labelled.projectService = nil
+        #expect(take(blog, Self.composed("shop", "10.0.0.11", port: 1090), labelled).count == 2)
+        #expect(addresses() == ["10.0.0.15"])
+        labelled.projectService = "api"
+        #expect(take(blog, labelled).count == 1)
+        // With a service that the operator has made, too.
+        take()
+        try spec.createService("web")
+        #expect(take(Self.composed("shop", "10.0.0.11"), blog).count == 1)
+        #expect(addresses() == ["10.0.0.12"])
+    }
+
+    /// A task was told to end and goes on: only a health check says whether it serves.
+    @Test mutating func aTaskThatNeedsACheck() throws {
+        var a = Self.publishing("a", "172.17.0.2", 1080, to: 80)
+        a.needsCheck = true
+        #expect(take(a) == [])
+        #expect(spec.services.isEmpty, "it makes no service either")
+        take(a, Self.task("b", "172.17.0.3"))
+        #expect(addresses() == ["172.17.0.3"])
+        a.options.healthCheck = try HealthCheck("tcp")
+        take(a, Self.task("b", "172.17.0.3"))
+        #expect(addresses() == ["172.17.0.2", "172.17.0.3"])
+        take()
+        a.options.healthCheck = .some(nil)
+        take(a)
+        #expect(spec.services.isEmpty)
+        // The label is nothing where the operator says what is checked.
+        try spec.createService("web")
+        a.options.healthCheck = try HealthCheck("tcp")
+        take(a)
+        #expect(addresses() == [])
+        try spec.setOptions(PublishOptions(healthCheck: .some(try HealthCheck("tcp"))), ofService: "web")
+        a.options.healthCheck = nil
+        take(a)
+        #expect(addresses() == ["172.17.0.2"])
+    }
+
     @Test mutating func slowStart() throws {
         var task = Self.publishing("a", "172.17.0.2", 1080, to: 80)
         task.options.slowStartSeconds = 30
