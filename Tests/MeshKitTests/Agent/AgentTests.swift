@@ -370,7 +370,7 @@ import Testing
         _ = try await running.node.mesh().reconcile()
         running.node.specs.lose()
         try await TemporaryDirectory.with { directory in
-            await #expect(throws: AgentError.specIsGone(directory)) {
+            _ = await #expect(throws: AgentError.specIsGone(directory)) {
                 try await running.agent(in: directory, limits: Self.patient).run()
             }
         }

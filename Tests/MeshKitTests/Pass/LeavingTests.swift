@@ -74,7 +74,7 @@ import Testing
         default:
             var task = FoundTask("web2", services: ["nginx"])
             task.attachment = .init(namespace: "/run/netns/t2")
-            _ = try await node.mesh().follow(retry: false, found: ["docker": [task]]) { _ in }
+            _ = try await node.mesh().follow(retry: false, found: ["docker": [task]]) { _, _ in }
         }
         let used = try await node.specs.load().usedAddresses(on: MeshNetwork.ingress)
         #expect(!used.contains(address), "\(how): \(used)")
@@ -125,7 +125,7 @@ import Testing
         for last in [2, 3, 4] as [UInt8] {
             var task = FoundTask("web\(last)", services: ["nginx"])
             task.addresses = [IPAddress(ipv4: 172 << 24 | 17 << 16 | UInt32(last))]
-            _ = try await node.mesh().follow(retry: false, found: ["docker": [task]]) { _ in }
+            _ = try await node.mesh().follow(retry: false, found: ["docker": [task]]) { _, _ in }
             let exported = try await node.specs.load().yaml
             let mesh = other.mesh(named: "other")
             _ = try await mesh.apply(MeshFile(yaml: exported, name: "mesh.yaml"))
@@ -168,7 +168,7 @@ import Testing
             }
             var task = FoundTask("web1", services: ["web1"])
             task.namespace = "/run/netns/t\(inode - 6)"
-            _ = try await node.mesh().follow(retry: false, found: ["docker": [task]]) { _ in }
+            _ = try await node.mesh().follow(retry: false, found: ["docker": [task]]) { _, _ in }
             #expect(try await Self.tasks(node).map(\.attachment?.inode) == [inode])
             try await pass(from: other, to: node.mesh())
             #expect(try await Self.tasks(node).map(\.attachment?.inode) == [inode], "this node knows better")
@@ -223,7 +223,7 @@ import Testing
         let before = try await node.specs.load().meshGeneration
         var task = FoundTask("web1", services: ["nginx"])
         task.attachment = .init(namespace: "/run/netns/t1")
-        _ = try await node.mesh().follow(retry: false, found: ["docker": [task]]) { _ in }
+        _ = try await node.mesh().follow(retry: false, found: ["docker": [task]]) { _, _ in }
         #expect(try await node.specs.load().networks[MeshNetwork.ingress] != nil)
         #expect(try await node.specs.load().meshGeneration == before + 1)
     }
