@@ -35,9 +35,8 @@ public struct ContainerSource: TaskSource {
     /// - Parameters:
     ///   - name: the name of the source in the spec: `docker`, `podman`.
     ///   - socket: the engine's socket.
-    ///   - isOptional: whether a host without this engine is as it should be, so that nobody is told of it, unless the
-    /// mesh has
-    ///     containers of it.
+    ///   - isOptional: whether a host without this engine is as it should be, so that nobody is told of it, unless the mesh
+    ///     has containers of it.
     public init(_ name: String, at socket: FilePath, isOptional: Bool = false) {
         self.name = name
         self.socket = socket

@@ -228,15 +228,10 @@ import Testing
             #expect(try await Shell.check("ls", "-A", directory.string) == "file\n")
         }
         try await ServerUnderTest.with(at: .tcp(MetricsAddress("127.0.0.1", port: 0))) { server in
-            for (address, words) in [
-                (server.address, "Address already in use; `ss -ltnp`"),
-                (.tcp(MetricsAddress("192.0.2.1", port: 0)), "has no such address"),
-            ] {
-                let error = await #expect(throws: AgentServerError.self) {
-                    try await ServerUnderTest.with(at: address) { _ in }
-                }
-                #expect(error?.description.contains(words) == true, "\(error as Any)")
+            let error = await #expect(throws: AgentServerError.self) {
+                try await ServerUnderTest.with(at: server.address) { _ in }
             }
+            #expect(error?.description.contains("Address already in use; `ss -ltnp`") == true, "\(error as Any)")
         }
     }
 

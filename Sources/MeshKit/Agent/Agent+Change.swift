@@ -27,11 +27,7 @@ extension Agent {
                 return outcome
             }
             var left = putOff.union(suspects)
-            if suspects.count == 1 {
-                progress.trials.refuse(suspects[0], because: error, at: .now)
-            } else {
-                try await tryApart(suspects[...], of: found, &left, &progress, &outcome)
-            }
+            try await tryApart(suspects[...], of: found, &left, &progress, &outcome)
             progress.trials.settle(found, besides: left)
             outcome.found.notes += progress.trials.notes
             return outcome

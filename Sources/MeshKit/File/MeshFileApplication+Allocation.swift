@@ -64,13 +64,14 @@ extension MeshFileApplication {
     }
 
     mutating func allocateMarks() throws(InputError) {
+        var marks = MarkAllocator(avoiding: next.marks.union(context.takenMarks))
         for (name, port) in portsToMark {
-            let mark = try MarkAllocator.next(avoiding: next.marks.union(context.takenMarks))
-            next.services[name]!.put(port.published(mark: mark, over: nil))
+            next.services[name]!.put(port.published(mark: try marks.next(), over: nil))
         }
     }
 
     mutating func allocateVirtualAddresses() throws(InputError) {
+        var marks = MarkAllocator(avoiding: next.marks.union(context.takenMarks))
         for (name, service) in sorted(next.services) {
             for (network, virtual) in sorted(service.virtualAddresses) {
                 var virtual = virtual
@@ -82,9 +83,7 @@ extension MeshFileApplication {
                             })
                     }
                 }
-                if virtual.mark == Self.noMark {
-                    virtual.mark = try MarkAllocator.next(avoiding: next.marks.union(context.takenMarks))
-                }
+                if virtual.mark == Self.noMark { virtual.mark = try marks.next() }
                 next.services[name]!.virtualAddresses[network] = virtual
             }
         }

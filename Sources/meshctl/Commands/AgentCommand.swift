@@ -38,6 +38,7 @@ struct AgentCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        Heap.share()
         let sources = noContainers ? [] : try engine.sources()
         let style = StandardErrorLog.Style.ofService(journal: try ProcessText.environment("JOURNAL_STREAM"))
         let level: Logger.Level = options.state.verbose ? .debug : .info
