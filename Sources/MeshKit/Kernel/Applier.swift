@@ -32,7 +32,7 @@ struct Applier: Sendable {
                 result.remnants += try await take(steps)
             } catch {
                 if let place = first.purpose, !tolerated.contains(place) {
-                    throw PlaceRefusal(place: place, step: first, reason: error)
+                    throw PlaceRefusal(place: place, reason: error)
                 }
                 guard first.purpose != nil || first.refusal == .note else {
                     let done = plan.steps.count - rest.count - count
@@ -88,17 +88,7 @@ struct Applier: Sendable {
 /// This host refused an optional place.
 struct PlaceRefusal: Error {
     var place: PlaceID
-    /// The step that was refused, or the first of those that were taken together.
-    var step: Plan.Step
     var reason: any Error
-
-    /// Whether a namespace or a link is missing.
-    var isOfMaking: Bool {
-        switch step.change {
-        case .namespace(.make), .link(.make): true
-        default: false
-        }
-    }
 }
 
 extension Plan.Step {

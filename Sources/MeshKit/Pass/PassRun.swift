@@ -76,6 +76,8 @@ struct PassRun: Sendable {
         var refused: [PlaceID: String] = [:]
         var looks: [PlaceID: Int] = [:]
         var tolerated: Set<PlaceID> = []
+        // Places that had lost a namespace or a link, and so served nobody when the pass began.
+        var rebuilt: Set<PlaceID> = []
         var rounds = 0
         while true {
             rounds += 1
@@ -98,6 +100,7 @@ struct PassRun: Sendable {
                 round.observed = try await observe(round)
                 continue
             }
+            rebuilt.formUnion(outcome.plan.steps.filter(\.makes).compactMap(\.purpose))
             var claims = outcome.claims
             var settled = outcome.settled
             if purpose != .reset {
@@ -132,7 +135,7 @@ struct PassRun: Sendable {
                 // What stood may have been damaged while it was repaired, so it is looked at again.
                 if looks[place]! > Self.mostLooks {
                     if stood(place), isEdited(place, round) { throw refusal.reason }
-                    if stood(place), !refusal.isOfMaking {
+                    if stood(place), !rebuilt.contains(place) {
                         // What it still lacks only costs a note: it serves, and nobody is helped if it is taken down.
                         tolerated.insert(place)
                     } else {
@@ -236,6 +239,14 @@ struct PassRun: Sendable {
 }
 
 extension Plan.Step {
+    /// Whether the step makes a namespace or a link.
+    fileprivate var makes: Bool {
+        switch change {
+        case .namespace(.make), .link(.make): true
+        default: false
+        }
+    }
+
     fileprivate func switchesOn(_ sysctl: Sysctl) -> Bool {
         if case .sysctl(let change) = change {
             place == .node && change.sysctl == sysctl && change.new == "1"
