@@ -183,8 +183,8 @@ extension MeshRequest {
         guard !ownNetworks.isEmpty else { return [] }
         return unreachablePeers.sorted { $0.key < $1.key }.map { name, address in
             let own = ownNode?.address.map { "is at \($0)" } ?? "has no address"
-            return "no network leads to node \(name) at \(address), since this node \(own): give it an address of the same "
-                + "family with `meshctl node add \(ledger.node) --address ADDRESS`"
+            return "no network leads to node \(name) at \(address), since this node \(own): give it an address of the "
+                + "same family with `meshctl node add \(ledger.node) --address ADDRESS`"
         }
     }
 

@@ -34,7 +34,9 @@ extension KernelTests.AgentTests {
             }
             let first = try await memory(after: soaked(1000))
             let last = try await memory(after: soaked(9000))
-            print("\(tool): the agent occupies \(first) MB after \(soaked(1000)) passes, \(last) MB after \(soaked(10000))")
+            print(
+                "\(tool): the agent occupies \(first) MB after \(soaked(1000)) passes, \(last) MB after \(soaked(10000))"
+            )
             #expect(last < 100 && last <= first + 4)
             try await agent.stop()
         }

@@ -300,14 +300,20 @@ import Testing
         #expect(lines.contains("info task 10.0.0.12 of service nginx starts slowly no more"), "\(lines)")
     }
 
+    /// A task with a label that names its service.
+    private static func task(_ name: String, _ address: IPAddress, of service: String = "nginx") -> FoundTask {
+        var task = FoundTask(name, services: [service])
+        task.makesService = true
+        task.addresses = [address]
+        return task
+    }
+
     /// While nothing can be saved, the kernel is kept as it is; what was found is taken over afterwards.
     @Test func tasksThatCannotBeTakenOver() async throws {
         let running = Running()
         try await running.publish()
         try await running.withAgent(limits: Self.patient) { _ in
-            var task = FoundTask("web1", services: ["web"])
-            task.makesService = true
-            task.addresses = ["10.0.0.12"]
+            var task = Self.task("web1", "10.0.0.12", of: "web")
             try await running.source.tell(.tasks([task]))
             func found() async throws -> SpecTask? { try await running.node.specs.load().services["web"]?.tasks.first }
             try await running.until("the task") { try await found()?.isUnhealthy == false }
@@ -329,11 +335,8 @@ import Testing
         let running = Running()
         try await running.publish()
         try await running.withAgent(limits: Self.patient) { _ in
-            var task = FoundTask("web1", services: ["web"])
-            task.makesService = true
-            task.addresses = ["10.0.0.12"]
             running.node.gate.begin(failing: (1, .noSpace))
-            try await running.source.tell(.tasks([task]))
+            try await running.source.tell(.tasks([Self.task("web1", "10.0.0.12", of: "web")]))
             try await running.until("the task") { try await running.node.specs.load().services["web"] != nil }
         }
     }
@@ -342,24 +345,18 @@ import Testing
     @Test func oneTaskThatCannotBeTakenOver() async throws {
         let running = Running()
         try await running.publish()
-        func task(_ name: String, _ address: IPAddress, _ service: String = "nginx") -> FoundTask {
-            var task = FoundTask(name, services: [service])
-            task.makesService = true
-            task.addresses = [address]
-            return task
-        }
         try await running.withAgent(limits: Self.patient) { _ in
-            let (leaving, staying) = (task("a", "10.0.0.12"), task("b", "10.0.0.13"))
+            let (leaving, staying) = (Self.task("a", "10.0.0.12"), Self.task("b", "10.0.0.13"))
             try await running.source.tell(.tasks([leaving, staying]))
             try await running.until("the first tasks") {
                 try await running.node.specs.load().services["nginx"]?.tasks.count == 3
             }
-            var bad = task("bad", "10.0.0.14", "bad")
+            var bad = Self.task("bad", "10.0.0.14", of: "bad")
             bad.ports = [.init(listening: PortBinding(9443, .tcp), target: 443)]
             var ill = staying
             ill.isHealthy = false
             running.node.gate.refuse("9443", with: .notSupported)
-            try await running.source.tell(.tasks([bad, ill, task("c", "10.0.0.15"), task("d", "10.0.0.16")]))
+            try await running.source.tell(.tasks([bad, ill, Self.task("c", "10.0.0.15"), Self.task("d", "10.0.0.16")]))
             try await running.until("the others") {
                 let tasks = try await running.node.specs.load().services["nginx"]?.tasks ?? []
                 return Set(tasks.map(\.address)) == ["10.0.0.11", "10.0.0.13", "10.0.0.15", "10.0.0.16"]
@@ -374,7 +371,7 @@ import Testing
             running.passes.withLock { $0 = [] }
             running.node.gate.begin()
             running.node.gate.refuse("9443", with: .notSupported)
-            try await running.source.tell(.tasks([bad, ill, task("c", "10.0.0.15")]))
+            try await running.source.tell(.tasks([bad, ill, Self.task("c", "10.0.0.15")]))
             try await running.until("one less") {
                 try await running.node.specs.load().services["nginx"]?.tasks.count == 3
             }
