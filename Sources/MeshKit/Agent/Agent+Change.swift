@@ -5,8 +5,8 @@ extension Agent {
     /// One pass. It refuses a spec that was never saved where there was one before.
     ///
     /// If it fails with the tasks that were found, they are told apart. First nothing new is taken over, so that tasks that
-    /// have left or cannot serve get no connections whatever comes of the others; then the suspects are tried, all, halves,
-    /// and so on.
+    /// have left or cannot serve get no connections whatever comes of the others; then one half of the suspects is tried,
+    /// and the other one, and of a half that fails its halves.
     func change(_ progress: inout Progress) async throws -> Outcome {
         let found = progress.found.tasks
         let putOff = progress.trials.putOff(at: .now)
@@ -21,7 +21,7 @@ extension Agent {
             do {
                 outcome = try await follow(found, puttingOff: putOff.union(suspects), progress)
             } catch  where !(error is AgentError) && !Task.isCancelled {
-                // It is not for what they want.
+                // The pass does not fail for anything that is new.
                 outcome = try await follow([:], puttingOff: [], progress)
                 outcome.found.notes = ["the tasks that were found cannot be taken over: \(error)"]
                 return outcome

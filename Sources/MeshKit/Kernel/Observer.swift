@@ -45,9 +45,13 @@ struct Observer: Sendable {
             for place in places where place.id.taskNamespace != nil && found[place.id].existence.value == .namespace {
                 defaults[place.id] = try? await kernel.open(place).defaultAddresses()
             }
+            let former = request.membership
             request.defaultAddresses = defaults
-            outline = compiler.outline(request)
-            outline.limitRoles(to: found.node.families)
+            // As a rule they are those that the spec has, and the outline is the same.
+            if request.membership != former {
+                outline = compiler.outline(request)
+                outline.limitRoles(to: found.node.families)
+            }
         }
         found.node.defaultAddresses = request.defaultAddresses
         for place in places where found[place.id].existence.value == .namespace {

@@ -39,6 +39,16 @@ extension MeshRequest {
         ]
     }
 
+    /// A note for each node that this one cannot reach since its own address is of another family.
+    var notesOnPeers: [String] {
+        guard !ownNetworks.isEmpty else { return [] }
+        return unreachablePeers.sorted { $0.key < $1.key }.map { name, address in
+            let own = ownNode?.address.map { "is at \($0)" } ?? "has no address"
+            return "no network leads to node \(name) at \(address), since this node \(own): give it an address of the "
+                + "same family with `meshctl node add \(ledger.node) --address ADDRESS`"
+        }
+    }
+
     /// A note if nobody knows whether iptables has to let the mesh's packets pass.
     private func notesOnFilter(at facts: NodeFacts) -> [String] {
         guard let reason = facts.filtersForwards.reason else { return [] }

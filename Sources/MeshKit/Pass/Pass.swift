@@ -178,16 +178,6 @@ extension MeshRequest {
         ]
     }
 
-    /// A note for each node that this one cannot reach since its own address is of another family.
-    fileprivate var notesOnPeers: [String] {
-        guard !ownNetworks.isEmpty else { return [] }
-        return unreachablePeers.sorted { $0.key < $1.key }.map { name, address in
-            let own = ownNode?.address.map { "is at \($0)" } ?? "has no address"
-            return "no network leads to node \(name) at \(address), since this node \(own): give it an address of the "
-                + "same family with `meshctl node add \(ledger.node) --address ADDRESS`"
-        }
-    }
-
     /// A note for each task of this node that lacks a default route by which it could answer clients.
     fileprivate var notesOnRoutes: [String] {
         guard takesPartInIngress else { return [] }

@@ -131,11 +131,12 @@ struct PassRun: Sendable {
                 change.refusedSteps += result.failures.count
             } catch let refusal as PlaceRefusal {
                 let place = refusal.place
-                looks[place, default: 0] += stood(place) ? 1 : Self.mostLooks + 1
+                looks[place, default: 0] += 1
                 // What stood may have been damaged while it was repaired, so it is looked at again.
-                if looks[place]! > Self.mostLooks {
-                    if stood(place), isEdited(place, round) { throw refusal.reason }
-                    if stood(place), !rebuilt.contains(place) {
+                let stood = stood(place)
+                if !stood || looks[place]! > Self.mostLooks {
+                    if stood, isEdited(place, round) { throw refusal.reason }
+                    if stood, !rebuilt.contains(place) {
                         // What it still lacks only costs a note: it serves, and nobody is helped if it is taken down.
                         tolerated.insert(place)
                     } else {
