@@ -13,7 +13,9 @@ struct Request: Sendable {
     var port: UInt16
     /// The client's address; nil leaves it to the kernel.
     var from: IPAddress?
-    var fromPort: UInt16?
+    /// The client's port, by default one that no request has had for long: what IPVS and conntrack still know of a
+    /// port's former connection is not to matter by chance. Nil leaves it to the kernel.
+    var fromPort: UInt16? = SourcePorts.next()
     /// By which interface a link-local address is reached, or is one.
     var interface: String?
     /// Ends with a reset, so that the client's port is free at once.
@@ -22,12 +24,9 @@ struct Request: Sendable {
     var patience: Int?
 
     /// One of many requests that go on while something changes, none of which may be lost. It waits so long that a lost
-    /// connection fails, and not one of a guest that stood still for a moment. Its port is one that no request has had
-    /// for long: what IPVS and conntrack still know of a port's former connection is not to matter by chance.
+    /// connection fails, and not one of a guest that stood still for a moment.
     static func steady(_ address: IPAddress, port: UInt16, over transport: TransportProtocol = .tcp) -> Self {
-        Self(
-            transport: transport, address: address, port: port, fromPort: SourcePorts.next(), endsAbruptly: true,
-            patience: 10)
+        Self(transport: transport, address: address, port: port, endsAbruptly: true, patience: 10)
     }
 
     /// The answer, or what went wrong, in the namespace of the calling thread.
@@ -71,10 +70,11 @@ extension TestNamespace {
         fromPort: UInt16? = nil, interface: String? = nil
     ) async throws -> [String: Int] {
         let requests = (0..<times).map { _ in
-            Request(
-                transport: transport, address: address, port: port, from: from,
-                fromPort: fromPort ?? SourcePorts.next(), interface: interface,
+            var request = Request(
+                transport: transport, address: address, port: port, from: from, interface: interface,
                 endsAbruptly: fromPort != nil)
+            if let fromPort { request.fromPort = fromPort }
+            return request
         }
         return counted(try await answers(to: requests))
     }

@@ -36,7 +36,7 @@ extension KernelTests.TrafficTests {
                 #expect(answers == ["task1 \(far) 40000": 2, "task2 \(far) 40000": 2], "what is published works")
                 for transport in [TransportProtocol.tcp, .udp] {
                     for (name, namespace) in [("the node", host.node), ("a container", container)] {
-                        let unbound = Request(transport: transport, address: far, port: 99)
+                        let unbound = Request(transport: transport, address: far, port: 99, fromPort: nil)
                         var requests = Array(repeating: unbound, count: 100)
                         for port in ports {
                             var bound = unbound
