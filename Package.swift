@@ -38,7 +38,6 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.0", traits: []),
         .package(url: "https://github.com/jpsim/Yams", from: "6.0.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.9.0"),
-        .package(url: "https://github.com/swift-server/async-http-client", from: "1.30.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.20.0", traits: []),
         .package(url: "https://github.com/apple/swift-nio", from: "2.90.0"),
     ],
@@ -104,8 +103,8 @@ let package = Package(
             name: "Containers",
             dependencies: [
                 "MeshKit", "IPVSKit", "Netlink",
-                .product(name: "AsyncHTTPClient", package: "async-http-client", condition: mesh),
                 .product(name: "NIOCore", package: "swift-nio", condition: mesh),
+                .product(name: "NIOPosix", package: "swift-nio", condition: mesh),
                 .product(name: "NIOHTTP1", package: "swift-nio", condition: mesh),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),

@@ -48,9 +48,7 @@ public struct ContainerEngine: Sendable {
 
     /// Nil if the engine has no such container.
     private func ask(_ socket: FilePath, for name: String) async throws -> Container? {
-        let answer = try await EngineClient.with(socket) {
-            try await $0.get("/containers/\(name)/json", within: deadline)
-        }
+        let answer = try await EngineClient(socket).get("/containers/\(name)/json", within: deadline)
         guard let found = try ContainerInspection(answer, of: name, at: socket) else { return nil }
         guard found.state.running, found.state.process > 0 else {
             throw InputError("container \(name) is not running: start it first")

@@ -50,11 +50,9 @@ public struct ContainerSource: TaskSource {
         while !Task.isCancelled {
             let start = ContinuousClock.now
             do {
-                try await EngineClient.with(socket) { client in
-                    try await follow(client, book) { tasks in
-                        wasThere.withLock { $0 = true }
-                        report(tasks)
-                    }
+                try await follow(EngineClient(socket), book) { tasks in
+                    wasThere.withLock { $0 = true }
+                    report(tasks)
                 }
                 if Task.isCancelled { return }
                 report(.unreachable("\(socket) ended its stream of events"))

@@ -1,9 +1,10 @@
-import AsyncHTTPClient
 import NIOCore
 import NIOHTTP1
+import NIOPosix
 package import SystemPackage
 
-/// Asks one engine, or the agent, by its Unix socket.
+/// Asks one engine, or the agent, by HTTP/1.1 at its Unix socket. Each question has a connection of its own, so that
+/// none waits for another, nor for the stream of events.
 package struct EngineClient: Sendable {
     /// The longest answer. A list of ten thousand containers has 20 MB.
     static let mostBytes = 64 << 20
@@ -15,28 +16,8 @@ package struct EngineClient: Sendable {
     }
 
     let socket: FilePath
-    private let client: HTTPClient
 
-    /// Runs the body with a client, whose connections are closed afterwards.
-    package static func with<Result>(
-        _ socket: FilePath, _ body: (EngineClient) async throws -> Result
-    ) async throws -> Result {
-        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow, decompression: .disabled)
-        configuration.httpVersion = .http1Only
-        // Whoever asks decides whether and when to try again.
-        configuration.connectionPool.retryConnectionEstablishment = false
-        // Questions do not wait for the stream of events, nor for each other.
-        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 16
-        let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        do {
-            let result = try await body(EngineClient(socket: socket, client: client))
-            try? await client.shutdown()
-            return result
-        } catch {
-            try? await client.shutdown()
-            throw error
-        }
-    }
+    package init(_ socket: FilePath) { self.socket = socket }
 
     /// Asks for a resource.
     ///
@@ -45,11 +26,17 @@ package struct EngineClient: Sendable {
     ///   - limit: how long the engine may take for the whole answer.
     func get(_ target: String, within limit: Duration) async throws(ContainerError) -> Answer {
         do {
-            // The client's own deadline ends with the head of the answer.
-            return try await withLimit(limit) { [client, request = request(target)] in
-                let response = try await client.execute(request, deadline: .distantFuture)
-                let body = try await response.body.collect(upTo: Self.mostBytes)
-                return Answer(status: Int(response.status.code), body: Array(buffer: body))
+            return try await ask(target) { parts in
+                try await parts.channel.within(limit) {
+                    var answer = Answer(status: try await parts.head(), body: [])
+                    while let part = try await parts.next() {
+                        answer.body += part.readableBytesView
+                        guard answer.body.count <= Self.mostBytes else {
+                            throw NIOTooManyBytesError(maxBytes: Self.mostBytes)
+                        }
+                    }
+                    return answer
+                }
             }
         } catch {
             throw ContainerError(error, at: socket)
@@ -64,36 +51,49 @@ package struct EngineClient: Sendable {
     package func follow(
         _ target: String, beginningWithin limit: Duration, _ take: (Int, [UInt8]) async throws -> Void
     ) async throws {
-        let response: HTTPClientResponse
+        // What `take` throws is no fault of the engine.
+        var refusal: (any Error)?
         do {
-            response = try await withLimit(limit) { [client, request = request(target)] in
-                try await client.execute(request, deadline: .distantFuture)
+            try await ask(target) { parts in
+                let status = try await parts.channel.within(limit) { try await parts.head() }
+                var part: ByteBuffer? = ByteBuffer()
+                while let bytes = part {
+                    do { try await take(status, Array(bytes.readableBytesView)) } catch {
+                        refusal = error
+                        return
+                    }
+                    part = try await parts.next()
+                }
             }
+        } catch let error as CancellationError {
+            throw error
         } catch {
             throw ContainerError(error, at: socket)
         }
-        let status = Int(response.status.code)
-        try await take(status, [])
-        var parts = response.body.makeAsyncIterator()
-        while true {
-            let part: ByteBuffer?
-            do {
-                part = try await parts.next()
-            } catch let error as CancellationError {
-                throw error
-            } catch {
-                throw ContainerError(error, at: socket)
-            }
-            guard let part else { return }
-            try await take(status, Array(buffer: part))
-        }
+        if let refusal { throw refusal }
     }
 
-    private func request(_ target: String) -> HTTPClientRequest {
-        var request = HTTPClientRequest(url: "http+unix://\(Self.escaped(socket.string))\(target)")
-        request.headers.replaceOrAdd(name: "Host", value: "localhost")
-        request.headers.add(name: "Accept", value: "application/json")
-        return request
+    /// Connects, sends a question, and reads the answer. Closes the connection.
+    private func ask<Result: Sendable>(
+        _ target: String, _ read: (AnswerParts) async throws -> Result
+    ) async throws -> Result {
+        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+            .connect(unixDomainSocketPath: socket.string) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                    return try NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>(
+                        wrappingChannelSynchronously: channel)
+                }
+            }
+        return try await channel.executeThenClose { inbound, outbound in
+            var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: target)
+            head.headers.add(name: "Host", value: "localhost")
+            head.headers.add(name: "Accept", value: "application/json")
+            head.headers.add(name: "Connection", value: "close")
+            // A server may answer, and end the connection, before it has all of the question: then its answer counts.
+            try? await outbound.write(contentsOf: [.head(head), .end(nil)])
+            return try await read(AnswerParts(inbound.makeAsyncIterator(), of: channel.channel))
+        }
     }
 
     /// Every byte that a URL gives a meaning is written as a number.
@@ -111,34 +111,6 @@ package struct EngineClient: Sendable {
     }
 }
 
-/// Runs the body, and cancels it when the time is over.
-private func withLimit<Result: Sendable>(
-    _ limit: Duration, _ body: @escaping @Sendable () async throws -> Result
-) async throws -> Result {
-    try await withThrowingTaskGroup(of: Result.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-            try await Task.sleep(for: limit)
-            throw HTTPClientError.deadlineExceeded
-        }
-        defer { group.cancelAll() }
-        return try await group.next()!
-    }
-}
-
-extension Error {
-    /// Whether the other side has ended the connection in the middle of its answer, or before it.
-    fileprivate var isEarlyEnd: Bool {
-        self as? HTTPClientError == .remoteConnectionClosed || self as? HTTPParserError == .invalidEOFState
-    }
-}
-
-extension HTTPClientError {
-    fileprivate var isTooLate: Bool {
-        [.deadlineExceeded, .connectTimeout, .getConnectionFromPoolTimeout, .readTimeout].contains(self)
-    }
-}
-
 extension ContainerError {
     /// Why an engine did not answer, of the errors of the HTTP client and of the kernel.
     init(_ error: any Error, at socket: FilePath) {
@@ -146,10 +118,10 @@ extension ContainerError {
         case let error as ContainerError: self = error
         case let error as IOError: self.init(Errno(rawValue: error.errnoCode), at: socket)
         case SocketAddressError.unixDomainSocketPathTooLong: self.init(.fileNameTooLong, at: socket)
-        case let error as HTTPClientError where error.isTooLate:
+        case AnswerParts.Fault.late:
             self.init(
                 .failed, "\(socket) did not answer in time: look whether the engine is well, and try again")
-        case _ where error.isEarlyEnd:
+        case AnswerParts.Fault.early, HTTPParserError.invalidEOFState:
             self.init(.failed, "\(socket) does not answer as an engine does: it ended the connection too early")
         case is HTTPParserError:
             self.init(.failed, "\(socket) does not answer as an engine does: its answer is no HTTP")

@@ -38,12 +38,10 @@ struct Events: AsyncParsableCommand {
         var lines = LineBuffer()
         var hasBegun = false
         do {
-            try await EngineClient.with(path) { client in
-                try await client.follow("/v1/events", beginningWithin: .seconds(10)) { status, bytes in
-                    guard status == 200 else { throw AgentUnreachable.noAgent(path) }
-                    hasBegun = true
-                    for line in lines.take(bytes) { try print(line, from: path) }
-                }
+            try await EngineClient(path).follow("/v1/events", beginningWithin: .seconds(10)) { status, bytes in
+                guard status == 200 else { throw AgentUnreachable.noAgent(path) }
+                hasBegun = true
+                for line in lines.take(bytes) { try print(line, from: path) }
             }
         } catch let error as ContainerError {
             throw AgentUnreachable(error.code, path, hasBegun: hasBegun)
