@@ -157,6 +157,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
+                "Netlink",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Subprocess", package: "swift-subprocess", condition: mesh),
             ],

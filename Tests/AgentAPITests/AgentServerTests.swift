@@ -116,20 +116,6 @@ import Testing
         #expect(metrics.contains("meshctl_observed 0\n") && metrics.contains("meshctl_ready 0\n"))
     }
 
-    private struct Lines: LogHandler {
-        let lines: Locked<[String]>
-        var logLevel = Logger.Level.info
-        var metadata: Logger.Metadata = [:]
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-        func log(event: LogEvent) {
-            let reason = event.metadata?["because"].map { ": \($0)" } ?? ""
-            lines.withLock { $0.append("\(event.level) \(event.message)\(reason)") }
-        }
-    }
-
     /// Metrics do not say why the mesh is not observed, so the log does, once for each reason.
     @Test func whyTheMeshIsNotObservedIsLogged() async {
         let reason = Locked<String?>(nil)
@@ -141,7 +127,7 @@ import Testing
                 if let reason = reason.withLock(\.self) { throw AgentServerError(reason) }
                 return try await node.mesh().observe()
             }, status: { _ in "" }, plan: { "" }, changes: MeshChanges(.telling),
-            logger: Logger(label: "test") { _ in Lines(lines: lines) })
+            logger: RecordingLog.logger(to: lines))
         let reasons: [String?] = [nil, "the file is damaged", "the file is damaged", "no memory is left", nil, nil]
         for next in reasons {
             reason.withLock { $0 = next }

@@ -29,17 +29,6 @@ import Testing
         func run() async throws { try await cancelWhenGracefulShutdown { try await agent.run() } }
     }
 
-    private struct Handler: LogHandler {
-        let lines: Locked<[String]>
-        var logLevel = Logger.Level.warning
-        var metadata: Logger.Metadata = [:]
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-        func log(event: LogEvent) { lines.withLock { $0.append("\(event.message)") } }
-    }
-
     /// A group of an agent and of its servers, with the servers' warnings.
     private func group(
         _ node: FakeNode, in directory: FilePath, at addresses: [AgentServer.Address], _ information: AgentInformation,
@@ -47,7 +36,7 @@ import Testing
         isListening: @escaping @Sendable (AgentServer.Address) -> Void = { _ in }
     ) -> ServiceGroup {
         let logger = Logger(label: "test") { _ in EventLog(to: information.events, level: .info) { "now" } }
-        let quiet = Logger(label: "test") { _ in Handler(lines: warnings) }
+        let quiet = RecordingLog.logger(to: warnings, from: .warning)
         let servers = AgentServers(at: addresses, answering: information, logger: quiet, isListening: isListening)
         let agent = Agent(of: node.mesh(), in: directory, events: Silence(), logger: logger) { _ in
         } reporting: { report in
@@ -157,7 +146,9 @@ import Testing
                 try await tasks.waitForAll()
             }
             let lines = warnings.withLock { $0.filter { $0.contains("192.0.2.77") } }
-            #expect(lines.count == 1 && lines[0].hasPrefix("the agent cannot listen at 192.0.2.77:9809: "), "\(lines)")
+            #expect(
+                lines.count == 1 && lines[0].hasPrefix("warning the agent cannot listen at 192.0.2.77:9809: "),
+                "\(lines)")
         }
     }
 

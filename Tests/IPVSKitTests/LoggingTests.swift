@@ -1,28 +1,13 @@
 import Logging
 import Netlink
-import Synchronization
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import IPVSKit
 
 /// Every call that fails is logged once.
 @Suite struct LoggingTests {
-    private final class Lines: Sendable {
-        let lines = Mutex<[String]>([])
-    }
-
-    private struct Handler: LogHandler {
-        let log: Lines
-        var logLevel = Logger.Level.debug
-        var metadata: Logger.Metadata = [:]
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-        func log(event: LogEvent) { log.lines.withLock { $0.append(event.message.description) } }
-    }
-
     private static let web = VirtualService.ID.firewallMark(1, .ipv4)
 
     /// Calls that fail, on a kernel that answers every request with an incomplete entry, or with success only.
@@ -37,7 +22,7 @@ import Testing
 
     @Test(arguments: [true, false]) func everyFailureIsLoggedOnce(sends: Bool) async {
         for (name, call) in Self.calls where sends || name != "list services" {
-            let log = Lines()
+            let lines = Locked<[String]>([])
             let ipvs = IPVS(
                 simulating: { request in
                     // The first attribute is shorter than its value.
@@ -45,18 +30,18 @@ import Testing
                     let isDump = request[7] & 3 != 0
                     let end = reply(to: request, type: isDump ? 3 : 2, payload: [0, 0, 0, 0])
                     return sends ? [entry, end] : [end]
-                }, deadline: .seconds(5), logger: Logger(label: "test", factory: { _ in Handler(log: log) }))
+                }, deadline: .seconds(5), logger: RecordingLog.logger(to: lines, from: .debug))
             do {
                 try await call(ipvs)
                 Issue.record("\(name) succeeded")
             } catch {
-                #expect(log.lines.withLock { $0 } == ["\(error)"], "\(name)")
+                #expect(lines.withLock(\.self) == ["debug \(error)"], "\(name)")
             }
         }
     }
 
     @Test func whatIsToBeModifiedAndIsNotThereIsLogged() async {
-        let log = Lines()
+        let lines = Locked<[String]>([])
         let ipvs = IPVS(
             simulating: { request in
                 let nest: [UInt8] =
@@ -66,18 +51,18 @@ import Testing
                 let isDump = request[7] & 3 != 0
                 let end = reply(to: request, type: isDump ? 3 : 2, payload: [0, 0, 0, 0])
                 return isDump ? [end] : [service, end]
-            }, logger: Logger(label: "test", factory: { _ in Handler(log: log) }))
+            }, logger: RecordingLog.logger(to: lines, from: .debug))
         let error = await #expect(throws: IPVSError.self) {
             try await ipvs.modify(.init("10.0.0.1", port: 80), of: Self.web) { $0.weight = 0 }
         }
         #expect(error?.code == .destinationNotFound)
-        #expect(log.lines.withLock { $0.count } == 1)
+        #expect(lines.withLock(\.count) == 1)
     }
 
     @Test func aNamespaceThatIsNotThereIsLogged() throws {
-        let log = Lines()
-        let logger = Logger(label: "test", factory: { _ in Handler(log: log) })
+        let lines = Locked<[String]>([])
+        let logger = RecordingLog.logger(to: lines, from: .debug)
         #expect(throws: IPVSError.self) { try IPVS(in: .path("/nonexistent"), logger: logger) }
-        #expect(log.lines.withLock { $0.count } == 1)
+        #expect(lines.withLock(\.count) == 1)
     }
 }

@@ -1,7 +1,6 @@
 import FakeKernel
 import IPVSKit
 import IPVSKitTesting
-import Logging
 import Netlink
 import RuleKit
 import SystemPackage
@@ -43,17 +42,6 @@ import Testing
                 try? await Task.sleep(for: .milliseconds(1))
             }
         }
-    }
-
-    private struct Handler: LogHandler {
-        let lines: Locked<[String]>
-        var logLevel = Logger.Level.info
-        var metadata: Logger.Metadata = [:]
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-        func log(event: LogEvent) { lines.withLock { $0.append("\(event.level) \(event.message)") } }
     }
 
     /// Finds the tasks ill that a test says.
@@ -101,7 +89,7 @@ import Testing
             return Agent(
                 of: node.mesh(), in: directory, events: news, limits: limits, findingTasksBy: [source],
                 probingBy: prober,
-                logger: Logger(label: "test", factory: { _ in Handler(lines: lines) })
+                logger: RecordingLog.logger(to: lines)
             ) { event in
                 events.withLock { $0.append(event) }
             } reporting: { report in
@@ -452,7 +440,7 @@ import Testing
             let agent = Agent(
                 of: Mesh(store: store, ledger: running.node.ledgers, kernel: running.node.kernel), in: directory,
                 events: running.news, limits: Self.patient,
-                logger: Logger(label: "test", factory: { _ in Handler(lines: lines) }))
+                logger: RecordingLog.logger(to: lines))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await agent.run() }
                 try await running.until("the port being served") { try await running.isServing }
