@@ -1,5 +1,6 @@
 import IPVSKit
 import MeshKit
+import Netlink
 import RuleKit
 import SystemPackage
 
@@ -12,7 +13,7 @@ enum ListeningPorts {
     static func isListening(in process: Int32, at ports: [FoundTask.Port]) -> Bool {
         func isTable(_ transport: TransportProtocol, listeningAt targets: [UInt16]) -> Bool {
             ["\(transport)", "\(transport)6"].contains { file in
-                let text = read("/proc/\(process)/net/\(file)") ?? ""
+                let text = (try? ProcFile.text(FilePath("/proc/\(process)/net/\(file)"))) ?? ""
                 return isListening(text, isUDP: transport == .udp, at: targets)
             }
         }
@@ -46,21 +47,6 @@ enum ListeningPorts {
         case 8: return last >> 24 == 127
         case 32: return digits.dropLast(8).allSatisfy { $0 == "0" } && last == 1
         default: return false
-        }
-    }
-
-    /// The text of a file of the kernel, whose size is not known in advance; nil if it cannot be read.
-    private static func read(_ path: String) -> String? {
-        guard let file = try? FileDescriptor.open(FilePath(path), .readOnly, options: .closeOnExec) else { return nil }
-        defer { try? file.close() }
-        var bytes: [UInt8] = []
-        while true {
-            let part = try? [UInt8](unsafeUninitializedCapacity: 64 * 1024) { buffer, count in
-                count = try file.read(into: UnsafeMutableRawBufferPointer(buffer))
-            }
-            guard let part else { return nil }
-            if part.isEmpty { return String(decoding: bytes, as: UTF8.self) }
-            bytes += part
         }
     }
 }

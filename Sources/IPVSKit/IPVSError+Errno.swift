@@ -110,13 +110,5 @@ extension IPVSError {
         return text.split(whereSeparator: { $0 == " " || $0 == "\n" }) == ["0", "0", "4294967295"]
     }
 
-    private static var uidMap: String? {
-        guard let file = try? FileDescriptor.open("/proc/self/uid_map", .readOnly, options: .closeOnExec) else {
-            return nil
-        }
-        defer { try? file.close() }
-        return withUnsafeTemporaryAllocation(byteCount: 128, alignment: 1) { buffer in
-            String(decoding: buffer[..<((try? file.read(into: buffer)) ?? 0)], as: UTF8.self)
-        }
-    }
+    private static var uidMap: String? { try? ProcFile.text("/proc/self/uid_map") }
 }

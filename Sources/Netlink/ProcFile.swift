@@ -10,20 +10,9 @@ package enum ProcFile {
     package static func text(_ path: FilePath) throws(Errno) -> String {
         do {
             let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
-            return try file.closeAfter {
-                var bytes: [UInt8] = []
-                while true {
-                    let part = try [UInt8](unsafeUninitializedCapacity: 64 * 1024) { buffer, count in
-                        count = try file.read(into: UnsafeMutableRawBufferPointer(buffer))
-                    }
-                    if part.isEmpty { return String(decoding: bytes, as: UTF8.self) }
-                    bytes += part
-                }
-            }
-        } catch let error as Errno {
-            throw error
+            return String(decoding: try file.closeAfter { try file.readToEnd() }, as: UTF8.self)
         } catch {
-            throw .ioError
+            throw error as? Errno ?? .ioError
         }
     }
 
@@ -32,12 +21,16 @@ package enum ProcFile {
         guard let stream = opendir(folder.string) else { throw Errno(rawValue: errno) }
         defer { closedir(stream) }
         var names: [String] = []
-        while let entry = readdir(stream) {
+        while true {
+            // At the end of the folder errno stays as it is.
+            errno = 0
+            guard let entry = readdir(stream) else { break }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name != ".", name != ".." { names.append(name) }
         }
+        guard errno == 0 else { throw Errno(rawValue: errno) }
         return names
     }
 }

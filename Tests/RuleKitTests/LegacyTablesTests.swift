@@ -1,5 +1,4 @@
 import IPVSKit
-import Netlink
 import SystemPackage
 import TestSupport
 import Testing
@@ -36,15 +35,6 @@ import Testing
             guard mkdir(folder.appending("ip_tables_names").string, 0o755) == 0 else { throw Errno(rawValue: errno) }
             #expect(throws: Errno.isDirectory) { try LegacyTables.names(.ipv4, in: folder) }
             #expect(LegacyTables.mayExist(in: folder))
-        }
-    }
-
-    @Test func aFolderNamesItsFiles() throws {
-        try TemporaryDirectory.with { folder throws in
-            for name in ["one", "two"] { try folder.appending(name).write(name) }
-            #expect(try Set(ProcFile.names(in: folder)) == ["one", "two"])
-            #expect(try ProcFile.text(folder.appending("one")) == "one")
-            #expect(throws: Errno.noSuchFileOrDirectory) { try ProcFile.names(in: folder.appending("three")) }
         }
     }
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Netlink
 package import SystemPackage
 
 #if canImport(Glibc)
@@ -39,16 +40,7 @@ extension FilePath {
     /// The whole file.
     package func bytes() throws -> [UInt8] {
         let file = try FileDescriptor.open(self, .readOnly)
-        return try file.closeAfter {
-            var bytes: [UInt8] = []
-            while true {
-                let part = try [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
-                    count = try file.read(into: UnsafeMutableRawBufferPointer(buffer))
-                }
-                if part.isEmpty { return bytes }
-                bytes += part
-            }
-        }
+        return try file.closeAfter { try file.readToEnd() }
     }
 
     /// Makes or replaces the file.

@@ -1,6 +1,6 @@
 import SystemPackage
 
-/// An open file of the kernel, closed with its last reference.
+/// An open file of the kernel that is read in parts or written to, closed with its last reference.
 final class KernelFile: Sendable {
     private let descriptor: FileDescriptor
 
@@ -32,13 +32,6 @@ final class KernelFile: Sendable {
         let bytes = Array(text.utf8)
         let written = try Self.errno { try bytes.withUnsafeBytes { try descriptor.write($0) } }
         guard written == bytes.count else { throw .ioError }
-    }
-
-    /// The contents of a small file as text.
-    static func text(of path: FilePath) -> Result<String, Errno> {
-        Result { () throws(Errno) in
-            String(decoding: try KernelFile(path).read(upTo: 16384), as: UTF8.self)
-        }
     }
 
     private static func errno<Value>(_ body: () throws -> Value) throws(Errno) -> Value {

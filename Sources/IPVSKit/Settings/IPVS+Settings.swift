@@ -1,3 +1,4 @@
+import Netlink
 import SystemPackage
 
 #if canImport(Glibc)
@@ -17,7 +18,7 @@ extension IPVS {
         let operation = "read \(setting)"
         let path = Self.settingsDirectory.appending(setting.name)
         let result = try await inNamespaceWithModule(operation) { () -> Result<String?, Errno> in
-            let text = KernelFile.text(of: path)
+            let text = Result { () throws(Errno) in try ProcFile.text(path) }
             // If other settings exist, the module is loaded, and loading it again, which takes privileges, would not
             // help.
             guard case .failure(.noSuchFileOrDirectory) = text, access(Self.settingsDirectory.string, F_OK) == 0 else {
@@ -74,11 +75,9 @@ extension IPVS {
         let result = try await inNamespaceWithModule(operation) {
             Result { () throws(Errno) in
                 var settings: [String: String] = [:]
-                for name in try Self.names(in: Self.settingsDirectory) {
+                for name in try ProcFile.names(in: Self.settingsDirectory) {
                     // A setting that has disappeared, or that only root may read, is left out.
-                    guard case .success(let text) = KernelFile.text(of: Self.settingsDirectory.appending(name)) else {
-                        continue
-                    }
+                    guard let text = try? ProcFile.text(Self.settingsDirectory.appending(name)) else { continue }
                     settings[name] = String(text.prefix { $0 != "\n" })
                 }
                 return settings
@@ -89,18 +88,5 @@ extension IPVS {
         case .failure(.noSuchFileOrDirectory): return [:]
         case .failure(let errno): throw fileError(errno, operation)
         }
-    }
-
-    private static func names(in directory: FilePath) throws(Errno) -> [String] {
-        guard let stream = opendir(directory.string) else { throw Errno(rawValue: errno) }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names
     }
 }

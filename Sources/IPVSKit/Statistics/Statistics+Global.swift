@@ -1,3 +1,4 @@
+import Netlink
 import SystemPackage
 
 extension IPVS {
@@ -11,7 +12,7 @@ extension IPVS {
     public func globalStatistics() async throws(IPVSError) -> Statistics {
         let operation = "read the global statistics"
         let result = try await inNamespaceWithModule(operation) {
-            KernelFile.text(of: "/proc/thread-self/net/ip_vs_stats")
+            Result { () throws(Errno) in try ProcFile.text("/proc/thread-self/net/ip_vs_stats") }
         }
         switch result {
         case .success(let text):

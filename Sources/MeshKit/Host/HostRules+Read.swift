@@ -107,16 +107,11 @@ extension HostRules {
         _ family: AddressFamily, in folders: [String]
     ) async throws -> (text: String, program: String?) {
         let name = family == .ipv4 ? "iptables" : "ip6tables"
-        let list = "/proc/thread-self/net/\(family == .ipv4 ? "ip" : "ip6")_tables_names"
         let tables: [String]
-        do {
-            let file = try FileDescriptor.open(FilePath(list), .readOnly, options: .closeOnExec)
-            let text = try file.closeAfter { String(decoding: try file.readToEnd(), as: UTF8.self) }
-            tables = text.split(separator: "\n").map(String.init).sorted()
-        } catch Errno.noSuchFileOrDirectory {
-            return ("", nil)
+        do throws(Errno) {
+            tables = try LegacyTables.names(family).sorted()
         } catch {
-            throw Unread(description: "the rules of legacy \(name): \(list): \(error)")
+            throw Unread(description: "the rules of legacy \(name): the kernel's list of their tables: \(error)")
         }
         guard !tables.isEmpty else { return ("", nil) }
 

@@ -1,4 +1,5 @@
 package import IPVSKit
+import Netlink
 package import SystemPackage
 
 /// Reads the listening sockets in the network namespace of the calling thread.
@@ -35,15 +36,10 @@ package enum Listeners {
 
     /// The text of a file; nil if it does not exist.
     static func text(of file: String) throws(Errno) -> String? {
-        do {
-            let descriptor = try FileDescriptor.open(
-                FilePath("/proc/thread-self/net").appending(file), .readOnly, options: .closeOnExec)
-            return try descriptor.closeAfter { String(decoding: try descriptor.readToEnd(), as: UTF8.self) }
-        } catch let error as Errno {
-            if error == .noSuchFileOrDirectory { return nil }
-            throw error
-        } catch {
-            throw .ioError
+        do throws(Errno) {
+            return try ProcFile.text(FilePath("/proc/thread-self/net").appending(file))
+        } catch  where error == .noSuchFileOrDirectory {
+            return nil
         }
     }
 }

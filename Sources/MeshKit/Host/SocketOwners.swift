@@ -1,3 +1,4 @@
+import Netlink
 import SystemPackage
 
 #if canImport(Glibc)
@@ -13,10 +14,10 @@ enum SocketOwners {
     static func find(_ inodes: Set<UInt64>) -> [UInt64: Listener.Process] {
         guard !inodes.isEmpty else { return [:] }
         var owners: [UInt64: Int32] = [:]
-        let pids = ((try? names(in: "/proc")) ?? []).compactMap { Int32($0) }.sorted()
+        let pids = ((try? ProcFile.names(in: "/proc")) ?? []).compactMap { Int32($0) }.sorted()
         for pid in pids.filter({ $0 != 1 }) + [1] {
             // A process that has ended meanwhile has no files.
-            for file in (try? names(in: "/proc/\(pid)/fd")) ?? [] {
+            for file in (try? ProcFile.names(in: FilePath("/proc/\(pid)/fd"))) ?? [] {
                 guard let inode = socket(at: "/proc/\(pid)/fd/\(file)"), inodes.contains(inode) else { continue }
                 if owners[inode] == nil { owners[inode] = pid }
             }
@@ -38,9 +39,6 @@ enum SocketOwners {
     }
 
     private static func name(of pid: Int32) -> String? {
-        guard let file = try? FileDescriptor.open("/proc/\(pid)/comm", .readOnly, options: .closeOnExec),
-            let bytes = try? file.closeAfter({ try file.readToEnd() })
-        else { return nil }
-        return String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+        (try? ProcFile.text(FilePath("/proc/\(pid)/comm"))).map { String($0.prefix { !$0.isNewline }) }
     }
 }

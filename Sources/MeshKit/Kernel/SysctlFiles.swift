@@ -1,4 +1,5 @@
 import IPVSKit
+import Netlink
 import SystemPackage
 
 #if canImport(Glibc)
@@ -13,11 +14,11 @@ struct SysctlFiles: Sendable {
     /// The value of a setting, or the reason why it cannot be read. The two must not be confused: a process without a
     /// free descriptor must not conclude that the kernel lacks a setting.
     func reading(_ sysctl: Sysctl) -> Reading<String> {
-        do {
-            let text = try Self.contents(of: path(sysctl))
+        do throws(Errno) {
+            let text = try ProcFile.text(path(sysctl))
             return .known(text.split(separator: "\n").first.map(String.init) ?? "")
         } catch {
-            return error as? Errno == .noSuchFileOrDirectory ? .absent : .unreadable("\(error)")
+            return error == .noSuchFileOrDirectory ? .absent : .unreadable("\(error)")
         }
     }
 
@@ -34,13 +35,8 @@ struct SysctlFiles: Sendable {
 
     /// The names of the interfaces that have settings of a family, including `all` and `default`.
     func interfaces(_ family: AddressFamily) throws(Errno) -> Set<String> {
-        Set(try names(in: "/proc/sys/net/\(family == .ipv4 ? "ipv4" : "ipv6")/conf").filter { $0 != "." && $0 != ".." })
+        Set(try ProcFile.names(in: FilePath("/proc/sys/net/\(family == .ipv4 ? "ipv4" : "ipv6")/conf")))
     }
 
     private func path(_ sysctl: Sysctl) -> FilePath { FilePath("/proc/sys").appending(sysctl.rawValue) }
-
-    private static func contents(of path: FilePath) throws -> String {
-        let file = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
-        return try file.closeAfter { String(decoding: try file.readToEnd(), as: UTF8.self) }
-    }
 }

@@ -9,7 +9,7 @@ extension NamespaceHandle {
     /// The files that refer to the network namespaces of all processes, in the order of the processes' numbers. Many
     /// refer to the same namespace.
     static func filesOfProcesses() throws(Errno) -> [(process: Int, path: String)] {
-        try names(in: "/proc").compactMap(Int.init).sorted().map { ($0, "/proc/\($0)/ns/net") }
+        try ProcFile.names(in: "/proc").compactMap(Int.init).sorted().map { ($0, "/proc/\($0)/ns/net") }
     }
 
     /// The inode of the namespace's file.

@@ -13,13 +13,8 @@ extension NamespaceMount {
     /// - Parameter anywhere: any network namespace, in which the thread can work.
     static func all(from anywhere: NamespaceHandle) async throws -> [String] {
         try await inFirstProcess("list the network namespaces", anywhere) { () throws(Errno) in
-            do {
-                // The thread's own: /proc/self is the process, which may be elsewhere.
-                let file = try FileDescriptor.open("/proc/thread-self/mountinfo", .readOnly, options: .closeOnExec)
-                return keepers(in: try file.closeAfter { String(decoding: try file.readToEnd(), as: UTF8.self) })
-            } catch {
-                throw error as? Errno ?? .ioError
-            }
+            // The thread's own: /proc/self is the process, which may be elsewhere.
+            keepers(in: try ProcFile.text("/proc/thread-self/mountinfo"))
         }
     }
 

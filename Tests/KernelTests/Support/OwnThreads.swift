@@ -1,3 +1,4 @@
+import Netlink
 import SystemPackage
 
 #if canImport(Glibc)
@@ -7,7 +8,7 @@ import SystemPackage
 /// The threads of this process, and the network namespace that each is in, as `/proc` shows it.
 func ownThreads() throws -> [String: String] {
     var threads: [String: String] = [:]
-    for name in try names(in: "/proc/self/task") {
+    for name in try ProcFile.names(in: "/proc/self/task") {
         // A thread that ends meanwhile has none.
         threads[name] = link(at: "/proc/self/task/\(name)/ns/net")
     }
@@ -16,18 +17,18 @@ func ownThreads() throws -> [String: String] {
 
 /// How many files of such a name this process has open.
 func openFiles(named name: String) throws -> Int {
-    try names(in: "/proc/self/fd").count { link(at: "/proc/self/fd/\($0)")?.hasSuffix("/\(name)") == true }
+    try ProcFile.names(in: "/proc/self/fd").count { link(at: "/proc/self/fd/\($0)")?.hasSuffix("/\(name)") == true }
 }
 
 /// What this process has open, as the kernel names it: a path, `socket:[…]`, `net:[…]`, `anon_inode:[eventfd]`.
 func openDescriptors() throws -> [String] {
-    try names(in: "/proc/self/fd").compactMap { link(at: "/proc/self/fd/\($0)") }
+    try ProcFile.names(in: "/proc/self/fd").compactMap { link(at: "/proc/self/fd/\($0)") }
 }
 
 /// The generic netlink sockets that this process has open, by descriptor.
 func genericNetlinkSockets() throws -> Set<CInt> {
     Set(
-        try names(in: "/proc/self/fd").compactMap { CInt($0) }.filter { descriptor in
+        try ProcFile.names(in: "/proc/self/fd").compactMap { CInt($0) }.filter { descriptor in
             func option(_ name: CInt) -> CInt? {
                 var value: CInt = 0
                 var length = socklen_t(MemoryLayout<CInt>.size)
@@ -44,19 +45,6 @@ func soon(_ condition: () async throws -> Bool) async throws -> Bool {
         try await Task.sleep(for: .milliseconds(10))
     }
     return try await condition()
-}
-
-private func names(in directory: String) throws -> [String] {
-    guard let stream = opendir(directory) else { throw Errno(rawValue: errno) }
-    defer { closedir(stream) }
-    var names: [String] = []
-    while let entry = readdir(stream) {
-        let name = withUnsafeBytes(of: &entry.pointee.d_name) {
-            String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-        }
-        if !name.hasPrefix(".") { names.append(name) }
-    }
-    return names
 }
 
 private func link(at path: String) -> String? {

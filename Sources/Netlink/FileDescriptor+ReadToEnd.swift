@@ -1,8 +1,8 @@
-import SystemPackage
+package import SystemPackage
 
 extension FileDescriptor {
     /// Reads everything from the current offset on. It serves files of `/proc`, whose size is not known in advance.
-    func readToEnd() throws -> [UInt8] {
+    package func readToEnd() throws -> [UInt8] {
         var bytes: [UInt8] = []
         while true {
             let part = try [UInt8](unsafeUninitializedCapacity: 64 * 1024) { buffer, count in
