@@ -8,7 +8,7 @@ import Testing
 @Suite struct FoundTasksTests {
     private static let origin = Origin("docker", on: "node1")
 
-    private static func task(_ name: String, _ address: IPAddress?, service: String = "web", makes: Bool = true)
+    static func task(_ name: String, _ address: IPAddress?, service: String = "web", makes: Bool = true)
         -> FoundTask
     {
         var task = FoundTask(name, services: [service])
@@ -17,22 +17,21 @@ import Testing
         return task
     }
 
-    private static func publishing(_ name: String, _ address: IPAddress, _ port: UInt16, to target: UInt16) -> FoundTask
-    {
+    static func publishing(_ name: String, _ address: IPAddress, _ port: UInt16, to target: UInt16) -> FoundTask {
         var task = task(name, address)
         task.ports = [.init(listening: PortBinding(port, .tcp), target: target)]
         return task
     }
 
-    private var spec = MeshSpec()
-    private let origin = Self.origin
+    var spec = MeshSpec()
+    let origin = Self.origin
 
     @discardableResult
-    private mutating func take(_ found: FoundTask..., context: MeshSpec.FoundContext = .init()) -> [String] {
+    mutating func take(_ found: FoundTask..., context: MeshSpec.FoundContext = .init()) -> [String] {
         spec.takeOver(found, of: origin, in: context)
     }
 
-    private func addresses(_ service: String = "web") -> [IPAddress] {
+    func addresses(_ service: String = "web") -> [IPAddress] {
         spec.services[service]?.tasks.map(\.address) ?? []
     }
 
@@ -85,73 +84,6 @@ import Testing
             refused == [
                 "container a asks for 1080/tcp: the operator has published it to port 80; unpublish it there, or change the label"
             ])
-    }
-
-    @Test mutating func portsFollowTheirLabels() throws {
-        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
-        let mark = try #require(spec.services["web"]?.ports.first).mark
-        take(Self.publishing("a", "172.17.0.2", 1080, to: 8080))
-        #expect(spec.services["web"]?.ports.map(\.target) == [8080])
-        #expect(spec.services["web"]?.ports.map(\.mark) == [mark])
-        let notes = take(
-            Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("b", "172.17.0.3", 1080, to: 81))
-        #expect(
-            notes == [
-                "container b asks for port 81 behind 1080/tcp, which container a has led to port 80: give both the same label"
-            ])
-        #expect(spec.services["web"]?.ports.map(\.target) == [80])
-        // Without its label the port leaves, and the task stays.
-        take(Self.task("a", "172.17.0.2"))
-        #expect(spec.services["web"]?.ports == [])
-        #expect(addresses() == ["172.17.0.2"])
-    }
-
-    /// Two containers without a label of a service are two services.
-    @Test mutating func onePortOfTwoServices() {
-        var other = Self.publishing("b", "172.17.0.3", 1080, to: 80)
-        other.services = ["b"]
-        let notes = take(Self.publishing("a", "172.17.0.2", 1080, to: 80), other)
-        #expect(notes.count == 1)
-        #expect(
-            notes[0].hasPrefix(
-                "container b asks for 1080/tcp, which container a has published for service web: give both the same label"
-            ),
-            "\(notes)")
-        #expect(spec.services["b"]?.ports == [])
-    }
-
-    /// A port that moves to another service does so in one go.
-    @Test mutating func aPortMovesBetweenServices() throws {
-        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
-        var other = Self.publishing("b", "172.17.0.3", 1080, to: 80)
-        other.services = ["other"]
-        let notes = take(Self.task("a", "172.17.0.2"), other)
-        #expect(notes == [])
-        #expect(spec.publisher(of: PortBinding(1080, .tcp))?.name == "other")
-    }
-
-    @Test mutating func aPortThatCannotBePublishedHere() throws {
-        var context = MeshSpec.FoundContext()
-        context.refusedPorts = [PortBinding(1080, .tcp): "1080/tcp is taken"]
-        let notes = take(Self.publishing("a", "172.17.0.2", 1080, to: 80), context: context)
-        #expect(notes == ["container a asks for 1080/tcp: 1080/tcp is taken"])
-        #expect(spec.services["web"]?.ports == [])
-        #expect(addresses() == ["172.17.0.2"])
-        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
-        #expect(spec.services["web"]?.ports.count == 1)
-    }
-
-    /// Whatever the operator does to found parts lasts as long as they do.
-    @Test mutating func theOperatorHasTheLastWord() throws {
-        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
-        try spec.drain(.address("172.17.0.2"), service: "web")
-        try spec.setOptions(PublishOptions(stickySeconds: 60), ofService: "web")
-        take(Self.publishing("a", "172.17.0.2", 1080, to: 80))
-        #expect(spec.services["web"]?.tasks.first?.isDraining == true)
-        #expect(spec.services["web"]?.ports.first?.stickySeconds == 60)
-        try spec.publish(PortBinding(1080, .tcp), target: 80, service: "web")
-        take()
-        #expect(spec.services["web"]?.ports.count == 1, "it is the operator's now")
     }
 
     @Test mutating func whoFindsItAgain() throws {
@@ -288,73 +220,6 @@ import Testing
         #expect(take(task) == [] && spec.services["web"]?.slowStartSeconds == 30)
         task.options.slowStartSeconds = 0
         #expect(take(task) == [] && spec.services["web"]?.slowStartSeconds == nil)
-    }
-
-    // MARK: Attached containers
-
-    private static func attached(_ name: String, process: Int, networks: [String]? = []) -> FoundTask {
-        var task = task(name, nil)
-        task.namespace = "/proc/\(process)/ns/net"
-        task.attachment = .init(namespace: "/proc/\(process)/ns/net", networks: networks)
-        return task
-    }
-
-    private static func context(_ inodes: [Int: UInt64], ended: Set<String> = []) -> MeshSpec.FoundContext {
-        var context = MeshSpec.FoundContext()
-        for (process, inode) in inodes {
-            context.facts["/proc/\(process)/ns/net"] = TaskFacts(inode: inode, defaultAddresses: ["172.17.0.2"])
-        }
-        context.ended = ended
-        return context
-    }
-
-    @Test mutating func anAttachedContainerKeepsItsAddressesWhenStartedAnew() throws {
-        #expect(take(Self.attached("a", process: 11), context: Self.context([11: 901])) == [])
-        let first = try #require(spec.services["web"]?.tasks.first)
-        #expect(first.attachment?.container == "a" && first.attachment?.inode == 901)
-        #expect(first.origin == origin)
-        // Nobody looks into a namespace that the spec knows.
-        #expect(take(Self.attached("a", process: 11)) == [])
-        #expect(spec.services["web"]?.tasks == [first])
-        #expect(take(Self.attached("a", process: 12), context: Self.context([12: 902])) == [])
-        let second = try #require(spec.services["web"]?.tasks.first)
-        #expect(second.attachment?.inode == 902 && second.address == first.address && second.origin == origin)
-        #expect(
-            take(Self.attached("b", process: 13), context: .init()) == [
-                "container b is no task of service web: there is no namespace /proc/13/ns/net"
-            ])
-        #expect(spec.services.isEmpty)
-    }
-
-    /// The operator has attached it by hand, and it is started anew: it is attached again, as the command would do.
-    @Test mutating func aContainerThatTheOperatorHasAttached() throws {
-        try spec.ensureIngress(node: "node1", avoiding: HostNetworks())
-        let request = TaskAttachmentRequest(
-            namespace: "/proc/11/ns/net", inode: 901, container: "a", node: "node1", weight: 3)
-        let first = try spec.attach(request, service: "api")
-        var task = FoundTask("a", services: ["a"])
-        task.namespace = "/proc/12/ns/net"
-        #expect(take(task, context: Self.context([12: 902])) == [])
-        let second = try #require(spec.services["api"]?.tasks.first)
-        #expect(second.address == first.address && second.weight == 3 && second.origin == nil)
-        #expect(second.attachment?.namespace == "/proc/12/ns/net")
-        take()
-        #expect(spec.services["api"]?.tasks == [second], "what the operator has attached stays attached")
-    }
-
-    /// The source names it and cannot describe it at present.
-    @Test mutating func whatIsOnlyListedStaysAsItIs() {
-        take(Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.task("b", "172.17.0.3"))
-        let before = spec
-        var (a, c) = (
-            Self.publishing("a", "172.17.0.2", 1080, to: 80), Self.publishing("c", "172.17.0.4", 1081, to: 80)
-        )
-        (a.isOnlyListed, a.weight, c.isOnlyListed) = (true, 7, true)
-        take(a, c, Self.task("b", "172.17.0.3"))
-        #expect(spec == before)
-        take(a)
-        #expect(spec.services["web"]?.tasks.map(\.address) == ["172.17.0.2"], "b has gone")
-        #expect(spec.services["web"]?.ports == before.services["web"]?.ports)
     }
 
     // MARK: Documents
