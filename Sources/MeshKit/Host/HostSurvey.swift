@@ -4,11 +4,11 @@ import RuleKit
 
 /// Finds everything on a host that is in the way of published ports.
 struct HostSurvey: Sendable {
-    private let node: NodeFacts
+    let node: NodeFacts
     /// The IPVS services of the node, including those of other programs.
     private let services: Table
-    private let rules: HostRules
-    private let settings = HostSettings.ofKernel().remembering()
+    let rules: HostRules
+    let settings = HostSettings.ofKernel().remembering()
 
     /// Reads the host's rules.
     init(on observed: ObservedDatapath) async {
@@ -174,66 +174,6 @@ struct HostSurvey: Sendable {
             + SurveyText.lines(packets, replies, mismatch, isMasqueraded: true)
     }
 
-    /// The number of tasks whose warnings are printed in full. Whatever keeps packets from one of a hundred tasks
-    /// mostly keeps them from all.
-    private static let tasksNamed = 3
-
-    /// The way to a task.
-    private struct Way {
-        var interface: String
-        /// Whether packets of clients on other hosts may arrive on the same interface.
-        var hasClients: Bool
-    }
-
-    private func ways(to tasks: [SpecTask]) async -> [IPAddress: Way] {
-        // Clients on other hosts are expected behind the interface of the default route, and not on a bridge of
-        // containers.
-        let outside = await [AddressFamily.ipv4: settings.wayOut(.ipv4), .ipv6: settings.wayOut(.ipv6)]
-        let addresses = Array(Set(tasks.map(\.address)))
-        var ways: [IPAddress: Way] = [:]
-        for (task, routing) in zip(addresses, await settings.ways(addresses)) {
-            guard case .leaves(let interface) = routing else { continue }
-            let wayOut = outside[task.family] ?? nil
-            ways[task] = Way(
-                interface: interface,
-                hasClients: node.bridgePorts.value?[interface] == nil && (wayOut == nil || wayOut == interface))
-        }
-        return ways
-    }
-
-    private func warnings(
-        _ port: PublishedPort, _ arriving: Firewall.Answer?, for task: IPAddress, by way: Way?, _ firewall: Firewall,
-        in datapath: Datapath, _ tool: RuleTool?
-    ) async -> (lines: [String], hidings: [String]) {
-        let isMasqueraded = datapath[.node].rules.masqueraded.contains { $0.mark == port.mark && $0.task == task }
-        let sent = await firewall.answer(
-            sendingTo: task, port.listening.transport, ports: port.targets,
-            isTranslated: Self.translated(port.listening, in: datapath) != port.listening.ports,
-            showsClient: !isMasqueraded, mark: port.mark.rawValue, by: way?.interface,
-            from: Set(node.addresses.map(\.address)))
-        let replied = await firewall.answer(
-            repliesOf: task, port.listening.transport, port: port.target, allowed: port.allowed, by: way?.interface,
-            hasClients: way?.hasClients ?? true, isLetThrough: tool == .iptables)
-        let mismatch = ZoneMismatch(arriving?.zonings ?? [], replied?.zonings ?? [], task.family)
-        let lines =
-            SurveyText.lines("\(task) gets nothing of \(port.listening)", "packets for \(task)", sent)
-            + SurveyText.lines("replies of \(task) do not come through", "replies of \(task)", replied)
-            + SurveyText.lines(
-                "packets for \(port.listening)", "replies of \(task)", mismatch, isMasqueraded: isMasqueraded)
-        return (lines, SurveyText.hidings("\(port.listening)", sent))
-    }
-
-    /// Warnings about everything that keeps packets from tasks, whatever the port.
-    func warnings(for tasks: [SpecTask]) async -> [String] {
-        var warnings = settings.warnings()
-        if tasks.contains(where: { $0.attachment == nil }) { warnings += await settings.warningsOfBackup() }
-        let addresses = Set(tasks.filter { $0.attachment == nil }.map(\.address)).filter { !node.isOwn($0) }
-        for (task, way) in zip(addresses.sorted(), await settings.ways(addresses.sorted())) {
-            warnings += settings.warnings(for: task, by: way)
-        }
-        return warnings
-    }
-
     /// Warnings about everything that keeps the packets of overlay networks from this node. They come from each other
     /// node as flows of their own, so that an accept of established connections never lets them in.
     func warnings(onOverlaysOf request: MeshRequest) async -> [String] {
@@ -297,7 +237,7 @@ struct HostSurvey: Sendable {
     }
 
     /// The ports of a packet after our rules have translated it, as filter INPUT sees them.
-    private static func translated(_ listening: PortBinding, in datapath: Datapath) -> ClosedRange<UInt16> {
+    static func translated(_ listening: PortBinding, in datapath: Datapath) -> ClosedRange<UInt16> {
         let rule = datapath[.node].rules.ports[listening]
         guard let first = rule?.target ?? rule?.twin else { return listening.ports }
         return first...(first + UInt16(listening.ports.count - 1))

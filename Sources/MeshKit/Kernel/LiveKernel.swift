@@ -1,20 +1,14 @@
-import Conntrack
 package import IPVSKit
 import Netlink
-import RuleKit
 package import SystemPackage
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 /// The kernel that runs the process. The node is the network namespace of the process.
 package struct LiveKernel: MeshKernel {
     let node: NamespaceHandle
     let nodeKernel: LivePlace
-    private let bridges: Bridges
+    let bridges: Bridges
     /// Asked in each pass, so its socket stays.
-    private let tables: NFTTables
+    let tables: NFTTables
     /// A folder in which the tools cache their findings about themselves.
     private let cache: FilePath
     /// The entered places by name. The tools of a place keep what they have read, so that they need not read it again
@@ -28,7 +22,7 @@ package struct LiveKernel: MeshKernel {
     }
 
     /// Whether the kernel is known to have conntrack zones.
-    private let zones = Locked(false)
+    let zones = Locked(false)
     package let listener: KernelListener
 
     /// - Throws: an error if the namespace of the process cannot be opened.
@@ -50,79 +44,6 @@ package struct LiveKernel: MeshKernel {
     }
 
     package func now() -> BootTime { .now() }
-    package func mtu(to addresses: Set<IPAddress>) async throws -> UInt32? { try await nodeKernel.mtu(to: addresses) }
-
-    package func filtersForwards() async -> Reading<Bool> {
-        do throws(PlaceError) {
-            for family in AddressFamily.allCases {
-                let names = try PlaceError.attempt("list the tables of legacy iptables") { () throws(Errno) in
-                    try LegacyTables.names(family)
-                }
-                if names.contains("filter") { return .known(true) }
-            }
-            let names: [String]
-            do throws(NetlinkError) {
-                names = try await tables.names()
-            } catch {
-                throw PlaceError("list the tables of nftables", error)
-            }
-            return .known(names.contains { $0 == "ip filter" || $0 == "ip6 filter" })
-        } catch {
-            return .unreadable(error.description)
-        }
-    }
-
-    package func hasZones() async -> Bool? {
-        if zones.withLock(\.self) { return true }
-        guard let found = try? await Conntrack().hasZones() else { return nil }
-        zones.withLock { $0 = found }
-        return found
-    }
-
-    package func bestTool() async -> RuleTool { await .best() }
-
-    package func nodeFacts(readsInterfaces: Bool) async throws -> NodeFacts {
-        var facts = NodeFacts()
-        facts.addresses = try NodeAddresses.read()
-        let sysctls = await nodeKernel.read([
-            .localPorts, .kernelRelease, .bridgesThroughIPTables, .bridgesThroughIP6Tables,
-        ])
-        let ports = sysctls[.localPorts]?.value?.split(whereSeparator: \.isWhitespace).compactMap { UInt16($0) }
-        if let ports, ports.count == 2, ports[0] <= ports[1] { facts.localPorts = ports[0]...ports[1] }
-        if let version = sysctls[.kernelRelease]?.value.flatMap({ KernelVersion(release: $0) }) {
-            facts.kernel = version
-        }
-        facts.hasBridgeFilter = sysctls[.bridgesThroughIPTables]?.value != nil
-        facts.filtersBridges = [.bridgesThroughIPTables, .bridgesThroughIP6Tables].contains {
-            sysctls[$0]?.value == "1"
-        }
-        if access("/proc/net/if_inet6", F_OK) != 0 { facts.families = [.ipv4] }
-        do {
-            facts.bridgePorts = .known(try await bridges.ports(among: Set(facts.addresses.map(\.interface))))
-        } catch {
-            facts.bridgePorts = .unreadable("\(error)")
-        }
-        if readsInterfaces { facts.outwardInterfaces = try await nodeKernel.outwardInterfaces() }
-        return facts
-    }
-
-    package func routers(_ family: AddressFamily) async -> Routers {
-        var routers = Routers()
-        if let links = try? await nodeKernel.routes.links() {
-            let bridges = links.filter { $0.kind == "bridge" && $0.group != LivePlace.group }
-            routers.found.formUnion(bridges.map { "the bridge \($0.name)" })
-        } else {
-            routers.unreadable.insert("an interface that could not be read")
-        }
-        let rules = await HostRules.read()
-        routers.found.formUnion(rules.routing(family))
-        if !rules.areKnown(for: family) { routers.unreadable.insert("a rule that could not be read") }
-        return routers
-    }
-
-    package func routes(to addresses: Set<IPAddress>) async throws -> [IPAddress: RoutedNetwork] {
-        try await nodeKernel.routedNetworks(of: addresses)
-    }
 
     package func enter(_ place: Place) async -> Reading<ObservedPlace.Existence> {
         let (existence, handle) = await look(at: place)
@@ -194,21 +115,9 @@ package struct LiveKernel: MeshKernel {
         }
     }
 
-    package func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async {
-        guard !ports.isEmpty, await AgentLock.isHeld(in: FilePath(folder)) else { return }
-        // A port on which a program listens is not held by the agent.
-        let ports = ports.filter { port in
-            (try? Listeners.read(transport: port.transport, ports: port.number...port.number))?.isEmpty != false
-        }
-        let end = ContinuousClock.now + .seconds(5)
-        while ports.contains(where: PortHolder.isTaken), ContinuousClock.now < end, !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(5))
-        }
-    }
-
     package func open(_ place: Place) async throws -> any PlaceKernel { try live(place) }
 
-    private func live(_ place: Place) throws(PlaceError) -> LivePlace {
+    func live(_ place: Place) throws(PlaceError) -> LivePlace {
         if place.existence == .lent(.process) { return nodeKernel }
         guard let found = entered.withLock({ $0[place.id]?.kernel }) else {
             throw PlaceError(.other, "enter the place \(place.id)", hint: "its network namespace is gone")
@@ -229,38 +138,4 @@ package struct LiveKernel: MeshKernel {
     func live(in handle: NamespaceHandle) -> LivePlace {
         LivePlace(handle: handle, isProcess: false, ipvs: nil, cache: cache)
     }
-
-    package func links(_ ends: [LinkEnd], in place: Place, others: [Place]) async throws -> [String: Reading<
-        ObservedLink
-    >] {
-        try await live(place).links(
-            ends, others: others.compactMap { place in (try? live(place)).map { (place, $0) } })
-    }
-
-    package func make(_ link: Link, in places: [PlaceID: Place]) async throws {
-        var new: [NewInterface] = []
-        for end in link.ends {
-            new.append(
-                NewInterface(
-                    name: end.id.name, hardwareAddress: end.hardwareAddress.bytes, group: LivePlace.group,
-                    namespace: try live(places[end.id.place]!).handle))
-        }
-        let names = link.ends.map { "\($0.id)" }.joined(separator: " and ")
-        // The kernel makes a VXLAN interface for the namespace of the socket, and here that is the node's.
-        let maker = if case .vxlan = link.kind { nodeKernel } else { try live(places[link.ends[0].id.place]!) }
-        let interfaces = new
-        try await maker.routes.asking("make the \(link.kind) \(names)") { () throws(NetlinkError) in
-            switch link.kind {
-            case .veth: try await maker.routes.createPair(interfaces[0], interfaces[1])
-            case .bridge: try await maker.routes.createBridge(interfaces[0])
-            case .vxlan(let settings):
-                try await maker.routes.createVXLAN(
-                    interfaces[0],
-                    VXLANSettings(
-                        identifier: settings.identifier, port: settings.port, local: settings.local?.bytes))
-            }
-        }
-    }
-
-    package func setHairpin(_ isOn: Bool, of port: String) async throws { try await bridges.setHairpin(isOn, of: port) }
 }

@@ -187,3 +187,9 @@ struct ConntrackZone: Hashable, Sendable {
     /// Whether replies are looked up in the zone, too. A zone for the original direction does not concern replies.
     var isForReplies = true
 }
+
+extension HostRuleSite {
+    init(_ base: RuleTable.BaseChain, in table: RuleTable, _ text: RuleText, set: String? = nil) {
+        self.init(tool: table.tool, table: table.name, baseChain: base.name, text: text.description, set: set)
+    }
+}
