@@ -13,6 +13,7 @@ enum ListeningPorts {
     static func isListening(in process: Int32, at ports: [FoundTask.Port]) -> Bool {
         func isTable(_ transport: TransportProtocol, listeningAt targets: [UInt16]) -> Bool {
             ["\(transport)", "\(transport)6"].contains { file in
+                // In doubt a container that was told to end gets no new connections.
                 let text = (try? ProcFile.text(FilePath("/proc/\(process)/net/\(file)"))) ?? ""
                 return isListening(text, isUDP: transport == .udp, at: targets)
             }

@@ -66,10 +66,16 @@ extension Mesh {
         let which = which.naming(own)
         guard case .namespace(let path, own) = which else { return which }
         let tasks = try await store.load().services[service]?.tasks ?? []
-        guard !tasks.contains(where: { $0.isAmong(which) }), let inode = try? await kernel.taskFacts(at: path).inode,
-            let task = tasks.first(where: { $0.node == own && $0.attachment?.inode == inode })
-        else { return which }
-        return .address(task.address)
+        guard !tasks.contains(where: { $0.isAmong(which) }) else { return which }
+        let inode: UInt64
+        do {
+            inode = try await kernel.taskFacts(at: path).inode
+        } catch is InputError {
+            // No namespace of a task is there, and so no task.
+            return which
+        }
+        let task = tasks.first { $0.node == own && $0.attachment?.inode == inode }
+        return task.map { .address($0.address) } ?? which
     }
 
     // MARK: Waiting

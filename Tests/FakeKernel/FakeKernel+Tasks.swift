@@ -36,7 +36,7 @@ extension FakeKernel {
     }
 
     package func taskFacts(at path: String) async throws -> TaskFacts {
-        try gate.look()
+        try look(at: "the namespace of a task at \(path)")
         guard let facts = withState({ $0.tasks[path] }) else {
             throw InputError("there is no network namespace at \(path)")
         }

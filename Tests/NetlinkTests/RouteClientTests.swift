@@ -124,6 +124,28 @@ import Testing
         }
     }
 
+    /// A kernel that was built without traffic control answers for the links only.
+    @Test(arguments: [(EOPNOTSUPP, true), (ENOMEM, false)])
+    func programsWithoutTrafficControl(error: CInt, isTaken: Bool) async throws {
+        let client = RouteClient(simulatingSocket: { request in
+            let type = request.withUnsafeBytes { NetlinkHeader($0)!.type }
+            guard type == UInt16(RTM_GETQDISC) else { return [.success(Self.done(answering: request))] }
+            return [
+                .success(
+                    .message(
+                        type: UInt16(NLMSG_ERROR), sequence: Self.sequence(request), port: 0,
+                        payload: .number(-error) + request[..<16]))
+            ]
+        })
+        if isTaken {
+            #expect(try await client.programs() == [])
+        } else {
+            await #expect(throws: NetlinkError.refused(Errno(rawValue: error), message: nil)) {
+                try await client.programs()
+            }
+        }
+    }
+
     @Test func whatIsCutShortIsNoInterface() async throws {
         let client = RouteClient(simulatingSocket: { request in
             let short = [UInt8].message(

@@ -43,6 +43,14 @@ import Testing
             exit(result == "legacy" ? 42 : 1)
         }
     }
+
+    /// Rules that cannot be read may use a set of ours, which is not taken from them.
+    @Test func whoUsesASetIsNotKnownWhereRulesCannotBeRead() async {
+        await #expect(processExitsWith: .exitCode(42)) {
+            let result = await with(besideEmptyLegacy(["iptables-save": refusing])) { await users() }
+            exit(result == "notPermitted" ? 42 : 1)
+        }
+    }
 }
 
 private let silent = "exit 0"
@@ -59,7 +67,10 @@ private func besideEmptyLegacy(_ others: [String: String]) -> [String: String] {
 }
 
 /// The kind of the variant that is chosen, or the code of the error, where these scripts are all that PATH leads to.
-private func located(_ scripts: [String: String]) async -> String? {
+private func located(_ scripts: [String: String]) async -> String? { await with(scripts) { await located() } }
+
+/// What comes of it where these scripts are all that PATH leads to.
+private func with(_ scripts: [String: String], _ body: () async -> String) async -> String? {
     try? await TemporaryDirectory.with { folder in
         for (name, script) in scripts {
             let program = folder.appending(name)
@@ -67,7 +78,17 @@ private func located(_ scripts: [String: String]) async -> String? {
             guard chmod(program.string, 0o755) == 0 else { throw Errno(rawValue: errno) }
         }
         setenv("PATH", folder.string, 1)
-        return await located()
+        return await body()
+    }
+}
+
+/// The users of a set in words, or the code of the error with which they cannot be told.
+private func users() async -> String {
+    let backend = IPTablesBackend(in: .current, families: [.ipv4])
+    do throws(RuleError) {
+        return "\(try await backend.users(of: ["set"], IPSetLibrary(namespace: nil)))"
+    } catch {
+        return "\(error.code)"
     }
 }
 

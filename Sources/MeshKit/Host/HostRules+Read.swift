@@ -28,7 +28,8 @@ extension HostRules {
                 unread.append("\(error)")
             }
         }
-        if let here { unread += await Self.programs(in: here) }
+        // Without a namespace the rules of nftables are not known either, which says enough.
+        if let here { unread += await Self.programs(RouteClient(in: here)) }
         return HostRules(
             iptables: legacy[.ipv4], ip6tables: legacy[.ipv6], nft: nft,
             details: details, programs: programs, sets: tables.map { KernelSets(tables: $0) },
@@ -66,9 +67,11 @@ extension HostRules {
                 let text = try await NFTablesRuleset.json(family)
                 for name in names {
                     if NFTRuleset.Details.needsExtensions(text) {
-                        details.extensions[name] = await tables.extensions(of: name)
+                        details.extensions[name] = try await tables.extensions(of: name)
                     }
-                    if NFTRuleset.Details.needsDevices(text) { details.devices[name] = await tables.devices(of: name) }
+                    if NFTRuleset.Details.needsDevices(text) {
+                        details.devices[name] = try await tables.devices(of: name)
+                    }
                 }
                 texts.append(text)
             }
@@ -85,9 +88,15 @@ extension HostRules {
 
     // MARK: Programs
 
-    /// The programs that see packets before any rule does. Only their places are known.
-    private static func programs(in here: NamespaceHandle) async -> [String] {
-        guard let programs = try? await RouteClient(in: here).programs() else { return [] }
+    /// The programs that see packets before any rule does, of which only the places are known; or that these are not
+    /// known either.
+    static func programs(_ routes: RouteClient) async -> [String] {
+        let programs: [InterfaceProgram]
+        do throws(NetlinkError) {
+            programs = try await routes.programs()
+        } catch {
+            return ["the programs of XDP and tc, which see packets before any rule does: \(error)"]
+        }
         return programs.map { program in
             let interface = interfaceName(program.interface) ?? "interface \(program.interface)"
             return switch program.kind {

@@ -1,6 +1,7 @@
 import IPVSKit
 import Netlink
 import RuleKit
+import SystemPackage
 
 /// Finds everything on a host that is in the way of published ports.
 struct HostSurvey: Sendable {
@@ -12,19 +13,35 @@ struct HostSurvey: Sendable {
 
     /// Reads the host's rules.
     init(on observed: ObservedDatapath) async {
+        self.init(on: observed, having: await HostRules.read())
+    }
+
+    init(on observed: ObservedDatapath, having rules: HostRules) {
         node = observed.node
         services = observed[.node].table
-        rules = await HostRules.read()
+        self.rules = rules
     }
 
     /// Refuses a port on which a process listens, or which an IPVS service of another program has, since they would get
     /// no connections any more, and a port that a rule of another program translates first, since the mesh would get
     /// none.
     ///
-    /// - Parameter port: a port of the service that is not published in any kernel yet.
-    func refuseConflicts(_ port: PublishedPort, of service: MeshSpec.Service) async throws(InputError) {
+    /// - Parameters:
+    ///   - port: a port of the service that is not published in any kernel yet.
+    ///   - read: reads which sockets listen on ports.
+    func refuseConflicts(
+        _ port: PublishedPort, of service: MeshSpec.Service,
+        reading read: (TransportProtocol, ClosedRange<UInt16>) throws(Errno) -> [Listener] = Listeners.read
+    ) async throws(InputError) {
         let listening = port.listening
-        let found = (try? Listeners.read(transport: listening.transport, ports: listening.ports)) ?? []
+        let found: [Listener]
+        do throws(Errno) {
+            found = try read(listening.transport, listening.ports)
+        } catch {
+            throw InputError(
+                "\(listening) may be taken: the sockets of this node cannot be read: \(error); say --force to publish it "
+                    + "all the same")
+        }
         let listeners = Listener.conflicts(
             publishing: listening.transport, ports: listening.ports, bind: listening.address, listeners: found,
             excusing: Listener.ownTasks(service.tasks, targets: port.targets, on: node.addresses))

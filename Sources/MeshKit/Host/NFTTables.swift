@@ -7,7 +7,8 @@ import SystemPackage
 struct NFTTables: Sendable {
     private let client: NetfilterClient
 
-    init(in namespace: NamespaceHandle) { client = NetfilterClient(in: namespace) }
+    init(in namespace: NamespaceHandle) { self.init(NetfilterClient(in: namespace)) }
+    init(_ client: NetfilterClient) { self.client = client }
 
     /// The numbers (`NFPROTO_…`) of the families that see the packets in question.
     static let families: [String: UInt8] = ["inet": 1, "ip": 2, "arp": 3, "netdev": 5, "bridge": 7, "ip6": 10]
@@ -37,11 +38,10 @@ struct NFTTables: Sendable {
         }
     }
 
-    /// For each chain of a table, the network devices for which the kernel calls it. Empty if the kernel cannot be
-    /// asked.
-    func devices(of table: String) async -> [String: [String]] {
+    /// For each chain of a table, the network devices for which the kernel calls it.
+    func devices(of table: String) async throws(NetlinkError) -> [String: [String]] {
         guard let (family, name) = Self.parts(of: table) else { return [:] }
-        let found = try? await client.list(Message.getChain.type, family: family) { chain -> (String, [String])? in
+        let found = try await client.list(Message.getChain.type, family: family) { chain -> (String, [String])? in
             guard chain.first(1)?.string == name, let own = chain.first(3)?.string,  // NFTA_CHAIN_TABLE, _NAME
                 let hook = chain.first(4)?.nested  // NFTA_CHAIN_HOOK
             else { return nil }
@@ -53,14 +53,14 @@ struct NFTTables: Sendable {
             }
             return (own, devices)
         }
-        return Dictionary(found ?? []) { first, _ in first }
+        return Dictionary(found) { first, _ in first }
     }
 
     /// The matches and targets of iptables in the rules of a table, by the rules' handles and in the words of iptables.
-    /// nft knows only their names. Empty if the kernel cannot be asked.
-    func extensions(of table: String) async -> [Int64: [[String]]] {
+    /// nft knows only their names.
+    func extensions(of table: String) async throws(NetlinkError) -> [Int64: [[String]]] {
         guard let (family, name) = Self.parts(of: table) else { return [:] }
-        let found = try? await client.list(Message.getRule.type, family: family) { writer in
+        let found = try await client.list(Message.getRule.type, family: family) { writer in
             writer.put(1, string: name)  // NFTA_RULE_TABLE
         } parse: { rule -> (Int64, [[String]])? in
             guard rule.first(1)?.string == name, let handle = rule.first(3)?.uint64,  // NFTA_RULE_HANDLE
@@ -79,7 +79,7 @@ struct NFTTables: Sendable {
             }
             return words.isEmpty ? nil : (Int64(truncatingIfNeeded: UInt64(bigEndian: handle)), words)
         }
-        return Dictionary(found ?? []) { first, _ in first }
+        return Dictionary(found) { first, _ in first }
     }
 
     /// The number of a table's family, and the table's own name.

@@ -86,7 +86,7 @@ extension LiveKernel {
 
     package func waitForRelease(of ports: Set<HeldPort>, byAgentOf folder: String) async {
         guard !ports.isEmpty, await AgentLock.isHeld(in: FilePath(folder)) else { return }
-        // A port on which a program listens is not held by the agent.
+        // A port on which a program listens is not held by the agent. If nobody can tell, it is waited for.
         let ports = ports.filter { port in
             (try? Listeners.read(transport: port.transport, ports: port.number...port.number))?.isEmpty != false
         }

@@ -21,6 +21,7 @@ extension LiveKernel {
             else { continue }
             let routes = RouteClient(in: handle)
             defer { routes.close() }
+            // Of one that cannot be asked nothing is known: a tunnel that it has already is refused by the kernel.
             guard let links = try? await routes.links(), links.contains(where: { $0.vxlan != nil }),
                 let addresses = try? await routes.addresses(),
                 let number = try? await routes.number(of: nodeKernel.handle)

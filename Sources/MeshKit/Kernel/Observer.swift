@@ -40,7 +40,7 @@ struct Observer: Sendable {
         found.node.gone = Set(places.filter { $0.isLent && found[$0.id].existence.isAbsent }.map(\.id))
         if !request.ownAttachedTasks.isEmpty {
             // The routes of a task decide how it is joined, and may have changed since it was attached. Of one that is gone,
-            // the spec still says which it had.
+            // or cannot be asked, the spec still says which it had.
             var defaults: [PlaceID: [IPAddress]] = [:]
             for place in places where place.id.taskNamespace != nil && found[place.id].existence.value == .namespace {
                 defaults[place.id] = try? await kernel.open(place).defaultAddresses()

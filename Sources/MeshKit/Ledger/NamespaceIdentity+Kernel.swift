@@ -49,7 +49,7 @@ extension NamespaceIdentity {
         guard try Self.presentBoot() == bootID else { return nil }
         for lead in try Self.names() + Self.processes() {
             guard let handle = try follow(lead) else { continue }
-            // A later namespace may have the inode number of one that has ended.
+            // A later namespace may have the inode number of one that has ended. One that cannot be asked counts as it.
             if let cookie, let found = try? await DetachedThread.run(in: handle, { Self.ownCookie() }), found != cookie
             {
                 return nil

@@ -14,6 +14,12 @@ package struct NetfilterClient: Sendable {
         self.deadline = deadline
     }
 
+    /// A client whose socket is a closure, for tests.
+    package init(simulatingSocket socket: @escaping SimulatedSocket, deadline: Duration = .seconds(30)) {
+        client = .simulating(socket: socket)
+        self.deadline = deadline
+    }
+
     /// Closes the socket and ends its thread until the next call.
     package func rest() { client.rest() }
 

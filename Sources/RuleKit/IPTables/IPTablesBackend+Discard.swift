@@ -23,7 +23,8 @@ extension IPTablesBackend {
             }
         }
         guard !kept.isEmpty else { return [] }
-        let users = await users(of: Set(kept), library)
+        // Whoever they are, the sets stay.
+        let users = (try? await users(of: Set(kept), library)) ?? [:]
         return kept.map { RuleRemnant(subject: "ipset set \($0)", users: users[$0] ?? []) }
     }
 
@@ -37,7 +38,7 @@ extension IPTablesBackend {
         guard !sets.isEmpty else { return [] }
         // Users are looked for before anything is removed, so that a set that somebody else uses is refused while our
         // rules still work. The kernel's count of users does not say whose rules they are.
-        let users = await users(of: Set(sets.keys.map(\.name)), library)
+        let users = try await users(of: Set(sets.keys.map(\.name)), library)
         for set in sets.keys { if let users = users[set.name] { throw held(set, sets[set], users) } }
         let there = try await locate(families, in: library.namespace)
         try await takeDownRules(library.namespace)
@@ -55,16 +56,22 @@ extension IPTablesBackend {
             hint: "remove that, and try again")
     }
 
-    /// The rules of others that use sets of ours, and the sets of sets that contain them, by set.
-    private func users(of sets: Set<String>, _ library: IPSetLibrary) async -> [String: [String]] {
+    /// The rules of others that use sets of ours, and the sets of sets that contain them, by set. A variant of iptables
+    /// that is not installed, or that the kernel lacks, has none.
+    func users(of sets: Set<String>, _ library: IPSetLibrary) async throws(RuleError) -> [String: [String]] {
         var users: [String: [String]] = [:]
         let host = await hostVariant()
         for variant in [host].compactMap(\.self) + IPTablesVariant.others(than: host) {
-            if variant != host, (try? await mayHaveTables(variant, in: library.namespace)) != true { continue }
+            if variant != host, try await !mayHaveTables(variant, in: library.namespace) { continue }
             for family in families {
                 let tool = IPTablesTool(
                     family: family, variant: variant, namespace: library.namespace, deadline: deadline)
-                guard let text = try? await tool.text() else { continue }
+                let text: String
+                do throws(RuleError) {
+                    text = try await tool.text()
+                } catch  where error.code == .kernelLacksSupport || error.code == .toolMissing {
+                    continue
+                }
                 for (table, line) in SavedTables.foreignRules(text) {
                     for set in Set(RuleLine(line).sets).intersection(sets) {
                         users[set, default: []].append("\(tool.name)\(variant.infix) \(table): \(line)")
@@ -72,7 +79,7 @@ extension IPTablesBackend {
                 }
             }
         }
-        for (set, members) in (try? await library.lists()) ?? [:] {
+        for (set, members) in try await library.lists() {
             for member in sets.intersection(members) { users[member, default: []].append("ipset set \(set)") }
         }
         return users.mapValues { $0.sorted() }

@@ -56,12 +56,22 @@ struct IPTablesVariant: Hashable, Sendable {
         switch kind {
         case .legacy: return LegacyTables.mayExist()
         case .nft:
-            // nf_tables is not loaded. If it is not a module either, it is built in or missing, and running the tool
-            // loads nothing.
-            let loaded = (try? ProcFile.text("/proc/modules")) ?? ""
-            if loaded.hasPrefix("nf_tables ") || loaded.contains("\nnf_tables ") { return true }
-            let modules = FilePath("/lib/modules").appending(KernelName.release).appending("modules.dep")
-            return !((try? ProcFile.text(modules)) ?? "").contains("/nf_tables.ko")
+            return Self.mayHaveNFTables(
+                loaded: "/proc/modules",
+                installed: FilePath("/lib/modules").appending(KernelName.release).appending("modules.dep"))
         }
+    }
+
+    /// Whether tables of nftables can exist.
+    ///
+    /// - Parameters:
+    ///   - loaded: the file that lists the modules which are loaded. If it cannot be read, there can be tables.
+    ///   - installed: the file that lists the modules which could be loaded.
+    static func mayHaveNFTables(loaded: FilePath, installed: FilePath) -> Bool {
+        guard let loaded = try? ProcFile.text(loaded) else { return true }
+        if loaded.hasPrefix("nf_tables ") || loaded.contains("\nnf_tables ") { return true }
+        // nf_tables is not loaded. If it is not a module either, it is built in or missing, and running the tool loads
+        // nothing.
+        return !((try? ProcFile.text(installed)) ?? "").contains("/nf_tables.ko")
     }
 }

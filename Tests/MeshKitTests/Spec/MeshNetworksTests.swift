@@ -1,6 +1,7 @@
 import FakeKernel
 import IPVSKit
 import RuleKit
+import SystemPackage
 import Testing
 
 @testable import MeshKit
@@ -111,6 +112,12 @@ import Testing
             }
             #expect(error?.description.contains("no task attached by \(path) on node a") == true)
         }
+        // A namespace that cannot be looked at may be the task's.
+        node.gate.hide("/proc/99/ns/net", with: .tooManyOpenFiles)
+        await #expect(throws: PlaceError.self) {
+            try await mesh.detach(.namespace("/proc/99/ns/net", node: nil), service: "web")
+        }
+        node.gate.hide(nil)
         #expect(try await mesh.detach(.namespace("/proc/99/ns/net", node: nil), service: "web").tasks == first.tasks)
     }
 
