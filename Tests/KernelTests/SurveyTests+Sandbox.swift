@@ -47,9 +47,7 @@ extension KernelTests.SurveyTests {
             let tasks = try await mesh.tasks(on: [1])
             defer { tasks.stop() }
             let node = mesh.nodes[0]
-            var spec = try mesh.spec()
-            try await mesh.publish(tasks, in: &spec)
-            try await mesh.apply(spec)
+            try await mesh.publishEverywhere(tasks)
             func isOpen() async throws -> Bool {
                 try await mesh.client.ask(.tcp, node.addresses[0], 1080).keys.allSatisfy { $0.hasPrefix("web1") }
             }

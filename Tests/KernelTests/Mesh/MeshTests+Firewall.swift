@@ -20,9 +20,7 @@ extension KernelTests.MeshTests {
                 }
             }
             let before = try await mesh.nodes[0].namespace.check("iptables-save", "-t", "filter")
-            var spec = try mesh.spec()
-            try await mesh.publish(tasks, in: &spec)
-            try await mesh.apply(spec)
+            let spec = try await mesh.publishEverywhere(tasks)
             try await mesh.expectNothingPlanned()
             func expectAnswers(_ when: String) async throws {
                 for node in mesh.nodes {
@@ -74,9 +72,7 @@ extension KernelTests.MeshTests {
                     }
 
                     """)
-            var spec = try mesh.spec()
-            try await mesh.publish(tasks, in: &spec)
-            try await mesh.apply(spec)
+            try await mesh.publishEverywhere(tasks)
             let closed = try await mesh.client.ask(.tcp, node.addresses[0], 1080)
             #expect(closed.keys.allSatisfy { !$0.hasPrefix("web") }, "\(closed)")
             let plan = try await mesh.run(["plan"], on: node)
@@ -134,9 +130,7 @@ extension KernelTests.MeshTests {
             try await node.check(
                 "iptables", "-A", "INPUT", "-m", "conntrack", "--ctstate", "ESTABLISHED,RELATED", "-j", "ACCEPT")
             try await node.check("iptables", "-P", "INPUT", "DROP")
-            var spec = try mesh.spec()
-            try await mesh.publish(tasks, in: &spec)
-            try await mesh.apply(spec)
+            try await mesh.publishEverywhere(tasks)
             let plan = try await mesh.run(["plan"], on: mesh.nodes[1])
             #expect(plan.status == 0 && plan.error.contains("cannot reach this one on the network ingress"), "\(plan)")
             #expect(plan.error.contains("4789") && !plan.error.contains("1080"), "\(plan)")

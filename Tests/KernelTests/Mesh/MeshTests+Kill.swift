@@ -14,9 +14,7 @@ extension KernelTests.MeshTests {
             defer { tasks.stop() }
             let node = mesh.nodes[0]
             let before = try await mesh.kernelText([tasks[0]])
-            var spec = try mesh.spec()
-            try await mesh.publish(tasks, in: &spec)
-            try await mesh.apply(spec)
+            let spec = try await mesh.publishEverywhere(tasks)
             var random = SeededGenerator.announced()
             let program = try BuiltProducts.path("meshctl")
             let environment = [

@@ -16,9 +16,7 @@ extension KernelTests.MeshTests {
         try await MeshNodes.with(rules: RuleTool.tested[0]) { mesh in
             let task = try await mesh.taskWithMegabyte(on: 2)
             for node in mesh.nodes { try await node.namespace.ip(["link set up0 mtu \(mtu)"]) }
-            var spec = try mesh.spec()
-            try await mesh.publish([task], in: &spec)
-            try await mesh.apply(spec)
+            try await mesh.publishEverywhere([task])
             for (place, device) in [
                 ("mesh_ingress-node1", "vxlan0"), ("mesh_ingress-node1", "br0"), ("ingress_sbox-node1", "eth0"),
                 ("mesh_ingress-node2", "vxlan0"), (task.namespace.name, "mesh4096"),
@@ -41,9 +39,7 @@ extension KernelTests.MeshTests {
         try await MeshNodes.with(rules: tool) { mesh in
             let tasks = try await mesh.tasks(on: [2])
             defer { tasks.stop() }
-            var spec = try mesh.spec()
-            try await mesh.publish(tasks, sourceIP: .keep, in: &spec)
-            try await mesh.apply(spec)
+            try await mesh.publishEverywhere(tasks, sourceIP: .keep)
             for node in mesh.nodes {
                 for (address, client) in zip(node.addresses, MeshNodes.clientAddresses) {
                     let headers = address.family == .ipv4 ? 28 : 48
@@ -84,9 +80,7 @@ extension KernelTests.MeshTests {
         try await MeshNodes.with(rules: tool) { mesh in
             let task = try await mesh.taskWithMegabyte(on: 2)
             let far = try await mesh.clientBehindRouter(mtu: 1280)
-            var spec = try mesh.spec()
-            try await mesh.publish([task], sourceIP: .keep, in: &spec)
-            try await mesh.apply(spec)
+            try await mesh.publishEverywhere([task], sourceIP: .keep)
             for node in mesh.nodes {
                 for address in node.addresses {
                     let answers = try await far.get(address, port: 1080, count: 2)

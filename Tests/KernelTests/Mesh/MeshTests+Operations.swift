@@ -67,9 +67,7 @@ extension KernelTests.MeshTests {
 
     private func published(_ mesh: MeshNodes, on nodes: [Int]) async throws -> [MeshNodes.Task] {
         let tasks = try await mesh.tasks(on: nodes)
-        var spec = try mesh.spec()
-        try await mesh.publish(tasks, in: &spec)
-        try await mesh.apply(spec)
+        try await mesh.publishEverywhere(tasks)
         return tasks
     }
 

@@ -14,9 +14,7 @@ extension KernelTests {
             try await MeshNodes.with(rules: tool) { mesh in
                 let tasks = try await mesh.tasks(on: [2])
                 defer { tasks.stop() }
-                var spec = try mesh.spec()
-                try await mesh.publish(tasks, in: &spec)
-                try await mesh.apply(spec)
+                try await mesh.publishEverywhere(tasks)
                 try await mesh.expectNothingPlanned()
                 for transport in try await publishableTransports() {
                     for node in mesh.nodes {
@@ -42,9 +40,7 @@ extension KernelTests {
             try await MeshNodes.with(3, rules: tool) { mesh in
                 let tasks = try await mesh.tasks(on: [1, 2, 3])
                 defer { tasks.stop() }
-                var spec = try mesh.spec()
-                try await mesh.publish(tasks, in: &spec)
-                try await mesh.apply(spec)
+                try await mesh.publishEverywhere(tasks)
                 for transport in try await publishableTransports() {
                     for node in mesh.nodes {
                         for (address, client) in zip(node.addresses, MeshNodes.clientAddresses) {
@@ -104,9 +100,7 @@ extension KernelTests {
             try await MeshNodes.with(rules: tool) { mesh in
                 let tasks = try await mesh.tasks(on: [1, 1, 2])
                 defer { tasks.stop() }
-                var spec = try mesh.spec()
-                try await mesh.publish(tasks, in: &spec)
-                try await mesh.apply(spec)
+                let spec = try await mesh.publishEverywhere(tasks)
                 let attachments = try #require(spec.services["nginx"]).tasks.compactMap(\.attachment)
                 for attachment in attachments where attachment.namespace != tasks[0].path {
                     for address in attachment.addresses[MeshNetwork.ingress] ?? [] {
@@ -136,9 +130,7 @@ extension KernelTests {
             try await MeshNodes.with(rules: tool) { mesh in
                 let tasks = try await mesh.tasks(on: [2])
                 defer { tasks.stop() }
-                var spec = try mesh.spec()
-                try await mesh.publish(tasks, sourceIP: .nat, in: &spec)
-                try await mesh.apply(spec)
+                let spec = try await mesh.publishEverywhere(tasks, sourceIP: .nat)
                 for transport in try await publishableTransports() {
                     for node in mesh.nodes {
                         let sandbox = try #require(spec.networks[MeshNetwork.ingress]?.balancers[node.name])
@@ -157,9 +149,7 @@ extension KernelTests {
                 let tasks = try await mesh.tasks(on: [1, 2])
                 defer { tasks.stop() }
                 let before = try await mesh.kernelText(tasks)
-                var spec = try mesh.spec()
-                try await mesh.publish(tasks, in: &spec)
-                try await mesh.apply(spec)
+                try await mesh.publishEverywhere(tasks)
                 let standing = try await mesh.kernelText(tasks)
                 #expect(MeshNodes.difference(standing, before) != "")
                 for number in 1...2 { try await mesh.meshctl("reset", on: number) }
@@ -176,9 +166,7 @@ extension KernelTests {
                 let tasks = try await mesh.tasks(on: [1, 2])
                 defer { tasks.stop() }
                 let before = try await mesh.kernelText(tasks)
-                var spec = try mesh.spec()
-                try await mesh.publish(tasks, in: &spec)
-                try await mesh.apply(spec)
+                try await mesh.publishEverywhere(tasks)
                 try await mesh.expectNothingPlanned()
                 for node in mesh.nodes {
                     try await Shell.check("sh", "-c", "rm \(node.stateDirectory.string)/*.json")
@@ -205,9 +193,7 @@ extension KernelTests {
                 let tasks = try await mesh.tasks(on: [1, 2])
                 defer { tasks.stop() }
                 let before = try await mesh.kernelText([tasks[1]], ofNodes: false)
-                var spec = try mesh.spec()
-                try await mesh.publish(tasks, in: &spec)
-                try await mesh.apply(spec)
+                var spec = try await mesh.publishEverywhere(tasks)
                 try spec.detach(.namespace(tasks[1].path, node: "node2"), service: "nginx")
                 try await mesh.apply(spec)
                 try await mesh.expectNothingPlanned()
@@ -225,9 +211,7 @@ extension KernelTests {
             try await MeshNodes.with(rules: tool) { mesh in
                 let tasks = try await mesh.tasks(on: [1, 1])
                 defer { tasks.stop() }
-                var spec = try mesh.spec()
-                try await mesh.publish(tasks, in: &spec)
-                try await mesh.apply(spec)
+                try await mesh.publishEverywhere(tasks)
                 tasks[1].server?.stop()
                 try await Shell.check("ip", "netns", "del", tasks[1].namespace.name)
                 let plan = try await mesh.run(["plan"], on: mesh.nodes[0])

@@ -43,6 +43,14 @@ extension MeshHost {
         try await meshctl("reconcile")
     }
 
+    /// Publishes 1080/tcp, which all tasks serve at their port 80.
+    func publishTasks() async throws {
+        try await configure { spec in
+            try spec.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
+            try spec.addTasks(of: self)
+        }
+    }
+
     /// Each address of the node that the client is next to, with the client's own, in each family.
     var places: [(near: IPAddress, far: IPAddress)] {
         [(clientLink.near4, clientLink.far4), (clientLink.near6, clientLink.far6)]

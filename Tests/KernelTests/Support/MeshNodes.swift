@@ -150,6 +150,17 @@ struct MeshNodes {
         }
     }
 
+    /// Has all nodes publish port 1080 of the tasks.
+    ///
+    /// - Returns: the spec that they have.
+    @discardableResult
+    func publishEverywhere(_ tasks: [Task], sourceIP: SourceIP = .auto) async throws -> MeshSpec {
+        var spec = try spec()
+        try await publish(tasks, sourceIP: sourceIP, in: &spec)
+        try await apply(spec)
+        return spec
+    }
+
     /// Starts a task which the first node reaches by a route, and publishes it as port 1081 of the balancer on the host.
     func nearTask(in spec: inout MeshSpec) async throws -> Responder {
         let (node, task) = (nodes[0].namespace, try await topology.namespace("near"))

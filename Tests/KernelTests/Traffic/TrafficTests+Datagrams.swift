@@ -15,10 +15,7 @@ extension KernelTests.TrafficTests {
             let servers = try await host.serve(53, [.udp])
             defer { servers.stop() }
             // That conntrack is at work before the port is published.
-            try await host.configure { state in
-                try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
-                try state.addTasks(of: host)
-            }
+            try await host.publishTasks()
             let clients: [(namespace: TestNamespace, address: IPAddress)] =
                 host.places.map { (host.client, $0.near) } + [
                     (host.node, host.clientLink.near4), (host.node, host.clientLink.near6), (host.node, "127.0.0.1"),
@@ -104,10 +101,7 @@ extension KernelTests.TrafficTests {
         try await MeshHost.with(rules: tool) { host in
             let servers = try await host.serve(53, [.udp])
             defer { servers.stop() }
-            try await host.configure { state in
-                try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
-                try state.addTasks(of: host)
-            }
+            try await host.publishTasks()
             let task = host.tasks[0].link.far4
             try await host.client.ip(["route add \(task)/32 via \(host.clientLink.near4)"])
             let answer = try await host.client.ask(.udp, task, 53, fromPort: Self.clientPort)

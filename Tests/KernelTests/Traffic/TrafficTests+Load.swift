@@ -65,10 +65,7 @@ extension KernelTests.TrafficTests {
         try await MeshHost.with(rules: tool) { host in
             let servers = try await host.serve(80, [.tcp])
             defer { servers.stop() }
-            try await host.configure { state in
-                try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
-                try state.addTasks(of: host)
-            }
+            try await host.publishTasks()
             let count = soaked(2000)
             let isDone = Locked(false)
             let (client, addresses) = (host.client, host.places.map(\.near))

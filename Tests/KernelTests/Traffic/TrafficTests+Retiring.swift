@@ -11,10 +11,7 @@ extension KernelTests.TrafficTests {
         try await MeshHost.with(rules: tool) { host in
             let servers = try await host.serve([80, 81].map { Responder.Port(transport: .tcp, number: $0) })
             defer { servers.stop() }
-            try await host.configure { state in
-                try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
-                try state.addTasks(of: host)
-            }
+            try await host.publishTasks()
             let ways: [(place: TestNamespace, address: IPAddress)] =
                 host.places.map { (host.client, $0.near) } + [(host.node, "127.0.0.1")]
             var open: [(socket: TrafficSocket, answer: String)] = []
@@ -79,10 +76,7 @@ extension KernelTests.TrafficTests {
         try await MeshHost.with(rules: tool) { host in
             let servers = try await host.serve([80, 81].map { Responder.Port(transport: .tcp, number: $0) })
             defer { servers.stop() }
-            try await host.configure { state in
-                try state.publish(PortBinding(1080, .tcp), target: 80, service: "nginx")
-                try state.addTasks(of: host)
-            }
+            try await host.publishTasks()
             try await host.meshctl("publish", "1080:81", "nginx")
             #expect(try await !host.node.check("ipvsadm", "-Sn").contains(":80 "))
             #expect(try await host.meshctl(["plan"]).status == 0)
