@@ -33,7 +33,7 @@ public actor MeshChanges {
     public struct Application: Hashable, Sendable {
         /// Whether everything goes that the file's sections leave out.
         public var prunes = false
-        /// Whether a file is applied although the mesh is newer.
+        /// Whether a file is applied although the mesh has edits that it lacks.
         public var forces = false
         /// Whether connections by former paths end at once.
         public var cuts = false

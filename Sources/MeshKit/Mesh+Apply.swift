@@ -16,11 +16,11 @@ extension Mesh {
     ///
     /// - Parameters:
     ///   - pruning: also removes what the file's sections leave out. A file of `meshctl export` always does.
-    ///   - forcing: takes a file of `meshctl export` although it is older than the present mesh.
+    ///   - forcing: takes a file of `meshctl export` although it is older than the present mesh, or lacks edits of it.
     ///   - cutting: ends the connections at once by paths that the file replaces, and by those of its services that retire
     ///     already; for a file of the whole mesh, by all.
-    /// - Throws: ``InputError`` with the line and column of the file, if the file is older, if parts do not fit together,
-    ///   or if subnets overlap networks of this host.
+    /// - Throws: ``InputError`` with the line and column of the file, if the file lacks edits of the present mesh, if parts
+    ///   do not fit together, or if subnets overlap networks of this host.
     public func apply(
         _ file: MeshFile, pruning: Bool = false, forcing: Bool = false, cutting: Bool = false
     ) async throws -> Publication {

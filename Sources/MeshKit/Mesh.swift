@@ -90,7 +90,7 @@ public struct Mesh: Sendable {
             spec.networks = [:]
             spec.nodes = [:]
             // An empty mesh is older than any file.
-            spec.meshGeneration = 0
+            spec.version = MeshSpec().version
         }
     }
 
@@ -145,10 +145,10 @@ public struct Mesh: Sendable {
                 return change
             }
             // What an agent finds is no edit of the mesh, which would make every other node's file an older one.
-            if purpose == .converge, spec.meshGeneration == before.meshGeneration,
+            if purpose == .converge, spec.version == before.version,
                 spec.withoutFoundParts != before.withoutFoundParts
             {
-                spec.meshGeneration += 1
+                spec.version.count(on: ledger.node)
             }
             try await look(again: &found, for: spec, insteadOf: before, ledger, tool, cutting: cut, options)
             let run = PassRun(

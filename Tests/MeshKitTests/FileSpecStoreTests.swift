@@ -71,6 +71,7 @@ import Testing
             let store = FileSpecStore(directory: directory)
             var spec = MeshSpec()
             spec.meshGeneration = 7
+            spec.edits = EditVector(["b": 3, "a": 4])
             try spec.addNode("a", address: "192.0.2.1", gatewaySubnets: ["172.18.0.0/16"])
             try spec.createNetwork("ingress", subnets: ["10.255.0.0/16"])
             try spec.createNetwork("back", subnets: ["10.0.1.0/24"])
@@ -85,7 +86,7 @@ import Testing
             #expect(
                 text
                     == #"""
-                    {"generation":1,"meshGeneration":7,"networks":{
+                    {"generation":1,"meshEdits":{"a":4,"b":3},"meshGeneration":7,"networks":{
                     "back":{"balancers":{"a":["10.0.1.2"]},"identifier":4097,"port":4789,"subnets":["10.0.1.0/24"]},
                     "ingress":{"balancers":{"a":["10.255.0.2"]},"identifier":4096,"port":4789,
                     "subnets":["10.255.0.0/16"]}},

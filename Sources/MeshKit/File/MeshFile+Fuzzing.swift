@@ -9,8 +9,9 @@
             let context = ApplyContext(forces: true, node: "node1")
             let spec = try MeshSpec().applying(file, in: context)
             _ = try spec.applying(file, in: context)
-            // The next edit counts one generation more.
-            precondition(spec.meshGeneration + 1 <= MeshSpec.latestGeneration, "no edit could be counted")
+            // The next edit counts one more.
+            let counts = [spec.meshGeneration] + spec.edits.counts.values
+            precondition(counts.allSatisfy { $0 + 1 <= MeshSpec.latestGeneration }, "no edit could be counted")
             let exported = try MeshFile(yaml: spec.yaml, name: "export")
             let again = try MeshSpec().applying(exported, in: context)
             precondition(again.services == spec.services && again.nodes == spec.nodes, "an export says something else")

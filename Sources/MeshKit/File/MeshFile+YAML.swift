@@ -15,10 +15,20 @@ extension MeshFile {
         guard let root = try reader.root(of: yaml) else {
             throw InputError("\(name): the file is empty; `meshctl export` writes one that is complete")
         }
-        let sections = try reader.fields(root, of: "the file", ["generation", "nodes", "networks", "services"])
+        let sections = try reader.fields(
+            root, of: "the file", ["generation", "edits", "nodes", "networks", "services"])
         if let node = sections["generation"] {
             reader.note(SpecPath("generation"), node)
             generation = try reader.number(node, "the generation of the mesh", in: 0...MeshSpec.latestGeneration / 2)
+        }
+        if let node = sections["edits"] {
+            guard generation != nil else {
+                throw reader.error(
+                    node,
+                    "edits say with the generation which mesh the file was exported from: write both, or leave both out "
+                        + "of a file that describes parts")
+            }
+            edits = try reader.edits(node)
         }
         for (name, section) in sections where name != "generation" { reader.note(SpecPath(name), section) }
         if let section = sections["nodes"] {
@@ -333,6 +343,16 @@ extension MeshFile.Virtual {
 extension YAMLReader {
     fileprivate func mark(_ node: Node) throws(InputError) -> FirewallMark {
         FirewallMark(rawValue: try number(node, "a firewall mark", in: 1...UInt32.max))!
+    }
+
+    fileprivate func edits(_ node: Node) throws(InputError) -> EditVector {
+        var counts: [String: UInt64] = [:]
+        for entry in try entries(node, "a mapping of nodes and how many edits each has made") {
+            try placing(entry.key) { () throws(InputError) in try MeshSpec.validate(nodeName: entry.name) }
+            counts[entry.name] = try number(
+                entry.value, "how many edits node \(entry.name) has made", in: 1...MeshSpec.latestGeneration / 2)
+        }
+        return EditVector(counts)
     }
 
     fileprivate func origin(_ node: Node) throws(InputError) -> Origin {

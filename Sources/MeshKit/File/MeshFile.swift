@@ -10,6 +10,8 @@ public struct MeshFile: Sendable {
     public var name: String
     /// The generation of the mesh that was exported (``MeshSpec/meshGeneration``); nil for a file written by hand.
     public var generation: UInt64?
+    /// The edits of the exported mesh by the nodes that made them (``MeshSpec/edits``); empty if the file does not say them.
+    public var edits = EditVector()
     /// The nodes by name; nil if the file has no such section.
     public var nodes: [String: Node]?
     /// The networks by name; nil if the file has no such section.

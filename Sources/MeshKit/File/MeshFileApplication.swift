@@ -5,7 +5,7 @@ import RuleKit
 struct ApplyContext: Sendable {
     /// Whether everything that the file's sections leave out is removed.
     var prunes = false
-    /// Whether a file is applied although it is older than the present mesh.
+    /// Whether a file is applied although it is older than the present mesh, or lacks edits of it.
     var forces = false
     /// The name of the node on which the file is applied.
     var node: String
@@ -21,37 +21,6 @@ struct ApplyContext: Sendable {
     var hasZones: Bool?
     /// Whether connections end at once over what the file takes away.
     var cuts = false
-}
-
-extension MeshSpec {
-    /// The spec after a file was applied.
-    ///
-    /// A file that says its generation describes the whole mesh: nodes, networks and services, with everything that was
-    /// allocated for them. It is refused if the present mesh is newer, unless the context forces it. A file without a
-    /// generation describes parts. Parts that it does not name stay, or are removed if the context prunes; whatever it
-    /// leaves out of a part is as it was, or is allocated. Without a generation, a section that the file does not have
-    /// is not pruned.
-    func applying(_ file: MeshFile, in context: ApplyContext) throws(InputError) -> MeshSpec {
-        if let generation = file.generation, generation < meshGeneration, !context.forces {
-            throw file.error(
-                at: SpecPath("generation"),
-                "the file has generation \(generation), and the mesh here has \(meshGeneration), which is newer: export "
-                    + "it anew, or take the older one by force (--force)")
-        }
-        var application = MeshFileApplication(file: file, present: self, context: context)
-        var next = try application.run()
-        next.generation = generation
-        next.meshGeneration = meshGeneration
-        next.replaceable = replaceable
-        // What sources find comes and goes without an edit of the mesh.
-        let isNew = next.withoutFoundParts != withoutFoundParts
-        if let generation = file.generation, generation > meshGeneration {
-            next.meshGeneration = generation
-        } else if isNew {
-            next.meshGeneration += 1
-        }
-        return next
-    }
 }
 
 /// Builds the spec that a file describes: first from what the file says, then from what has to be allocated.
@@ -99,6 +68,7 @@ struct MeshFileApplication {
         if !context.cuts { try refuseToTakeAway() }
         try refuseFaults()
         try refuseConflictsWithHost()
+        next.replaceable = present.replaceable
         return next
     }
 

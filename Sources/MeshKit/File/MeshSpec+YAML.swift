@@ -8,6 +8,7 @@ extension MeshSpec {
         var text = YAMLText()
         text.line(0, "# The whole mesh. `meshctl apply -f FILE` makes it so on another node.")
         text.line(0, "generation: \(meshGeneration)")
+        if !edits.isEmpty { text.line(0, "edits: \(YAMLText.mapping(edits.counts))") }
         text.section("nodes", nodes) { text, name, node in text.write(node, name) }
         text.section("networks", networks) { text, name, network in text.write(network, name) }
         text.section("services", services) { text, name, service in text.write(service, name) }
@@ -111,6 +112,10 @@ private struct YAMLText {
 
     static func list(_ values: [some CustomStringConvertible]) -> String {
         "[\(values.map { scalar($0.description) }.joined(separator: ", "))]"
+    }
+
+    static func mapping(_ numbers: [String: UInt64]) -> String {
+        "{\(numbers.sorted { $0.key < $1.key }.map { "\(scalar($0.key)): \($0.value)" }.joined(separator: ", "))}"
     }
 
     /// A text as a scalar, in quotes where a reader could take it for something else: readers of YAML 1.1 take `1:20` for

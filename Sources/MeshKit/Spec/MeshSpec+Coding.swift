@@ -1,7 +1,9 @@
 import IPVSKit
 
 extension MeshSpec: Codable {
-    private enum CodingKeys: String, CodingKey { case schema, generation, meshGeneration, services, nodes, networks }
+    private enum CodingKeys: String, CodingKey {
+        case schema, generation, meshGeneration, meshEdits, services, nodes, networks
+    }
 
     /// Reads a document of a layout in ``readableSchemas``.
     ///
@@ -12,6 +14,7 @@ extension MeshSpec: Codable {
         generation = try container.decodeGeneration(forKey: .generation)
         meshGeneration =
             container.contains(.meshGeneration) ? try container.decodeGeneration(forKey: .meshGeneration) : 0
+        edits = try container.decodeIfPresent(EditVector.self, forKey: .meshEdits) ?? EditVector()
         services = try container.decode([String: Service].self, forKey: .services)
         nodes = try container.decodeIfPresent([String: MeshNode].self, forKey: .nodes) ?? [:]
         networks = try container.decodeIfPresent([String: MeshNetwork].self, forKey: .networks) ?? [:]
@@ -23,6 +26,7 @@ extension MeshSpec: Codable {
         try container.encode(Self.currentSchema, forKey: .schema)
         try container.encode(generation, forKey: .generation)
         if meshGeneration != 0 { try container.encode(meshGeneration, forKey: .meshGeneration) }
+        if !edits.isEmpty { try container.encode(edits, forKey: .meshEdits) }
         try container.encode(services, forKey: .services)
         if !nodes.isEmpty { try container.encode(nodes, forKey: .nodes) }
         if !networks.isEmpty { try container.encode(networks, forKey: .networks) }

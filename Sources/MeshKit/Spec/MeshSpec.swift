@@ -20,9 +20,13 @@ public struct MeshSpec: Equatable, Sendable {
     ///
     /// It is what ``generation`` cannot be: each store counts its own writes, and the stores of two nodes count
     /// differently. An edit by ``Mesh`` counts it up. A file of `meshctl export` carries it, and the node on which the
-    /// file is applied takes it over, so that an older file is recognised. Two nodes on which the mesh was edited
-    /// independently may have the same number for different meshes; the one that is applied last holds.
+    /// file is applied takes it over. Two nodes on which the mesh was edited independently may have the same number for
+    /// different meshes; ``edits`` tells these apart.
     public var meshGeneration: UInt64 = 0
+    /// The same edits by the node on which each was made. A file of `meshctl export` carries them, too, so that a file is
+    /// recognised that lacks an edit of the present mesh. Empty for a mesh that was last edited by a version of meshctl
+    /// that did not count so.
+    public var edits = EditVector()
     /// The services by name.
     public var services: [String: Service] = [:]
     /// The nodes by name.

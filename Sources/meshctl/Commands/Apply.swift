@@ -7,7 +7,7 @@ struct Apply: AsyncParsableCommand {
         abstract: "Make the mesh that a YAML file describes.",
         discussion: """
             A file of `meshctl export` says its generation and describes the whole mesh: what it does not contain is \
-            removed. It is refused if the mesh here is newer. In a file without a generation, whatever is left out \
+            removed. It is refused if the mesh here has edits that the file lacks. In a file without a generation, whatever is left out \
             stays as it is, or is allocated; --prune removes what the sections of the file leave out.
 
             EXAMPLE
@@ -26,7 +26,7 @@ struct Apply: AsyncParsableCommand {
     @Flag(help: "Remove what the sections of the file leave out.")
     var prune = false
 
-    @Flag(help: "Apply a file of `meshctl export` although the mesh here is newer.")
+    @Flag(help: "Apply a file of `meshctl export` although the mesh here has edits that it lacks.")
     var force = false
 
     @OptionGroup var patience: Patience

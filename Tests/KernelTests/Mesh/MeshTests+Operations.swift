@@ -46,13 +46,14 @@ extension KernelTests.MeshTests {
             let file = mesh.topology.directory.appending("mesh.yaml")
             try file.write(try await mesh.meshctl("export", on: 2))
             try await mesh.meshctl("reset", on: 2)
-            try await Shell.check("sed", "-i", "s/\\bnode2\\b/web2/", file.string)
+            try await Shell.check("sed", "-i", "/^edits:/!s/\\bnode2\\b/web2/", file.string)
+            try await mesh.meshctl("apply", "-f", file.string, on: 1)
+            try file.write(try await mesh.meshctl("export", on: 1))
             let environment = mesh.environment(of: node).merging(["MESHCTL_NODE": "web2"]) { $1 }
             let program = try BuiltProducts.path("meshctl")
             let applied = try await node.namespace.run(
                 [program, "apply", "-f", file.string], environment: environment)
             try #require(applied.status == 0, "\(applied)")
-            try await mesh.meshctl("apply", "-f", file.string, on: 1)
             for node in 1...2 { try await answers(of: mesh, by: node, are: ["web1", "web2"]) }
             for (name, variables) in [("node1", mesh.environment(of: mesh.nodes[0])), ("web2", environment)] {
                 let plan = try await mesh.nodes[name == "node1" ? 0 : 1].namespace.run(

@@ -51,7 +51,7 @@ extension MeshFileTests {
             """)
         let applied = try spec.applying(file, in: Self.context)
         var expected = spec
-        expected.meshGeneration = 13
+        expected.version = MeshVersion(generation: 13, edits: EditVector(["node1": 8, "node2": 5]))
         expected.services["web"]!.scheduler = .leastConnection
         expected.services["web"]!.ports[2].target = 8080
         expected.services["web"]!.ports.append(
@@ -150,8 +150,8 @@ extension MeshFileTests {
         let spec = try Self.whole()
         var context = Self.context
         for (prefix, words): (IPPrefix, String) in [
-            ("10.0.0.0/16", "mesh.yaml:17:15: 10.0.1.0/24 overlaps 10.0.0.0/16"),
-            ("172.18.4.0/24", "mesh.yaml:7:15: 172.18.0.0/16 overlaps 172.18.4.0/24, to which the interface eth0"),
+            ("10.0.0.0/16", "mesh.yaml:18:15: 10.0.1.0/24 overlaps 10.0.0.0/16"),
+            ("172.18.4.0/24", "mesh.yaml:8:15: 172.18.0.0/16 overlaps 172.18.4.0/24, to which the interface eth0"),
         ] {
             context.host.prefixes = [prefix: "eth0"]
             let error = #expect(throws: InputError.self) {

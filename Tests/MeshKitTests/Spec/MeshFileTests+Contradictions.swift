@@ -89,7 +89,7 @@ extension MeshFileTests {
         let error = #expect(throws: InputError.self) { try MeshSpec().applying(file, in: context) }
         #expect(
             error?.description
-                == "mesh.yaml:23:11: another VXLAN interface of this host has the VNI 4096 on UDP port 4789: give "
+                == "mesh.yaml:24:11: another VXLAN interface of this host has the VNI 4096 on UDP port 4789: give "
                 + "network ingress another port on all nodes, such as 4791")
         #expect(try spec.applying(file, in: context) == spec, "it has them already")
         let moved = try Self.file(spec.yaml.replacing("vni: 4096\n    port: 4789", with: "vni: 4096\n    port: 4791"))

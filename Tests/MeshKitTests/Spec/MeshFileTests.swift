@@ -19,6 +19,7 @@ import Testing
     static func whole() throws -> MeshSpec {
         var spec = MeshSpec()
         spec.meshGeneration = 12
+        spec.edits = EditVector(["node1": 7, "node2": 5])
         try spec.addNode("node1", address: "192.168.5.1")
         try spec.addNode("node2", address: "192.168.5.2", gatewaySubnets: ["172.30.0.0/24"])
         spec.nodes["node2"]!.hasZones = true
@@ -71,6 +72,7 @@ import Testing
     @Test func theText() throws {
         var spec = MeshSpec()
         spec.meshGeneration = 12
+        spec.edits = EditVector(["node2": 5, "node1": 7])
         try spec.addNode("node1", address: "192.168.5.1", gatewaySubnets: ["172.18.0.0/16"])
         try spec.createNetwork("ingress")
         try spec.createNetwork("back", subnets: ["10.0.1.0/24"])
@@ -85,6 +87,7 @@ import Testing
             spec.yaml == """
                 # The whole mesh. `meshctl apply -f FILE` makes it so on another node.
                 generation: 12
+                edits: {node1: 7, node2: 5}
                 nodes:
                   node1:
                     address: 192.168.5.1
@@ -155,7 +158,8 @@ import Testing
         // As JSON it says the same.
         let json = String(decoding: try JSONEncoder().encode(try spec.exported()), as: UTF8.self)
         #expect(try MeshSpec().applying(try Self.file(json), in: Self.context) == spec)
-        #expect(json.contains(#""generation":12"#) && json.contains(#""publish":"1080:80\/tcp""#), "\(json)")
+        #expect(json.contains(#""generation":12"#) && json.contains(#""node2":5"#), "\(json)")
+        #expect(json.contains(#""publish":"1080:80\/tcp""#), "\(json)")
         #expect(MeshSpec().yaml.hasSuffix("generation: 0\n"))
         #expect(try MeshSpec().applying(try Self.file(MeshSpec().yaml), in: Self.context) == MeshSpec())
     }
@@ -206,10 +210,12 @@ import Testing
         let forced = try present.applying(try Self.file(text), in: context)
         #expect(forced.services["other"] == nil && forced.services["web"] != nil)
         #expect(forced.meshGeneration == 14, "newer than both")
+        #expect(forced.edits.counts == ["node1": 8, "node2": 5])
     }
 
     @Test func generationsOfAnAppliedFile() throws {
-        let spec = try Self.whole()
+        var spec = try Self.whole()
+        spec.edits = EditVector()
         func generation(from present: UInt64, same: Bool, file: UInt64?) throws -> UInt64 {
             var before = same ? spec : MeshSpec()
             before.meshGeneration = present
