@@ -2,14 +2,15 @@ import IPVSKit
 import MeshKit
 import RuleKit
 
-/// All metrics of an agent: what its passes did, and what the kernel counts for each published port and each task of it.
-/// Pure: the text follows from its arguments. docs/metrics.md lists the metrics, and a test compares.
+/// All metrics of an agent: what its passes did, and what the kernel counts for each published port, for each address of a
+/// service on a user network, and for each task of these. Pure: the text follows from its arguments. docs/metrics.md lists
+/// the metrics, and a test compares.
 enum Metrics {
     /// All metrics.
     ///
     /// - Parameters:
     ///   - observed: what was observed, with counters, and the changes that the kernel needs; nil if it could not be
-    ///     observed. The metrics of ports and tasks are then left out.
+    ///     observed. The metrics of what it counts are then left out.
     ///   - record: what the passes did.
     ///   - now: the present.
     static func all(
@@ -26,8 +27,7 @@ enum Metrics {
                 .init(
                     "drift_steps", .gauge, "The changes that the kernel needs at present to hold what it should.",
                     "changes"), Double(plan.steps.count)))
-        let ports = view.countedPorts
-        metrics += ofPorts(ports) + ofTasks(ports)
+        metrics += of(view.countedPorts, .port) + of(view.countedNetworks, .network)
         metrics.append(ofRetiring(plan))
         return metrics
     }
@@ -86,11 +86,36 @@ enum Metrics {
         ]
     }
 
-    // MARK: Ports and tasks
+    // MARK: Ports, networks and tasks
 
-    /// The kernel's counters and rates, which ports and tasks have alike.
+    /// A kind of counted services, which has a metric for each figure of a service and of a task.
+    private struct Kind {
+        /// What the name of a service's metric begins with, and how a sentence calls the service.
+        var service: (prefix: String, noun: String)
+        /// The same of a task.
+        var task: (prefix: String, noun: String)
+        /// The names of a service's labels.
+        var labels: [String]
+        /// The names of the labels that a task has besides.
+        var ofTasks: [String]
+
+        static let port = Self(
+            service: ("port", "published port"), task: ("task", "task by the published port"),
+            labels: ["service", "port", "transport", "address"], ofTasks: ["task", "target"])
+        static let network = Self(
+            service: ("network", "service's address on the network"),
+            task: ("network_task", "task by the service's address on the network"),
+            labels: ["service", "network"], ofTasks: ["task"])
+    }
+
+    private static func of(_ services: [CountedService], _ kind: Kind) -> [Metric] {
+        ofServices(services, kind.service, kind.labels)
+            + ofTasks(services.flatMap(\.tasks), kind.task, kind.labels + kind.ofTasks)
+    }
+
+    /// The kernel's counters and rates, which services and tasks have alike.
     private static func ofStatistics<Counted: Sendable>(
-        _ prefix: String, _ owner: String, _ labels: [String], _ counted: [Counted],
+        _ name: (prefix: String, noun: String), _ labels: [String], _ counted: [Counted],
         labelled: @escaping @Sendable (Counted) -> Metric.Labels,
         _ statistics: @escaping @Sendable (Counted) -> Statistics
     ) -> [Metric] {
@@ -110,27 +135,31 @@ enum Metrics {
                     .init(labels: labelled($0), value: Double(statistics($0)[keyPath: value]))
                 })
         }
-        return kinds.flatMap { name, noun, unit, counter, rate in
+        return kinds.flatMap { figure, what, unit, counter, rate in
             [
                 metric(
-                    .init("\(prefix)_\(name)_total", .counter, "\(noun) of the \(owner).", unit, labels), counter),
+                    .init("\(name.prefix)_\(figure)_total", .counter, "\(what) of the \(name.noun).", unit, labels),
+                    counter),
                 metric(
                     .init(
-                        "\(prefix)_\(name)_per_second", .gauge,
-                        "\(noun) of the \(owner) per second, the kernel's average over about eight seconds.",
+                        "\(name.prefix)_\(figure)_per_second", .gauge,
+                        "\(what) of the \(name.noun) per second, the kernel's average over about eight seconds.",
                         "\(unit) per second", labels), rate),
             ]
         }
     }
 
-    private static func ofPorts(_ ports: [CountedPort]) -> [Metric] {
-        func gauge(_ name: String, _ help: String, _ value: @escaping @Sendable (CountedPort) -> UInt64) -> Metric {
+    private static func ofServices(
+        _ services: [CountedService], _ name: (prefix: String, noun: String), _ labels: [String]
+    ) -> [Metric] {
+        func gauge(
+            _ figure: String, _ help: String, _ value: @escaping @Sendable (CountedService) -> UInt64
+        ) -> Metric {
             Metric(
-                definition: .init("port_\(name)", .gauge, help, "connections", CountedPort.labels),
-                samples: ports.map { .init(labels: $0.labels, value: Double(value($0))) })
+                definition: .init("\(name.prefix)_\(figure)", .gauge, help, "connections", labels),
+                samples: services.map { .init(labels: $0.labels, value: Double(value($0))) })
         }
-        return ofStatistics(
-            "port", "published port", CountedPort.labels, ports, labelled: \.labels, \.statistics)
+        return ofStatistics(name, labels, services, labelled: \.labels, \.statistics)
             + [
                 gauge("active_connections", "Connections that are being opened or are established.") {
                     $0.tasks.reduce(0) { $0 + UInt64($1.status.activeConnections) }
@@ -141,17 +170,17 @@ enum Metrics {
             ]
     }
 
-    private static func ofTasks(_ ports: [CountedPort]) -> [Metric] {
-        let tasks = ports.flatMap(\.tasks)
+    private static func ofTasks(
+        _ tasks: [CountedTask], _ name: (prefix: String, noun: String), _ labels: [String]
+    ) -> [Metric] {
         func gauge(
-            _ name: String, _ help: String, _ unit: String, _ value: @escaping @Sendable (CountedTask) -> UInt32
+            _ figure: String, _ help: String, _ unit: String, _ value: @escaping @Sendable (CountedTask) -> UInt32
         ) -> Metric {
             Metric(
-                definition: .init("task_\(name)", .gauge, help, unit, CountedTask.labels),
+                definition: .init("\(name.prefix)_\(figure)", .gauge, help, unit, labels),
                 samples: tasks.map { .init(labels: $0.labels, value: Double(value($0))) })
         }
-        return ofStatistics(
-            "task", "task by the published port", CountedTask.labels, tasks, labelled: \.labels, \.status.statistics)
+        return ofStatistics(name, labels, tasks, labelled: \.labels, \.status.statistics)
             + [
                 gauge("active_connections", "Connections that are being opened or are established.", "connections") {
                     $0.status.activeConnections

@@ -100,9 +100,72 @@ import Testing
         ] { #expect(text.contains("\n\(line)\n"), "\(line) in \(text)") }
     }
 
+    /// A node with a service of two tasks on a user network, one of which drains.
+    private func observedNetwork() async throws -> (view: MeshView, plan: Plan) {
+        let node = FakeNode()
+        node.kernel.withState { state in
+            state.addTask("/run/netns/t1", inode: 7)
+            state.addTask("/run/netns/t2", inode: 8)
+        }
+        let mesh = node.mesh(named: "a")
+        _ = try await mesh.addNode("a", address: "192.168.5.1")
+        _ = try await mesh.createNetwork("back", subnets: ["10.0.1.0/24", "fd00:1::/64"])
+        _ = try await mesh.attach("/run/netns/t1", service: "db", weight: 3)
+        _ = try await mesh.attach("/run/netns/t2", service: "db")
+        _ = try await mesh.connect(["db"], to: "back")
+        _ = try await mesh.drain(.namespace("/run/netns/t2", node: nil), service: "db")
+        var (view, plan) = try await mesh.observe()
+        let place = PlaceID.balancer("back")
+        for index in view.observed[place].services.indices {
+            view.observed[place].services[index].statistics.connections = 5
+            for task in view.observed[place].services[index].destinations.indices {
+                view.observed[place].services[index].destinations[task].activeConnections = 2
+                view.observed[place].services[index].destinations[task].statistics.incomingBytes = 100
+            }
+        }
+        return (view, plan)
+    }
+
+    /// What tasks open to the address of a service on a user network is counted by network, both families together.
+    @Test func addressesOnNetworks() async throws {
+        let observed = try await observedNetwork()
+        let text = Metrics.all(of: observed, record(), at: begin + .seconds(5)).prometheusText
+        let tasks = observed.view.spec.services["db"]!.tasks
+        let whole = try #require(tasks.first { !$0.isDraining }?.attachment?.addresses["back"])
+        let draining = try #require(tasks.first(where: \.isDraining)?.attachment?.addresses["back"])
+        #expect(whole.count == 2 && draining.count == 2)
+        let network = #"service="db",network="back""#
+        var lines = [
+            "meshctl_network_connections_total{\(network)} 10", "meshctl_network_active_connections{\(network)} 8",
+            "meshctl_network_outgoing_packets_per_second{\(network)} 0",
+        ]
+        for (addresses, weight, isDraining) in [(whole, 3, 0), (draining, 0, 1)] {
+            for address in addresses {
+                let task = network + ",task=\"\(address)\""
+                lines += [
+                    "meshctl_network_task_incoming_bytes_total{\(task)} 100",
+                    "meshctl_network_task_active_connections{\(task)} 2",
+                    "meshctl_network_task_weight{\(task)} \(weight)",
+                    "meshctl_network_task_draining{\(task)} \(isDraining)",
+                    "meshctl_network_task_healthy{\(task)} 1",
+                ]
+            }
+        }
+        for line in lines { #expect(text.contains("\n\(line)\n"), "\(line) in \(text)") }
+        #expect(!text.contains("meshctl_port_connections_total{"), "nothing is published")
+    }
+
     /// Each metric is defined once, and each of its samples has other labels than the others, of those that are defined.
     @Test func noSampleIsThereTwice() async throws {
-        let metrics = Metrics.all(of: try await observed(), record(), at: begin + .seconds(5))
+        var both = try await observed()
+        let network = try await observedNetwork().view
+        both.view.observed.places.merge(network.observed.places) { ports, _ in ports }
+        both.view.spec.services.merge(network.spec.services) { ports, _ in ports }
+        both.view.spec.networks = network.spec.networks
+        let metrics = Metrics.all(of: both, record(), at: begin + .seconds(5))
+        for name in ["meshctl_task_weight", "meshctl_network_task_weight"] {
+            #expect(metrics.contains { $0.definition.name == name && !$0.samples.isEmpty }, "\(name)")
+        }
         #expect(Set(metrics.map(\.definition.name)).count == metrics.count)
         for metric in metrics {
             #expect(metric.definition.kind != .counter || metric.definition.name.hasSuffix("_total"))

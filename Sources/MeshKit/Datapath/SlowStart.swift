@@ -34,8 +34,8 @@ enum SlowStart {
         var step: UInt32?
     }
 
-    /// The weights that the kernel is to have for all tasks of a service: those that were asked for, if none of them
-    /// starts slowly.
+    /// The weights that the kernel is to have for all tasks that share the load of a service: those that were asked for,
+    /// if none of them starts slowly.
     static func weights(_ shares: [Share]) -> [UInt32] {
         guard shares.contains(where: { $0.step != nil }) else { return shares.map(\.weight) }
         // Schedulers add weights up in 31 bits. Weights that are so large have tenths without being multiplied.

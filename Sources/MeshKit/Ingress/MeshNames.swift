@@ -11,7 +11,7 @@ extension PlaceID {
     static func task(_ namespace: String) -> Self { Self(rawValue: taskPrefix + namespace) }
 
     /// The namespace that balances connections between the tasks of a user network.
-    static func balancer(_ network: String) -> Self { Self(rawValue: balancerPrefix + network) }
+    package static func balancer(_ network: String) -> Self { Self(rawValue: balancerPrefix + network) }
 
     private static let overlayPrefix = "mesh_"
     private static let balancerPrefix = "lb_"

@@ -6,8 +6,8 @@ extension MeshSpec {
     ///
     /// A task starts slowly if it gets new connections now, and got none after the last pass: it is new, or healthy again,
     /// or does not drain any more. It does so until its time is over, or until it gets no new connections any more. While
-    /// nobody else of the service could take the load, nobody starts slowly: at first, while no task is healthy, and once
-    /// all others have left.
+    /// nobody else could take the load, nobody starts slowly: at first, while no task is healthy, and once all others have
+    /// left. Tasks of another family cannot take it (``MeshSpec/Service/groupsSharingLoad(among:)``).
     ///
     /// - Parameters:
     ///   - records: those of the last pass. A service without one, which is new or had no slow start, has the tasks of
@@ -21,16 +21,21 @@ extension MeshSpec {
         var result: [String: StartRecord] = [:]
         for (name, service) in services {
             guard let seconds = service.effectiveSlowStart else { continue }
-            let used = service.usedTasks(on: node, without: gone)
-            guard !used.isEmpty else { continue }
-            let before = records[name] ?? StartRecord(used: former.services[name]?.usedTasks(on: node) ?? [])
-            var record = StartRecord(used: used)
-            for task in used {
-                let since = before.used.contains(task) ? before.since[task] : now
-                guard let since, SlowStart.step(since: since, lasting: seconds, at: now) != nil else { continue }
-                record.since[task] = since
+            let groups = service.usedTasks(on: node, without: gone)
+            guard !groups.isEmpty else { continue }
+            let before =
+                records[name]
+                ?? StartRecord(used: Set((former.services[name]?.usedTasks(on: node) ?? []).joined()))
+            var record = StartRecord(used: Set(groups.joined()))
+            for group in groups {
+                var starts: [IPAddress: BootTime] = [:]
+                for task in group {
+                    let since = before.used.contains(task) ? before.since[task] : now
+                    guard let since, SlowStart.step(since: since, lasting: seconds, at: now) != nil else { continue }
+                    starts[task] = since
+                }
+                if !service.isInPanic, starts.count < group.count { record.since.merge(starts) { $1 } }
             }
-            if service.isInPanic || record.since.count == used.count { record.since = [:] }
             result[name] = record
         }
         return result
@@ -40,11 +45,19 @@ extension MeshSpec {
     func weighted(by records: [String: StartRecord], at now: BootTime) -> MeshSpec {
         var spec = self
         for (name, record) in records where !record.since.isEmpty {
-            guard var service = services[name] else { continue }
-            let weights = SlowStart.weights(
-                service.tasks.map { .init(weight: $0.weight, step: service.step(of: $0, record, at: now)) })
-            for (index, weight) in weights.enumerated() { service.tasks[index].weight = weight }
-            spec.services[name] = service
+            guard let service = services[name] else { continue }
+            var weights: [IPAddress: UInt32] = [:]
+            for group in service.groupsSharingLoad(among: service.tasks.filter { record.used.contains($0.address) }) {
+                let shares = group.map {
+                    SlowStart.Share(weight: $0.weight, step: service.step(of: $0, record, at: now))
+                }
+                for (task, weight) in zip(group, SlowStart.weights(shares)) { weights[task.address] = weight }
+            }
+            spec.services[name]!.tasks = service.tasks.map { task in
+                var task = task
+                task.weight = weights[task.address] ?? task.weight
+                return task
+            }
         }
         return spec
     }
@@ -78,14 +91,12 @@ extension MeshSpec.Service {
         return record.since[task.address].flatMap { SlowStart.step(since: $0, lasting: seconds, at: now) }
     }
 
-    /// The tasks that get new connections, of a service that anybody can connect to.
-    fileprivate func usedTasks(on node: String, without gone: Set<PlaceID> = []) -> Set<IPAddress> {
-        guard !ports.isEmpty || !virtualAddresses.isEmpty else { return [] }
-        return Set(
-            balancedTasks.filter { task in
-                let isGone = task.node == node && (task.attachment.map { gone.contains(.task($0.namespace)) } ?? false)
-                return task.share > 0 && !isGone
-            }
-            .map(\.address))
+    /// The tasks that get new connections from somebody, by those that share the load.
+    fileprivate func usedTasks(on node: String, without gone: Set<PlaceID> = []) -> [Set<IPAddress>] {
+        let used = balancedTasks.lazy.filter { task in
+            let isGone = task.node == node && (task.attachment.map { gone.contains(.task($0.namespace)) } ?? false)
+            return task.share > 0 && !isGone
+        }
+        return groupsSharingLoad(among: used).map { Set($0.map(\.address)) }
     }
 }

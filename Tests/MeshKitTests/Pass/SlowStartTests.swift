@@ -166,6 +166,79 @@ import Testing
         #expect(try await node.weightsInKernel() == [10, 1])
     }
 
+    // MARK: Families
+
+    /// The first task of a family has nobody to leave the load to. The next one has, and the other family has no part in it.
+    @Test func theFirstTaskOfAFamilyHasItsWholeShare() async throws {
+        let node = try await Self.node()
+        let change = try await node.mesh().change { spec, _ in
+            try spec.addTask(SpecTask(address: "fd00::11"), service: "nginx")
+        }
+        #expect(try await node.weightsInKernel() == [1, 1])
+        #expect(change.plan.starting == [] && change.wake == nil)
+        _ = try await Self.add("fd00::12", node)
+        #expect(try await node.weightsInKernel() == [1, 10, 1])
+        #expect(try Self.starting(node) == ["fd00::12"])
+        _ = try await Self.add("10.0.0.12", node)
+        #expect(try await node.weightsInKernel() == [10, 1, 10, 1])
+        _ = try await Self.pass(node, after: 30)
+        #expect(try await node.weightsInKernel() == [1, 1, 1, 1])
+    }
+
+    /// Tasks of the other family do not take over what the last old task had.
+    @Test func allOthersOfTheFamilyLeaveMidway() async throws {
+        let node = try await Self.node(["10.0.0.11", "fd00::11"])
+        _ = try await Self.add("10.0.0.12", node)
+        #expect(try await node.weightsInKernel() == [10, 1, 1])
+        _ = try await node.mesh().removeTask("10.0.0.11", service: "nginx", cutting: true)
+        #expect(try await node.weightsInKernel() == [1, 1])
+        #expect(try Self.starting(node) == [])
+    }
+
+    /// Nobody comes to an IPv6 task by a port at an IPv4 address: once somebody can, it is as new as all others.
+    @Test func aTaskThatNoPortLeadsTo() async throws {
+        let node = FakeNode()
+        _ = try await node.mesh().change { spec, view in
+            try spec.addTask(SpecTask(address: "10.0.0.11"), service: "nginx")
+            try spec.addTask(SpecTask(address: "fd00::11"), service: "nginx")
+            try spec.publish(
+                PortBinding(1080, .tcp, at: "192.168.5.1"), target: 80, service: "nginx", options: Self.options,
+                avoiding: view.takenMarks)
+        }
+        #expect(try node.ledgers.load()?.starts["nginx"] == StartRecord(used: ["10.0.0.11"]))
+        _ = try await node.mesh().change { spec, view in
+            try spec.publish(PortBinding(1081, .tcp), target: 80, service: "nginx", avoiding: view.takenMarks)
+        }
+        #expect(try Self.starting(node) == [])
+        #expect(try node.ledgers.load()?.starts["nginx"]?.used == ["10.0.0.11", "fd00::11"])
+    }
+
+    /// Tasks share the load where a balancer has both, directly or by a third one.
+    @Test func tasksThatShareTheLoad() throws {
+        func task(_ ingress: [IPAddress], _ back: [IPAddress] = []) -> SpecTask {
+            let networks = [MeshNetwork.ingress: ingress, "back": back].filter { !$0.value.isEmpty }
+            let attachment = TaskAttachment(namespace: "/run/netns/\((ingress + back)[0])", addresses: networks)
+            return SpecTask(address: (ingress + back)[0], node: "a", attachment: attachment)
+        }
+        var service = MeshSpec.Service()
+        service.ports = [PublishedPort(listening: Self.web, target: 80, mark: 256)]
+        func groups() -> Set<Set<IPAddress>> {
+            Set(service.groupsSharingLoad(among: service.tasks).map { Set($0.map(\.address)) })
+        }
+        service.tasks = [task(["10.255.0.4"]), task(["fd05::5"]), task(["10.255.0.6"])]
+        #expect(groups() == [["10.255.0.4", "10.255.0.6"], ["fd05::5"]])
+        service.tasks.append(task(["10.255.0.7", "fd05::7"]))
+        #expect(groups() == [["10.255.0.4", "10.255.0.6", "fd05::5", "10.255.0.7"]])
+        service.ports[0].listening = PortBinding(1080, .tcp, at: "192.168.5.1")
+        #expect(groups() == [["10.255.0.4", "10.255.0.6", "10.255.0.7"]], "nobody gets to fd05::5")
+        // On a network of which some are members, and without published ports.
+        service.ports = []
+        #expect(groups() == [])
+        service.virtualAddresses["back"] = VirtualAddress(addresses: ["10.0.1.2"], mark: 257)
+        service.tasks = [task(["10.255.0.4"]), task(["10.255.0.5"], ["10.0.1.5"]), task([], ["10.0.1.6"])]
+        #expect(groups() == [["10.255.0.5", "10.0.1.6"]])
+    }
+
     // MARK: The end of it
 
     @Test func theOptionIsRemovedMidway() async throws {
