@@ -258,6 +258,34 @@ import Testing
         #expect(try await client.markRules() == [Self.rule(2), Self.rule(10)])
     }
 
+    /// Rules by source or mark, whatever else they ask for, in their order; not those of all packets, of other actions, of
+    /// everything but a source, and of VRFs.
+    @Test func policyRulesAreRead() async throws {
+        @Sendable func header(length: UInt8 = 0, table: UInt8 = 101, action: UInt8 = 1, flags: UInt8 = 0) -> [UInt8] {
+            [2, 0, length, 0, table, 0, 0, action, flags, 0, 0, 0]
+        }
+        let source = Self.attribute(2, [198, 51, 100, 2])
+        let mark = Self.attribute(10, [5, 0, 0, 0]) + Self.attribute(16, [0xFF, 0, 0, 0])
+        let client = RouteClient(simulatingSocket: { request in
+            let sequence = request.withUnsafeBytes { NetlinkHeader($0)!.sequence }
+            let rules: [[UInt8]] = [
+                header(length: 32) + source + Self.attribute(15, [1, 2, 0, 0]),
+                header() + mark, header(length: 24) + source + mark,
+                header(table: 254), header(length: 32, action: 8) + source, header(length: 32, flags: 2) + source,
+                header(length: 32, table: 0) + source,
+            ]
+            let messages = rules.flatMap { [UInt8].message(type: 32, sequence: sequence, port: 0, payload: $0) }
+            return [.success(messages), .success(.message(type: 3, sequence: sequence, port: 0, payload: .number(0)))]
+        })
+        let address: [UInt8] = [198, 51, 100, 2]
+        #expect(
+            try await client.policyRules(2) == [
+                PolicyRule(source: .init(address: address, length: 32), table: 513),
+                PolicyRule(mark: 5, table: 101),
+                PolicyRule(source: .init(address: address, length: 24), mark: 5, table: 101),
+            ])
+    }
+
     @Test func aKernelWithoutIPv6HasRulesOfIPv4() async throws {
         let client = RouteClient(simulatingSocket: { request in
             let sequence = request.withUnsafeBytes { NetlinkHeader($0)!.sequence }

@@ -14,7 +14,7 @@ extension HostSettings {
     func warnings(
         answeringFrom address: IPAddress?, isElsewhere: Bool, to allowed: [IPPrefix], on node: NodeFacts
     ) async -> [String] {
-        let clients = Self.clientsBeyond(allowed, on: node)
+        let clients = Self.clientsBeyond(allowed, .ipv4, on: node)
         guard !clients.isEmpty else { return [] }
         let addresses = node.addresses.filter { own in
             own.address.family == .ipv4 && Self.isReached(own.address) && (address == nil || address == own.address)
@@ -46,9 +46,9 @@ extension HostSettings {
     }
 
     /// Sample addresses of clients that are in no network of the node.
-    private static func clientsBeyond(_ allowed: [IPPrefix], on node: NodeFacts) -> [IPAddress] {
-        guard !allowed.isEmpty else { return [outside(.ipv4)] }
-        let clients = allowed.filter { $0.family == .ipv4 }.compactMap { client(in: $0, on: node) }
+    static func clientsBeyond(_ allowed: [IPPrefix], _ family: AddressFamily, on node: NodeFacts) -> [IPAddress] {
+        guard !allowed.isEmpty else { return [outside(family)] }
+        let clients = allowed.filter { $0.family == family }.compactMap { client(in: $0, on: node) }
         return Array(Set(clients.filter(node.isElsewhere)).sorted().prefix(8))
     }
 }

@@ -94,11 +94,11 @@ struct HostSurvey: Sendable {
         // The node's rules find packets to the sandbox by the mark only with nftables.
         let mark = tool == .iptables ? 0 : port.mark.rawValue
         for sandbox in balancers {
+            let ports = RouteQuestion.Ports(replying: listening.transport, from: listening.ports.lowerBound)
             warnings += await settings.warnings(
-                onTheWayTo: sandbox, marked: mark,
-                ports: RouteQuestion.Ports(replying: listening.transport, from: listening.ports.lowerBound),
-                from: port.allowed,
-                on: node)
+                onTheWayTo: sandbox, marked: mark, ports: ports, from: port.allowed, on: node)
+            warnings += await settings.warnings(
+                choosingUplinksOf: sandbox, from: listening.address, ports: ports, to: port.allowed, on: node, tool)
         }
         guard !rules.tables.isEmpty else { return warnings }
         for translation in await translations(of: port) {

@@ -28,20 +28,27 @@ package struct MarkRule: Hashable, Sendable {
 extension RouteClient {
     /// The routing rules of the namespace that look a firewall mark up in a table, of IPv4 and IPv6.
     package func markRules() async throws(NetlinkError) -> [MarkRule] {
-        var rules: [MarkRule] = []
-        for family in [AF_INET, AF_INET6] {
-            var header = fib_rule_hdr()
-            header.family = UInt8(family)
-            do throws(NetlinkError) {
-                rules += try await list(Int(RTM_GETRULE), header: header) { MarkRule.parsing($0) }.compactMap { $0 }
-            } catch {
-                // A kernel without IPv6 has no rules of it.
-                guard error.errno == .addressFamilyNotSupported || error.errno == .notSupportedOnSocket else {
-                    throw error
-                }
+        try await rules(UInt8(AF_INET)) { MarkRule.parsing($0) }
+            + rules(UInt8(AF_INET6)) { MarkRule.parsing($0) }
+    }
+
+    /// The routing rules of a family that are of a kind, in the order in which the kernel asks them. A kernel without IPv6
+    /// has no rules of it.
+    ///
+    /// - Parameter parse: converts a rule; nil if the message is truncated, and a value of nil to leave the rule out.
+    func rules<Rule>(
+        _ family: UInt8, parse: @escaping (NetlinkMessage) -> Rule??
+    ) async throws(NetlinkError) -> [Rule] {
+        var header = fib_rule_hdr()
+        header.family = family
+        do throws(NetlinkError) {
+            return try await list(Int(RTM_GETRULE), header: header) { parse($0) }.compactMap { $0 }
+        } catch {
+            guard error.errno == .addressFamilyNotSupported || error.errno == .notSupportedOnSocket else {
+                throw error
             }
+            return []
         }
-        return rules
     }
 
     package func add(_ rule: MarkRule) async throws(NetlinkError) {
