@@ -106,6 +106,7 @@ public struct Mesh: Sendable {
     ) async throws -> MeshChange {
         let change = try await locked(.exclusive) {
             var notes: [String] = []
+            var unwritten: Ledger?
             let options = Observer.Options(forRestoring: purpose == .reset)
             let here = try await situation(options) { ledger in
                 try saveName(&ledger)
@@ -115,7 +116,13 @@ public struct Mesh: Sendable {
                 if let unhealthy, unhealthy != ledger.unhealthy {
                     var judging = ledger
                     judging.unhealthy = unhealthy
-                    try save(judging, as: &ledger)
+                    do {
+                        try save(judging, as: &ledger)
+                    } catch let error as StoreError where isOfAgent && error.code == .inaccessible {
+                        // The disk may be full. The agent knows the verdicts all the same, and has them again next time.
+                        unwritten = ledger
+                        ledger = judging
+                    }
                 }
                 if recovering { notes = try await recover(&ledger) }
             }
@@ -152,7 +159,9 @@ public struct Mesh: Sendable {
             }
             try await look(again: &found, for: spec, insteadOf: before, ledger, tool, cutting: cut, options)
             let run = PassRun(
-                mesh: self, before: before, spec: spec, ledger: ledger, tool: tool, purpose: purpose, cut: cut)
+                mesh: self, before: before, spec: spec, ledger: ledger, tool: tool, purpose: purpose, cut: cut,
+                // Whatever was written since has the verdicts, too.
+                stored: unwritten?.generation == ledger.generation ? unwritten : nil, goesOnUnsaved: isOfAgent)
             // A pass that has begun is finished or taken back even if the task that asked for it is cancelled.
             let observed = found
             var change = try await Task { try await run.carryOut(observed) }.value

@@ -57,7 +57,7 @@ extension HostSettings {
                         + "comes from \(own): those of the sandbox are routed before they get that address "
                         + "(see `\(reply.question)` and `\(wanted.question)`)")
                 let mark = policies.freeMark(for: table)
-                warnings += Self.commands(markingRepliesOf: sandbox, by: right, mark, table, tool).map(
+                warnings += Self.commands(markingRepliesOf: sandbox, from: own, mark, table, tool).map(
                     SurveyText.advice)
                 break
             }
@@ -65,29 +65,24 @@ extension HostSettings {
         return warnings
     }
 
-    /// The commands that mark connections by the uplink by which they come, and route the sandbox's replies by the mark.
+    /// The commands that mark the sandbox's replies to clients that came to an address, and route them by the mark.
     private static func commands(
-        markingRepliesOf sandbox: PacketWay.Sandbox, by uplink: String, _ mark: UInt32, _ table: UInt32,
+        markingRepliesOf sandbox: PacketWay.Sandbox, from own: IPAddress, _ mark: UInt32, _ table: UInt32,
         _ tool: RuleTool?
     ) -> [String] {
-        let family = sandbox.address.family
-        let marking: [String]
-        switch tool {
-        case .iptables:
-            let program = "\(family == .ipv4 ? "iptables" : "ip6tables") -t mangle -A PREROUTING"
-            marking = [
-                "\(program) -i \(uplink) -m connmark --mark 0 -j CONNMARK --set-mark \(mark)",
-                "\(program) -i \(sandbox.interface) -m connmark --mark \(mark) -j MARK --set-mark \(mark)",
-            ]
-        case .nftables, nil:
-            // Before the rules of the mesh, which give packets to published ports marks of their own.
-            marking = [
+        let isIPv4 = own.family == .ipv4
+        let marking =
+            switch tool {
+            case .iptables:
+                "\(isIPv4 ? "iptables" : "ip6tables") -t mangle -A PREROUTING -i \(sandbox.interface) "
+                    + "-m conntrack --ctdir REPLY --ctorigdst \(own) -j MARK --set-mark \(mark)"
+            case .nftables, nil:
+                // Before the rules of the mesh, which give packets to published ports marks of their own.
                 "nft 'table inet uplinks { chain uplink\(table) { type filter hook prerouting priority -151; "
-                    + "iifname \"\(uplink)\" ct mark 0 ct mark set \(mark); "
-                    + "iifname \"\(sandbox.interface)\" ct mark \(mark) meta mark set \(mark); }; }'"
-            ]
-        }
-        return marking + ["ip \(family == .ipv4 ? "" : "-6 ")rule add fwmark \(mark) lookup \(table)"]
+                    + "iifname \"\(sandbox.interface)\" ct direction reply "
+                    + "ct original \(isIPv4 ? "ip" : "ip6") daddr \(own) meta mark set \(mark); }; }'"
+            }
+        return [marking, "ip \(isIPv4 ? "" : "-6 ")rule add fwmark \(mark) lookup \(table)"]
     }
 }
 

@@ -14,6 +14,10 @@ struct PassRun: Sendable {
     let purpose: Pass.Purpose
     /// Which connections of retiring paths end at once.
     var cut = ConnectionCut.none
+    /// The stored ledger, if the one before the change could not be written; nil if that is the stored one.
+    var stored: Ledger?
+    /// Whether the pass goes on although its claims cannot be written, if the stored ledger covers the plan.
+    var goesOnUnsaved = false
 
     /// The greatest number of rounds in one command. A round asks for another when a path has just begun to retire.
     private static let mostRounds = 3
@@ -25,7 +29,7 @@ struct PassRun: Sendable {
     ///
     /// - Parameter observed: the observed kernel, complete for the new spec.
     func carryOut(_ observed: ObservedDatapath) async throws -> MeshChange {
-        var round = Round(spec: spec, ledger: ledger, observed: observed)
+        var round = Round(spec: spec, ledger: ledger, stored: stored ?? ledger, observed: observed)
         do {
             return try await converge(&round)
         } catch {
@@ -37,7 +41,7 @@ struct PassRun: Sendable {
             guard round.hasSwapped || switchesTool else {
                 // The kernel was not touched. If the claims cannot be taken back either, a later pass finds that
                 // nothing in the kernel matches them.
-                try? save(ledger, as: &round.ledger)
+                try? save(ledger, in: &round)
                 throw reason
             }
             throw await takeBack(round, because: reason)
@@ -67,6 +71,8 @@ struct PassRun: Sendable {
     private struct Round {
         var spec: MeshSpec
         var ledger: Ledger
+        /// What the store has, which is the ledger unless that could not be written.
+        var stored: Ledger
         var observed: ObservedDatapath
         var hasSwapped = false
     }
@@ -96,7 +102,7 @@ struct PassRun: Sendable {
                 // rules, so it has to be observed again.
                 refused.merge(conflicts) { $1 }
                 let ledger = conflicts.reduce(round.ledger) { $0.refusing($1.key, because: $1.value) }
-                try save(ledger, as: &round.ledger)
+                try save(ledger, in: &round)
                 round.observed = try await observe(round)
                 continue
             }
@@ -111,7 +117,16 @@ struct PassRun: Sendable {
                 }
             }
             let former = round.ledger
-            try save(claims, as: &round.ledger)
+            do {
+                try save(claims, in: &round)
+            } catch let error as StoreError
+                where goesOnUnsaved && error.code == .inaccessible && round.spec == before
+                && round.stored.covers(outcome.plan)
+            {
+                // Nothing that the stored ledger does not have comes into the kernel. Once it is done, it is said that the
+                // ledger cannot be written.
+                round.ledger = claims
+            }
             if !round.hasSwapped, round.spec != before {
                 try await mesh.store.swap(round.spec, replacing: before.generation)
                 round.spec.generation = before.generation + 1
@@ -141,7 +156,7 @@ struct PassRun: Sendable {
                         tolerated.insert(place)
                     } else {
                         refused[place] = "\(refusal.reason)"
-                        try save(round.ledger.refusing(place, because: "\(refusal.reason)"), as: &round.ledger)
+                        try save(round.ledger.refusing(place, because: "\(refusal.reason)"), in: &round)
                     }
                 }
                 round.observed = try await observe(round)
@@ -164,23 +179,26 @@ struct PassRun: Sendable {
             .init(forRestoring: purpose != .converge))
     }
 
-    private func save(_ ledger: Ledger, as current: inout Ledger) throws {
-        guard ledger != current || ledger.generation == 0 else { return }
-        try mesh.ledgers.save(ledger, replacing: current.generation)
-        let generation = current.generation
-        current = ledger
-        current.generation = generation + 1
+    private func save(_ ledger: Ledger, in round: inout Round) throws {
+        let generation = round.stored.generation
+        if ledger != round.stored || generation == 0 {
+            try mesh.ledgers.save(ledger, replacing: generation)
+            round.stored = ledger
+            round.stored.generation = generation + 1
+        }
+        round.ledger = round.stored
     }
 
     /// Saves the ledger after the plan. If that fails, the pass still succeeds with a note: the kernel is as it should
     /// be, and claims in excess only cost a later pass a look.
     private func settle(_ settled: Ledger, _ round: inout Round, _ change: inout MeshChange) {
         do {
-            try save(settled, as: &round.ledger)
+            try save(settled, in: &round)
         } catch {
-            change.plan.notes.append(
+            let note =
                 "the change was made, but what it left could not be written to the ledger: \(error); the next pass tries "
-                    + "again")
+                + "again"
+            if !change.plan.notes.contains(note) { change.plan.notes.append(note) }
         }
     }
 
@@ -194,7 +212,8 @@ struct PassRun: Sendable {
             let tool = ledger[.node].rules ?? tool
             let undo = PassRun(
                 mesh: mesh, before: before, spec: before, ledger: round.ledger, tool: tool, purpose: .undo(of: ledger))
-            var back = Round(spec: before, ledger: round.ledger, observed: round.observed)
+            var back = Round(
+                spec: before, ledger: round.ledger, stored: round.stored, observed: round.observed)
             // A place that was refused during the change may have been refused for the same cause that made the change
             // fail.
             for place in back.ledger.places.keys { back.ledger[place].refusal = ledger[place].refusal }

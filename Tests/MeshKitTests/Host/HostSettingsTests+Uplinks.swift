@@ -56,15 +56,15 @@ extension HostSettingsTests {
             lines == [
                 Self.said,
                 "  type:  nft 'table inet uplinks { chain uplink101 { type filter hook prerouting priority -151; "
-                    + "iifname \"up2\" ct mark 0 ct mark set 101; iifname \"mesh_sbox\" ct mark 101 meta mark set 101; }; }'",
+                    + "iifname \"mesh_sbox\" ct direction reply ct original ip daddr 198.51.100.2 meta mark set 101; }; }'",
                 "  type:  ip rule add fwmark 101 lookup 101",
             ])
         #expect(await Self.uplinks(Self.withUplinks(), at: "198.51.100.2") == lines)
         #expect(
             await Self.uplinks(Self.withUplinks(), .iptables) == [
                 Self.said,
-                "  type:  iptables -t mangle -A PREROUTING -i up2 -m connmark --mark 0 -j CONNMARK --set-mark 101",
-                "  type:  iptables -t mangle -A PREROUTING -i mesh_sbox -m connmark --mark 101 -j MARK --set-mark 101",
+                "  type:  iptables -t mangle -A PREROUTING -i mesh_sbox -m conntrack --ctdir REPLY "
+                    + "--ctorigdst 198.51.100.2 -j MARK --set-mark 101",
                 "  type:  ip rule add fwmark 101 lookup 101",
             ])
         #expect(
