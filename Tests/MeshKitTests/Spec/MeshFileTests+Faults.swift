@@ -46,7 +46,7 @@ extension MeshFileTests {
         Fault("generation: 1\nedits: {a: 0}", "2:12", "made, a number from 1 to 4503599627370496, and found \"0\""),
         Fault("generation: 1\nedits: {a: 18446744073709551616}", "2:12", "how many edits node a has made, a number"),
         Fault("generation: 1\nedits:\n  a: 1\n  -b: 1", "4:3", "is no node name"),
-        Fault("generation: 1\nedits: {a: 1, a: 2}", "2:8", "\"a\" is written twice"),
+        Fault("generation: 1\nedits: {a: 1, a: 2}", "2:9", "\"a\" is written twice"),
         Fault("nodes: [a]", "1:8", "expected a mapping of nodes by name, and found a list"),
         Fault("nodes:\n  [a]: {}", "2:3", "expected a name as a key"),
         Fault(
