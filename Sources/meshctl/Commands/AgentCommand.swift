@@ -17,7 +17,7 @@ struct AgentCommand: AsyncParsableCommand {
 
             It logs to standard error what it does and why. --verbose also logs each pass. By HTTP at its socket it answers \
             what `meshctl events` prints, the documents of `status` and `plan`, and metrics for Prometheus, and does what \
-            `apply` and `reconcile` do; --metrics lets it answer the metrics at an address, too.
+            commands do that change something; --metrics lets it answer the metrics at an address, too.
 
             EXAMPLE
               meshctl agent
@@ -90,36 +90,27 @@ struct AgentCommand: AsyncParsableCommand {
         by meshes: @escaping @Sendable () throws -> Mesh, _ events: EventHub, _ logger: Logger
     ) throws -> AgentInformation {
         let store = try options.store()
+        let operations = try OfferedOperations(on: meshes, logger: logger)
+        let work = MeshChanges.Work(operations.all) {
+            try JSONText.encode(try await store.load().exported()).printableJSON
+        } explaining: { error in
+            OperationFailure(of: error)
+        }
         return AgentInformation(
-            events: events, observe: { try await meshes().observe() },
+            events: events, identity: try identity(), observe: { try await meshes().observe() },
             status: { try StatusReport($0.view, $0.plan).document() },
             plan: {
                 let (plan, warnings) = try await meshes().planAndWarnings()
                 return try PlanReport(plan, plan.notes + warnings).document()
-            }, changes: MeshChanges(.by(meshes, store)), logger: logger)
+            }, changes: MeshChanges(work), logger: logger)
     }
-}
 
-extension MeshChanges.Work {
-    /// What the commands of the same names do.
-    ///
-    /// - Parameters:
-    ///   - meshes: makes values of the mesh.
-    ///   - store: where it is saved.
-    fileprivate static func by(_ meshes: @escaping @Sendable () throws -> Mesh, _ store: FileSpecStore) -> Self {
-        Self { text, options in
-            let (file, mesh) = (try MeshFile(yaml: text, name: "the request's body"), try meshes())
-            if options.isDry {
-                let preview = try await mesh.preview(file, pruning: options.prunes, forcing: options.forces)
-                return try ChangeReport(preview).document()
-            }
-            let applied = try await mesh.apply(
-                file, pruning: options.prunes, forcing: options.forces, cutting: options.cuts)
-            return try ChangeReport(applied.change, applied.warnings).document()
-        } reconcile: { retry, cutting in
-            try ChangeReport(await meshes().reconcile(retry: retry, cutting: cutting ? .all : .none)).document()
-        } export: {
-            try JSONText.encode(try await store.load().exported()).printableJSON
+    /// Makes the document of which agent this is.
+    private func identity() throws -> @Sendable () throws -> String {
+        let (ledger, asker) = (try options.ledger(), try options.asker())
+        return {
+            let node = try ledger.load()?.node ?? asker.node ?? Ledger.hostName()
+            return try JSONText.encode(try AgentIdentity(of: asker, on: node)).printableJSON
         }
     }
 }
