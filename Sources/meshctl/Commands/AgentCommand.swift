@@ -12,12 +12,13 @@ struct AgentCommand: AsyncParsableCommand {
         commandName: "agent", abstract: "Keep the kernel as it should be, until it is stopped.",
         discussion: """
             The agent makes the changes that the kernel needs when it starts, when a command or an editor changes the mesh, \
-            as soon as the kernel tells that somebody else has changed something, and otherwise every two seconds. All other \
-            commands work beside it as they do without it. SIGTERM and SIGINT end it; published ports go on to work.
+            as soon as the kernel tells that somebody else has changed something, and otherwise every two seconds. Commands \
+            that change something let it do so while it runs, with the same results as without it. SIGTERM and SIGINT end \
+            it; published ports go on to work.
 
             It logs to standard error what it does and why. --verbose also logs each pass. By HTTP at its socket it answers \
             what `meshctl events` prints, the documents of `status` and `plan`, and metrics for Prometheus, and does what \
-            commands do that change something; --metrics lets it answer the metrics at an address, too.
+            all commands do that change something; --metrics lets it answer the metrics at an address, too.
 
             EXAMPLE
               meshctl agent
