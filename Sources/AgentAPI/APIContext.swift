@@ -28,8 +28,12 @@ extension Response {
     }
 
     /// Why a request has no other answer: `{"error": "..."}`.
+    static func error(_ failure: OperationFailure, status: HTTPResponse.Status) -> Self {
+        json(JSONLine.text(failure), status: status)
+    }
+
     static func error(_ reason: String, status: HTTPResponse.Status) -> Self {
-        json(JSONLine.text(["error": reason]), status: status)
+        error(OperationFailure(reason), status: status)
     }
 
     /// The answer after which the connection is closed, without reading the rest of the request. The client has a moment to

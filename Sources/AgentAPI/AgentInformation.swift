@@ -15,6 +15,8 @@ public final class AgentInformation: Sendable {
     public let events: EventHub
     /// What clients change through the agent.
     let changes: MeshChanges
+    /// The document of which agent this is.
+    let identity: @Sendable () throws -> String
     /// How long metrics wait for an observation. Prometheus waits for ten seconds by default, and is to learn at least what
     /// the passes do when something keeps the mesh locked.
     private let metricsLimit: Duration
@@ -31,6 +33,7 @@ public final class AgentInformation: Sendable {
     ///   - lifetime: for how long an observation answers further questions, so that nobody can keep the node busy by
     ///     asking.
     ///   - metricsLimit: how long metrics wait for an observation, before they are given without it.
+    ///   - identity: the document of which agent this is, by which a command decides whether to ask it.
     ///   - observe: observes the mesh, with counters.
     ///   - status: the document of `meshctl status --format json`.
     ///   - plan: the document of `meshctl plan --format json`.
@@ -38,12 +41,13 @@ public final class AgentInformation: Sendable {
     ///   - logger: logs why metrics lack what is observed, which they do not say.
     public init(
         events: EventHub = EventHub(), lifetime: Duration = .seconds(1), metricsLimit: Duration = .seconds(5),
-        observe: @escaping @Sendable () async throws -> Observation,
+        identity: @escaping @Sendable () throws -> String, observe: @escaping @Sendable () async throws -> Observation,
         status: @escaping @Sendable (Observation) throws -> String,
         plan: @escaping @Sendable () async throws -> String, changes: MeshChanges, logger: Logger
     ) {
         self.events = events
         self.changes = changes
+        self.identity = identity
         self.logger = logger
         self.metricsLimit = metricsLimit
         record = Locked(AgentRecord(at: .now))

@@ -90,7 +90,10 @@ public struct AgentServer: Service {
         case .socket(let path):
             let file = try SocketFile(path)
             defer { file.remove() }
-            try await serve(Endpoints.ofSocket, at: .unixDomainSocket(path: file.birthplace.string)) { _ in
+            try await serve(
+                Endpoints.ofSocket(offering: information.changes.offered),
+                at: .unixDomainSocket(path: file.birthplace.string)
+            ) { _ in
                 try file.publish()
                 onBegin()
                 return address

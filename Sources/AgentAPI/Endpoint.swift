@@ -16,60 +16,20 @@ struct Endpoint: Sendable {
     }
 
     /// A change of the mesh, which is answered with a JSON document.
-    ///
-    /// - Parameters:
-    ///   - flags: what the query may ask for. Anything else is refused, since it would be left undone.
-    ///   - longestBody: the longest body; nil if none is needed.
-    ///   - change: makes the change.
-    init(
-        changing flags: Set<String>, longestBody: Int? = nil,
-        _ change: @escaping @Sendable (MeshChanges, Asked) async throws -> String
-    ) {
+    init(making change: OfferedChange) {
         method = .post
-        self.longestBody = longestBody
+        longestBody = change.hasBody ? OfferedChange.mostBytes : nil
         answer = { information, request, body in
-            let asked = try Asked(request, knowing: flags, body: body)
             do {
-                return .json(try await change(information.changes, asked))
+                let asked = try ChangeRequest(request, knowing: change.parameters, body: body)
+                return .json(try await information.changes.make(change, asked))
             } catch let refusal as Refusal {
                 throw refusal
-            } catch let error as InputError {
-                throw Refusal(.badRequest, error.description)
             } catch {
-                throw Refusal(.internalServerError, "\(error)")
+                let failure = information.changes.explain(error)
+                throw Refusal(failure.isMistake ? .badRequest : .internalServerError, failure)
             }
         }
-    }
-
-    /// What a client asks to be changed, and how.
-    struct Asked: Sendable {
-        /// The names in the query that are true.
-        private let flags: Set<String>
-        let body: String
-
-        fileprivate init(_ request: Request, knowing known: Set<String>, body: String) throws(Refusal) {
-            var (flags, seen): (Set<String>, Set<String>) = ([], [])
-            for (name, value) in request.uri.queryParameters {
-                guard seen.insert(String(name)).inserted else {
-                    throw Refusal(.badRequest, "\(String(name).debugDescription) is written twice")
-                }
-                guard known.contains(String(name)) else {
-                    throw Refusal(
-                        .badRequest,
-                        "there is no parameter \(String(name).debugDescription); there are "
-                            + known.sorted().joined(separator: ", "))
-                }
-                switch value {
-                case "", "true": flags.insert(String(name))
-                case "false": break
-                default: throw Refusal(.badRequest, "\(name) is \(String(value).debugDescription): write true or false")
-                }
-            }
-            self.flags = flags
-            self.body = body
-        }
-
-        func has(_ flag: String) -> Bool { flags.contains(flag) }
     }
 
     /// Reads the body, if the path needs one.
@@ -100,10 +60,12 @@ struct Endpoint: Sendable {
 /// Why a request is refused.
 struct Refusal: Error {
     let status: HTTPResponse.Status
-    let reason: String
+    let failure: OperationFailure
 
-    init(_ status: HTTPResponse.Status, _ reason: String) {
+    init(_ status: HTTPResponse.Status, _ failure: OperationFailure) {
         self.status = status
-        self.reason = reason
+        self.failure = failure
     }
+
+    init(_ status: HTTPResponse.Status, _ reason: String) { self.init(status, OperationFailure(reason)) }
 }

@@ -11,22 +11,18 @@ enum Endpoints {
     ]
 
     /// What only those are told and may do who may open the socket.
-    static let ofSocket: [String: Endpoint] = ofMonitoring.merging([
-        "/v1/status": Endpoint { information, _ in .json(try await information.status()) },
-        "/v1/plan": Endpoint { information, _ in .json(try await information.plan()) },
-        "/v1/events": Endpoint { information, request in .events(of: information.events, request) },
-        "/v1/mesh": Endpoint { information, _ in .json(try await information.changes.export()) },
-        "/v1/apply": Endpoint(changing: ["prune", "force", "now", "dry-run"], longestBody: 16 << 20) { changes, asked in
-            try await changes.apply(
-                asked.body,
-                .init(
-                    prunes: asked.has("prune"), forces: asked.has("force"), cuts: asked.has("now"),
-                    isDry: asked.has("dry-run")))
-        },
-        "/v1/reconcile": Endpoint(changing: ["retry", "now"]) { changes, asked in
-            try await changes.reconcile(retry: asked.has("retry"), cutting: asked.has("now"))
-        },
-    ]) { $1 }
+    ///
+    /// - Parameter changes: what clients may ask to be changed.
+    static func ofSocket(offering changes: [OfferedChange]) -> [String: Endpoint] {
+        var endpoints = ofMonitoring
+        endpoints["/v1/agent"] = Endpoint { information, _ in .json(try information.identity()) }
+        endpoints["/v1/status"] = Endpoint { information, _ in .json(try await information.status()) }
+        endpoints["/v1/plan"] = Endpoint { information, _ in .json(try await information.plan()) }
+        endpoints["/v1/events"] = Endpoint { information, request in .events(of: information.events, request) }
+        endpoints["/v1/mesh"] = Endpoint { information, _ in .json(try await information.changes.export()) }
+        for change in changes { endpoints[change.path] = Endpoint(making: change) }
+        return endpoints
+    }
 
     static func router(
         _ endpoints: [String: Endpoint], _ information: AgentInformation, _ limits: AgentServer.Limits

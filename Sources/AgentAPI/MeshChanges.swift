@@ -5,47 +5,26 @@ import RuleKit
 /// The changes that clients make through a running agent: one after the other, each to its end even if whoever asked for
 /// it has gone.
 public actor MeshChanges {
-    /// What changes the mesh, and describes it. Each gives a JSON document.
+    /// What changes the mesh, and describes it.
     public struct Work: Sendable {
-        /// Makes the mesh that a file describes.
-        var apply: @Sendable (_ file: String, _ options: Application) async throws -> String
-        /// Makes the changes that the kernel needs.
-        var reconcile: @Sendable (_ retry: Bool, _ cutting: Bool) async throws -> String
-        /// The whole mesh.
+        /// What clients can ask for.
+        var offered: [OfferedChange]
+        /// The whole mesh, as a JSON document.
         var export: @Sendable () async throws -> String
+        /// What a client is told of an error.
+        var explain: @Sendable (any Error) -> OperationFailure
 
         /// - Parameters:
-        ///   - apply: makes the mesh that a file describes.
-        ///   - reconcile: makes the changes that the kernel needs.
-        ///   - export: the whole mesh, as a file that `apply` takes.
+        ///   - offered: what clients can ask for.
+        ///   - export: the whole mesh, as a JSON document.
+        ///   - explain: what a client is told of an error.
         public init(
-            apply: @escaping @Sendable (_ file: String, _ options: Application) async throws -> String,
-            reconcile: @escaping @Sendable (_ retry: Bool, _ cutting: Bool) async throws -> String,
-            export: @escaping @Sendable () async throws -> String
+            _ offered: [OfferedChange], export: @escaping @Sendable () async throws -> String,
+            explaining explain: @escaping @Sendable (any Error) -> OperationFailure
         ) {
-            self.apply = apply
-            self.reconcile = reconcile
+            self.offered = offered
             self.export = export
-        }
-    }
-
-    /// How a file is applied: the options of `meshctl apply`.
-    public struct Application: Hashable, Sendable {
-        /// Whether everything goes that the file's sections leave out.
-        public var prunes = false
-        /// Whether a file is applied although the mesh has edits that it lacks.
-        public var forces = false
-        /// Whether connections by former paths end at once.
-        public var cuts = false
-        /// Whether nothing is changed, and what would change is told.
-        public var isDry = false
-
-        /// By default a file is applied with patience, and takes away nothing that it does not name.
-        public init(prunes: Bool = false, forces: Bool = false, cuts: Bool = false, isDry: Bool = false) {
-            self.prunes = prunes
-            self.forces = forces
-            self.cuts = cuts
-            self.isDry = isDry
+            self.explain = explain
         }
     }
 
@@ -68,17 +47,23 @@ public actor MeshChanges {
     /// How many changes have not ended.
     var unfinished: Int { tasks.count }
 
-    func apply(_ file: String, _ options: Application) async throws -> String {
-        // What changes nothing waits for nobody.
-        if options.isDry { return try await work.apply(file, options) }
-        return try await perform { [work] in try await work.apply(file, options) }
-    }
-
-    func reconcile(retry: Bool, cutting: Bool) async throws -> String {
-        try await perform { [work] in try await work.reconcile(retry, cutting) }
-    }
+    nonisolated var offered: [OfferedChange] { work.offered }
 
     nonisolated func export() async throws -> String { try await work.export() }
+
+    nonisolated func explain(_ error: any Error) -> OperationFailure {
+        // What a query lacks is known here already.
+        error as? OperationFailure ?? work.explain(error)
+    }
+
+    /// Makes a change, and gives the document of what was done.
+    ///
+    /// - Throws: a refusal if the change does not begin in time or the agent ends, and whatever makes the change fail.
+    func make(_ change: OfferedChange, _ asked: ChangeRequest) async throws -> String {
+        let prepared = try change.prepare(asked)
+        // What changes nothing waits for nobody.
+        return try await prepared.isDry ? prepared.make() : perform(prepared.make)
+    }
 
     private func perform(_ body: @escaping @Sendable () async throws -> String) async throws -> String {
         let before = tasks.last?.task
@@ -107,9 +92,8 @@ public actor MeshChanges {
             throw Refusal(
                 .serviceUnavailable,
                 hasEnded
-                    ? "the agent ends, and nothing was changed: ask the next one, or run the command"
-                    : "nothing was changed \(limit.overrun)"
-            )
+                    ? OperationFailure("the agent ends, and nothing was changed: ask the next one, or run the command")
+                    : OperationFailure("nothing was changed \(limit.overrun)", exitStatus: 1))
         }
     }
 

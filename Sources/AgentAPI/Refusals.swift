@@ -37,7 +37,7 @@ struct Refusals: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let refusal as Refusal {
-            let response = Response.error(refusal.reason, status: refusal.status)
+            let response = Response.error(refusal.failure, status: refusal.status)
             return refusal.status == .requestTimeout ? response.closing(context.channel) : response
         } catch {
             return .error("\(error)", status: .serviceUnavailable)

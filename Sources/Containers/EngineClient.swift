@@ -10,9 +10,9 @@ package struct EngineClient: Sendable {
     static let mostBytes = 64 << 20
 
     /// An answer.
-    struct Answer: Sendable {
-        var status: Int
-        var body: [UInt8]
+    package struct Answer: Sendable {
+        package var status: Int
+        package var body: [UInt8]
     }
 
     let socket: FilePath
@@ -24,23 +24,37 @@ package struct EngineClient: Sendable {
     /// - Parameters:
     ///   - target: the path and the query, escaped.
     ///   - limit: how long the engine may take for the whole answer.
-    func get(_ target: String, within limit: Duration) async throws(ContainerError) -> Answer {
+    package func get(_ target: String, within limit: Duration) async throws(ContainerError) -> Answer {
         do {
-            return try await ask(target) { parts in
-                try await parts.channel.within(limit) {
-                    var answer = Answer(status: try await parts.head(), body: [])
-                    while let part = try await parts.next() {
-                        answer.body += part.readableBytesView
-                        guard answer.body.count <= Self.mostBytes else {
-                            throw NIOTooManyBytesError(maxBytes: Self.mostBytes)
-                        }
-                    }
-                    return answer
-                }
+            return try await Self.converse(.get(target), by: try await connect()) { parts in
+                try await parts.channel.within(limit) { try await Self.answer(parts) }
             }
         } catch {
             throw ContainerError(error, at: socket)
         }
+    }
+
+    /// Sends a text, and waits for the answer for as long as it takes.
+    ///
+    /// - Parameter target: the path and the query, escaped.
+    /// - Returns: nil if nobody could be connected to, so that nothing was sent.
+    package func post(_ target: String, _ body: String) async throws(ContainerError) -> Answer? {
+        do {
+            guard let channel = try? await connect() else { return nil }
+            return try await Self.converse(.post(target, body), by: channel) { try await Self.answer($0) }
+        } catch {
+            throw ContainerError(error, at: socket)
+        }
+    }
+
+    /// Reads a whole answer.
+    private static func answer(_ parts: AnswerParts) async throws -> Answer {
+        var answer = Answer(status: try await parts.head(), body: [])
+        while let part = try await parts.next() {
+            answer.body += part.readableBytesView
+            guard answer.body.count <= Self.mostBytes else { throw NIOTooManyBytesError(maxBytes: Self.mostBytes) }
+        }
+        return answer
     }
 
     /// Asks for an answer that does not end, and hands over its parts as they arrive. Returns when the engine ends it.
@@ -54,7 +68,7 @@ package struct EngineClient: Sendable {
         // What `take` throws is no fault of the engine.
         var refusal: (any Error)?
         do {
-            try await ask(target) { parts in
+            try await Self.converse(.get(target), by: try await connect()) { parts in
                 let status = try await parts.channel.within(limit) { try await parts.head() }
                 var part: ByteBuffer? = ByteBuffer()
                 while let bytes = part {
@@ -73,31 +87,53 @@ package struct EngineClient: Sendable {
         if let refusal { throw refusal }
     }
 
-    /// Connects, sends a question, and reads the answer. Closes the connection.
-    private func ask<Result: Sendable>(
-        _ target: String, _ read: (AnswerParts) async throws -> Result
-    ) async throws -> Result {
-        let channel = try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
+    private typealias Connection = NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>
+
+    private func connect() async throws -> Connection {
+        try await ClientBootstrap(group: .singletonMultiThreadedEventLoopGroup)
             .connect(unixDomainSocketPath: socket.string) { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHTTPClientHandlers()
-                    return try NIOAsyncChannel<HTTPClientResponsePart, HTTPClientRequestPart>(
-                        wrappingChannelSynchronously: channel)
+                    return try Connection(wrappingChannelSynchronously: channel)
                 }
             }
-        return try await channel.executeThenClose { inbound, outbound in
-            var head = HTTPRequestHead(version: .http1_1, method: .GET, uri: target)
+    }
+
+    /// What is sent to a server.
+    private struct Question {
+        var parts: [HTTPClientRequestPart]
+
+        static func get(_ target: String) -> Self { Self(parts: [.head(head(.GET, target)), .end(nil)]) }
+
+        static func post(_ target: String, _ text: String) -> Self {
+            let body = ByteBuffer(string: text)
+            var head = head(.POST, target)
+            head.headers.add(name: "Content-Length", value: "\(body.readableBytes)")
+            return Self(parts: [.head(head), .body(.byteBuffer(body)), .end(nil)])
+        }
+
+        private static func head(_ method: HTTPMethod, _ target: String) -> HTTPRequestHead {
+            var head = HTTPRequestHead(version: .http1_1, method: method, uri: target)
             head.headers.add(name: "Host", value: "localhost")
             head.headers.add(name: "Accept", value: "application/json")
             head.headers.add(name: "Connection", value: "close")
+            return head
+        }
+    }
+
+    /// Sends a question, and reads the answer. Closes the connection.
+    private static func converse<Result: Sendable>(
+        _ question: Question, by connection: Connection, _ read: (AnswerParts) async throws -> Result
+    ) async throws -> Result {
+        try await connection.executeThenClose { inbound, outbound in
             // A server may answer, and end the connection, before it has all of the question: then its answer counts.
-            try? await outbound.write(contentsOf: [.head(head), .end(nil)])
-            return try await read(AnswerParts(inbound.makeAsyncIterator(), of: channel.channel))
+            try? await outbound.write(contentsOf: question.parts)
+            return try await read(AnswerParts(inbound.makeAsyncIterator(), of: connection.channel))
         }
     }
 
     /// Every byte that a URL gives a meaning is written as a number.
-    static func escaped(_ text: String) -> String {
+    package static func escaped(_ text: String) -> String {
         let plain = Set("-._~".utf8)
         return text.utf8.reduce(into: "") { result, byte in
             switch byte {

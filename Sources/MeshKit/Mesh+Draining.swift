@@ -91,8 +91,23 @@ extension Mesh {
         of tasks: [SpecTask], after change: MeshChange, every interval: Duration = .seconds(1),
         onLook: ([RetiringConnections]) -> Void = { _ in }
     ) async throws -> DrainOutcome {
-        let addresses = Set(tasks.flatMap { task in Balancing.allCases.flatMap(task.addresses) })
-        var (plan, before) = (change.plan, [RetiringConnections]())
+        try await awaitDrain(
+            of: Set(tasks.flatMap(\.destinations)), beginningWith: change.plan, every: interval, onLook: onLook)
+    }
+
+    /// Runs passes until no connection to some addresses is left of a drain, or until its time is over.
+    ///
+    /// - Parameters:
+    ///   - addresses: the addresses at which balancers reach the tasks that drain, or have left.
+    ///   - first: the plan of the change by which the drain began; nil to begin with a pass.
+    ///   - interval: how long to wait between two passes.
+    ///   - onLook: called after each pass with the connections to the addresses that are left.
+    package func awaitDrain(
+        of addresses: Set<IPAddress>, beginningWith first: Plan? = nil, every interval: Duration = .seconds(1),
+        onLook: ([RetiringConnections]) -> Void = { _ in }
+    ) async throws -> DrainOutcome {
+        var before: [RetiringConnections] = []
+        var plan = if let first { first } else { try await reconcile().plan }
         while true {
             let left = plan.retiring.filter { addresses.contains($0.destination.address) && $0.connections != 0 }
             onLook(left)
@@ -103,6 +118,11 @@ extension Mesh {
             plan = try await reconcile().plan
         }
     }
+}
+
+extension SpecTask {
+    /// The addresses at which balancers reach the task.
+    package var destinations: [IPAddress] { Balancing.allCases.flatMap(addresses) }
 }
 
 /// How a drain ended.

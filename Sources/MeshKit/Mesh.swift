@@ -254,4 +254,8 @@ public struct Mesh: Sendable {
         ledger = new
         ledger.generation += 1
     }
+
+    /// Closes what changes have opened in places, for a process that keeps the value and makes further changes: whatever
+    /// is open keeps a namespace alive that its owner has ended. No change may be under way.
+    package func rest() { kernel.release() }
 }

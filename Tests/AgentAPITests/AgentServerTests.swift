@@ -106,7 +106,7 @@ import Testing
     /// What the passes do is told also while something keeps the mesh from being observed.
     @Test func metricsDoNotWaitForEver() async throws {
         let information = AgentInformation(
-            metricsLimit: .milliseconds(50),
+            metricsLimit: .milliseconds(50), identity: { "" },
             observe: {
                 try await Task.sleep(for: .seconds(3600))
                 throw AgentServerError("never")
@@ -122,7 +122,7 @@ import Testing
         let lines = Locked<[String]>([])
         let node = FakeNode()
         let information = AgentInformation(
-            lifetime: .zero,
+            lifetime: .zero, identity: { "" },
             observe: {
                 if let reason = reason.withLock(\.self) { throw AgentServerError(reason) }
                 return try await node.mesh().observe()

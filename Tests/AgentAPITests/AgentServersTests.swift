@@ -57,7 +57,7 @@ import Testing
 
     private func information(_ node: FakeNode) -> AgentInformation {
         AgentInformation(
-            observe: { try await node.mesh().observe() }, status: { _ in "{}" }, plan: { "{}" },
+            identity: { "" }, observe: { try await node.mesh().observe() }, status: { _ in "{}" }, plan: { "{}" },
             changes: MeshChanges(.telling), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 

@@ -27,13 +27,9 @@ import Testing
     /// Runs a program that follows the events, posts one when it listens, and then ends the server.
     private func follow(_ command: (AgentServer.Address) throws -> [String]) async throws -> Ran {
         let running = Locked<Task<Ran, any Error>?>(nil)
-        let work = MeshChanges.Work { file, _ in
-            #expect(file == #"{"services": {"web": {"ports": [{"publish": "8080:80"}]}}}"#)
+        let work = MeshChanges.Work.making { path, request in
+            #expect(path == "/v1/publish" && request.body == #"{"service": "web", "ports": ["8080:80"]}"#)
             return #"{"changed": true}"#
-        } reconcile: { _, _ in
-            "{}"
-        } export: {
-            "{}"
         }
         try await ServerUnderTest.with(status: { _ in Self.status }, work: work) { server in
             let command = try command(server.address)

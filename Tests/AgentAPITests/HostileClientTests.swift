@@ -20,7 +20,8 @@ import Testing
                 let answer = try await server.ask(path, method: method)
                 #expect(answer.status == status, "\(method) \(path): \(answer)")
                 #expect(method == "HEAD" || answer.body.hasPrefix(#"{"error":""#), "\(answer)")
-                let allowed = Endpoints.ofSocket[path].map { "\($0.method)" } ?? ""
+                let allowed =
+                    Endpoints.ofSocket(offering: server.information.changes.offered)[path].map { "\($0.method)" } ?? ""
                 #expect(status != 405 || answer.head.contains("Allow: \(allowed)\r\n"), "\(answer)")
             }
             try await server.expectAnswer()

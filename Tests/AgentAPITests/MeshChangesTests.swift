@@ -1,24 +1,34 @@
-import MeshKit
 import Netlink
 import TestSupport
 import Testing
 
 @testable import AgentAPI
+@testable import MeshKit
+@testable import meshctl
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 
 /// What clients change through the agent.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct MeshChangesTests {
     @Test func aChangeIsMadeAsTheQuerySays() async throws {
         try await ServerUnderTest.with { server in
-            let all = try await server.ask(
-                "/v1/apply?prune=true&force&now=true&dry-run=false", method: "POST", body: "services: {}")
-            #expect(all.status == 200 && all.head.contains("Content-Type: application/json"), "\(all)")
-            let options = MeshChanges.Application(prunes: true, forces: true, cuts: true, isDry: false)
-            #expect(all.body == JSONLine.text(["file": "services: {}", "options": "\(options)"]) + "\n", "\(all)")
-            let none = try await server.ask("/v1/apply", method: "POST", body: "")
-            #expect(
-                none.body.contains(JSONLine.text(["options": "\(MeshChanges.Application())"]).dropFirst()), "\(none)")
-            let pass = try await server.ask("/v1/reconcile?retry", method: "POST")
-            #expect(pass.body == #"{"cutting":"false","retry":"true"}"# + "\n", "\(pass)")
+            func ask(_ path: String, _ body: String? = nil) async throws -> MeshChanges.Work.Told {
+                let answer = try await server.ask(path, method: "POST", body: body)
+                #expect(answer.status == 200 && answer.head.contains("Content-Type: application/json"), "\(answer)")
+                return try JSONDecoder().decode(MeshChanges.Work.Told.self, from: Data(answer.body.utf8))
+            }
+            let all = try await ask(
+                "/v1/apply?prune=true&force&now=true&dry-run=false&name=a%20b%2Fc%3F.yaml", "services: {}")
+            #expect(all.flags == ["force", "now", "prune"] && all.body == "services: {}" && all.path == "/v1/apply")
+            #expect(all.texts == ["name": "a b/c?.yaml"])
+            let none = try await ask("/v1/apply", "")
+            #expect(none.flags.isEmpty && none.texts.isEmpty)
+            #expect(try await ask("/v1/reconcile?retry").flags == ["retry"])
+            #expect(try await ask("/v1/task/attach", "{}").path == "/v1/task/attach")
             #expect(try await server.ask("/v1/mesh").body == #"{"generation":7}"# + "\n")
         }
     }
@@ -26,7 +36,7 @@ import Testing
     /// Whoever misspells an option is told, since what was asked for would be left undone.
     @Test(
         arguments: [
-            ("prun=true", "there is no parameter \\\"prun\\\"; there are dry-run, force, now, prune"),
+            ("prun=true", "there is no parameter \\\"prun\\\"; there are dry-run, force, name, now, prune"),
             ("prune=1", "prune is \\\"1\\\": write true or false"), ("retry=true", "there is no parameter"),
             ("%00", "there is no parameter"), ("prune=true&prune=false", "\\\"prune\\\" is written twice"),
         ]) func anUnknownQueryIsRefused(query: String, reason: String) async throws
@@ -37,20 +47,32 @@ import Testing
         }
     }
 
-    /// A mistake of the client and a failure of this node have statuses of their own.
+    /// A mistake of the client and a failure of this node have statuses of their own, and tell a command how to end.
     @Test func aChangeThatFailsSaysWhy() async throws {
-        let work = MeshChanges.Work { file, _ in
-            throw InputError("the file:1:1: this is no YAML")
-        } reconcile: { _, _ in
-            throw AgentServerError("the kernel refused")
-        } export: {
-            throw AgentServerError("mesh.json is damaged")
+        let work = MeshChanges.Work.making(export: { throw AgentServerError("mesh.json is damaged") }) { path, _ in
+            switch path {
+            case "/v1/apply": throw InputError(faults: ["the file:1:1: a", "the file:2:1: b"])
+            case "/v1/publish": throw NotPermitted()
+            case "/v1/unpublish": throw InputError("1080/tcp is not published")
+            default: throw AgentServerError("the kernel refused")
+            }
         }
         try await ServerUnderTest.with(work: work) { server in
-            let mistake = try await server.ask("/v1/apply", method: "POST", body: "x")
-            #expect(mistake.status == 400 && mistake.body == #"{"error":"the file:1:1: this is no YAML"}"# + "\n")
+            let faults = try await server.ask("/v1/apply", method: "POST", body: "x")
+            #expect(
+                faults.status == 400
+                    && faults.body
+                        == #"{"error":"the file:1:1: a\nthe file:2:1: b","exitStatus":65,"faults":["the file:1:1: a","the file:2:1: b"]}"#
+                        + "\n",
+                "\(faults)")
+            let mistake = try await server.ask("/v1/unpublish", method: "POST", body: "{}")
+            #expect(
+                mistake.status == 400
+                    && mistake.body == #"{"error":"1080/tcp is not published","exitStatus":65}"# + "\n", "\(mistake)")
             let failure = try await server.ask("/v1/reconcile", method: "POST")
-            #expect(failure.status == 500 && failure.body == #"{"error":"the kernel refused"}"# + "\n")
+            #expect(failure.status == 500 && failure.body == #"{"error":"the kernel refused","exitStatus":1}"# + "\n")
+            let refusal = try await server.ask("/v1/publish", method: "POST", body: "{}")
+            #expect(refusal.status == 500 && refusal.body.contains(#""exitStatus":77"#), "\(refusal)")
             let damage = try await server.ask("/v1/mesh")
             #expect(damage.status == 503 && damage.body == #"{"error":"mesh.json is damaged"}"# + "\n")
         }
@@ -83,7 +105,7 @@ import Testing
     /// Changes are made one after the other; and one that has begun ends before the server does, and its client is told.
     @Test func aServerEndsAfterTheChangeThatHasBegun() async throws {
         let (running, most) = (Locked(0), Locked(0))
-        let work = MeshChanges.Work { _, _ in
+        let work = MeshChanges.Work.making { _, _ in
             let count = running.withLock { count in
                 count += 1
                 return count
@@ -93,10 +115,6 @@ import Testing
             await Task { try? await Task.sleep(for: .milliseconds(400)) }.value
             running.withLock { $0 -= 1 }
             return "{}"
-        } reconcile: { _, _ in
-            "{}"
-        } export: {
-            "{}"
         }
         let answers = Locked<[Task<String, any Error>]>([])
         try await ServerUnderTest.with(work: work) { server in
@@ -116,6 +134,7 @@ import Testing
             let (status, _, body) = RawClient.parse(try await answer.value)
             statuses.append(status)
             #expect(status == 200 || body.contains("the agent ends, and nothing was changed"), "\(body)")
+            #expect(!body.contains("exitStatus"), "a command does it itself")
         }
         #expect(statuses.sorted() == [200, 503, 503], "one was made, and those behind it were not")
     }
@@ -123,21 +142,20 @@ import Testing
     /// A change that cannot begin, since somebody else works on the mesh, is given up, and the next one has its turn; one that
     /// only asks what would change waits for nobody.
     @Test func aChangeDoesNotWaitForEver() async throws {
-        let work = MeshChanges.Work { _, options in
-            if !options.isDry { try await Task.sleep(for: .seconds(3600)) }
+        let work = MeshChanges.Work.making { path, request in
+            if path == "/v1/apply", request.flags.isEmpty { try await Task.sleep(for: .seconds(3600)) }
             return "{}"
-        } reconcile: { _, _ in
-            "{}"
-        } export: {
-            "{}"
         }
         let changes = MeshChanges(work, within: .milliseconds(300))
-        let first = Task { try await changes.apply("", .init()) }
+        let offered = Dictionary(uniqueKeysWithValues: changes.offered.map { ($0.path, $0) })
+        let (apply, reconcile) = (try #require(offered["/v1/apply"]), try #require(offered["/v1/reconcile"]))
+        let first = Task { try await changes.make(apply, ChangeRequest()) }
         while await changes.unfinished == 0 { try await Task.sleep(for: .milliseconds(5)) }
-        let second = Task { try await changes.reconcile(retry: false, cutting: false) }
-        #expect(try await changes.apply("", .init(isDry: true)) == "{}")
+        let second = Task { try await changes.make(reconcile, ChangeRequest()) }
+        #expect(try await changes.make(apply, ChangeRequest(flags: ["dry-run"])) == "{}")
         let refusal = await #expect(throws: Refusal.self) { try await first.value }
-        #expect(refusal?.reason.contains("perhaps another meshctl works on the same state") == true)
+        #expect(refusal?.failure.error.contains("perhaps another meshctl works on the same state") == true)
+        #expect(refusal?.failure.exitStatus == 1, "a command says so")
         #expect(try await second.value == "{}")
         #expect(await changes.unfinished == 0)
     }

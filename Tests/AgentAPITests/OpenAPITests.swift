@@ -16,17 +16,19 @@ import Yams
         let document = try document()
         #expect(document["openapi"]?.string == "3.1.0")
         let paths = try #require(document["paths"]?.mapping)
-        #expect(Set(paths.keys.compactMap(\.string)) == Set(Endpoints.ofSocket.keys))
+        let endpoints = Endpoints.ofSocket(offering: MeshChanges.Work.telling.offered)
+        #expect(Set(paths.keys.compactMap(\.string)) == Set(endpoints.keys))
         try await ServerUnderTest.with { server in
             for (path, item) in paths {
                 let path = try #require(path.string)
-                let method = "\(try #require(Endpoints.ofSocket[path]).method)"
+                let method = "\(try #require(endpoints[path]).method)"
                 #expect(item.mapping?.keys.compactMap(\.string) == [method.lowercased()], "the only method")
                 let operation = try #require(item[method.lowercased()])
                 let responses = try #require(operation["responses"]?.mapping)
                 guard path != "/v1/events" else { continue }
-                // Each flag that is described is known.
+                // Each parameter that is described is known, and a body is described where one is needed.
                 let flags = operation["parameters"]?.sequence?.compactMap { $0["name"]?.string } ?? []
+                #expect((operation["requestBody"] != nil) == (endpoints[path]?.longestBody != nil), "\(path)")
                 let query = flags.isEmpty ? "" : "?" + flags.map { "\($0)=true" }.joined(separator: "&")
                 let answer = try await server.ask(path + query, method: method)
                 #expect(method == "GET" || answer.status == 200, "\(answer)")

@@ -8,6 +8,7 @@ import TestSupport
 import Testing
 
 @testable import AgentAPI
+@testable import meshctl
 
 /// A server that answers for an agent on the fake kernel.
 struct ServerUnderTest {
@@ -27,13 +28,14 @@ struct ServerUnderTest {
         at address: AgentServer.Address? = nil, limits: AgentServer.Limits = .init(),
         observe: (@Sendable () async throws -> AgentInformation.Observation)? = nil,
         status: @escaping @Sendable (AgentInformation.Observation) throws -> String = { _ in #"{"drift":0}"# },
-        work: MeshChanges.Work = .telling,
+        identity: @escaping @Sendable () throws -> String = { "{}" }, work: MeshChanges.Work = .telling,
         _ body: (Self) async throws -> Void
     ) async throws -> Duration {
         try await TemporaryDirectory.with { directory in
             let observations = Locked(0)
             let node = FakeNode()
             let information = AgentInformation(
+                identity: identity,
                 observe: {
                     observations.withLock { $0 += 1 }
                     if let observe { return try await observe() }
@@ -90,11 +92,37 @@ struct ServerUnderTest {
 
 extension MeshChanges.Work {
     /// Changes nothing, and tells what was asked for.
-    static let telling = Self { file, options in
-        JSONLine.text(["file": file, "options": "\(options)"])
-    } reconcile: { retry, cutting in
-        JSONLine.text(["retry": "\(retry)", "cutting": "\(cutting)"])
-    } export: {
-        #"{"generation":7}"#
+    static let telling = making { JSONLine.text(Told($0, $1)) }
+
+    /// What an operation was asked for.
+    struct Told: Codable, Equatable {
+        var path: String
+        var flags: [String]
+        var texts: [String: String]
+        var body: String
+
+        init(_ path: String, _ request: ChangeRequest) {
+            self.path = path
+            flags = request.flags.sorted()
+            texts = request.texts
+            body = request.body
+        }
+    }
+
+    /// Offers all operations, and has one closure make all of them.
+    static func making(
+        export: @escaping @Sendable () async throws -> String = { #"{"generation":7}"# },
+        _ make: @escaping @Sendable (_ path: String, ChangeRequest) async throws -> String
+    ) -> Self {
+        Self(
+            Operations.all.map { type in
+                let path = type.path
+                return OfferedChange(at: path, type.parameters, hasBody: type.hasBody) { request in
+                    OfferedChange.Prepared(isDry: request.flags.contains("dry-run")) { try await make(path, request) }
+                }
+            }, export: export
+        ) { error in
+            OperationFailure(of: error)
+        }
     }
 }

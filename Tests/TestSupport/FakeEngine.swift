@@ -102,7 +102,7 @@ package final class FakeEngine: Sendable {
             guard number >= 0 else { return }
             let client = FileDescriptor(rawValue: number)
             var request: [UInt8] = []
-            while !request.ends(with: Array("\r\n\r\n".utf8)) {
+            while !request.isWholeRequest {
                 var bytes = [UInt8](repeating: 0, count: 4096)
                 let count = recv(number, &bytes, bytes.count, 0)
                 guard count > 0 else { break }
@@ -148,7 +148,15 @@ package final class FakeEngine: Sendable {
 }
 
 extension [UInt8] {
-    fileprivate func ends(with end: [UInt8]) -> Bool { suffix(end.count).elementsEqual(end) }
+    /// Whether the bytes have the head of a request, and as much of a body as it says.
+    fileprivate var isWholeRequest: Bool {
+        let text = String(decoding: self, as: UTF8.self)
+        let parts = text.split(separator: "\r\n\r\n", maxSplits: 1, omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return false }
+        let length = parts[0].lowercased().split(separator: "\r\n").first { $0.hasPrefix("content-length: ") }
+            .flatMap { Int($0.dropFirst("content-length: ".count)) }
+        return parts[1].utf8.count >= length ?? 0
+    }
 }
 
 extension FakeEngine.Reply {

@@ -41,9 +41,11 @@ package final class KernelListener: Sendable {
     /// Listens to a place that a pass has met, unless that is done already.
     func meet(_ place: Place, in namespace: NamespaceHandle) async {
         let inode = namespace.inode
-        let onFailure = state.withLock { state in
+        let onFailure: (@Sendable (PlaceID, any Error) -> Void)? = state.withLock { state in
+            // Nobody has asked to be told, nor ends passes.
+            guard let onFailure = state.onFailure else { return nil }
             state.met.insert(place.id)
-            return state.ears[place.id].map { $0.namespace == inode } == true ? nil : state.onFailure
+            return state.ears[place.id].map { $0.namespace == inode } == true ? nil : onFailure
         }
         guard let onFailure else { return }
         state.withLock { _ = $0.ears.removeValue(forKey: place.id) }

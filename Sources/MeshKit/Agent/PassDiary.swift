@@ -11,10 +11,23 @@ package struct PassDiary: Equatable, Sendable {
         package var message: String
         package var fields: [String: String]
 
-        init(_ level: Logger.Level, _ message: String, _ fields: [String: String] = [:]) {
+        package init(_ level: Logger.Level, _ message: String, _ fields: [String: String] = [:]) {
             self.level = level
             self.message = message
             self.fields = fields
+        }
+
+        /// A change that was made to the kernel.
+        ///
+        /// - Parameters:
+        ///   - reasons: what was found.
+        ///   - cause: what made the pass due, or which operation asked for the change.
+        package init(
+            _ action: String, of part: Plan.Step.Part, in place: PlaceID, because reasons: [String], cause: String
+        ) {
+            var fields = ["part": part.rawValue, "place": "\(place)", "cause": cause]
+            if !reasons.isEmpty { fields["because"] = reasons.joined(separator: "; ") }
+            self.init(.info, action, fields)
         }
     }
 
@@ -37,9 +50,7 @@ package struct PassDiary: Equatable, Sendable {
     ) -> [Line] {
         var lines = differences.map { Line(.info, "mesh: \($0)", ["cause": "\(cause)"]) }
         lines += change.plan.steps.map { step in
-            var fields = ["part": step.part.rawValue, "place": "\(step.place)", "cause": "\(cause)"]
-            if !step.reasons.isEmpty { fields["because"] = step.reasons.joined(separator: "; ") }
-            return Line(.info, step.action, fields)
+            Line(step.action, of: step.part, in: step.place, because: step.reasons, cause: "\(cause)")
         }
         for remnant in change.remnants { lines.append(Line(.warning, "\(remnant)")) }
         lines += compare(

@@ -3,7 +3,7 @@ import RuleKit
 
 extension Plan.Step: CustomStringConvertible {
     /// The part of the kernel that a step changes.
-    public enum Part: String, Sendable, Encodable {
+    public enum Part: String, Sendable, Codable {
         /// A kernel setting.
         case sysctl
         /// Interfaces and namespaces.
@@ -76,10 +76,12 @@ extension Plan.Step: CustomStringConvertible {
     }
 
     /// One line with the part and the action, and one more line for each reason.
-    public var lines: [String] {
-        let part = part.rawValue
-        let padding = String(repeating: " ", count: max(0, 8 - part.count))
-        return [part + padding + action] + reasons.map { "          " + $0 }
+    public var lines: [String] { Self.lines(part, action, because: reasons) }
+
+    /// One line with the part and the action, and one more line for each reason.
+    package static func lines(_ part: Part, _ action: String, because reasons: [String]) -> [String] {
+        let padding = String(repeating: " ", count: max(0, 8 - part.rawValue.count))
+        return [part.rawValue + padding + action] + reasons.map { "          " + $0 }
     }
 
     /// ``lines`` as one text.

@@ -19,6 +19,20 @@ public struct RetiringConnections: Hashable, Sendable {
     public var secondsLeft: UInt64?
     /// Whether the task of the destination drains: it is in the spec, and the destination stays without connections, too.
     public var isDraining: Bool
+
+    package init(
+        place: PlaceID, binding: PortBinding, destination: Destination.ID, connections: Int? = nil, seconds: UInt64,
+        until: BootTime? = nil, secondsLeft: UInt64? = nil, isDraining: Bool
+    ) {
+        self.place = place
+        self.binding = binding
+        self.destination = destination
+        self.connections = connections
+        self.seconds = seconds
+        self.until = until
+        self.secondsLeft = secondsLeft
+        self.isDraining = isDraining
+    }
 }
 
 extension RetiringConnections: CustomStringConvertible {

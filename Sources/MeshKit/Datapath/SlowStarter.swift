@@ -16,10 +16,15 @@ public struct SlowStarter: Hashable, Sendable {
 
 extension SlowStarter: CustomStringConvertible {
     /// `task 10.0.0.12 of service web`.
-    var name: String { "task \(task) of service \(service)" }
+    var name: String { Self.name(of: task, in: service) }
+
+    package static func name(of task: IPAddress, in service: String) -> String { "task \(task) of service \(service)" }
 
     /// `task 10.0.0.12 of service web starts slowly: 3 tenths of its share, all of it in 21 s`.
-    public var description: String {
+    public var description: String { Self.text(name, tenths: tenths, secondsLeft: secondsLeft) }
+
+    /// - Parameter name: as ``name``.
+    package static func text(_ name: String, tenths: UInt32, secondsLeft: UInt64) -> String {
         "\(name) starts slowly: \(tenths == 1 ? "1 tenth" : "\(tenths) tenths") of its share, all of it in "
             + "\(secondsLeft) s"
     }

@@ -282,10 +282,7 @@ extension MeshFile.Attachment {
         }
         reader.note(path("namespace"), file)
         let text = try reader.text(file, example)
-        guard !text.isEmpty, text.hasPrefix("/") || !text.contains("/"), text != ".", text != ".." else {
-            throw reader.error(file, "\(text.debugDescription) is neither a name nor a path from the root on")
-        }
-        self.init(namespace: text.hasPrefix("/") ? text : "/run/netns/\(text)")
+        self.init(namespace: try reader.placing(file) { () throws(InputError) in try NamespaceText.path(text) })
         if let node = fields["inode"] {
             reader.note(path("inode"), node)
             inode = try reader.number(node, "an inode", in: 1...UInt64.max)

@@ -8,10 +8,9 @@ public enum DrainLimit: Hashable, Sendable {
     case seconds(UInt32)
 
     /// The text of a limit: `5m`, `off`, `unlimited`.
-    var text: String {
+    package var text: String {
         switch self {
         case .unlimited: "unlimited"
-        case .seconds(0): "off"
         case .seconds(let seconds): DurationText.text(of: seconds)
         }
     }

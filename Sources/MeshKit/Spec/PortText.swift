@@ -30,10 +30,19 @@ package struct PublishText: Hashable, Sendable {
 
     /// The text of a port, always with its protocol.
     static func text(of port: PublishedPort) -> String {
-        let binding = port.listening.description
-        let cut = binding.lastIndex(of: "/")!
-        return "\(binding[..<cut]):\(PortBinding.text(of: port.targets))\(binding[cut...])"
+        text(port.listening, leadingTo: PortBinding.text(of: port.targets))
     }
+
+    private static func text(_ listening: PortBinding, leadingTo targets: String) -> String {
+        let binding = listening.description
+        let cut = binding.lastIndex(of: "/")!
+        return "\(binding[..<cut]):\(targets)\(binding[cut...])"
+    }
+}
+
+extension PublishText: CustomStringConvertible {
+    /// The text that is read again: of a range it has the first port of the task only.
+    package var description: String { Self.text(listening, leadingTo: "\(target)") }
 }
 
 /// The parts of the texts of ports.
@@ -129,6 +138,7 @@ package enum DurationText {
 
     /// The shortest text of a time.
     package static func text(of seconds: UInt32) -> String {
+        guard seconds > 0 else { return "off" }
         let unit = units.first { seconds % $0.seconds == 0 }!
         return "\(seconds / unit.seconds)\(unit.name)"
     }

@@ -42,11 +42,18 @@ struct NamespaceArguments: ParsableArguments {
             }
             return .file("/run/netns/\(name)")
         case (nil, nil, let name?):
-            try validating { () throws(InputError) in try Container.validate(name: name) }
-            return .container(name)
+            return .container(try ContainerArgument.parse(name))
         default:
             throw ValidationError("--netns, --pid and --container each name the namespace: give one of them.")
         }
+    }
+}
+
+/// The name or id of a container.
+enum ContainerArgument: TextArgument {
+    static func read(_ text: String) throws(InputError) -> String {
+        try Container.validate(name: text)
+        return text
     }
 }
 

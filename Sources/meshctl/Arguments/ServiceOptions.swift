@@ -112,7 +112,7 @@ struct PortOptions: ParsableArguments {
     func options(with service: ServiceOptions) throws -> PublishOptions {
         var options = service.options
         options.stickySeconds = sticky
-        options.allowed = try AllowArgument.networks(allow)
+        options.allowed = try validating { () throws(InputError) in try AllowArgument.networks(allow) }
         options.sourceIP = sourceIP
         options.drain = drain
         options.maxConnections = maxConnections

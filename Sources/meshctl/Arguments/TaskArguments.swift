@@ -36,25 +36,23 @@ extension TaskSelection {
     }
 }
 
-extension TaskChange {
-    /// The addresses of the tasks, in words.
-    var addresses: String { tasks.map { "\($0.address)" }.joined(separator: ", ") }
-}
-
 extension Waiting {
     /// Waits for the drain of tasks, if that was asked for, and prints on standard error how many connections are left.
     ///
     /// - Throws: `ExitCode` 1 if the time of the drain is over and connections are left.
-    func wait(for change: TaskChange, of mesh: Mesh) async throws {
+    func wait(for outcome: Outcome, _ options: some MeshOptions) async throws {
         guard wait else { return }
         var said: [String] = []
-        let outcome = try await mesh.awaitDrain(of: change.tasks, after: change.change) { left in
+        let destinations = Set(outcome.tasks.flatMap(\.destinations))
+        let ending = try await options.mesh().awaitDrain(of: destinations) { left in
             let lines = left.map(\.progress)
             for line in lines where !said.contains(line) { StandardError.write(line) }
             said = lines
         }
-        switch outcome {
-        case .done: StandardError.write("no connection to \(change.addresses) is left")
+        switch ending {
+        case .done:
+            let addresses = outcome.tasks.map { "\($0.address)" }.joined(separator: ", ")
+            StandardError.write("no connection to \(addresses) is left")
         case .cut(let cut):
             for path in cut { StandardError.write("the time is over: \(path.progress) when they were cut") }
         case .left(let left):

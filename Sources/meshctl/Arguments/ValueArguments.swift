@@ -1,20 +1,33 @@
-import ArgumentParser
 import IPVSKit
 import MeshKit
 import RuleKit
 
+/// What is written as a text: an argument of the command line, or a field of an operation.
+protocol TextArgument: SendableMetatype {
+    associatedtype Value
+    /// Reads the text.
+    static func read(_ text: String) throws(InputError) -> Value
+}
+
+extension TextArgument {
+    /// Reads an argument. A fault of the argument is wrong usage, and not invalid input.
+    @Sendable static func parse(_ text: String) throws -> Value {
+        try validating { () throws(InputError) in try read(text) }
+    }
+}
+
 /// The address of a task.
-enum AddressArgument {
-    @Sendable static func parse(_ text: String) throws -> IPAddress {
+enum AddressArgument: TextArgument {
+    static func read(_ text: String) throws(InputError) -> IPAddress {
         guard let address: IPAddress = .init(text) else {
-            throw ValidationError("write an IPv4 or IPv6 address without a port, as in 10.0.0.11 or fd00::11.")
+            throw InputError("write an IPv4 or IPv6 address without a port, as in 10.0.0.11 or fd00::11")
         }
         return address
     }
 }
 
 /// A scheduler with which a port can be published.
-enum SchedulerArgument {
+enum SchedulerArgument: TextArgument {
     /// When to take each scheduler, for the help. No line is longer than 60 columns, so that it never wraps.
     static let explanations: [(scheduler: Scheduler, use: String)] = [
         (.roundRobin, "in turn: tasks of equal size, short requests"),
@@ -37,78 +50,73 @@ enum SchedulerArgument {
         }.joined(separator: "\n")
     }
 
-    @Sendable static func parse(_ text: String) throws -> Scheduler {
+    static func read(_ text: String) throws(InputError) -> Scheduler {
         let scheduler = Scheduler(rawValue: text)
         guard Scheduler.publishable.contains(scheduler) else {
             let reason = scheduler.unsuitability.map { "\($0); " } ?? ""
-            throw ValidationError(
-                "\(reason)the schedulers are \(Scheduler.publishable.map(\.rawValue).joined(separator: ", ")).")
+            throw InputError(
+                "\(reason)the schedulers are \(Scheduler.publishable.map(\.rawValue).joined(separator: ", "))")
         }
         return scheduler
     }
 }
 
 /// A network from which clients may connect; `any` stands for all networks.
-enum AllowArgument: Sendable, Equatable {
+enum AllowArgument: TextArgument, Sendable, Equatable {
     case any
     case network(IPPrefix)
 
-    @Sendable static func parse(_ text: String) throws -> Self {
+    static func read(_ text: String) throws(InputError) -> Self {
         if text == "any" { return .any }
         guard let prefix: IPPrefix = .init(text) else {
-            throw ValidationError("write a network or an address, as in 10.0.0.0/8 or fd00::/8, or any.")
+            throw InputError("write a network or an address, as in 10.0.0.0/8 or fd00::/8, or any")
         }
         return .network(prefix)
     }
 
     /// The networks of all `--allow` options; empty for `any`, and nil without the option.
-    static func networks(_ arguments: [Self]) throws -> [IPPrefix]? {
+    static func networks(_ arguments: [Self]) throws(InputError) -> [IPPrefix]? {
         if arguments.isEmpty { return nil }
         guard arguments.contains(.any) else {
             return arguments.compactMap { if case .network(let prefix) = $0 { prefix } else { nil } }
         }
         guard arguments.count == 1 else {
-            throw ValidationError("--allow any cannot be combined with another --allow.")
+            throw InputError("--allow any cannot be combined with another --allow")
         }
         return []
     }
 }
 
 /// The subnet of a network or of a gateway bridge.
-enum SubnetArgument {
-    @Sendable static func parse(_ text: String) throws -> IPPrefix {
+enum SubnetArgument: TextArgument {
+    static func read(_ text: String) throws(InputError) -> IPPrefix {
         guard text.contains("/"), let prefix: IPPrefix = .init(text) else {
-            throw ValidationError("write a subnet with the length of its prefix, as in 10.0.1.0/24 or fd00:1::/64.")
+            throw InputError("write a subnet with the length of its prefix, as in 10.0.1.0/24 or fd00:1::/64")
         }
         let address = text.prefix { $0 != "/" }
         guard IPAddress(String(address)) == prefix.address else {
-            throw ValidationError("\(address) is an address in the subnet \(prefix): write that.")
+            throw InputError("\(address) is an address in the subnet \(prefix): write that")
         }
         return prefix
     }
 }
 
 /// `90`, `90s`, `10m`, `2h`, `1d`: a time in seconds. `off` is 0.
-enum DurationArgument {
-    @Sendable static func parse(_ text: String) throws -> UInt32 {
-        try validating { () throws(InputError) in try DurationText.seconds(text) }
-    }
+enum DurationArgument: TextArgument {
+    static func read(_ text: String) throws(InputError) -> UInt32 { try DurationText.seconds(text) }
 }
 
 /// `5m`, `off`, `unlimited`: how long connections go on without a path for new ones.
-enum DrainArgument {
-    @Sendable static func parse(_ text: String) throws -> DrainLimit {
-        try validating { () throws(InputError) in try DrainLimit(text) }
-    }
+enum DrainArgument: TextArgument {
+    static func read(_ text: String) throws(InputError) -> DrainLimit { try DrainLimit(text) }
 }
 
 /// A health check, or none.
-struct HealthArgument: Hashable {
+struct HealthArgument: TextArgument, Hashable {
     var check: HealthCheck?
 
-    @Sendable static func parse(_ text: String) throws -> Self {
-        if text == "off" { return Self(check: nil) }
-        return try validating { () throws(InputError) in Self(check: try HealthCheck(text)) }
+    static func read(_ text: String) throws(InputError) -> Self {
+        Self(check: text == "off" ? nil : try HealthCheck(text))
     }
 
     /// What there is and what it does, for the help. No line of the list is longer than 60 columns, so that it never wraps.
@@ -125,30 +133,30 @@ struct HealthArgument: Hashable {
 }
 
 /// The most connections of a task. `off` is 0.
-enum MaxConnectionsArgument {
-    @Sendable static func parse(_ text: String) throws -> UInt32 {
+enum MaxConnectionsArgument: TextArgument {
+    static func read(_ text: String) throws(InputError) -> UInt32 {
         if text == "off" { return 0 }
         guard let count = UInt32(text), (1...UInt32(Int32.max)).contains(count), text.first != "+" else {
-            throw ValidationError("write a number from 1 to \(Int32.max), or off.")
+            throw InputError("write a number from 1 to \(Int32.max), or off")
         }
         return count
     }
 }
 
-enum BalancingArgument {
-    @Sendable static func parse(_ text: String) throws -> Balancing {
+enum BalancingArgument: TextArgument {
+    static func read(_ text: String) throws(InputError) -> Balancing {
         guard let balancing = Balancing(rawValue: text) else {
-            throw ValidationError("\(text.debugDescription) is none of host and ingress.")
+            throw InputError("\(text.debugDescription) is none of host and ingress")
         }
         return balancing
     }
 }
 
 /// The source address that tasks see.
-enum SourceIPArgument {
-    @Sendable static func parse(_ text: String) throws -> SourceIP {
+enum SourceIPArgument: TextArgument {
+    static func read(_ text: String) throws(InputError) -> SourceIP {
         guard let choice = SourceIP(rawValue: text) else {
-            throw ValidationError("write one of \(SourceIP.allCases.map(\.rawValue).joined(separator: ", ")).")
+            throw InputError("write one of \(SourceIP.allCases.map(\.rawValue).joined(separator: ", "))")
         }
         return choice
     }

@@ -12,12 +12,13 @@ struct AgentCommand: AsyncParsableCommand {
         commandName: "agent", abstract: "Keep the kernel as it should be, until it is stopped.",
         discussion: """
             The agent makes the changes that the kernel needs when it starts, when a command or an editor changes the mesh, \
-            as soon as the kernel tells that somebody else has changed something, and otherwise every two seconds. All other \
-            commands work beside it as they do without it. SIGTERM and SIGINT end it; published ports go on to work.
+            as soon as the kernel tells that somebody else has changed something, and otherwise every two seconds. Commands \
+            that change something let it do so while it runs, with the same results as without it. SIGTERM and SIGINT end \
+            it; published ports go on to work.
 
             It logs to standard error what it does and why. --verbose also logs each pass. By HTTP at its socket it answers \
             what `meshctl events` prints, the documents of `status` and `plan`, and metrics for Prometheus, and does what \
-            `apply` and `reconcile` do; --metrics lets it answer the metrics at an address, too.
+            all commands do that change something; --metrics lets it answer the metrics at an address, too.
 
             EXAMPLE
               meshctl agent
@@ -90,36 +91,27 @@ struct AgentCommand: AsyncParsableCommand {
         by meshes: @escaping @Sendable () throws -> Mesh, _ events: EventHub, _ logger: Logger
     ) throws -> AgentInformation {
         let store = try options.store()
+        let operations = try OfferedOperations(on: meshes, logger: logger)
+        let work = MeshChanges.Work(operations.all) {
+            try JSONText.encode(try await store.load().exported()).printableJSON
+        } explaining: { error in
+            OperationFailure(of: error)
+        }
         return AgentInformation(
-            events: events, observe: { try await meshes().observe() },
+            events: events, identity: try identity(), observe: { try await meshes().observe() },
             status: { try StatusReport($0.view, $0.plan).document() },
             plan: {
                 let (plan, warnings) = try await meshes().planAndWarnings()
                 return try PlanReport(plan, plan.notes + warnings).document()
-            }, changes: MeshChanges(.by(meshes, store)), logger: logger)
+            }, changes: MeshChanges(work), logger: logger)
     }
-}
 
-extension MeshChanges.Work {
-    /// What the commands of the same names do.
-    ///
-    /// - Parameters:
-    ///   - meshes: makes values of the mesh.
-    ///   - store: where it is saved.
-    fileprivate static func by(_ meshes: @escaping @Sendable () throws -> Mesh, _ store: FileSpecStore) -> Self {
-        Self { text, options in
-            let (file, mesh) = (try MeshFile(yaml: text, name: "the request's body"), try meshes())
-            if options.isDry {
-                let preview = try await mesh.preview(file, pruning: options.prunes, forcing: options.forces)
-                return try ChangeReport(preview).document()
-            }
-            let applied = try await mesh.apply(
-                file, pruning: options.prunes, forcing: options.forces, cutting: options.cuts)
-            return try ChangeReport(applied.change, applied.warnings).document()
-        } reconcile: { retry, cutting in
-            try ChangeReport(await meshes().reconcile(retry: retry, cutting: cutting ? .all : .none)).document()
-        } export: {
-            try JSONText.encode(try await store.load().exported()).printableJSON
+    /// Makes the document of which agent this is.
+    private func identity() throws -> @Sendable () throws -> String {
+        let (ledger, asker) = (try options.ledger(), try options.asker())
+        return {
+            let node = try ledger.load()?.node ?? asker.node ?? Ledger.hostName()
+            return try JSONText.encode(try AgentIdentity(of: asker, on: node)).printableJSON
         }
     }
 }

@@ -34,32 +34,10 @@ struct Apply: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let described = try MeshFile(yaml: try InputFile.text(of: file), name: file == "-" ? "standard input" : file)
-        guard !dryRun else {
-            let preview = try await options.mesh().preview(described, pruning: prune, forcing: force)
-            return try preview.print(orElse: "The mesh is as the file describes it.")
-        }
-        let applied = try await options.mesh().apply(
-            described, pruning: prune, forcing: force, cutting: patience.now)
-        options.report(applied)
-        let change = applied.change
-        let steps = counted(change.plan.steps.count, "change")
-        let summary = change.didChange ? "now. \(steps) made to this kernel." : "as before. Nothing to do."
-        try StandardOutput.print(
-            ["The mesh has generation \(change.spec.meshGeneration) \(summary)"], afterChange: change.didChange)
-    }
-}
-
-extension ChangePreview {
-    /// Prints what would change: of the mesh, and then of this kernel.
-    ///
-    /// - Parameter nothing: stands for differences of the mesh if there are none.
-    func print(orElse nothing: String) throws {
-        plan.sayNotes()
-        let steps = plan.listing
-        try StandardOutput.print(
-            (differences.isEmpty ? [nothing] : differences)
-                + (steps.isEmpty ? [] : ["", "This kernel would change:"] + steps))
+        try await options.carryOut(
+            ApplyFile(
+                text: try InputFile.text(of: file), name: InputFile.name(of: file), prunes: prune, forces: force,
+                now: patience.now, isDry: dryRun))
     }
 }
 
@@ -68,9 +46,12 @@ enum InputFile {
     /// More than any mesh takes; a device or a wrong file could go on for ever.
     private static let mostBytes = 64 << 20
 
+    /// What messages call a file.
+    static func name(of path: String) -> String { path == "-" ? "standard input" : path }
+
     /// - Parameter name: the path; `-` stands for standard input.
     static func text(of name: String) throws -> String {
-        let shown = name == "-" ? "standard input" : name
+        let shown = Self.name(of: name)
         do {
             if name == "-" { return try text(of: .standardInput, shown) }
             guard !name.isEmpty else { throw ValidationError("-f names no file.") }

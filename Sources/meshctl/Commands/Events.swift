@@ -78,6 +78,15 @@ struct AgentUnreachable: Error, CustomStringConvertible {
         Self(status: .unavailable, description: "the agent at \(path) has ended")
     }
 
+    /// It has ended, or does not answer as an agent does, after it was asked to change something.
+    static func lost(_ path: FilePath) -> Self {
+        Self(
+            status: .failed,
+            description:
+                "the agent at \(path) ended before it answered: `meshctl plan` and `meshctl status` show what was "
+                + "done")
+    }
+
     private init(status: ExitStatus, description: String) {
         self.status = status
         self.description = description

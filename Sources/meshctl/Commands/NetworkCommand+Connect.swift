@@ -10,6 +10,8 @@ extension NetworkCommand {
 
         @Argument(help: "The services.", completion: Existing.services)
         var services: [String]
+
+        var members: NetworkMembers { NetworkMembers(network: network, services: services) }
     }
 
     struct Connect: AsyncParsableCommand {
@@ -23,20 +25,10 @@ extension NetworkCommand {
                   meshctl network connect back nginx redis
                 """)
 
-        @OptionGroup var members: MembershipArguments
+        @OptionGroup var arguments: MembershipArguments
         @OptionGroup var options: GlobalOptions
 
-        func run() async throws {
-            let connected = try await options.mesh().connect(members.services, to: members.network)
-            options.report(connected)
-            let change = connected.change
-            try StandardOutput.print(
-                members.services.map { service in
-                    let addresses = change.spec.services[service]?.virtualAddresses[members.network]?.addresses ?? []
-                    let list = addresses.map(\.description).joined(separator: " and ")
-                    return "Service \(service) has \(list) on network \(members.network)."
-                }, afterChange: change.didChange)
-        }
+        func run() async throws { try await options.carryOut(ConnectServices(members: arguments.members)) }
     }
 
     struct Disconnect: AsyncParsableCommand {
@@ -50,15 +42,9 @@ extension NetworkCommand {
                   meshctl network disconnect back redis
                 """)
 
-        @OptionGroup var members: MembershipArguments
+        @OptionGroup var arguments: MembershipArguments
         @OptionGroup var options: GlobalOptions
 
-        func run() async throws {
-            let change = try await options.mesh().disconnect(members.services, from: members.network)
-            options.report(change)
-            try StandardOutput.print(
-                members.services.map { "Service \($0) is not on network \(members.network) any more." },
-                afterChange: change.didChange)
-        }
+        func run() async throws { try await options.carryOut(DisconnectServices(members: arguments.members)) }
     }
 }

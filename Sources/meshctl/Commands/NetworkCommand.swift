@@ -39,13 +39,7 @@ struct NetworkCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let created = try await options.mesh().createNetwork(name, subnets: subnet, identifier: vni)
-            options.report(created)
-            let change = created.change
-            let network = try change.spec.network(name)
-            let subnets = network.subnets.map(\.description).joined(separator: " and ")
-            try StandardOutput.print(
-                ["Network \(name) has \(subnets), VNI \(network.identifier)."], afterChange: change.didChange)
+            try await options.carryOut(CreateNetwork(network: name, subnets: subnet, identifier: vni))
         }
     }
 
@@ -100,10 +94,6 @@ struct NetworkCommand: AsyncParsableCommand {
 
         @OptionGroup var options: GlobalOptions
 
-        func run() async throws {
-            let change = try await options.mesh().removeNetwork(name)
-            options.report(change)
-            try StandardOutput.print(["Removed network \(name)."], afterChange: change.didChange)
-        }
+        func run() async throws { try await options.carryOut(RemoveNetwork(network: name)) }
     }
 }

@@ -39,15 +39,9 @@ struct NodeCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let added = try await options.mesh().addNode(
-                name, address: address, gatewaySubnets: gatewaySubnet.isEmpty ? nil : gatewaySubnet)
-            options.report(added)
-            let change = added.change
-            let node = try change.spec.node(name)
-            let place = node.address.map { "is at \($0)" } ?? "has no address"
-            let subnets = node.gatewaySubnets.map(\.description).joined(separator: " and ")
-            try StandardOutput.print(
-                ["Node \(name) \(place); its gateway bridge has \(subnets)."], afterChange: change.didChange)
+            try await options.carryOut(
+                AddNode(
+                    node: name, address: address, gatewaySubnets: gatewaySubnet.isEmpty ? nil : gatewaySubnet))
         }
     }
 
@@ -80,10 +74,6 @@ struct NodeCommand: AsyncParsableCommand {
 
         @OptionGroup var options: GlobalOptions
 
-        func run() async throws {
-            let change = try await options.mesh().removeNode(name)
-            options.report(change)
-            try StandardOutput.print(["Removed node \(name)."], afterChange: change.didChange)
-        }
+        func run() async throws { try await options.carryOut(RemoveNode(node: name)) }
     }
 }

@@ -27,27 +27,58 @@ struct PlanCommand: AsyncParsableCommand {
 
 /// `plan --format json`.
 struct PlanReport: Display {
-    struct Change: Encodable {
+    /// A change to the kernel.
+    struct Change: Codable, Equatable, Sendable {
         var part: Plan.Step.Part
+        var place: PlaceID
         var action: String
         var reasons: [String]
+
+        init(_ step: Plan.Step) {
+            part = step.part
+            place = step.place
+            action = step.action
+            reasons = step.reasons
+        }
     }
 
     var changes: [Change]
     var retiring: [RetiringFields]
     var warnings: [String]
-    let lines: [String]
 
     private enum CodingKeys: String, CodingKey { case changes, retiring, warnings }
 
     init(_ plan: Plan, _ warnings: [String]) {
         self.warnings = warnings
-        changes = plan.steps.map { Change(part: $0.part, action: $0.action, reasons: $0.reasons) }
+        changes = plan.steps.map(Change.init)
         retiring = plan.retiring.map(RetiringFields.init)
-        lines =
-            plan.retiringLines
-            + (plan.isEmpty
+    }
+
+    var lines: [String] {
+        retiring.map(\.description)
+            + (changes.isEmpty
                 ? ["Nothing to do: the kernel holds what it should."]
-                : plan.listing + ["\(counted(plan.steps.count, "change")) to make.  Apply:  meshctl reconcile"])
+                : changes.listing + ["\(counted(changes.count, "change")) to make.  Apply:  meshctl reconcile"])
+    }
+}
+
+extension [PlanReport.Change] {
+    /// The changes as lines to print. Each begins with a tilde; its reasons stand below it.
+    var listing: [String] {
+        flatMap { change in
+            Plan.Step.lines(change.part, change.action, because: change.reasons).enumerated().map { index, line in
+                index == 0 ? "~ " + line : line
+            }
+        }
+    }
+}
+
+extension Plan {
+    /// The steps as lines to print.
+    var listing: [String] { steps.map(PlanReport.Change.init).listing }
+
+    /// Prints on standard error what the plan leaves undone, and why.
+    func sayNotes() {
+        for note in notes { StandardError.write("meshctl: \(note)") }
     }
 }

@@ -61,45 +61,9 @@ struct Publish: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (ports, service) = (try ports(), arguments[arguments.count - 1])
-        let published = try await options.mesh().publish(
-            ports.map { ($0.listening, $0.target) }, service: service,
-            options: try portOptions.options(with: serviceOptions),
-            force: force, cutting: patience.now)
-        options.report(published)
-        let saved = SavedMesh(published.change)
-        var lines: [String] = []
-        for port in ports { lines += try Self.lines(on: port.listening, of: service, saved) }
-        guard let owner = saved.spec.services[service] else { return }
-        if owner.tasks.isEmpty {
-            let verb = owner.balancing == .ingress ? "attach \(service) --netns NAME" : "add \(service) ADDRESS"
-            lines.append("next:  meshctl task \(verb)")
-        } else if let port = ports.map(\.listening).first(where: { $0.transport == .tcp }),
-            let address = try port.address ?? NodeAddress.first(for: owner.tasks.map(\.address.family))
-        {
-            let url = Destination.ID(address, port: port.ports.lowerBound)
-            lines.append("try:   curl http://\(url)/      see:  meshctl status")
-        }
-        try StandardOutput.print(lines, afterChange: published.change.didChange)
-    }
-
-    /// What became of one port.
-    private static func lines(on listening: PortBinding, of service: String, _ saved: SavedMesh) throws -> [String] {
-        guard let port = saved.spec.publisher(of: listening)?.port, let owner = saved.spec.services[service] else {
-            return []
-        }
-        let tasks = owner.tasks.filter { owner.balancing == .ingress || port.isFor($0) }
-        let client =
-            switch try ClientAddress([port], tasks, local: saved.localAddresses, own: NodeAddress.all()) {
-            case .kept: "   client address kept"
-            case .hidden where owner.balancing == .ingress: "   client address hidden (--source-ip nat)"
-            case .hidden: "   client address hidden (see `meshctl task add --help`, --local)"
-            case .mixed: "   client address kept for some tasks (see `meshctl task ls \(service)`)"
-            case nil: ""
-            }
-        return [
-            "\(port.listening) -> \(service):\(PortBinding.text(of: port.targets))   "
-                + "\(counted(tasks.count, "task"))\(owner.balancing == .ingress ? " on ingress" : "")\(client)"
-        ]
+        try await options.carryOut(
+            PublishPorts(
+                ports: try ports(), service: arguments[arguments.count - 1],
+                options: try portOptions.options(with: serviceOptions), force: force, now: patience.now))
     }
 }

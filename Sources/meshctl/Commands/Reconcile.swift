@@ -23,16 +23,8 @@ struct Reconcile: AsyncParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() async throws {
-        let change = try await options.mesh().reconcile(retry: retry, cutting: patience.now ? .all : .none)
-        let plan = change.plan
-        plan.sayNotes()
-        change.sayNotices()
-        plan.sayRetiring()
-        let refused = change.refusedSteps == 0 ? "" : " \(counted(change.refusedSteps, "change")) refused, see above."
-        let summary =
-            plan.isEmpty && refused.isEmpty
-            ? "Nothing to do: the kernel holds what it should."
-            : "\(counted(plan.steps.count, "change")) made." + refused
-        try StandardOutput.print(plan.listing + [summary], afterChange: change.didChange)
+        // The changes are on standard output already.
+        let outcome = try await options.perform(ReconcileKernel(retries: retry, now: patience.now), listing: false)
+        try outcome.print()
     }
 }

@@ -22,13 +22,5 @@ struct Reset: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
 
-    func run() async throws {
-        let change = try await options.mesh().reset(recovering: recovers)
-        let plan = change.plan
-        options.report(plan)
-        change.sayNotices()
-        try StandardOutput.print(
-            [plan.isEmpty ? "Nothing to remove." : "Removed everything: \(counted(plan.steps.count, "change")) made."],
-            afterChange: change.didChange)
-    }
+    func run() async throws { try await options.carryOut(ResetMesh(recovers: recovers)) }
 }

@@ -29,12 +29,8 @@ extension ServiceCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let wanted = serviceOptions.options
-            try await options.edit(dryRun: dryRun) { spec, _ in
-                try spec.createService(service, options: wanted)
-            } summary: { saved in
-                "Service \(service) has the scheduler \(saved.spec.services[service]?.scheduler ?? .roundRobin)."
-            }
+            try await options.carryOut(
+                CreateService(service: service, options: serviceOptions.options, isDry: dryRun))
         }
     }
 
@@ -75,31 +71,16 @@ extension ServiceCommand {
 
         @OptionGroup var options: GlobalOptions
 
-        func validate() throws {
-            let wanted = try portOptions.options(with: serviceOptions)
-            guard wanted != PublishOptions() else {
-                throw ValidationError(
-                    "Say what to change, as in `meshctl service set nginx --scheduler wlc`.")
-            }
-            guard
-                ports.isEmpty
-                    || (wanted.scheduler == nil && wanted.balancing == nil && wanted.slowStartSeconds == nil
-                        && wanted.healthCheck == nil)
-            else {
-                throw ValidationError(
-                    "--scheduler, --network, --health and --slow-start hold for the whole service: leave the ports out, or "
-                        + "set these apart.")
-            }
-        }
+        func validate() throws { _ = try operation() }
 
-        func run() async throws {
+        func run() async throws { try await options.carryOut(operation()) }
+
+        private func operation() throws -> SetService {
             let wanted = try portOptions.options(with: serviceOptions)
-            let ports = ports.isEmpty ? nil : ports
-            try await options.edit(dryRun: dryRun, cutting: patience.now ? .service(service) : .none) { spec, _ in
-                try spec.setOptions(wanted, ofService: service, ports: ports)
-            } summary: { saved in
-                let count = ports?.count ?? saved.spec.services[service]?.ports.count ?? 0
-                return "Changed service \(service)" + (wanted.concernsPorts ? ", \(counted(count, "port"))." : ".")
+            return try validating { () throws(InputError) in
+                try SetService(
+                    service: service, ports: ports.isEmpty ? nil : ports, options: wanted, isDry: dryRun,
+                    now: patience.now)
             }
         }
     }

@@ -58,11 +58,6 @@ struct ServiceCommand: AsyncParsableCommand {
         @OptionGroup var patience: Patience
         @OptionGroup var options: GlobalOptions
 
-        func run() async throws {
-            let change = try await options.change(cutting: patience.now ? .service(service) : .none) { spec, _ in
-                try spec.removeService(service)
-            }
-            try StandardOutput.print(["Removed service \(service)."], afterChange: change.didChange)
-        }
+        func run() async throws { try await options.carryOut(RemoveService(service: service, now: patience.now)) }
     }
 }

@@ -75,17 +75,11 @@ extension TaskCommand {
             }
             let engines = try engine.engine(for: choice)
             let (path, container) = try await place(choice, engines)
-            let attached = try await options.mesh().attach(
-                path, container: container, service: service, node: options.node,
-                networks: network.isEmpty ? nil : network,
-                address: address, weight: weight, replacing: replace, cutting: patience.now)
-            options.report(attached)
-            let count = attached.change.spec.services[service]?.tasks.count ?? 0
-            let lines = attached.tasks.flatMap { task in
-                ["\(service) has \(counted(count, "task")), including \(task.address) on node \(task.node ?? "-")."]
-                    + AttachmentFields(task).lines
-            }
-            try StandardOutput.print(lines, afterChange: attached.change.didChange)
+            try await options.carryOut(
+                AttachTask(
+                    service: service, namespace: path, container: container, node: options.node,
+                    networks: network.isEmpty ? nil : network, address: address, weight: weight, replaces: replace,
+                    now: patience.now))
         }
 
         /// The file of the task's namespace, and the container that it was named by.

@@ -32,14 +32,8 @@ extension TaskCommand {
 
         func run() async throws {
             let which = try TaskSelection(address, namespace, on: options.node)
-            let mesh = try options.mesh()
-            let detached = try await mesh.detach(which, service: service, cutting: patience.now)
-            options.report(detached)
-            let count = detached.change.spec.services[service]?.tasks.count ?? 0
-            try await waiting.wait(for: detached, of: mesh)
-            try StandardOutput.print(
-                ["Detached \(detached.addresses) from \(service), which has \(counted(count, "task")) left."],
-                afterChange: detached.change.didChange)
+            try await options.carryOut(
+                DetachTasks(service: service, which: which, now: patience.now), waiting: waiting)
         }
     }
 }

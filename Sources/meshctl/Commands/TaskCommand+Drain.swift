@@ -31,15 +31,7 @@ extension TaskCommand {
 
         func run() async throws {
             let which = try TaskSelection(tasks.address, tasks.namespace, on: options.node)
-            let mesh = try options.mesh()
-            let drained = try await mesh.drain(which, service: tasks.service)
-            options.report(drained)
-            try await waiting.wait(for: drained, of: mesh)
-            try StandardOutput.print(
-                [
-                    "\(drained.addresses) of \(tasks.service) \(drained.tasks.count == 1 ? "gets" : "get") no new connections."
-                ],
-                afterChange: drained.change.didChange)
+            try await options.carryOut(DrainTasks(service: tasks.service, which: which), waiting: waiting)
         }
     }
 
@@ -57,12 +49,7 @@ extension TaskCommand {
 
         func run() async throws {
             let which = try TaskSelection(tasks.address, tasks.namespace, on: options.node)
-            let undrained = try await options.mesh().undrain(which, service: tasks.service)
-            options.report(undrained)
-            try StandardOutput.print(
-                [
-                    "\(undrained.addresses) of \(tasks.service) \(undrained.tasks.count == 1 ? "gets" : "get") new connections."
-                ], afterChange: undrained.change.didChange)
+            try await options.carryOut(UndrainTasks(service: tasks.service, which: which))
         }
     }
 }

@@ -51,18 +51,10 @@ struct TaskCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let added = try await options.mesh().addTask(
-                address, weight: weight, isLocal: local, service: service, replacing: replace, cutting: patience.now)
-            options.report(added)
-            if added.change.spec.services[service]?.tasks.first(where: { $0.address == address })?.isDraining == true {
-                StandardError.write(
-                    "meshctl: \(address) drains, and gets no new connections: end that with `meshctl task undrain \(service) "
-                        + "\(address)`")
-            }
-            let count = added.change.spec.services[service]?.tasks.count ?? 0
-            try StandardOutput.print(
-                ["\(service) has \(counted(count, "task")), including \(address)."],
-                afterChange: added.change.didChange)
+            try await options.carryOut(
+                AddTask(
+                    service: service, address: address, weight: weight, isLocal: local, replaces: replace,
+                    now: patience.now))
         }
     }
 
@@ -92,15 +84,8 @@ struct TaskCommand: AsyncParsableCommand {
         @OptionGroup var options: GlobalOptions
 
         func run() async throws {
-            let mesh = try options.mesh()
-            let removed = try await mesh.removeTask(address, service: service, cutting: patience.now)
-            options.report(removed)
-            let change = removed.change
-            try await waiting.wait(for: removed, of: mesh)
-            let count = change.spec.services[service]?.tasks.count ?? 0
-            try StandardOutput.print(
-                ["Removed \(address) from \(service), which has \(counted(count, "task")) left."],
-                afterChange: change.didChange)
+            try await options.carryOut(
+                RemoveTask(service: service, address: address, now: patience.now), waiting: waiting)
         }
     }
 

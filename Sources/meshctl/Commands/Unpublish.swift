@@ -23,11 +23,5 @@ struct Unpublish: AsyncParsableCommand {
     @OptionGroup var patience: Patience
     @OptionGroup var options: GlobalOptions
 
-    func run() async throws {
-        let ports = Set(ports).sorted()
-        let change = try await options.change(cutting: patience.now ? .ports(Set(ports)) : .none) { spec, _ in
-            for port in ports { try spec.unpublish(port) }
-        }
-        try StandardOutput.print(ports.map { "Unpublished \($0)." }, afterChange: change.didChange)
-    }
+    func run() async throws { try await options.carryOut(UnpublishPorts(ports: ports, now: patience.now)) }
 }

@@ -16,11 +16,17 @@ struct Failure {
     /// The message: a line, or one for each fault of a mesh file. A newline within a line is part of somebody's name.
     var lines: [String]
 
+    init(status: ExitStatus, lines: [String]) {
+        self.status = status
+        self.lines = lines
+    }
+
     /// Nil for errors of the argument parser, which have a status of their own: 64.
     init?(_ error: any Error) {
-        lines = (error as? InputError)?.faults ?? ["\(error)" + (Self.remedy(error).map { "; \($0)" } ?? "")]
+        lines = Self.faults(of: error) ?? ["\(error)" + (Self.remedy(error).map { "; \($0)" } ?? "")]
         switch error {
         case is InputError: status = .badInput
+        case let error as OperationFailure: status = error.exitStatus.flatMap(ExitStatus.init) ?? .failed
         case let error as StoreError: status = Self.status(error.code)
         case let error as IPVSError: status = Self.status(error.code)
         case let error as RuleError: status = Self.status(error.code)
@@ -39,6 +45,10 @@ struct Failure {
         case is CancellationError, is Errno, is OutputError: status = .failed
         default: return nil
         }
+    }
+
+    private static func faults(of error: any Error) -> [String]? {
+        (error as? InputError)?.faults ?? (error as? OperationFailure)?.faults
     }
 
     /// What a library that knows nothing of meshctl's options cannot advise.
@@ -106,5 +116,19 @@ struct Failure {
         case .noSuchFileOrDirectory: .unavailable
         default: .failed
         }
+    }
+}
+
+extension OperationFailure {
+    /// Why an operation failed, in the words and with the exit status of the command.
+    init(of error: any Error) {
+        if let failure = error as? OperationFailure {
+            self = failure
+            return
+        }
+        let failure = Failure(error) ?? Failure(status: .failed, lines: ["\(error)"])
+        self.init(
+            failure.lines.joined(separator: "\n"), exitStatus: failure.status.rawValue,
+            faults: failure.lines.count > 1 ? failure.lines : nil, isMistake: error is InputError)
     }
 }

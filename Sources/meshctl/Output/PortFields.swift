@@ -29,8 +29,8 @@ struct PortFields: Encodable {
 }
 
 /// The ports that clients connect to, as commands print them in JSON.
-struct BindingFields: Encodable {
-    private let binding: PortBinding
+struct BindingFields: Codable {
+    let binding: PortBinding
 
     init(_ binding: PortBinding) { self.binding = binding }
 
@@ -42,6 +42,19 @@ struct BindingFields: Encodable {
         if binding.isRange { try container.encode(binding.ports.upperBound, forKey: .lastPort) }
         try container.encodeIfPresent(binding.address, forKey: .address)
         try container.encode(binding.transport.description, forKey: .transport)
+    }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        let first = try container.decode(UInt16.self, forKey: .port)
+        let last = try container.decodeIfPresent(UInt16.self, forKey: .lastPort) ?? first
+        let name = try container.decode(String.self, forKey: .transport)
+        guard first > 0, first <= last, let transport = TransportProtocol.balanced.first(where: { "\($0)" == name })
+        else {
+            throw DecodingError.dataCorruptedError(forKey: .port, in: container, debugDescription: "no published port")
+        }
+        let address = try container.decodeIfPresent(IPAddress.self, forKey: .address)
+        binding = PortBinding(first...last, transport, at: address)
     }
 }
 

@@ -49,19 +49,15 @@ struct StatusReport: Display {
     var drift: Int
     /// The former paths of ports that stay until their connections have ended.
     var retiring: [RetiringFields]
-    private let retiringLines: [String]
     /// The tasks that have less than their share of new connections.
     var startingSlowly: [StartingFields]
-    private let startingLines: [String]
 
     private enum CodingKeys: String, CodingKey { case ports, drift, retiring, startingSlowly }
 
     init(_ view: MeshView, _ plan: Plan) throws {
         drift = plan.steps.count
         retiring = plan.retiring.map(RetiringFields.init)
-        retiringLines = plan.retiringLines
         startingSlowly = plan.starting.map(StartingFields.init)
-        startingLines = plan.starting.map(\.description)
         // Grouped by mark once: with thousands of ports, a search for each port would take longer than everything else.
         let services = Dictionary(grouping: view.observed.services) { $0.id.firewallMark }
         let own = try NodeAddress.all()
@@ -95,7 +91,9 @@ struct StatusReport: Display {
         let lines =
             ports.isEmpty
             ? ["Nothing is published.  Begin with:  meshctl publish PORT:TARGET SERVICE"] : table.render()
-        return lines + [retiringLines, startingLines].flatMap { $0.isEmpty ? [] : [""] + $0 } + note
+        return lines
+            + [retiring.map(\.description), startingSlowly.map(\.description)].flatMap { $0.isEmpty ? [] : [""] + $0 }
+            + note
     }
 
     private var table: TextTable {

@@ -2,7 +2,7 @@ import IPVSKit
 import MeshKit
 
 /// A task that has less than its share of new connections, as JSON.
-struct StartingFields: Encodable {
+struct StartingFields: Codable, Sendable, CustomStringConvertible {
     var service: String
     var task: IPAddress
     /// How many tenths of its share it has.
@@ -14,5 +14,10 @@ struct StartingFields: Encodable {
         task = starter.task
         tenths = starter.tenths
         secondsLeft = starter.secondsLeft
+    }
+
+    /// The line for people.
+    var description: String {
+        SlowStarter.text(SlowStarter.name(of: task, in: service), tenths: tenths, secondsLeft: secondsLeft)
     }
 }

@@ -44,10 +44,12 @@ extension KernelTests.AgentTests {
                 try await Task.sleep(for: .milliseconds(delay))
                 agent.signal(SIGKILL)
                 let result = try await ran
+                // The agent was doing the command's work, and nobody knows how far it got.
+                let isLost = result.status == 1 && result.error.contains("ended before it answered")
                 // A port that a killed command did not publish cannot be unpublished.
                 let mayFind = wasKilled ? [0, 65] : [0]
-                if !killsCommand { #expect(mayFind.contains(Int(result.status)), "\(result)") }
-                wasKilled = killsCommand
+                if !killsCommand, !isLost { #expect(mayFind.contains(Int(result.status)), "\(result)") }
+                wasKilled = killsCommand || isLost
                 #expect(try await agent.ended() == 137)
                 if Bool.random(using: &random) {
                     agent = try await RunningAgent(on: node, of: mesh)
@@ -124,7 +126,7 @@ extension KernelTests.AgentTests {
         }
     }
 
-    /// A command beside an agent waits for no more than a pass. Here both share one processor with the agent of another
+    /// A command whose work the agent does waits for no more than a pass. Here both share one processor with the agent of another
     /// node, whose passes take as long as a command's.
     @Test(arguments: RuleTool.tested) func commandsWorkBesideAnAgent(tool: RuleTool) async throws {
         try await Self.with(tool) { mesh, _, agents in

@@ -1,0 +1,115 @@
+import AgentAPI
+import MeshKit
+
+/// `meshctl reconcile`, whose options are in the query of a request.
+struct ReconcileKernel: Operation, Equatable {
+    static let path = "/v1/reconcile"
+    static let parameters = ChangeRequest.Parameters(flags: ["retry", "now"])
+    static let hasBody = false
+
+    /// Whether that is tried again which this host refused before.
+    var retries = false
+    /// Whether connections by former paths end at once.
+    var now = false
+
+    var request: ChangeRequest {
+        ChangeRequest(flags: Set([retries ? "retry" : nil, now ? "now" : nil].compactMap(\.self)))
+    }
+
+    func perform(on mesh: Mesh) async throws -> Outcome {
+        let change = try await mesh.reconcile(retry: retries, cutting: now ? .all : .none)
+        let refused = change.refusedSteps == 0 ? "" : " \(counted(change.refusedSteps, "change")) refused, see above."
+        let summary =
+            change.plan.isEmpty && refused.isEmpty
+            ? "Nothing to do: the kernel holds what it should."
+            : "\(counted(change.plan.steps.count, "change")) made." + refused
+        return Outcome(change, saying: change.plan.listing + [summary])
+    }
+}
+
+extension ReconcileKernel {
+    init(_ request: ChangeRequest) {
+        self.init(retries: request.flags.contains("retry"), now: request.flags.contains("now"))
+    }
+}
+
+/// `meshctl apply`, whose options are in the query of a request; its body is the file.
+struct ApplyFile: Operation {
+    static let path = "/v1/apply"
+    static let parameters = ChangeRequest.Parameters(flags: ["prune", "force", "now", "dry-run"], texts: ["name"])
+    static let hasBody = true
+
+    /// The text of the file.
+    let text: String
+    /// What messages call the file.
+    let name: String
+    /// Whether that goes which the sections of the file leave out.
+    let prunes: Bool
+    /// Whether the file is applied although the mesh has edits that it lacks.
+    let forces: Bool
+    /// Whether connections by former paths end at once.
+    let now: Bool
+    let isDry: Bool
+    private let file: MeshFile
+
+    /// - Throws: `InputError` if the text is no mesh file.
+    init(
+        text: String, name: String, prunes: Bool = false, forces: Bool = false, now: Bool = false, isDry: Bool = false
+    ) throws(InputError) {
+        self.text = text
+        self.name = name
+        self.prunes = prunes
+        self.forces = forces
+        self.now = now
+        self.isDry = isDry
+        file = try MeshFile(yaml: text, name: name)
+    }
+
+    init(_ request: ChangeRequest) throws {
+        let flags = request.flags
+        try self.init(
+            text: request.body, name: request.texts["name"] ?? "the request's body", prunes: flags.contains("prune"),
+            forces: flags.contains("force"), now: flags.contains("now"), isDry: flags.contains("dry-run"))
+    }
+
+    var request: ChangeRequest {
+        let flags = [("prune", prunes), ("force", forces), ("now", now), ("dry-run", isDry)]
+        return ChangeRequest(flags: Set(flags.filter(\.1).map(\.0)), texts: ["name": name], body: text)
+    }
+
+    func perform(on mesh: Mesh) async throws -> Outcome {
+        guard !isDry else {
+            let preview = try await mesh.preview(file, pruning: prunes, forcing: forces)
+            return Outcome(preview, orElse: "The mesh is as the file describes it.")
+        }
+        let applied = try await mesh.apply(file, pruning: prunes, forcing: forces, cutting: now)
+        let change = applied.change
+        let steps = counted(change.plan.steps.count, "change")
+        let summary = change.didChange ? "now. \(steps) made to this kernel." : "as before. Nothing to do."
+        return Outcome(applied, saying: ["The mesh has generation \(change.spec.meshGeneration) \(summary)"])
+    }
+}
+
+/// `meshctl reset`.
+struct ResetMesh: JSONOperation, Equatable {
+    static let path = "/v1/reset"
+
+    /// Whether that is removed, too, which the state folder does not know of.
+    var recovers = false
+
+    func perform(on mesh: Mesh) async throws -> Outcome {
+        let change = try await mesh.reset(recovering: recovers)
+        let steps = counted(change.plan.steps.count, "change")
+        return Outcome(
+            change, saying: [change.plan.isEmpty ? "Nothing to remove." : "Removed everything: \(steps) made."])
+    }
+}
+
+extension ResetMesh {
+    init(from decoder: any Decoder) throws { recovers = try OperationFields(decoder, ["all"]).flag("all") }
+
+    func encode(to encoder: any Encoder) throws {
+        var fields = OperationFieldWriter(encoder)
+        try fields.put(flag: recovers, "all")
+    }
+}

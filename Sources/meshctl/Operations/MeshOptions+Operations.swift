@@ -1,0 +1,49 @@
+import AgentAPI
+import MeshKit
+
+extension MeshOptions {
+    /// Carries out an operation and prints all that there is to print.
+    ///
+    /// - Parameter waiting: whether to wait for the drain of the tasks that the operation is about.
+    func carryOut(_ operation: some Operation, waiting: Waiting? = nil) async throws {
+        let outcome = try await perform(operation, listing: state.verbose)
+        try await waiting?.wait(for: outcome, self)
+        try outcome.print()
+    }
+
+    /// Carries out an operation, and prints on standard error what there is to know of it.
+    ///
+    /// - Parameter listing: whether the changes to the kernel are printed, too.
+    /// - Throws: `OperationFailure` if it fails.
+    func perform(_ operation: some Operation, listing: Bool) async throws -> Outcome {
+        let command = try asker()
+        // The agent's socket lets nobody else in, either.
+        try NotPermitted.check()
+        let outcome =
+            if let answer = try await askAgent(operation, for: command) { answer } else {
+                try await carryOutHere(operation)
+            }
+        for line in outcome.messages(listing: listing) { StandardError.write(line) }
+        return outcome
+    }
+
+    /// What the agent has done; nil if it was not asked.
+    private func askAgent(_ operation: some Operation, for command: Asker) async throws -> Outcome? {
+        guard let agent = try AgentClient(of: command.stateFolder) else { return nil }
+        switch try await agent.perform(operation, for: command) {
+        case .done(let outcome): return outcome
+        case .notAsked(let reason):
+            if state.verbose { StandardError.write("the agent at \(agent.socket) is not asked: \(reason)") }
+            return nil
+        }
+    }
+
+    private func carryOutHere(_ operation: some Operation) async throws -> Outcome {
+        let mesh = try mesh()
+        do {
+            return try await operation.perform(on: mesh)
+        } catch {
+            throw OperationFailure(of: error)
+        }
+    }
+}
