@@ -70,7 +70,8 @@ struct OperationFields {
         guard container.contains(name) else { return nil }
         do {
             return try container.decode(Value.self, forKey: name)
-        } catch is DecodingError {
+        } catch {
+            // Foundation has an error of its own for a number that the type does not have, which is no `DecodingError` here.
             throw InputError("the field \(name.stringValue) must be \(kind)")
         }
     }
