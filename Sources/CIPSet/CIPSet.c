@@ -50,10 +50,9 @@ static int take_session_error(struct ipset *ipset, void *context) {
     return type == IPSET_ERROR ? -1 : 0;
 }
 
-static CIPSetResult run(int (*body)(struct ipset *, void *), void *argument) {
-    CIPSetResult result = {false, NULL, NULL};
-    size_t output_size, error_size;
-    Sinks sinks = {open_memstream(&result.output, &output_size), open_memstream(&result.error, &error_size)};
+/* Runs the body for each argument in one session, until one fails. Returns how many results there are. */
+static size_t run(
+    int (*body)(struct ipset *, void *), void *const *arguments, size_t count, CIPSetResult *results) {
     /* Messages must be in English, because they are matched as text, whatever locale the program has set. */
     locale_t english = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     locale_t before = english == (locale_t)0 ? (locale_t)0 : uselocale(english);
@@ -68,39 +67,50 @@ static CIPSetResult run(int (*body)(struct ipset *, void *), void *argument) {
     int error = probe < 0 && errno != EPROTONOSUPPORT ? errno : 0;
     if (probe >= 0) close(probe);
     struct ipset *ipset = error == 0 ? ipset_init() : NULL;
-    if (error != 0) {
-        fprintf(sinks.error, "Cannot open a netfilter socket: %s", strerror(error));
-    } else if (ipset == NULL) {
-        fputs("Cannot open session to kernel.", sinks.error);
-    } else {
-        ipset_custom_printf(ipset, take_parser_error, take_session_error, take_output, &sinks);
-        result.succeeded = body(ipset, argument) >= 0;
-        ipset_fini(ipset);
+    Sinks sinks;
+    if (ipset != NULL) ipset_custom_printf(ipset, take_parser_error, take_session_error, take_output, &sinks);
+
+    size_t done = 0;
+    bool goes_on = true;
+    while (goes_on && done < count) {
+        CIPSetResult *result = &results[done];
+        *result = (CIPSetResult){false, NULL, NULL};
+        size_t output_size, error_size;
+        sinks = (Sinks){open_memstream(&result->output, &output_size), open_memstream(&result->error, &error_size)};
+        int status = -1;
+        if (error != 0) {
+            fprintf(sinks.error, "Cannot open a netfilter socket: %s", strerror(error));
+        } else if (ipset == NULL) {
+            fputs("Cannot open session to kernel.", sinks.error);
+        } else {
+            status = body(ipset, arguments[done]);
+        }
+        fclose(sinks.output);
+        fclose(sinks.error);
+        result->succeeded = status >= 0 && result->error[0] == '\0';
+        goes_on = result->succeeded;
+        done++;
     }
-    fclose(sinks.output);
-    fclose(sinks.error);
+    if (ipset != NULL) ipset_fini(ipset);
     if (english != (locale_t)0) {
         uselocale(before);
         freelocale(english);
     }
-    result.succeeded = result.succeeded && result.error[0] == '\0';
-    return result;
+    return done;
 }
 
 static int run_line(struct ipset *ipset, void *line) { return ipset_parse_line(ipset, line); }
 static int run_stream(struct ipset *ipset, void *stream) { return ipset_parse_stream(ipset, stream); }
 
-CIPSetResult CIPSet_run(const char *line) {
-    /* The parser writes into the line. */
-    char *copy = strdup(line);
-    CIPSetResult result = run(run_line, copy);
-    free(copy);
-    return result;
+size_t CIPSet_run(char *const *lines, size_t count, CIPSetResult *results) {
+    return run(run_line, (void *const *)lines, count, results);
 }
 
 CIPSetResult CIPSet_restore(const char *script, size_t length) {
     FILE *stream = fmemopen((void *)script, length, "r");
-    CIPSetResult result = run(run_stream, stream);
+    CIPSetResult result;
+    void *argument = stream;
+    run(run_stream, &argument, 1, &result);
     fclose(stream);
     return result;
 }

@@ -19,8 +19,11 @@ typedef struct {
     char *error;
 } CIPSetResult;
 
-/* Runs one command as `ipset` would read it: `list -name`, `save NAME`. */
-CIPSetResult CIPSet_run(const char *line);
+/*
+ * Runs commands as `ipset` would read them, `list -name` or `save NAME`, in one session, until one fails. A session costs
+ * three sockets and some questions to the kernel. The parser writes into the lines. Returns how many results there are.
+ */
+size_t CIPSet_run(char *_Nonnull const *_Nonnull lines, size_t count, CIPSetResult *results);
 
 /* Runs the lines of an `ipset restore` file, in as few messages to the kernel as possible. */
 CIPSetResult CIPSet_restore(const char *script, size_t length);

@@ -52,7 +52,8 @@ package enum ForeignIPSets {
         let command = words.joined(separator: " ")
         // A question without an answer in time counts as one that cannot be answered.
         return try? await IPSetLibrary(namespace: nil).call("ask about an ipset set") {
-            IPSetLibrary.output(of: command)
+            let (texts, failure) = IPSetLibrary.outputs(of: [command])
+            return (texts.first ?? "", failure)
         }
     }
 }

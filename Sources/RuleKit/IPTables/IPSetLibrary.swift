@@ -2,6 +2,10 @@ import CIPSet
 import IPVSKit
 import Netlink
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// Calls libipset, which talks to the kernel from this process, in a network namespace. Calls are serialised, since
 /// libipset keeps global state, and each runs on a thread of its own, since it blocks and may have to enter the
 /// namespace.
@@ -16,26 +20,17 @@ struct IPSetLibrary {
 
     /// The names of all sets of the namespace.
     func names() async throws(RuleError) -> Set<String> {
-        let (text, failure) = try await call("list the ipset sets") { Self.output(of: "list -name") }
+        let (texts, failure) = try await call("list the ipset sets") { Self.outputs(of: ["list -name"]) }
         if let failure { throw Self.refusal(failure, "list the ipset sets") }
-        return Set(text.split(separator: "\n").map(String.init))
+        return Set(texts[0].split(separator: "\n").map(String.init))
     }
 
     /// The contents of those of these sets that exist.
     func contents(of sets: [IPSet]) async throws(RuleError) -> [IPSet: IPSetContents] {
         let names = try await names()
         let found = sets.filter { names.contains($0.name) }
-        let (texts, failure) = try await call("read the ipset sets") {
-            var texts: [IPSet: String] = [:]
-            for set in found {
-                let (text, failure) = Self.output(of: "save \(set.name)")
-                if let failure { return (texts, "\(set.name): \(failure)") }
-                texts[set] = text
-            }
-            return (texts, nil)
-        }
-        if let failure { throw Self.refusal(failure, "read the ipset sets") }
-        return Dictionary(uniqueKeysWithValues: texts.map { ($0, IPSetContents($0, saved: $1)) })
+        let texts = try await texts("save", of: found.map(\.name))
+        return Dictionary(uniqueKeysWithValues: zip(found, texts).map { ($0, IPSetContents($0, saved: $1)) })
     }
 
     /// The definitions of those of these sets that exist, and how many users each has.
@@ -47,35 +42,30 @@ struct IPSetLibrary {
     /// The members of each set of sets (`list:set`), of any owner.
     func lists() async throws(RuleError) -> [String: Set<String>] {
         let lists = try await headers(of: nil).filter { $0.value.definition.hasPrefix("list:set ") }.keys.sorted()
-        let (members, failure) = try await call("read the ipset sets") {
-            var members: [String: Set<String>] = [:]
-            for list in lists {
-                let (text, failure) = Self.output(of: "save \(list)")
-                if let failure { return (members, "\(list): \(failure)") }
+        let texts = try await texts("save", of: lists)
+        return Dictionary(
+            uniqueKeysWithValues: zip(lists, texts).map { list, text in
                 let additions = text.split(separator: "\n").map { $0.split(separator: " ") }.filter { $0[0] == "add" }
-                members[list] = Set(additions.compactMap { $0.dropFirst(2).first.map(String.init) })
-            }
-            return (members, nil)
-        }
-        if let failure { throw Self.refusal(failure, "read the ipset sets") }
-        return members
+                return (list, Set(additions.compactMap { $0.dropFirst(2).first.map(String.init) }))
+            })
     }
 
     /// - Parameter wanted: the names of the sets; nil for all sets.
     private func headers(of wanted: [String]?) async throws(RuleError) -> [String: IPSetHeader] {
         let names = try await names()
         let found = wanted?.filter(names.contains) ?? names.sorted()
-        let (headers, failure) = try await call("read the ipset sets") {
-            var headers: [String: IPSetHeader] = [:]
-            for name in found {
-                let (text, failure) = Self.output(of: "list -terse \(name)")
-                if let failure { return (headers, "\(name): \(failure)") }
-                headers[name] = IPSetHeader(listed: text)
-            }
-            return (headers, nil)
+        let texts = try await texts("list -terse", of: found)
+        return Dictionary(uniqueKeysWithValues: zip(found, texts).map { ($0, IPSetHeader(listed: $1)) })
+    }
+
+    /// What a command prints of each of the sets.
+    private func texts(_ command: String, of sets: [String]) async throws(RuleError) -> [String] {
+        guard !sets.isEmpty else { return [] }
+        let (texts, failure) = try await call("read the ipset sets") {
+            Self.outputs(of: sets.map { "\(command) \($0)" })
         }
-        if let failure { throw Self.refusal(failure, "read the ipset sets") }
-        return headers
+        if let failure { throw Self.refusal("\(sets[texts.count]): \(failure)", "read the ipset sets") }
+        return texts
     }
 
     /// Creates those of the sets that do not exist, and returns them. If one cannot be created, none is.
@@ -123,7 +113,15 @@ struct IPSetLibrary {
         }
     }
 
-    static func output(of command: String) -> (String, String?) { result(of: CIPSet_run(command)) }
+    /// What the commands print, run one after the other until one fails, and why it does.
+    static func outputs(of commands: [String]) -> ([String], String?) {
+        let lines = commands.map { strdup($0)! }
+        defer { for line in lines { free(line) } }
+        let results = [CIPSetResult](unsafeUninitializedCapacity: commands.count) { buffer, count in
+            count = CIPSet_run(lines, lines.count, buffer.baseAddress!)
+        }.map(Self.result)
+        return (results.filter { $0.1 == nil }.map(\.0), results.last?.1)
+    }
 
     private static func result(of result: CIPSetResult) -> (String, String?) {
         defer { CIPSet_free(result) }

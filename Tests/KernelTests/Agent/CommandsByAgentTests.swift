@@ -62,7 +62,7 @@ extension KernelTests {
         private static func text(_ ran: Ran, _ mesh: MeshNodes) -> String {
             "\(ran.status)\n--- output\n\(ran.output)\n--- error\n\(ran.error)"
                 .replacing(mesh.topology.prefix, with: "PREFIX-").replacing(mesh.topology.directory.string, with: "DIR")
-                .replacing(/(for|in) \d+ s/, with: "for a time").replacing(/inode: \d+/, with: "inode: N")
+                .replacing(/(for|in) \d+ s/, with: "for a time").replacing(/meshctl-lo-\d+/, with: "meshctl-lo-N")
         }
 
         /// Runs all commands on a fresh node.
@@ -94,8 +94,9 @@ extension KernelTests {
                         }
                     }
                     let ran = try await mesh.run(words + ["--verbose"], on: node)
-                    let spec = try await mesh.run(["export"], on: node)
-                    results.append((command, Self.text(ran, mesh) + "--- mesh\n" + Self.text(spec, mesh)))
+                    let spec = try await FileSpecStore(directory: node.stateDirectory).load().yaml
+                        .replacing(mesh.topology.prefix, with: "PREFIX-").replacing(/inode: \d+/, with: "inode: N")
+                    results.append((command, Self.text(ran, mesh) + "--- mesh\n" + spec))
                     // What leaves has left before the next command, whether there is an agent or not.
                     var passes = 0
                     while try await !mesh.meshctl("reconcile", on: 1).contains("Nothing to do"), passes < 5 {
