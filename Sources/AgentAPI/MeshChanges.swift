@@ -1,6 +1,4 @@
 import Hummingbird
-import IPVSKit
-import RuleKit
 
 /// The changes that clients make through a running agent: one after the other, each to its end even if whoever asked for
 /// it has gone.
@@ -88,7 +86,7 @@ public actor MeshChanges {
         }
         do {
             return try await task.value
-        } catch let error where task.isCancelled && error.isCancellation {
+        } catch is CancellationError where task.isCancelled {
             throw Refusal(
                 .serviceUnavailable,
                 hasEnded
@@ -103,13 +101,5 @@ public actor MeshChanges {
         hasEnded = true
         for (_, task) in tasks { task.cancel() }
         for (_, task) in tasks { _ = await task.result }
-    }
-}
-
-extension Error {
-    /// Whether something was dropped since nobody waits for it any more.
-    fileprivate var isCancellation: Bool {
-        self is CancellationError || (self as? IPVSError)?.code == .cancelled
-            || (self as? RuleError)?.code == .cancelled
     }
 }

@@ -26,7 +26,7 @@ extension Mesh {
     ) async throws -> Publication {
         let isOfAll = file.generation != nil || (pruning && file.services != nil)
         let cut: ConnectionCut = isOfAll ? .all : .services(Set((file.services ?? [:]).keys))
-        return try await surveyed(cutting: cutting ? cut : .none) { spec, view in
+        return try await surveyed(cutting: cutting ? cut : .none, isOfFile: true) { spec, view in
             var context = try await context(for: file, view, pruning, forcing)
             context.cuts = cutting
             spec = try spec.applying(file, in: context)

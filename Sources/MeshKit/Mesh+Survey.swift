@@ -24,13 +24,15 @@ extension Mesh {
 
     /// Edits the spec and changes the kernel accordingly, and says what still keeps clients away.
     ///
-    /// - Parameter edit: changes the spec. It gives nil if nothing needs to be asked.
+    /// - Parameters:
+    ///   - isOfFile: whether a file is applied.
+    ///   - edit: changes the spec. It gives nil if nothing needs to be asked.
     func surveyed(
-        cutting cut: ConnectionCut = .none,
+        cutting cut: ConnectionCut = .none, isOfFile: Bool = false,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Surveyed?
     ) async throws -> Publication {
         let found = Locked<Surveyed?>(nil)
-        let change = try await change(cutting: cut) { spec, view in
+        let change = try await change(purpose: .converge, isOfFile: isOfFile, cutting: cut) { spec, view in
             let surveyed = try await edit(&spec, view)
             found.withLock { $0 = surveyed }
         }

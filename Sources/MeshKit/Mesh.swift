@@ -99,82 +99,88 @@ public struct Mesh: Sendable {
     ///   - recovering: whether the ledger also takes what the kernel says is this node's.
     ///   - unhealthy: the tasks that are not healthy, by service; nil for those that the ledger knows.
     ///   - isOfAgent: whether an agent makes the change.
+    ///   - isOfFile: whether a file is applied.
     func change(
         purpose: Pass.Purpose, retrying: Bool = false, recovering: Bool = false,
-        unhealthy: [String: Set<IPAddress>]? = nil, isOfAgent: Bool = false, cutting cut: ConnectionCut = .none,
+        unhealthy: [String: Set<IPAddress>]? = nil, isOfAgent: Bool = false, isOfFile: Bool = false,
+        cutting cut: ConnectionCut = .none,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Void
     ) async throws -> MeshChange {
-        let change = try await locked(.exclusive) {
-            var notes: [String] = []
-            var unwritten: Ledger?
-            let options = Observer.Options(forRestoring: purpose == .reset)
-            let here = try await situation(options) { ledger in
-                try saveName(&ledger)
-                // Refusals are forgotten before anything is observed: the observer compares the rules with those of a node
-                // that has all places which are not refused.
-                if retrying { try forgetRefusals(of: ledger.places.keys, &ledger) }
-                if let unhealthy, unhealthy != ledger.unhealthy {
-                    var judging = ledger
-                    judging.unhealthy = unhealthy
+        var hasBegun = false
+        let change: MeshChange
+        do {
+            change = try await locked(.exclusive) {
+                var notes: [String] = []
+                var unwritten: Ledger?
+                let options = Observer.Options(forRestoring: purpose == .reset)
+                let here = try await situation(options) { ledger in
+                    try saveName(&ledger)
                     do {
-                        try save(judging, as: &ledger)
+                        // Refusals are forgotten before anything is observed: the observer compares the rules with those of a
+                        // node that has all places which are not refused.
+                        if retrying { try forgetRefusals(of: ledger.places.keys, &ledger) }
+                        if let unhealthy { try judge(unhealthy, &ledger) }
                     } catch let error as StoreError where isOfAgent && error.code == .inaccessible {
-                        // The disk may be full. The agent knows the verdicts all the same, and has them again next time.
+                        // The disk may be full. The agent knows the verdicts all the same, and has them again next time; what was
+                        // refused is tried again once there is room.
                         unwritten = ledger
-                        ledger = judging
+                        ledger.unhealthy = unhealthy ?? ledger.unhealthy
                     }
+                    if recovering { notes = try await recover(&ledger) }
                 }
-                if recovering { notes = try await recover(&ledger) }
-            }
-            let (before, tool) = (here.spec, here.tool)
-            var (ledger, found) = (here.ledger, here.found)
-            if recovering { notes += ledger[.node].recoverMarks(from: found[.node]) }
-            var spec = try await edited(before, ledger, found, by: edit)
-            // What an agent finds has been looked through already: one fault in it is not to stop the rest.
-            if spec != before, !isOfAgent { try spec.refuseAlikePorts(besides: before) }
-            spec.generation = before.generation
-            let rebuilt = refusedPlaces(rebuiltBy: spec, insteadOf: before, ledger, on: found.node)
-            if purpose == .converge, !rebuilt.isEmpty {
-                try forgetRefusals(of: rebuilt, &ledger)
-                found = try await observer.observe(request(before, ledger), tool: tool, options)
-            }
-            if isOfAgent, unhealthy != nil {
-                // Nobody is sent to a task that has yet to show that it serves.
-                var judging = ledger
-                for (name, tasks) in spec.unprobedTasks(besides: before) {
-                    judging.unhealthy[name, default: []].formUnion(tasks)
+                let (before, tool) = (here.spec, here.tool)
+                var (ledger, found) = (here.ledger, here.found)
+                if recovering { notes += ledger[.node].recoverMarks(from: found[.node]) }
+                var spec = try await edited(before, ledger, found, by: edit)
+                // What an agent finds has been looked through already: one fault in it is not to stop the rest.
+                if spec != before, !isOfAgent { try spec.refuseAlikePorts(besides: before) }
+                spec.generation = before.generation
+                let rebuilt = refusedPlaces(rebuiltBy: spec, insteadOf: before, ledger, on: found.node)
+                if purpose == .converge, !rebuilt.isEmpty {
+                    try forgetRefusals(of: rebuilt, &ledger)
+                    found = try await observer.observe(request(before, ledger), tool: tool, options)
                 }
-                if judging != ledger { try save(judging, as: &ledger) }
-            }
-            let isPlain = spec == before && purpose == .converge && !retrying && cut == .none
-            if isPlain, var change = idle.withLock(\.self)?.repeated(over: found, spec, ledger, tool) {
+                if isOfAgent, unhealthy != nil {
+                    // Nobody is sent to a task that has yet to show that it serves.
+                    var judging = ledger
+                    for (name, tasks) in spec.unprobedTasks(besides: before) {
+                        judging.unhealthy[name, default: []].formUnion(tasks)
+                    }
+                    if judging != ledger { try save(judging, as: &ledger) }
+                }
+                let isPlain = spec == before && purpose == .converge && !retrying && cut == .none
+                if isPlain, var change = idle.withLock(\.self)?.repeated(over: found, spec, ledger, tool) {
+                    change.readingTime = here.readingTime
+                    return change
+                }
+                // What an agent finds is no edit of the mesh, which would make every other node's file an older one; nor is what a
+                // file tells of other nodes' agents. What somebody says of it by a command is one.
+                let isEdit =
+                    isOfAgent || isOfFile ? spec.withoutFoundParts != before.withoutFoundParts : spec != before
+                if purpose == .converge, spec.version == before.version, isEdit { spec.version.count(on: ledger.node) }
+                try await look(again: &found, for: spec, insteadOf: before, ledger, tool, cutting: cut, options)
+                let run = PassRun(
+                    mesh: self, before: before, spec: spec, ledger: ledger, tool: tool, purpose: purpose, cut: cut,
+                    // Whatever was written since has the verdicts, too.
+                    stored: unwritten?.generation == ledger.generation ? unwritten : nil, goesOnUnsaved: isOfAgent)
+                // A pass that has begun is finished or taken back even if the task that asked for it is cancelled.
+                hasBegun = true
+                let observed = found
+                var change = try await Task { try await run.carryOut(observed) }.value
+                change.plan.notes += notes
+                change.forgotten = before.origins(besides: spec)
                 change.readingTime = here.readingTime
+                if isPlain {
+                    let pass = IdlePass(over: found, spec, ledger, tool, resultingIn: change)
+                    idle.withLock { $0 = pass }
+                }
+                let own = Set(observed.node.addresses.map(\.address))
+                change.freedPorts = before.heldPorts(own: own).subtracting(spec.heldPorts(own: own))
                 return change
             }
-            // What an agent finds is no edit of the mesh, which would make every other node's file an older one.
-            if purpose == .converge, spec.version == before.version,
-                spec.withoutFoundParts != before.withoutFoundParts
-            {
-                spec.version.count(on: ledger.node)
-            }
-            try await look(again: &found, for: spec, insteadOf: before, ledger, tool, cutting: cut, options)
-            let run = PassRun(
-                mesh: self, before: before, spec: spec, ledger: ledger, tool: tool, purpose: purpose, cut: cut,
-                // Whatever was written since has the verdicts, too.
-                stored: unwritten?.generation == ledger.generation ? unwritten : nil, goesOnUnsaved: isOfAgent)
-            // A pass that has begun is finished or taken back even if the task that asked for it is cancelled.
-            let observed = found
-            var change = try await Task { try await run.carryOut(observed) }.value
-            change.plan.notes += notes
-            change.forgotten = before.origins(besides: spec)
-            change.readingTime = here.readingTime
-            if isPlain {
-                let pass = IdlePass(over: found, spec, ledger, tool, resultingIn: change)
-                idle.withLock { $0 = pass }
-            }
-            let own = Set(observed.node.addresses.map(\.address))
-            change.freedPorts = before.heldPorts(own: own).subtracting(spec.heldPorts(own: own))
-            return change
+        } catch  where Task.isCancelled && !hasBegun {
+            // Each call that was dropped has an error of its own, which tells nobody that nothing was changed.
+            throw CancellationError()
         }
         // Whoever unpublishes a port may be about to start a program on it.
         if !isOfAgent { await kernel.waitForRelease(of: change.freedPorts, byAgentOf: ledgers.folder) }
@@ -241,6 +247,14 @@ public struct Mesh: Sendable {
         let old = compiler.compile(request(before, open), on: node)
         let new = compiler.compile(request(spec, open), on: node)
         return refused.filter { !old.isBuilt(as: new, in: $0) }
+    }
+
+    /// Saves which tasks are not healthy.
+    private func judge(_ unhealthy: [String: Set<IPAddress>], _ ledger: inout Ledger) throws {
+        guard unhealthy != ledger.unhealthy else { return }
+        var judging = ledger
+        judging.unhealthy = unhealthy
+        try save(judging, as: &ledger)
     }
 
     /// Saves the node's new name, which a pass that changes nothing else would not save.

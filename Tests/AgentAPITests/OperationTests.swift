@@ -121,6 +121,10 @@ import Testing
             "the field scheduler: the schedulers are ")
         expect(
             PublishPorts.self, #"{"service": "web", "ports": ["1:1"], "force": 1}"#, "the field force must be true or")
+        expect(
+            PublishPorts.self, #"{"service": "web", "ports": ["1:1"], "max-conns": 99999999999999999999}"#,
+            "the field max-conns must be a text or a whole number")
+        expect(SetService.self, #"{"service": "web", "ports": [], "sticky": 60}"#, "the field ports is empty")
         expect(SetService.self, #"{"service": "web"}"#, "Say what to change")
         expect(
             SetService.self, #"{"service": "web", "ports": ["1"], "scheduler": "rr"}"#, "hold for the whole service")

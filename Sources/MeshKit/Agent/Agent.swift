@@ -13,7 +13,7 @@ public struct Agent: Sendable {
     public enum Event: Hashable, Sendable {
         /// The first pass has succeeded.
         case ready
-        /// A pass has ended, in whatever way.
+        /// A pass has ended, in whatever way, or has gone on for another ten seconds.
         case alive
         /// The agent begins no further pass.
         case stopping
@@ -149,6 +149,8 @@ public struct Agent: Sendable {
         // The pass looks at everything that has happened until now.
         _ = news(progress)
         progress.unhealthy = progress.health?.verdicts.withLock(\.self)
+        let heartbeat = heartbeat()
+        defer { heartbeat.cancel() }
         let cause = progress.schedule.cause
         let start = ContinuousClock.now
         progress.schedule.begin(at: start)
@@ -212,6 +214,17 @@ public struct Agent: Sendable {
             )
         }
         tell(.alive)
+    }
+
+    /// Tells the service manager during a pass that the agent lives: it may wait minutes for the lock, which a command has. A
+    /// pass that does not end at all is given up.
+    private func heartbeat() -> Task<Void, any Error> {
+        Task { [tell] in
+            for _ in 0..<30 {
+                try await Task.sleep(for: .seconds(10))
+                tell(.alive)
+            }
+        }
     }
 
     /// Holds the ports of the spec that a pass has followed.

@@ -21,7 +21,9 @@ extension HostSettings {
         guard setting(.forwardingOfAll(family)) == "1", setting(.forwarding(sandbox.interface)) != nil else {
             return []
         }
-        let policies = await self.policies([family]).first ?? []
+        guard let policies = await self.policies([family]).first ?? nil else {
+            return ["could not look at the routing rules of \(family == .ipv4 ? "IPv4" : "IPv6")"]
+        }
         let clients = Self.clientsBeyond(allowed, family, on: node)
         let addresses = node.addresses.map(\.address).filter {
             $0.family == family && Self.isReached($0) && (address == nil || address == $0)

@@ -13,8 +13,9 @@ struct HostSettings: Sendable {
     var links: @Sendable ([String]) async -> [HostLink] = { $0.map { _ in HostLink() } }
     /// Whether a default route leads out by each of some interfaces, whichever routing rules ask its table.
     var leadOut: @Sendable ([String]) async -> [Bool] = { $0.map { _ in false } }
-    /// The routing rules of families that ask for a source or a mark, in the order in which the kernel asks them.
-    var policies: @Sendable ([AddressFamily]) async -> [[PolicyRule]] = { $0.map { _ in [] } }
+    /// The routing rules of families that ask for a source or a mark, in the order in which the kernel asks them; nil if
+    /// they cannot be read.
+    var policies: @Sendable ([AddressFamily]) async -> [[PolicyRule]?] = { $0.map { _ in [] } }
     /// Whether IPVS has a sync daemon that receives connections from another host.
     var isBackup: @Sendable () async -> Bool = { false }
 
@@ -45,9 +46,9 @@ struct HostSettings: Sendable {
                 return answers
             },
             policies: { families in
-                var answers: [[PolicyRule]] = []
+                var answers: [[PolicyRule]?] = []
                 for family in families {
-                    answers.append((try? await routes?.policyRules(UInt8(truncatingIfNeeded: family.rawValue))) ?? [])
+                    answers.append(try? await routes?.policyRules(UInt8(truncatingIfNeeded: family.rawValue)))
                 }
                 return answers
             },
@@ -62,7 +63,7 @@ struct HostSettings: Sendable {
         HostSettings(
             ways: Self.remembering(ways, or: .unknown), routings: Self.remembering(routings, or: .unknown),
             setting: setting, links: Self.remembering(links, or: HostLink()),
-            leadOut: Self.remembering(leadOut, or: false), policies: Self.remembering(policies, or: []),
+            leadOut: Self.remembering(leadOut, or: false), policies: Self.remembering(policies, or: nil),
             isBackup: isBackup)
     }
 

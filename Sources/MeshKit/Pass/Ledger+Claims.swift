@@ -36,26 +36,24 @@ extension Ledger {
         return ledger
     }
 
-    /// Whether all that a plan does is to change destinations that the ledger has already, and to delete flows. Such a plan
+    /// Whether all that a step does is to change a destination that the ledger has already, or to delete flows. Such a step
     /// puts nothing into the kernel of which the next pass would not know by this ledger whose it is.
-    func covers(_ plan: Plan) -> Bool {
-        plan.steps.allSatisfy { step in
-            let changed: (id: Destination.ID, service: VirtualService.ID)
-            switch step.change {
-            case .ipvs(.createDestination(let destination, let service)),
-                .ipvs(.updateDestination(let destination, let service)):
-                changed = (destination.id, service)
-            case .ipvs(.deleteDestination(let id, let service)): changed = (id, service)
-            case .flows: return true
-            case .namespace, .link, .routing, .sysctl, .tcpTimeout, .hairpin, .ipvs, .rules: return false
-            }
-            let holdings = self[step.place]
-            // In a namespace that the mesh has made, every service is the mesh's.
-            if holdings.namespace != nil { return true }
-            guard let mark = changed.service.firewallMark, let owned = holdings.marks[mark] else { return false }
-            return owned.destinations.contains(changed.id)
-                || holdings.retiring.contains { $0.mark == mark && $0.destinations.contains(changed.id) }
+    func covers(_ step: Plan.Step) -> Bool {
+        let changed: (id: Destination.ID, service: VirtualService.ID)
+        switch step.change {
+        case .ipvs(.createDestination(let destination, let service)),
+            .ipvs(.updateDestination(let destination, let service)):
+            changed = (destination.id, service)
+        case .ipvs(.deleteDestination(let id, let service)): changed = (id, service)
+        case .flows: return true
+        case .namespace, .link, .routing, .sysctl, .tcpTimeout, .hairpin, .ipvs, .rules: return false
         }
+        let holdings = self[step.place]
+        // In a namespace that the mesh has made, every service is the mesh's.
+        if holdings.namespace != nil { return true }
+        guard let mark = changed.service.firewallMark, let owned = holdings.marks[mark] else { return false }
+        return owned.destinations.contains(changed.id)
+            || holdings.retiring.contains { $0.mark == mark && $0.destinations.contains(changed.id) }
     }
 
     /// The ledger once its plan has been carried out: without everything that the node no longer owns.

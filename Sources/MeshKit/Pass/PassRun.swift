@@ -16,7 +16,7 @@ struct PassRun: Sendable {
     var cut = ConnectionCut.none
     /// The stored ledger, if the one before the change could not be written; nil if that is the stored one.
     var stored: Ledger?
-    /// Whether the pass goes on although its claims cannot be written, if the stored ledger covers the plan.
+    /// Whether the pass takes the steps that the stored ledger covers although its claims cannot be written.
     var goesOnUnsaved = false
 
     /// The greatest number of rounds in one command. A round asks for another when a path has just begun to retire.
@@ -77,6 +77,14 @@ struct PassRun: Sendable {
         var hasSwapped = false
     }
 
+    /// What takes the steps of a round.
+    private func applier(_ outcome: Pass.Outcome, _ round: Round, _ tolerated: Set<PlaceID>) -> Applier {
+        let places = mesh.compiler.outline(mesh.request(round.spec, round.ledger)).places
+        return Applier(
+            kernel: mesh.kernel, places: places.merging(outcome.datapath.places) { $1 },
+            tolerated: tolerated.union(round.ledger.places.filter { $0.value.refusal != nil }.keys))
+    }
+
     private func converge(_ round: inout Round) async throws -> MeshChange {
         var change = MeshChange(spec: spec, ledger: ledger, plan: Plan([]), datapath: Datapath())
         var refused: [PlaceID: String] = [:]
@@ -121,10 +129,15 @@ struct PassRun: Sendable {
                 try save(claims, in: &round)
             } catch let error as StoreError
                 where goesOnUnsaved && error.code == .inaccessible && round.spec == before
-                && round.stored.covers(outcome.plan)
             {
                 // Nothing that the stored ledger does not have comes into the kernel. Once it is done, it is said that the
                 // ledger cannot be written.
+                let uncovered = outcome.plan.steps.filter { !round.stored.covers($0) }
+                guard uncovered.isEmpty else {
+                    // What has to wait does not keep connections at a task that is dead.
+                    _ = try? await applier(outcome, round, tolerated).apply(outcome.plan.without(uncovered))
+                    throw error
+                }
                 round.ledger = claims
             }
             if !round.hasSwapped, round.spec != before {
@@ -132,12 +145,8 @@ struct PassRun: Sendable {
                 round.spec.generation = before.generation + 1
                 round.hasSwapped = true
             }
-            let places = mesh.compiler.outline(mesh.request(round.spec, round.ledger)).places
-            let applier = Applier(
-                kernel: mesh.kernel, places: places.merging(outcome.datapath.places) { $1 },
-                tolerated: tolerated.union(round.ledger.places.filter { $0.value.refusal != nil }.keys))
             do {
-                let result = try await applier.apply(outcome.plan)
+                let result = try await applier(outcome, round, tolerated).apply(outcome.plan)
                 change.plan = change.plan.followed(by: outcome.plan.without(result.failures.map(\.step)))
                 change.plan.notes += result.failures.map(\.reason)
                 change.remnants = result.remnants

@@ -43,6 +43,8 @@ struct AgentClient {
         do throws(ContainerError) {
             answer = try await client.post(path + request.query, request.body)
         } catch {
+            // Of what changes nothing it does not matter whether the agent had begun it.
+            if operation.isDry { return .notAsked("it has ended") }
             throw AgentUnreachable.lost(socket)
         }
         guard let answer else { return .notAsked("it has ended") }

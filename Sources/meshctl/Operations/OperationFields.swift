@@ -47,7 +47,7 @@ struct OperationFields {
         } else if (try? container.decode(Bool.self, forKey: name)) == false {
             text = "off"
         } else {
-            text = try requiredText(name)
+            text = try Self.required(try decoded(name, "a text or a whole number"), name)
         }
         return try Self.placing(name) { () throws(InputError) in try read(text) }
     }
@@ -55,6 +55,15 @@ struct OperationFields {
     /// What the texts of a list say; nil if the field is left out.
     func values<Value>(_ name: FieldName, _ read: (String) throws(InputError) -> Value) throws -> [Value]? {
         try texts(name)?.map { text in try Self.placing(name) { () throws(InputError) in try read(text) } }
+    }
+
+    /// What the texts of a list say; nil if the field is left out. An empty list would be taken for all there are.
+    func someValues<Value>(_ name: FieldName, _ read: (String) throws(InputError) -> Value) throws -> [Value]? {
+        let values = try values(name, read)
+        guard values?.isEmpty != true else {
+            throw InputError("the field \(name.stringValue) is empty: leave it out, or name some")
+        }
+        return values
     }
 
     /// What the texts of a list say, which has at least one.

@@ -86,7 +86,7 @@ extension SetService {
             ["service", "ports"] + PublishOptions.serviceFields + PublishOptions.portFields + ["dry-run", "now"]
         let fields = try OperationFields(decoder, known)
         try self.init(
-            service: try fields.requiredText("service"), ports: try fields.values("ports", PortArgument.read),
+            service: try fields.requiredText("service"), ports: try fields.someValues("ports", PortArgument.read),
             options: try PublishOptions(fields), isDry: try fields.flag("dry-run"), now: try fields.flag("now"))
     }
 

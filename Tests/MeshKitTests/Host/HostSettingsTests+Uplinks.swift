@@ -35,6 +35,13 @@ extension HostSettingsTests {
         return settings
     }
 
+    /// Rules that cannot be read are not taken for none.
+    @Test func routingRulesThatCannotBeRead() async {
+        var settings = Self.withUplinks()
+        settings.policies = { $0.map { _ in nil } }
+        #expect(await Self.uplinks(settings) == ["could not look at the routing rules of IPv4"])
+    }
+
     private static func uplinks(
         _ settings: HostSettings, at address: IPAddress? = nil, to allowed: [IPPrefix] = [],
         _ tool: RuleTool = .nftables

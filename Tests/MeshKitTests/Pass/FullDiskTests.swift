@@ -99,14 +99,26 @@ import Testing
         }
     }
 
-    /// Nothing that the stored ledger does not have comes into the kernel, whatever else there is to do.
+    /// Nothing that the stored ledger does not have comes into the kernel, and what has to wait keeps no connections at a
+    /// task that is dead.
     @Test func nothingNewComes() async throws {
         let node = try await Self.node()
         try await node.specs.update { try $0.addTask(SpecTask(address: "10.0.0.13"), service: "web") }
-        let kernel = try await node.kernelText()
         node.gate.refuse("save the ledger", with: .noSpace)
         await #expect(throws: StoreError.self) { try await Self.follow(node, ["10.0.0.12"]) }
-        #expect(try await node.kernelText() == kernel)
+        #expect(try await node.weightsInKernel() == [1, 0])
+    }
+
+    /// A place that this host has refused is tried again once there is room, and keeps no verdict waiting until then.
+    @Test func refusedPlacesWait() async throws {
+        let node = try await Self.node()
+        var ledger = try #require(try node.ledgers.load())
+        ledger[.loopback].refusal = "no namespaces"
+        try node.ledgers.save(ledger, replacing: ledger.generation)
+        node.gate.refuse("save the ledger", with: .noSpace)
+        let retry = try? await node.mesh().follow(
+            retry: true, unhealthy: ["web": ["10.0.0.12"]], checking: { _, _ in })
+        #expect(try await node.weightsInKernel() == [1, 0], "\(String(describing: retry?.change.plan))")
     }
 
     /// A command fails, and says why.
