@@ -92,30 +92,32 @@ extension Mesh {
         onLook: ([RetiringConnections]) -> Void = { _ in }
     ) async throws -> DrainOutcome {
         try await awaitDrain(
-            of: Set(tasks.flatMap(\.destinations)), beginningWith: change.plan, every: interval, onLook: onLook)
+            of: Set(tasks.flatMap(\.destinations)), beginningWith: change.plan.retiring, every: interval, onLook: onLook
+        )
     }
 
     /// Runs passes until no connection to some addresses is left of a drain, or until its time is over.
     ///
     /// - Parameters:
     ///   - addresses: the addresses at which balancers reach the tasks that drain, or have left.
-    ///   - first: the plan of the change by which the drain began; nil to begin with a pass.
+    ///   - first: the connections that the change left by which the drain began. If another process has made it, their
+    ///     time is known by the seconds that are left of it.
     ///   - interval: how long to wait between two passes.
     ///   - onLook: called after each pass with the connections to the addresses that are left.
     package func awaitDrain(
-        of addresses: Set<IPAddress>, beginningWith first: Plan? = nil, every interval: Duration = .seconds(1),
-        onLook: ([RetiringConnections]) -> Void = { _ in }
+        of addresses: Set<IPAddress>, beginningWith first: [RetiringConnections],
+        every interval: Duration = .seconds(1), onLook: ([RetiringConnections]) -> Void = { _ in }
     ) async throws -> DrainOutcome {
         var before: [RetiringConnections] = []
-        var plan = if let first { first } else { try await reconcile().plan }
+        var paths = first.map { $0.knowingEnd(from: kernel.now()) }
         while true {
-            let left = plan.retiring.filter { addresses.contains($0.destination.address) && $0.connections != 0 }
+            let left = paths.filter { addresses.contains($0.destination.address) && $0.connections != 0 }
             onLook(left)
             let now = kernel.now()
             if let outcome = DrainOutcome(left, after: before, now: now) { return outcome }
             before = left
             try await Task.sleep(for: interval)
-            plan = try await reconcile().plan
+            paths = try await reconcile().plan.retiring
         }
     }
 }

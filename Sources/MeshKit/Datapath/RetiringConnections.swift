@@ -35,6 +35,16 @@ public struct RetiringConnections: Hashable, Sendable {
     }
 }
 
+extension RetiringConnections {
+    /// The same, with the end of its time by the seconds that were left of it, of which the last had begun.
+    func knowingEnd(from now: BootTime) -> Self {
+        guard until == nil, let secondsLeft else { return self }
+        var path = self
+        path.until = now.advanced(bySeconds: max(secondsLeft, 1) - 1)
+        return path
+    }
+}
+
 extension RetiringConnections: CustomStringConvertible {
     /// `former path 1080/tcp -> 10.0.0.11:80`, with the place unless it is the node.
     var path: String {

@@ -44,7 +44,9 @@ extension Waiting {
         guard wait else { return }
         var said: [String] = []
         let destinations = Set(outcome.tasks.flatMap(\.destinations))
-        let ending = try await options.mesh().awaitDrain(of: destinations) { left in
+        let ending = try await options.mesh().awaitDrain(
+            of: destinations, beginningWith: outcome.retiring.map(\.path)
+        ) { left in
             let lines = left.map(\.progress)
             for line in lines where !said.contains(line) { StandardError.write(line) }
             said = lines

@@ -3,7 +3,7 @@ import MeshKit
 
 /// The connections that are left of the former path of a port, as JSON.
 struct RetiringFields: Codable, Sendable, CustomStringConvertible {
-    private let path: RetiringConnections
+    let path: RetiringConnections
 
     init(_ path: RetiringConnections) { self.path = path }
 
