@@ -3,7 +3,7 @@
 # package, and uml_configs, the files that say how.
 
 # A kernel is built for each configuration and each version of the source.
-uml_checksum() { { cat -- "${uml_configs[@]}" && declare -f widen_registers; } | cksum | cut -d ' ' -f 1; }
+uml_checksum() { { cat -- "${uml_configs[@]}" && declare -f widen_registers skip_failed_forks; } | cksum | cut -d ' ' -f 1; }
 
 build_needs() {
     [[ -z $(uml_newest) ]] || return 0
@@ -57,6 +57,7 @@ build_uml() {
     (
         cd -- "$uml_source"
         widen_registers
+        skip_failed_forks
         {
             kernel_make defconfig && scripts/kconfig/merge_config.sh -m .config "${uml_configs[@]}" &&
                 kernel_make olddefconfig
@@ -77,6 +78,17 @@ build_uml() {
 widen_registers() {
     local file=arch/x86/um/user-offsets.c
     sed -i 's/DEFINE_LONGS(HOST_FP_SIZE, 2696)/DEFINE_LONGS(HOST_FP_SIZE, 12288)/' "$file"
+}
+
+# A process that is killed while it forks leaves a mark in the list of the child's mappings, behind which are the parent's
+# (kernel 6.8 and later). All but user-mode Linux stop there; its kernel takes the mark for a mapping, and panics.
+skip_failed_forks() {
+    local file=arch/um/kernel/tlb.c
+    grep -q 'for_each_vma(vmi, vma)$' "$file" || return 0
+    sed -i -e '0,/^#include/s//#include <linux\/xarray.h>\n#include/' \
+        -e '/^void flush_tlb_mm/,/^}/{' \
+        -e 's/for_each_vma(vmi, vma)$/for_each_vma(vmi, vma) {\n\t\tif (xa_is_zero(vma))\n\t\t\tbreak;/' \
+        -e 's/^\(\t\tum_tlb_mark_sync.*\)$/\1\n\t}/' -e '}' "$file"
 }
 
 # Runs the kernel's makefiles without the environment of a make that may have called us.
