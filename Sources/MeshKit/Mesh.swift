@@ -111,21 +111,10 @@ public struct Mesh: Sendable {
         do {
             change = try await locked(.exclusive) {
                 var notes: [String] = []
-                var unwritten: Ledger?
+                var stored: Ledger?
                 let options = Observer.Options(forRestoring: purpose == .reset)
                 let here = try await situation(options) { ledger in
-                    try saveName(&ledger)
-                    do {
-                        // Refusals are forgotten before anything is observed: the observer compares the rules with those of a
-                        // node that has all places which are not refused.
-                        if retrying { try forgetRefusals(of: ledger.places.keys, &ledger) }
-                        if let unhealthy { try judge(unhealthy, &ledger) }
-                    } catch let error as StoreError where isOfAgent && error.code == .inaccessible {
-                        // The disk may be full. The agent knows the verdicts all the same, and has them again next time; what was
-                        // refused is tried again once there is room.
-                        unwritten = ledger
-                        ledger.unhealthy = unhealthy ?? ledger.unhealthy
-                    }
+                    stored = try prepare(&ledger, retrying, unhealthy, isOfAgent: isOfAgent)
                     if recovering { notes = try await recover(&ledger) }
                 }
                 let (before, tool) = (here.spec, here.tool)
@@ -142,11 +131,8 @@ public struct Mesh: Sendable {
                 }
                 if isOfAgent, unhealthy != nil {
                     // Nobody is sent to a task that has yet to show that it serves.
-                    var judging = ledger
-                    for (name, tasks) in spec.unprobedTasks(besides: before) {
-                        judging.unhealthy[name, default: []].formUnion(tasks)
-                    }
-                    if judging != ledger { try save(judging, as: &ledger) }
+                    let unhealthy = ledger.unhealthy.merging(spec.unprobedTasks(besides: before)) { $0.union($1) }
+                    try judge(unhealthy, &ledger)
                 }
                 let isPlain = spec == before && purpose == .converge && !retrying && cut == .none
                 if isPlain, var change = idle.withLock(\.self)?.repeated(over: found, spec, ledger, tool) {
@@ -162,7 +148,7 @@ public struct Mesh: Sendable {
                 let run = PassRun(
                     mesh: self, before: before, spec: spec, ledger: ledger, tool: tool, purpose: purpose, cut: cut,
                     // Whatever was written since has the verdicts, too.
-                    stored: unwritten?.generation == ledger.generation ? unwritten : nil, goesOnUnsaved: isOfAgent)
+                    stored: stored?.generation == ledger.generation ? stored : nil, goesOnUnsaved: isOfAgent)
                 // A pass that has begun is finished or taken back even if the task that asked for it is cancelled.
                 hasBegun = true
                 let observed = found
@@ -247,6 +233,29 @@ public struct Mesh: Sendable {
         let old = compiler.compile(request(before, open), on: node)
         let new = compiler.compile(request(spec, open), on: node)
         return refused.filter { !old.isBuilt(as: new, in: $0) }
+    }
+
+    /// Saves what a change says of the ledger before it looks at anything: the node's name, which refused places are tried
+    /// again, and which tasks are not healthy.
+    ///
+    /// - Returns: the stored ledger, if an agent's could not be written; nil if that is the stored one.
+    private func prepare(
+        _ ledger: inout Ledger, _ retrying: Bool, _ unhealthy: [String: Set<IPAddress>]?, isOfAgent: Bool
+    ) throws -> Ledger? {
+        try saveName(&ledger)
+        do {
+            // Refusals are forgotten before anything is observed: the observer compares the rules with those of a node that
+            // has all places which are not refused.
+            if retrying { try forgetRefusals(of: ledger.places.keys, &ledger) }
+            if let unhealthy { try judge(unhealthy, &ledger) }
+            return nil
+        } catch let error as StoreError where isOfAgent && error.code == .inaccessible {
+            // The disk may be full. The agent knows the verdicts all the same, and has them again next time; what was
+            // refused is tried again once there is room.
+            let stored = ledger
+            ledger.unhealthy = unhealthy ?? ledger.unhealthy
+            return stored
+        }
     }
 
     /// Saves which tasks are not healthy.

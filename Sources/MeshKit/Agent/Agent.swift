@@ -189,7 +189,7 @@ public struct Agent: Sendable {
                 .good(
                     didChange: change.didChange, wake: wake.map { max($0, .zero) },
                     for: change.wake?.reason ?? .retiring, lacksPlaces: lacks), news, at: end)
-            log(
+            logger.log(
                 progress.diary.lines(
                     for: change, found.differences,
                     warningOf: found.notes
@@ -208,7 +208,7 @@ public struct Agent: Sendable {
             guard progress.isReady else { throw error }
             await releasePorts()
             progress.schedule.end(.failed, news, at: end)
-            log(
+            logger.log(
                 progress.diary.lines(
                     for: error, because: cause, failures: progress.schedule.failures, next: progress.schedule.due - end)
             )
@@ -248,12 +248,5 @@ public struct Agent: Sendable {
     /// The ports of a spec that are to be held; nil if the node's addresses cannot be read, and all stays as it is.
     private func heldPorts(_ spec: MeshSpec) -> Set<HeldPort>? {
         (try? NodeAddresses.read()).map { spec.heldPorts(own: Set($0.map(\.address))) }
-    }
-
-    private func log(_ lines: [PassDiary.Line]) {
-        for line in lines {
-            logger.log(
-                level: line.level, "\(line.message)", metadata: line.fields.mapValues { .string($0) })
-        }
     }
 }

@@ -120,3 +120,12 @@ extension Duration {
     /// The whole milliseconds as text.
     var inMilliseconds: String { "\(Int((self / .milliseconds(1)).rounded()))" }
 }
+
+extension Logger {
+    /// Logs lines with their levels and fields.
+    package func log(_ lines: [PassDiary.Line]) {
+        for line in lines {
+            log(level: line.level, "\(line.message)", metadata: line.fields.mapValues { .string($0) })
+        }
+    }
+}

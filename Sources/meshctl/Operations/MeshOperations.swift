@@ -7,7 +7,7 @@ struct ReconcileKernel: Operation, Equatable {
     static let parameters = ChangeRequest.Parameters(flags: ["retry", "now"])
     static let hasBody = false
 
-    /// Whether that is tried again which this host refused before.
+    /// Whether places that this host refused before are tried again.
     var retries = false
     /// Whether connections by former paths end at once.
     var now = false
@@ -43,7 +43,7 @@ struct ApplyFile: Operation {
     let text: String
     /// What messages call the file.
     let name: String
-    /// Whether that goes which the sections of the file leave out.
+    /// Whether parts of the mesh that the file's sections leave out are removed.
     let prunes: Bool
     /// Whether the file is applied although the mesh has edits that it lacks.
     let forces: Bool
@@ -94,7 +94,7 @@ struct ApplyFile: Operation {
 struct ResetMesh: JSONOperation, Equatable {
     static let path = "/v1/reset"
 
-    /// Whether that is removed, too, which the state folder does not know of.
+    /// Whether parts of the mesh that the state folder does not know of are removed, too.
     var recovers = false
 
     func perform(on mesh: Mesh) async throws -> Outcome {

@@ -37,20 +37,14 @@ struct OfferedOperations: Sendable {
         defer { mesh.rest() }
         do {
             let outcome = try await operation.perform(on: mesh)
-            log(outcome.diary(of: type(of: operation).name))
+            logger.log(outcome.diary(of: type(of: operation).name))
             return outcome
         } catch {
             // A mistake is the client's to know of.
             if !(error is InputError), !Task.isCancelled {
-                log([PassDiary.Line(.warning, "\(error)", ["cause": type(of: operation).name])])
+                logger.log([PassDiary.Line(.warning, "\(error)", ["cause": type(of: operation).name])])
             }
             throw error
-        }
-    }
-
-    private func log(_ lines: [PassDiary.Line]) {
-        for line in lines {
-            logger.log(level: line.level, "\(line.message)", metadata: line.fields.mapValues { .string($0) })
         }
     }
 }
