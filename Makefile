@@ -39,23 +39,23 @@ release: ## build meshctl to install: .build/release/meshctl
 demo: deps build ## show the main job: published ports on one node and on two, faults and their repair
 	@scripts/demo
 
-# All tests run the program as it is released, which takes half as long as the one that is built for debugging.
-test: export MESHCTL_PROGRAM := $(CURDIR)/.build/release/meshctl
-test: deps build-tests ## run all tests
-	@# The unit tests take one processor, and the build of what is released leaves one idle for long.
-	$(MAKE) release & release=$$!
-	$(unit-tests) || { kill "$$release"; exit 1; }
-	wait "$$release"
+test: deps test-unit ## run all tests
+	@# The kernel lanes run the program as it is released, which takes half as long as the one built for debugging.
+	export MESHCTL_PROGRAM='$(CURDIR)/.build/release/meshctl'
 	$(MAKE) test-release test-kernel test-older test-docker test-package
 	echo 'test: the unit lane and the kernel lanes passed, and so did the package and the program as they are released'
 
-# One after the other: beside tests that compute for half a minute, those that wait for something run into their limits.
-# Not by `swift test`, which would wait until the build beside it has ended.
-unit-tests = "$$(swift build --show-bin-path)"/meshctlPackageTests.xctest --testing-library swift-testing --no-parallel \
-    --skip KernelTests
+# Half of the time goes to these, which cut off or refuse every operation of a change once.
+CUT_TESTS := ^MeshKitTests\.(CutTests|MeshCutTests|MovingTests)/
 
 test-unit: build-tests ## run the tests that need neither root nor IPVS
-	$(unit-tests)
+	@# In two processes, for two processors. Within each, one test runs after the other: beside tests that compute for
+	@# half a minute, those that wait for something run into their limits. `swift test` would run one process at a time.
+	tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
+	run() { "$$tests" --testing-library swift-testing --no-parallel "$$@"; }
+	run --filter '$(CUT_TESTS)' & cuts=$$!
+	run --skip KernelTests --skip '$(CUT_TESTS)' || { kill "$$cuts"; exit 1; }
+	wait "$$cuts"
 
 test-tsan: ## run the tests of the libraries under the thread sanitizer
 	@log=$$(mktemp) suppressions=$$(mktemp)
