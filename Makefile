@@ -53,9 +53,12 @@ test-unit: build-tests ## run the tests that need neither root nor IPVS
 	@# half a minute, those that wait for something run into their limits. `swift test` would run one process at a time.
 	tests=$$(swift build --show-bin-path)/meshctlPackageTests.xctest
 	run() { "$$tests" --testing-library swift-testing --no-parallel "$$@"; }
-	run --filter '$(CUT_TESTS)' & cuts=$$!
-	run --skip KernelTests --skip '$(CUT_TESTS)' || { kill "$$cuts"; exit 1; }
-	wait "$$cuts"
+	trap 'kill $$(jobs -p) 2>/dev/null || :' EXIT
+	run --filter '$(CUT_TESTS)' &
+	run --skip KernelTests --skip '$(CUT_TESTS)' &
+	# Each ends with a status; the first failure ends the other, too.
+	wait -n
+	wait -n
 
 test-tsan: ## run the tests of the libraries under the thread sanitizer
 	@log=$$(mktemp) suppressions=$$(mktemp)

@@ -110,6 +110,7 @@ public struct Mesh: Sendable {
         let change: MeshChange
         do {
             change = try await locked(.exclusive) {
+                defer { kernel.keepNotes() }
                 var notes: [String] = []
                 var stored: Ledger?
                 let options = Observer.Options(forRestoring: purpose == .reset)

@@ -15,6 +15,8 @@ final class Connection: Sendable {
         /// The exchange that the thread is serving.
         var running: Exchange?
         var isRetired = false
+        /// Nil until the transport is open, and where the kernel has no such number.
+        var namespaceCookie: UInt64?
     }
 
     private enum Verdict {
@@ -51,6 +53,9 @@ final class Connection: Sendable {
         }
     }
 
+    /// The kernel's number of the namespace that the connection works in, once an exchange has been served.
+    var namespaceCookie: UInt64? { state.withLock { $0.namespaceCookie } }
+
     /// Queues an exchange. False if the connection accepts no more.
     func post(_ exchange: Exchange) -> Bool {
         let posted = state.withLock { state in
@@ -86,7 +91,10 @@ final class Connection: Sendable {
         while true {
             let box: TransportBox
             switch open() {
-            case .success(let opened): box = opened
+            case .success(let opened):
+                box = opened
+                let cookie = box.transport.namespaceCookie
+                state.withLock { $0.namespaceCookie = cookie }
             case .failure(let error):
                 for exchange in retire() { exchange.fail(error) }
                 return

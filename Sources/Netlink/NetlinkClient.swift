@@ -66,6 +66,10 @@ package final class NetlinkClient: Sendable {
         }
     }
 
+    /// The kernel's number of the namespace (`SO_NETNS_COOKIE`), which no other namespace gets until the next boot. Known
+    /// once a call has been answered; nil before, while the client rests, and before Linux 5.14.
+    package var namespaceCookie: UInt64? { state.withLock { $0.connection }?.namespaceCookie }
+
     /// The number of messages that are given to the kernel in one sendmsg. More than 32 gain nothing; with more than
     /// 277, the acknowledgements of failures no longer fit into the default receive buffer.
     package static let window = 64

@@ -33,6 +33,14 @@ enum Transport: ~Copyable {
         }
     }
 
+    /// The kernel's number of the namespace (`SO_NETNS_COOKIE`); nil if it has none, or is simulated.
+    var namespaceCookie: UInt64? {
+        switch self {
+        case .socket(let socket): socket.namespaceCookie
+        case .simulated: nil
+        }
+    }
+
     /// The descriptor to poll for replies; nil if replies are there at once or never.
     var descriptor: CInt? {
         switch self {

@@ -50,14 +50,14 @@ final class RawClient: Sendable {
         return descriptor
     }
 
-    /// Sends as much as the server takes without a pause of 200 ms.
+    /// Sends as much as the server takes without a pause, by default of 200 ms.
     @discardableResult
-    func send(_ text: String) async -> Int {
+    func send(_ text: String, pause: CInt = 200) async -> Int {
         await inBackground { [descriptor] in
             var rest = Array(text.utf8)[...]
             while !rest.isEmpty {
                 var waiting = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
-                guard poll(&waiting, 1, 200) > 0 else { break }
+                guard poll(&waiting, 1, pause) > 0 else { break }
                 let count = rest.withUnsafeBytes {
                     Glibc.send(descriptor, $0.baseAddress, $0.count, CInt(MSG_NOSIGNAL | MSG_DONTWAIT))
                 }
@@ -69,7 +69,7 @@ final class RawClient: Sendable {
     }
 
     /// What the server sends until it has said enough, ends the connection, or is silent for ten seconds.
-    func read(until isEnough: @escaping @Sendable (String) -> Bool = { _ in false }) async -> (
+    func read(until isEnough: (@Sendable (String) -> Bool)? = nil) async -> (
         text: String, hasEnded: Bool
     ) {
         await inBackground { [descriptor] in
@@ -80,8 +80,10 @@ final class RawClient: Sendable {
                 let isReadable = poll(&waiting, 1, 10_000) > 0
                 let count = isReadable ? recv(descriptor, &part, part.count, 0) : -1
                 if count > 0 { bytes += part[..<count] }
-                let text = String(decoding: bytes, as: UTF8.self)
-                if !isReadable || count <= 0 || isEnough(text) { return (text, isReadable && count <= 0) }
+                // A long answer is decoded once: whoever reads slowly is taken for idle.
+                if !isReadable || count <= 0 || isEnough?(String(decoding: bytes, as: UTF8.self)) == true {
+                    return (String(decoding: bytes, as: UTF8.self), isReadable && count <= 0)
+                }
             }
         }
     }
@@ -103,7 +105,8 @@ final class RawClient: Sendable {
         let client = try RawClient(address)
         let length = body.map { "Content-Length: \($0.utf8.count)\r\n" } ?? ""
         await client.send(
-            "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(length)\r\n\(body ?? "")")
+            "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\(length)\r\n\(body ?? "")",
+            pause: 10_000)
         return parse(await client.read().text)
     }
 

@@ -153,6 +153,7 @@ package final class FakeKernel: MeshKernel {
 
     /// Nothing is open.
     package func release() {}
+    package func keepNotes() {}
 
     private static func name(_ place: Place) -> String {
         switch place.existence {

@@ -108,6 +108,19 @@ import Testing
         #expect(SavedTables(text) == SavedTables(Self.healthy))
     }
 
+    /// Our part of the tables is noted as a text, for the next process.
+    @Test(arguments: [
+        healthy, "", healthy.replacing("10.99.0.2", with: "10.99.0.3"),
+        "*filter\n:MESH-OLD - [0:0]\n-A INPUT -p tcp -j MESH-OLD\n"
+            + "-A FORWARD -m comment --comment \"\\\" -j MESH-y\" -g MESH-OLD\nCOMMIT\n",
+        SavedTables.claiming(RuleOwner(id: "0123456789abcdef", folder: "/var/lib/mesh ctl")),
+    ])
+    func whatIsNotedIsWhatWasRead(text: String) {
+        let saved = SavedTables(text)
+        #expect(SavedTables(saved.text) == saved)
+        #expect(saved.tables.isEmpty == text.isEmpty)
+    }
+
     /// A rule of another program whose comment looks like a jump to our chain is not ours.
     @Test func aJumpInACommentIsNone() {
         let rules = [

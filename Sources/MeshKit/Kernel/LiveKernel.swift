@@ -1,5 +1,6 @@
 package import IPVSKit
 import Netlink
+import RuleKit
 package import SystemPackage
 
 /// The kernel that runs the process. The node is the network namespace of the process.
@@ -11,6 +12,7 @@ package struct LiveKernel: MeshKernel {
     let tables: NFTTables
     /// A folder in which the tools cache their findings about themselves.
     private let cache: FilePath
+    private let notes: RuleNotes
     /// The entered places by name. The tools of a place keep what they have read, so that they need not read it again
     /// before they write.
     private let entered: Locked<[PlaceID: Entered]>
@@ -28,8 +30,9 @@ package struct LiveKernel: MeshKernel {
     /// - Throws: an error if the namespace of the process cannot be opened.
     package init(ipvs: IPVS, cache: FilePath) throws {
         self.cache = cache
+        notes = RuleNotes(in: cache)
         node = try NetworkNamespace.current.open()
-        nodeKernel = LivePlace(handle: node, isProcess: true, ipvs: ipvs, cache: cache)
+        nodeKernel = LivePlace(handle: node, isProcess: true, ipvs: ipvs, cache: cache, notes: notes)
         let entered = Locked<[PlaceID: Entered]>([:])
         self.entered = entered
         listener = KernelListener { place in entered.withLock { $0[place] = nil } }
@@ -115,6 +118,8 @@ package struct LiveKernel: MeshKernel {
         }
     }
 
+    package func keepNotes() { notes.save() }
+
     package func open(_ place: Place) async throws -> any PlaceKernel { try live(place) }
 
     func live(_ place: Place) throws(PlaceError) -> LivePlace {
@@ -136,6 +141,6 @@ package struct LiveKernel: MeshKernel {
 
     /// Access to a namespace that is not that of the process.
     func live(in handle: NamespaceHandle) -> LivePlace {
-        LivePlace(handle: handle, isProcess: false, ipvs: nil, cache: cache)
+        LivePlace(handle: handle, isProcess: false, ipvs: nil, cache: cache, notes: notes)
     }
 }

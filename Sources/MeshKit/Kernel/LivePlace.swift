@@ -28,13 +28,14 @@ struct LivePlace: PlaceKernel {
     /// - Parameters:
     ///   - ipvs: a client of the namespace; nil to make one when it is needed.
     ///   - cache: a folder in which the tools cache their findings about themselves.
-    init(handle: NamespaceHandle, isProcess: Bool, ipvs: IPVS?, cache: FilePath) {
+    ///   - notes: what was found of the rules before.
+    init(handle: NamespaceHandle, isProcess: Bool, ipvs: IPVS?, cache: FilePath, notes: RuleNotes) {
         self.handle = handle
         self.isProcess = isProcess
         routes = RouteClient(in: handle)
         filteredRoutes = RouteClient(in: handle, filtersInKernel: true)
         client = Locked(ipvs)
-        let generation = RulesetGeneration(in: handle)
+        let generation = RulesetGeneration(in: handle, notes: notes)
         self.generation = generation
         let namespace: NetworkNamespace = isProcess ? .current : .descriptor(handle.descriptor)
         backends = Dictionary(

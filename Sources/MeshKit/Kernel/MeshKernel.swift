@@ -50,6 +50,8 @@ package protocol MeshKernel: Sendable {
     /// Closes what was opened in places, for a process that goes on after a pass, unless it learns when a place is gone:
     /// whatever is open keeps a namespace alive that its owner has ended.
     func release()
+    /// Saves what was found of the rules, so that later processes need not read them again.
+    func keepNotes()
 
     /// Waits, for some seconds at most, until the agent of a state folder has released ports that are no longer published. If
     /// no agent runs, returns at once.

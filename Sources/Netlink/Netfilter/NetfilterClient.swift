@@ -23,6 +23,12 @@ package struct NetfilterClient: Sendable {
     /// Closes the socket and ends its thread until the next call.
     package func rest() { client.rest() }
 
+    /// The client of the same socket, for messages and transactions that are put together elsewhere.
+    package var netlink: NetlinkClient { client }
+
+    /// The kernel's number of the namespace, as ``NetlinkClient/namespaceCookie``.
+    package var namespaceCookie: UInt64? { client.namespaceCookie }
+
     /// Asks for a list. A list that changed while it was read (`NLM_F_DUMP_INTR`) is asked for again.
     ///
     /// - Parameters:

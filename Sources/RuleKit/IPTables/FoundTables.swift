@@ -10,6 +10,8 @@ struct FoundTables: Equatable, Sendable {
     var tables: [AddressFamily: SavedTables]
     /// Lines for libipset that remove elements that are not ours from our sets.
     var strays: [String] = []
+    /// When the tables were read; nil for iptables-legacy, whose tables have no generations.
+    var moment: RuleMoment?
 
     /// Whether the tables of these families were read.
     func holds(_ families: [AddressFamily]) -> Bool { families.allSatisfy { tables[$0] != nil } }

@@ -73,10 +73,11 @@ extension IPTablesBackend {
     }
 
     private func write(_ targets: TargetEdit, in handle: NamespaceHandle?) async throws(RuleError) {
-        try await write(families, in: handle) { saved, family in saved.editing(targets, family: family) }
-        lastLook.withLock { look in
-            for family in families { look?.tables[family]?.note(targets, family) }
-        }
+        let strays = lastLook.withLock { $0?.strays ?? [] }
+        let found = try await write(families, in: handle) { saved, family in saved.editing(targets, family: family) }
+        var written = await tables(found, after: targets, in: handle)
+        written.strays = strays
+        lastLook.withLock { [written] in $0 = written }
     }
 }
 

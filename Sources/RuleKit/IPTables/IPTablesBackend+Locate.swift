@@ -44,19 +44,52 @@ extension IPTablesBackend {
     func save(
         _ variant: IPTablesVariant, _ families: [AddressFamily], in handle: NamespaceHandle?
     ) async throws(RuleError) -> FoundTables {
-        var located = FoundTables(variant: variant, tables: [:])
-        let generation = variant.kind == .nft ? await generation?.current() : nil
+        let moment = variant.kind == .nft ? await generation?.current() : nil
+        var located = FoundTables(variant: variant, tables: [:], moment: moment)
         for family in families {
             let tool = IPTablesTool(family: family, variant: variant, namespace: handle, deadline: deadline)
-            if let known = listings.value(of: tool.saver, at: generation) {
+            if let known = listings.value(of: tool.saver, at: moment) {
                 located.tables[family] = known
+            } else if let noted = generation?.noted(tool.saver, at: moment) {
+                let saved = SavedTables(noted)
+                listings.remember(saved, of: tool.saver, since: moment)
+                located.tables[family] = saved
             } else {
                 let saved = try await tool.save()
-                listings.remember(saved, of: tool.saver, since: generation)
+                note(saved, tool, since: moment)
                 located.tables[family] = saved
             }
         }
         return located
+    }
+
+    /// Remembers tables that were read when the rules were of this moment or a later one.
+    private func note(_ saved: SavedTables, _ tool: IPTablesTool, since moment: RuleMoment?) {
+        guard let moment else { return }
+        listings.remember(saved, of: tool.saver, since: moment)
+        generation?.note(saved.text, of: tool.saver, since: moment)
+    }
+
+    /// The tables after an edit that was written in one transaction for each table that it changes. They are noted as they
+    /// are now, if nobody else's transaction came between.
+    func tables(_ found: FoundTables, after edit: TargetEdit, in handle: NamespaceHandle?) async -> FoundTables {
+        var tables = found
+        var transactions = 0
+        for family in families {
+            guard let saved = found.tables[family], !saved.editing(edit, family: family).isEmpty else { continue }
+            transactions += 1
+            tables.tables[family]?.note(edit, family)
+        }
+        tables.moment = nil
+        if let before = found.moment, let now = await generation?.current(), now.follows(before, by: transactions) {
+            tables.moment = now
+            for (family, saved) in tables.tables {
+                let tool = IPTablesTool(
+                    family: family, variant: tables.variant, namespace: handle, deadline: deadline)
+                note(saved, tool, since: now)
+            }
+        }
+        return tables
     }
 
     func mayHaveTables(_ variant: IPTablesVariant, in handle: NamespaceHandle?) async throws(RuleError) -> Bool {

@@ -73,6 +73,17 @@ struct SavedTables: Equatable, Sendable {
         return line[..<start] + line[start..<end].lowercased() + line[end...]
     }
 
+    /// Our part as iptables-save prints it, from which the same value is read.
+    var text: String {
+        let owners = owner.map { ["-A \(Self.ownerChain) -m comment --comment \($0.text) -j RETURN"] } ?? []
+        return tables.sorted { $0.key < $1.key }.map { name, table in
+            let chains = table.chains.sorted { $0.key < $1.key }
+            let rules = chains.flatMap(\.value) + table.jumps.map(\.line) + table.foreignJumps.map(\.line)
+            let lines = ["*\(name)"] + chains.map { ":\($0.key) - [0:0]" } + rules + (name == "mangle" ? owners : [])
+            return (lines + ["COMMIT", ""]).joined(separator: "\n")
+        }.joined()
+    }
+
     var isEmpty: Bool { tables.values.allSatisfy(\.isEmpty) }
 
     func rules(of chain: String, in table: String) -> [String] { tables[table]?.chains[chain] ?? [] }

@@ -16,6 +16,8 @@ public struct NFTablesBackend: RuleBackend {
     private let deadline: Duration
     private let generation: RulesetGeneration?
     private let lastLook = Remembered<RuleRole, ObservedRules>()
+    /// When the rules were last known to be unchanged.
+    private let intact = Locked<(moment: RuleMoment, note: IntactNote)?>(nil)
 
     /// For a namespace, by default that of the process.
     ///
@@ -51,18 +53,36 @@ public struct NFTablesBackend: RuleBackend {
     /// Reads our rules and elements from the kernel.
     public func read(expecting role: RuleRole) async throws(RuleError) -> ObservedRules {
         let operation = "read the nftables rules"
-        let generation = await generation?.current()
-        if let known = lastLook.value(of: role, at: generation) { return known }
-        let found = try await run(operation) { () throws(RuleError) in try NFTablesLibrary.listing() }
-        guard let listing = found else { return ObservedRules() }
-        // A set that the role does not have goes with its elements when the rules are installed.
-        let sets = NFTablesSkeleton(role).sets.filter { listing.blocks[$0.heading] == NFTablesListing.of($0) }
-        let elements = try await NFTablesElements(in: try namespace.open(for: operation), deadline: deadline).read(sets)
-        let faults = try await faults(of: listing, role)
-        let rules = ObservedRules(
-            skeleton: faults.isEmpty ? .intact : .damaged(faults), elements: elements, owner: listing.owner)
-        lastLook.remember(rules, of: role, since: generation)
+        let moment = await generation?.current()
+        if let known = lastLook.value(of: role, at: moment) { return known }
+        let skeleton = NFTablesSkeleton(role)
+        var rules: ObservedRules
+        if let note = noted(skeleton, at: moment) {
+            rules = ObservedRules(skeleton: .intact, owner: note.owner)
+            rules.elements = try await elements(of: skeleton.sets, operation)
+        } else {
+            let found = try await run(operation) { () throws(RuleError) in try NFTablesLibrary.listing() }
+            guard let listing = found else { return ObservedRules() }
+            // A set that the role does not have goes with its elements when the rules are installed.
+            let sets = skeleton.sets.filter { listing.blocks[$0.heading] == NFTablesListing.of($0) }
+            let faults = try await faults(of: listing, role)
+            rules = ObservedRules(skeleton: faults.isEmpty ? .intact : .damaged(faults), owner: listing.owner)
+            rules.elements = try await elements(of: sets, operation)
+            if faults.isEmpty { note(IntactNote(owner: listing.owner, rules: skeleton.text), since: moment) }
+        }
+        lastLook.remember(rules, of: role, since: moment)
         return rules
+    }
+
+    private func elements(of sets: [NFTablesSet], _ operation: String) async throws(RuleError) -> Set<SetElement> {
+        try await contents(operation).read(sets)
+    }
+
+    /// The elements of our sets, by the socket that asks for the generation, if there is one.
+    private func contents(_ operation: String) throws(RuleError) -> NFTablesElements {
+        if let generation { return NFTablesElements(generation.client.netlink, deadline: deadline) }
+        return NFTablesElements(
+            NetlinkClient(.netfilter, namespace: try namespace.open(for: operation)), deadline: deadline)
     }
 
     /// Makes the changes, in one transaction for the constant rules and another for the elements. The constant rules
@@ -93,10 +113,32 @@ public struct NFTablesBackend: RuleBackend {
             }
         }
         if !(removed.isEmpty && added.isEmpty) {
-            let elements = NFTablesElements(in: try namespace.open(for: operation), deadline: deadline)
-            try await elements.commit(removing: removed, putting: added)
+            try await contents(operation).commit(removing: removed, putting: added)
+            await noteThatRulesStayed()
         }
         return []
+    }
+
+    /// What a note says of the table at a moment; nil if it does not say that these rules are there, unchanged.
+    private func noted(_ skeleton: NFTablesSkeleton, at moment: RuleMoment?) -> IntactNote? {
+        guard let note = generation?.noted(IntactNote.subject, at: moment).map(IntactNote.init(text:)),
+            note.rules == skeleton.text
+        else { return nil }
+        intact.withLock { $0 = moment.map { ($0, note) } }
+        return note
+    }
+
+    private func note(_ note: IntactNote, since moment: RuleMoment?) {
+        generation?.note(note.text, of: IntactNote.subject, since: moment)
+        intact.withLock { $0 = moment.map { ($0, note) } }
+    }
+
+    /// Carries the note over a transaction of ours that changed elements only, if it was the only one.
+    private func noteThatRulesStayed() async {
+        guard let last = intact.withLock(\.self), let now = await generation?.current(),
+            now.follows(last.moment, by: 1)
+        else { return }
+        note(last.note, since: now)
     }
 
     /// Whose our table says it is.

@@ -14,8 +14,8 @@ struct NFTablesElements: Sendable {
     private let client: NetlinkClient
     private let deadline: Duration
 
-    init(in namespace: NamespaceHandle, deadline: Duration) {
-        client = NetlinkClient(.netfilter, namespace: namespace)
+    init(_ client: NetlinkClient, deadline: Duration) {
+        self.client = client
         self.deadline = deadline
     }
 

@@ -2,11 +2,6 @@ import CNFTables
 import Netlink
 import SystemPackage
 
-#if canImport(FoundationEssentials)
-    import FoundationEssentials
-#else
-    import Foundation
-#endif
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -19,14 +14,14 @@ import SystemPackage
 /// processes.
 struct NFTablesWordings: Sendable {
     /// Nil to keep listings in memory only.
-    private let file: FilePath?
+    private let file: CacheFile<Document>?
 
     /// The listings, by the text of our rules.
     private static let known = Locked<[String: NFTablesListing]>([:])
     /// How many namespaces were created for each text of our rules; for tests.
     static let made = Locked<[String: Int]>([:])
 
-    init(cache: FilePath?) { file = cache?.appending("nft-wordings.json") }
+    init(cache: FilePath?) { file = cache.map { CacheFile($0.appending("nft-wordings.json")) } }
 
     /// Nil if the listing cannot be made.
     func listing(of text: String) async -> NFTablesListing? {
@@ -66,27 +61,18 @@ struct NFTablesWordings: Sendable {
 
     /// The listings of the file. A file that was written under another kernel or library is ignored.
     private func kept() -> [String: NFTablesListing] {
-        guard let file, let text = try? ProcFile.text(file),
-            let document = try? JSONDecoder().decode(Document.self, from: Data(text.utf8)),
-            document.kernel == Self.kernel, document.library == Self.library
-        else { return [:] }
+        guard let document = file?.load(), document.kernel == Self.kernel, document.library == Self.library else {
+            return [:]
+        }
         return document.listings
     }
 
     /// Adds a listing to the file. If that fails, the next process makes the listing again.
     private func keep(_ listing: NFTablesListing, as text: String) {
         guard let file, let library = Self.library else { return }
-        var listings = kept()
-        listings[text] = listing
-        let document = Document(kernel: Self.kernel, library: library, listings: listings)
-        let new = FilePath("\(file.string).\(getpid())")
-        guard let bytes = try? JSONEncoder().encode(document),
-            let descriptor = try? FileDescriptor.open(
-                new, .writeOnly, options: [.create, .truncate, .closeOnExec], permissions: [.ownerReadWrite])
-        else { return }
-        // The file is replaced atomically, because other processes may be reading it.
-        let isWritten = (try? descriptor.closeAfter { try descriptor.writeAll(bytes) }) != nil
-        if !isWritten || rename(new.string, file.string) != 0 { unlink(new.string) }
+        file.replace(
+            by: Document(
+                kernel: Self.kernel, library: library, listings: kept().merging([text: listing]) { $1 }))
     }
 
     private static var kernel: String { "\(KernelName.release) \(KernelName.version)" }

@@ -4,6 +4,7 @@ import SystemPackage
 
 struct Apply: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "apply",
         abstract: "Make the mesh that a YAML file describes.",
         discussion: """
             A file of `meshctl export` says its generation and describes the whole mesh: what it does not contain is \

@@ -11,6 +11,7 @@ import SystemPackage
 
 struct Events: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "events",
         abstract: "Print what the agent does, as it happens.",
         discussion: """
             Each line is a line of the agent's log, from now on, until the agent or this command ends. --format json prints \

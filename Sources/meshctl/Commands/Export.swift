@@ -3,6 +3,7 @@ import MeshKit
 
 struct Export: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "export",
         abstract: "Print the whole mesh as YAML or JSON, with everything that was allocated.",
         discussion: """
             `meshctl apply -f FILE` on another node makes the same mesh there: the same ports, marks and addresses. The \

@@ -16,6 +16,7 @@ extension NetworkCommand {
 
     struct Connect: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "connect",
             abstract: "Put services with their attached tasks on a network.",
             discussion: """
                 Each service gets one address on the network, and so does each of its tasks. Several services are put \
@@ -33,6 +34,7 @@ extension NetworkCommand {
 
     struct Disconnect: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "disconnect",
             abstract: "Take services with their attached tasks off a network.",
             discussion: """
                 The connections to their addresses on the network end. Several services are taken off it in one pass, \

@@ -12,6 +12,7 @@ struct NetworkCommand: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Create a network that joins the tasks of all nodes.",
             discussion: """
                 The network ingress, through which published ports reach attached tasks, is created with the first \
@@ -61,6 +62,7 @@ struct NetworkCommand: AsyncParsableCommand {
 
     struct Inspect: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "inspect",
             abstract: "Show a network with its subnets, tasks and peers.",
             discussion: """
                 The peers are the other nodes of the mesh, to which this node sends the network's packets.

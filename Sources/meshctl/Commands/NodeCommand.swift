@@ -10,6 +10,7 @@ struct NodeCommand: AsyncParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "add",
             abstract: "Add a node to the mesh, or set the address of a node.",
             discussion: """
                 A node is a host whose tasks the mesh's networks join. The other nodes send packets for these tasks to \

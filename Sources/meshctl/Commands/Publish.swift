@@ -5,6 +5,7 @@ import RuleKit
 
 struct Publish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "publish",
         abstract: "Publish ports of a service.",
         usage: "meshctl publish <port> ... <service> [<options>]",
         discussion: """

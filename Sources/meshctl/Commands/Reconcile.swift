@@ -3,6 +3,7 @@ import MeshKit
 
 struct Reconcile: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "reconcile",
         abstract: "Make the changes that the kernel needs to hold what it should.",
         discussion: """
             If a task or a port was removed, or if a live port got another target or another balancer, its former path stays \

@@ -3,6 +3,7 @@ import MeshKit
 
 struct Reset: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "reset",
         abstract: "Remove everything that meshctl put into the kernel, and forget all services, networks and nodes.",
         discussion: """
             IPVS services, chains and sets of other programs stay as they are. Kernel settings get back the values that \

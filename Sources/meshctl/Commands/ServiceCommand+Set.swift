@@ -6,6 +6,7 @@ import RuleKit
 extension ServiceCommand {
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Create a service without ports and tasks.",
             discussion: """
                 `meshctl publish`, `meshctl task add` and `meshctl task attach` create a service, too, if there is none. \

@@ -24,6 +24,7 @@ struct ServiceCommand: AsyncParsableCommand {
 
     struct Inspect: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "inspect",
             abstract: "Show a service with its ports, marks and tasks.",
             discussion: """
                 EXAMPLE

@@ -3,6 +3,7 @@ import MeshKit
 
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "status",
         abstract: "Show the published ports, their tasks and connections.",
         discussion: """
             TASKS is the number of tasks that the kernel has, of those that were added. CONN/S and CONNS are counters of \

@@ -22,6 +22,7 @@ struct TaskNodeOptions: MeshOptions {
 extension TaskCommand {
     struct Attach: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "attach",
             abstract: "Attach a network namespace to the mesh's networks, as a task of a service.",
             discussion: """
                 The task gets an interface and an address on the network ingress, through which every node reaches it, \

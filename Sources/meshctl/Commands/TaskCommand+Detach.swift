@@ -5,6 +5,7 @@ import MeshKit
 extension TaskCommand {
     struct Detach: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "detach",
             abstract: "Detach tasks of a service from the mesh's networks.",
             discussion: """
                 The task is named by one of its addresses, by its namespace, or by the container that it was attached \

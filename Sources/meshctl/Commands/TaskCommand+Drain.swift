@@ -5,6 +5,7 @@ import MeshKit
 extension TaskCommand {
     struct Drain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "drain",
             abstract: "Give tasks no new connections, and let them keep those they have.",
             discussion: """
                 The tasks stay in the service. New connections go to its other tasks at once, those of sticky clients \
@@ -37,6 +38,7 @@ extension TaskCommand {
 
     struct Undrain: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "undrain",
             abstract: "End the drain of tasks: give them new connections again.",
             discussion: """
                 EXAMPLE

@@ -11,6 +11,7 @@ struct TaskCommand: AsyncParsableCommand {
 
     struct Add: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "add",
             abstract: "Add a task to a service, or change a task.",
             discussion: """
                 A task is one running backend, named by its address. The service is created if it does not exist. Add a \

@@ -4,6 +4,7 @@ import RuleKit
 
 struct Unpublish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "unpublish",
         abstract: "Stop publishing ports.",
         discussion: """
             Several ports go in one pass, all or none. Their services keep their tasks and other ports. New connections are refused at once. Open connections of TCP \

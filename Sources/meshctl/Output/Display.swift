@@ -17,3 +17,6 @@ extension FormatOptions {
         }
     }
 }
+
+/// `1 task`, `2 tasks`.
+func counted(_ count: Int, _ noun: String) -> String { count == 1 ? "1 \(noun)" : "\(count) \(noun)s" }
