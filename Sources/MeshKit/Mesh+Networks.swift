@@ -101,6 +101,7 @@ extension Mesh {
                 let facts = try await kernel.taskFacts(at: namespace)
                 request.inode = facts.inode
                 request.defaultAddresses = facts.defaultAddresses
+                request.isBare = facts.isBare
                 request.ended = Set(view.observed.node.gone.compactMap(\.taskNamespace))
             } else {
                 _ = try spec.node(request.node)

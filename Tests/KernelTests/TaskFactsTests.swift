@@ -20,7 +20,7 @@ extension KernelTests {
                 var status = stat()
                 #expect(stat(path, &status) == 0)
                 let inode = UInt64(status.st_ino)
-                #expect(try await kernel.taskFacts(at: path) == TaskFacts(inode: inode), "no routes")
+                #expect(try await kernel.taskFacts(at: path) == TaskFacts(inode: inode, isBare: true), "no routes")
 
                 try await task.ip([
                     "link add d0 type veth peer name d1", "link set d0 up", "link set d1 up",
@@ -38,9 +38,12 @@ extension KernelTests {
                 try await task.ip(["route add 192.0.2.0/24 dev d0 src 10.7.0.2"])
                 #expect(
                     try await kernel.taskFacts(at: path)
-                        == TaskFacts(inode: inode, defaultAddresses: ["10.7.0.3", "fd07::2"]))
+                        == TaskFacts(inode: inode, defaultAddresses: ["10.7.0.3", "fd07::2"], isBare: true))
                 try await task.ip(["route del default", "route del ::/0"])
-                #expect(try await kernel.taskFacts(at: path) == TaskFacts(inode: inode))
+                #expect(try await kernel.taskFacts(at: path) == TaskFacts(inode: inode, isBare: true))
+                // The group of the mesh's interfaces.
+                try await task.ip(["link set d1 group \(0x6D65_7368)"])
+                #expect(try await kernel.taskFacts(at: path) == TaskFacts(inode: inode, isBare: false))
             }
         }
 

@@ -18,6 +18,7 @@ import Testing
         -A FORWARD -j MESH-FORWARD
         -A FORWARD -o docker0 -j DOCKER
         -A MESH-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -m set --match-set mesh-task4 src -j ACCEPT
+        -A MESH-FORWARD -m conntrack --ctstate RELATED,ESTABLISHED --ctdir ORIGINAL -m set --match-set mesh-task4 dst -j ACCEPT
         -A MESH-INPUT -m set --match-set mesh-answer4 src,src -j DROP
         COMMIT
         *nat

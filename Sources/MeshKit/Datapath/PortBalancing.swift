@@ -19,12 +19,13 @@ enum PortBalancing {
             target: isTranslated ? port.target : nil, twin: twins.first(of: port), families: families)
     }
 
-    /// Groups of single ports of one service that lead to the same target port. Each group is known by its lowest port.
+    /// Groups of single ports of one service that lead to the same target port. Each group is known by the port with the
+    /// lowest mark, which is usually the one that was published first: firewalls are told of it, and see it for all others.
     ///
     /// IPVS finds the connection of a task's reply by the addresses and ports of the task and the client alone. If one
     /// client port had two connections to one task port, through two published ports, IPVS would send the replies of
-    /// both connections to the same published port. So the rules translate all ports of the group to the lowest one,
-    /// and IPVS sees a single published port. conntrack still distinguishes the two connections: it gives one of them
+    /// both connections to the same published port. So the rules translate all ports of the group to one of them, and
+    /// IPVS sees a single published port. conntrack still distinguishes the two connections: it gives one of them
     /// another source port.
     struct Twins {
         private struct Key: Hashable {
@@ -33,12 +34,13 @@ enum PortBalancing {
             var address: IPAddress?
         }
 
-        private var first: [Key: UInt16] = [:]
+        private var first: [Key: PublishedPort] = [:]
 
         init(_ service: MeshSpec.Service) {
             for port in service.ports {
                 guard let key = Self.key(port) else { continue }
-                first[key] = min(first[key] ?? .max, port.listening.ports.lowerBound)
+                if let known = first[key], known.mark < port.mark { continue }
+                first[key] = port
             }
         }
 
@@ -48,10 +50,10 @@ enum PortBalancing {
                 target: port.target, transport: port.listening.transport, address: port.listening.address)
         }
 
-        /// The lowest port of the group; nil if the port itself is the lowest, or has no group.
+        /// The port by which the group is known; nil if that is the port itself, or it has no group.
         func first(of port: PublishedPort) -> UInt16? {
-            guard let lowest = Self.key(port).flatMap({ first[$0] }) else { return nil }
-            return lowest == port.listening.ports.lowerBound ? nil : lowest
+            guard let first = Self.key(port).flatMap({ first[$0]?.listening.ports.lowerBound }) else { return nil }
+            return first == port.listening.ports.lowerBound ? nil : first
         }
     }
 

@@ -84,6 +84,30 @@ package struct Firewall: Sendable {
         }
     }
 
+    /// Whether a client's further packets pass the node to a task, if our rules translate the port. They meet FORWARD.
+    ///
+    /// - Parameters:
+    ///   - allowed: the networks from which clients may connect; empty for everywhere.
+    ///   - showsClient: whether the task is to see the client's address.
+    ///   - interface: the name of the interface that leads to the task; nil if it is not known.
+    ///   - hasClients: whether clients may also be behind that interface.
+    ///   - isLetThrough: whether our own rules accept the packets at the head of iptables' filter FORWARD.
+    func answer(
+        continuingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>,
+        allowed: [IPPrefix] = [], showsClient: Bool = false, by interface: String? = nil, hasClients: Bool = true,
+        isLetThrough: Bool = false
+    ) async -> Answer? {
+        let way = interface.map(Packet.Interface.named) ?? .unknown
+        let clients = interface.flatMap { hasClients ? nil : Packet.Interface.other(than: $0) } ?? .unknown
+        let parts = PacketWay.continued(
+            to: task, transport, ports: ports, allowed: allowed, showsClient: showsClient, (way, clients))
+        return await answer(parts) { base, table in
+            isLetThrough && Self.isFilterForward(base, of: table)
+        } advice: { site, _ in
+            FirewallAdvice(rules: rules).lettingThrough(site, knownConnectionsTo: task)
+        }
+    }
+
     /// Whether replies leave the node after IPVS has translated their source to the node's address.
     package func answer(
         repliesFrom ports: ClosedRange<UInt16>, _ transport: TransportProtocol, translated: ClosedRange<UInt16>,

@@ -59,6 +59,15 @@ struct FirewallAdvice {
         ]
     }
 
+    /// The commands that let a client's further packets pass the node.
+    func lettingThrough(_ site: HostRuleSite, knownConnectionsTo task: IPAddress) -> [String] {
+        [
+            site.tool == .nft
+                ? insertion(site, "\(Self.ip(task)) daddr \(task) ct state established,related")
+                : insertion(site, "-d \(task) -m conntrack --ctstate RELATED,ESTABLISHED")
+        ]
+    }
+
     /// The commands that let packets from IPVS reach a task.
     func lettingThrough(
         _ site: HostRuleSite, to task: IPAddress, _ transport: TransportProtocol, _ ports: ClosedRange<UInt16>

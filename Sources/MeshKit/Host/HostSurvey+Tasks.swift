@@ -43,9 +43,18 @@ extension HostSurvey {
         let replied = await firewall.answer(
             repliesOf: task, port.listening.transport, port: port.target, allowed: port.allowed, by: way?.interface,
             hasClients: way?.hasClients ?? true, isLetThrough: tool == .iptables)
+        let continued =
+            Self.isTranslatedByRules(port.listening, in: datapath)
+            ? await firewall.answer(
+                continuingTo: task, port.listening.transport, ports: port.targets, allowed: port.allowed,
+                showsClient: !isMasqueraded, by: way?.interface, hasClients: way?.hasClients ?? true,
+                isLetThrough: tool == .iptables) : nil
         let mismatch = ZoneMismatch(arriving?.zonings ?? [], replied?.zonings ?? [], task.family)
         let lines =
             SurveyText.lines("\(task) gets nothing of \(port.listening)", "packets for \(task)", sent)
+            + SurveyText.lines(
+                "connections to \(port.listening) hang, since further packets for \(task) do not come through",
+                "further packets for \(task)", continued)
             + SurveyText.lines("replies of \(task) do not come through", "replies of \(task)", replied)
             + SurveyText.lines(
                 "packets for \(port.listening)", "replies of \(task)", mismatch, isMasqueraded: isMasqueraded)

@@ -260,6 +260,12 @@ struct HostSurvey: Sendable {
         return first...(first + UInt16(listening.ports.count - 1))
     }
 
+    /// Whether our rules on the node translate a port to one of a task.
+    static func isTranslatedByRules(_ listening: PortBinding, in datapath: Datapath) -> Bool {
+        guard let rule = datapath[.node].rules.ports[listening] else { return false }
+        return !rule.isElsewhere && (rule.target != nil || rule.twin != nil)
+    }
+
     /// Whether conntrack of the node translates TCP connections to a port, besides IPVS or instead of it.
     private static func isTranslated(_ port: PublishedPort, in datapath: Datapath) -> Bool {
         let rules = datapath[.node].rules

@@ -5,6 +5,11 @@ import RuleKit
 ///
 ///     client -> ingress, prerouting, input, IPVS, output, postrouting, egress -> task
 ///     task   -> ingress, prerouting, forward, postrouting, egress             -> client
+///
+/// If our rules translate the port, conntrack has the task as the destination of the connection from the first packet on,
+/// and the client's further packets take another way:
+///
+///     client -> ingress, prerouting, forward, postrouting, egress             -> task
 enum PacketWay {
     /// The priorities at which the kernel and our rules act within a hook.
     enum Place {
@@ -150,6 +155,37 @@ enum PacketWay {
         return [
             part(.output), part(.postrouting), part(.output, .bridge), part(.postrouting, .bridge),
             part(.egress, .device),
+        ]
+    }
+
+    /// The way of a client's further packets to a port that our rules translate, from where conntrack has put the task in
+    /// the place of the node. IPVS does not see them.
+    ///
+    /// - Parameters:
+    ///   - ports: the task's ports.
+    ///   - allowed: the networks from which clients may connect; empty for everywhere.
+    ///   - showsClient: whether the task is to see the client's address.
+    ///   - ways: the interface that leads to the task, and the one that leads to the clients.
+    static func continued(
+        to task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>, allowed: [IPPrefix] = [],
+        showsClient: Bool, _ ways: (task: Packet.Interface, clients: Packet.Interface) = (.unknown, .unknown)
+    ) -> [Part] {
+        let clients = clients(of: allowed, task.family)
+        guard clients?.isEmpty != true else { return [] }
+        func part(
+            _ hook: Packet.Hook, _ priorities: ClosedRange<Int> = everywhere, layer: RuleTable.Layer = .network
+        ) -> Part {
+            Part(
+                packet: Packet(
+                    hook: hook, family: task.family, transport: transport, sources: clients,
+                    destinations: [task...task], isForNode: false, state: .further, isDestinationTranslated: true,
+                    meetsIPVS: false, showsClient: showsClient, input: ways.clients,
+                    output: layer == .bridge ? .unknown : ways.task),
+                layer: layer, priorities: priorities, ports: ports)
+        }
+        return [
+            part(.prerouting, (Place.translation + 1)...Int.max), part(.forward), part(.postrouting),
+            part(.output, layer: .bridge), part(.postrouting, layer: .bridge), part(.egress, layer: .device),
         ]
     }
 

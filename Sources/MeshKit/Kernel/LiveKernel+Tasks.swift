@@ -44,7 +44,10 @@ extension LiveKernel {
         let addresses = try await routes.asking("look up the default routes in \(path)") {
             () throws(NetlinkError) in try await routes.defaultAddresses()
         }
-        return TaskFacts(inode: inode, defaultAddresses: addresses)
+        let links = try await routes.asking("look at the interfaces in \(path)") { () throws(NetlinkError) in
+            try await routes.links()
+        }
+        return TaskFacts(inode: inode, defaultAddresses: addresses, isBare: !links.contains(where: \.isOfMesh))
     }
 
     private static func namespace(at path: String) throws -> NamespaceHandle {

@@ -8,8 +8,13 @@ package struct TaskFacts: Hashable, Sendable {
     /// route, IPv4 first.
     package var defaultAddresses: [IPAddress]
 
-    package init(inode: UInt64, defaultAddresses: [IPAddress] = []) {
+    /// Whether the namespace has no interface of a mesh: it was made just now, perhaps with the inode of one that was
+    /// attached, since the kernel gives the number of a namespace that has ended to the next one.
+    package var isBare: Bool
+
+    package init(inode: UInt64, defaultAddresses: [IPAddress] = [], isBare: Bool = false) {
         self.inode = inode
         self.defaultAddresses = defaultAddresses
+        self.isBare = isBare
     }
 }

@@ -55,7 +55,7 @@ extension MeshSpec {
             $0.node == request.node && $0.attachment == attachment
         }) {
             task = service.tasks[index]
-            guard attachment != present, try suits(present, request, service, isNew: false) else {
+            guard attachment != present || request.isBare, try suits(present, request, service, isNew: false) else {
                 throw attachedAlready(request, task, present, of: name)
             }
             task.weight = request.weight

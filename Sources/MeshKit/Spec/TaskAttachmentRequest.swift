@@ -20,6 +20,9 @@ public struct TaskAttachmentRequest: Hashable, Sendable {
     public var defaultAddresses: [IPAddress]
     /// The files of attached namespaces on the node that no longer lead to them. Later namespaces may have the inodes.
     public var ended: Set<String> = []
+    /// Whether the namespace has no interface of the mesh. If it seems to be attached already, it is a new one with the
+    /// inode of the one that was, or somebody has removed its interfaces.
+    public var isBare = false
 
     /// A request for a task of weight 1 without default routes, unless the arguments say otherwise.
     public init(

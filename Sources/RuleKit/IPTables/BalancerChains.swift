@@ -109,12 +109,16 @@ struct BalancerChains {
 
     /// Accepts the tasks' replies: they pass FORWARD, while balanced packets do not. The replies are recognised by the
     /// set of tasks, because `-m ipvs` does not match before IPVS has seen them.
+    ///
+    /// Also the further packets of clients to a port that our rules translate: conntrack sends them to the task itself.
     var forward: Skeleton.Chain {
-        let replies = "-m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY \(match(.tasks, "src")) -j ACCEPT"
+        let known = "-m conntrack --ctstate RELATED,ESTABLISHED"
+        let replies = "\(known) --ctdir REPLY \(match(.tasks, "src")) -j ACCEPT"
+        let further = "\(known) --ctdir ORIGINAL \(match(.tasks, "dst")) -j ACCEPT"
         return Skeleton.Chain(
             table: "filter", name: "MESH-FORWARD", jumps: [.init(from: "FORWARD", condition: "")],
             // The sets of tasks cost more than the names of interfaces.
-            rules: ingressAccepts + [replies])
+            rules: ingressAccepts + [replies, further])
     }
 
     /// The accepts for the packets between the node and its sandbox alone, if another tool carries all other rules.

@@ -36,6 +36,25 @@ extension MeshSpecAttachmentsTests {
         #expect(third.attachment == spec.services["web"]?.tasks.first?.attachment && third.attachment?.inode == 4713)
     }
 
+    /// The kernel gives the inode of a namespace that has ended to the next one.
+    @Test func aNewNamespaceMayHaveTheInodeOfTheOldOne() throws {
+        var spec = try Self.spec()
+        var request = Self.request("t1")
+        request.inode = 4711
+        let first = try spec.attach(request, service: "web")
+        let unchanged = request
+        expectRefusal(spec, "attached already", "detach it first") { try $0.attach(unchanged, service: "web") }
+        request.isBare = true
+        #expect(try spec.attach(request, service: "web") == first)
+        request.defaultAddresses = ["192.0.2.7"]
+        let again = try spec.attach(request, service: "web")
+        #expect(again.address == first.address && again.attachment?.defaultAddresses == ["192.0.2.7"])
+        // It is not attached to other networks by the way.
+        request.networks = ["back"]
+        let changed = request
+        expectRefusal(spec, "attached already", "detach it first") { try $0.attach(changed, service: "web") }
+    }
+
     @Test func aContainerThatWasStartedAnewKeepsItsAddresses() throws {
         var spec = try Self.spec()
         func request(_ container: String?, process: Int, inode: UInt64) -> TaskAttachmentRequest {

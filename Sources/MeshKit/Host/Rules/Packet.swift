@@ -27,6 +27,8 @@ struct Packet: Sendable {
     enum State: Hashable, Sendable {
         /// The first packet of a connection.
         case new
+        /// A further packet of the client's in a known connection.
+        case further
         /// A reply in a known connection.
         case reply
     }
