@@ -82,6 +82,7 @@ extension AgentRecord {
     public func readiness(at now: ContinuousClock.Instant) -> Answer {
         guard let last else { return Answer(isGood: false, sentence: "The first pass has not ended yet.") }
         if let error = last.error { return Answer(isGood: false, sentence: "The last pass failed: \(error)") }
+        if !last.missing.isEmpty { return Answer(isGood: false, sentence: last.missing.joined(separator: "\n")) }
         return Answer(
             isGood: true,
             sentence:

@@ -64,7 +64,11 @@ extension Mesh {
         var outcome = Pass.run(
             spec: here.spec, former: former, ledger: here.ledger, observed: here.found, tool: here.tool,
             compiler: compiler, folder: ledgers.folder, now: kernel.now())
+        if here.isMeshLost, former == nil {
+            outcome.plan.notes.insert("\(LostMeshError(folder: ledgers.folder))", at: 0)
+        }
         outcome.plan.notes = outcome.claims.refusalNotes + outcome.plan.notes
+        outcome.plan.missing = outcome.claims.missing
         return outcome
     }
 }

@@ -40,6 +40,16 @@ extension Mesh {
         }
     }
 
+    /// Stops publishing ports, all or none.
+    ///
+    /// - Parameter cutting: ends the connections to the ports at once.
+    public func unpublish(_ ports: Set<PortBinding>, cutting: Bool = false) async throws -> Publication {
+        try await surveyed(cutting: cutting ? .ports(ports) : .none) { spec, _ in
+            for port in ports.sorted() { try spec.unpublish(port) }
+            return nil
+        }
+    }
+
     /// Adds a task to a service or changes a task, as ``MeshSpec/addTask(_:service:)`` describes.
     ///
     /// - Parameters:

@@ -10,6 +10,10 @@ extension Mesh {
         var found: ObservedDatapath
         /// How long it took to observe the kernel.
         var readingTime: Duration
+
+        /// Whether the mesh was lost: no spec was ever saved in this folder, and rules in the kernel say that they belong to
+        /// it.
+        var isMeshLost: Bool { spec.generation == 0 && found[.node].owner != nil }
     }
 
     /// Finds out what there is. The caller holds the lock.

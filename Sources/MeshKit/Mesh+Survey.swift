@@ -22,21 +22,26 @@ extension Mesh {
         }
     }
 
-    /// Edits the spec and changes the kernel accordingly, and says what still keeps clients away.
+    /// Edits the spec and changes the kernel accordingly, and says what still keeps clients away: from what the edit is
+    /// about, and from ports that the node's firewall sees as other ports than before.
     ///
     /// - Parameters:
     ///   - isOfFile: whether a file is applied.
-    ///   - edit: changes the spec. It gives nil if nothing needs to be asked.
+    ///   - edit: changes the spec. It gives nil if nothing else needs to be asked.
     func surveyed(
         cutting cut: ConnectionCut = .none, isOfFile: Bool = false,
         _ edit: @Sendable @escaping (inout MeshSpec, MeshView) async throws -> Surveyed?
     ) async throws -> Publication {
-        let found = Locked<Surveyed?>(nil)
+        let found = Locked<(surveyed: Surveyed, moved: [BalancedPort])?>(nil)
         let change = try await change(purpose: .converge, isOfFile: isOfFile, cutting: cut) { spec, view in
-            let surveyed = try await edit(&spec, view)
-            found.withLock { $0 = surveyed }
+            var surveyed = try await edit(&spec, view)
+            let moved = PortBalancing.portsTranslatedAnew(from: view.spec, to: spec)
+            if surveyed == nil, !moved.isEmpty {
+                surveyed = Surveyed(await HostSurvey(on: view.observed), .ports([], []))
+            }
+            found.withLock { [surveyed] in $0 = surveyed.map { ($0, moved) } }
         }
-        guard let surveyed = found.withLock(\.self) else { return Publication(change: change, warnings: []) }
+        guard let (surveyed, moved) = found.withLock(\.self) else { return Publication(change: change, warnings: []) }
         let (survey, tool) = (surveyed.survey, change.ledger[.node].rules)
         var warnings = await survey.warnings(after: change.plan)
         switch surveyed.concern {
@@ -46,7 +51,10 @@ extension Mesh {
         case .ports(let ports, let tasks):
             let general = await survey.warnings(for: tasks) + warnings + survey.unread
             warnings = []
-            for port in ports { warnings += await survey.warnings(port, for: tasks, in: change.datapath, tool) }
+            let concerned = ports.map { BalancedPort(port: $0, tasks: tasks) }
+            for concern in concerned + moved {
+                warnings += await survey.warnings(concern.port, for: concern.tasks, in: change.datapath, tool)
+            }
             warnings += general
         case .overlays:
             warnings =

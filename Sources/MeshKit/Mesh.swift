@@ -122,6 +122,9 @@ public struct Mesh: Sendable {
                 var (ledger, found) = (here.ledger, here.found)
                 if recovering { notes += ledger[.node].recoverMarks(from: found[.node]) }
                 var spec = try await edited(before, ledger, found, by: edit)
+                if here.isMeshLost, spec != before, purpose == .converge, !isOfFile {
+                    throw LostMeshError(folder: ledgers.folder)
+                }
                 // What an agent finds has been looked through already: one fault in it is not to stop the rest.
                 if spec != before, !isOfAgent { try spec.refuseAlikePorts(besides: before) }
                 spec.generation = before.generation

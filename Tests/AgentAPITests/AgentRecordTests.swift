@@ -55,6 +55,20 @@ import Testing
             record.health(at: begin + .seconds(51)) == .init(isGood: false, sentence: "No pass has ended for 31 s."))
     }
 
+    /// What this host has refused serves nobody, however well the pass went.
+    @Test func anAgentOfAnIncompleteMeshIsNotReady() {
+        var record = AgentRecord(at: begin)
+        var incomplete = pass()
+        incomplete.missing = ["this host does without ingress_sbox: no"]
+        record.add(incomplete)
+        #expect(record.health(at: begin + .seconds(2)).isGood)
+        #expect(
+            record.readiness(at: begin + .seconds(2))
+                == .init(isGood: false, sentence: "this host does without ingress_sbox: no"))
+        record.add(pass(endingAfter: 3))
+        #expect(record.readiness(at: begin + .seconds(4)).isGood)
+    }
+
     @Test func anAgentIsReadyWhileTheLastPassWasGood() {
         var record = AgentRecord(at: begin)
         #expect(!record.readiness(at: begin).isGood)

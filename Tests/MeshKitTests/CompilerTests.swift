@@ -22,6 +22,31 @@ import Testing
         for (listening, _, _, translated) in ports { #expect(rules.ports[listening]?.twin == translated) }
     }
 
+    /// Firewalls let in the port that is there already, and go on doing so when ports with lower numbers come.
+    @Test func theFirstOfSuchPortsIsTheOneThatWasPublishedFirst() throws {
+        var spec = MeshSpec()
+        try spec.addTask(SpecTask(address: "10.0.0.2"), service: "nginx")
+        let ports = [1080, 1070, 1090].map { PortBinding($0, .tcp) }
+        func translated() -> [UInt16?] {
+            let rules = PlanningNode.compile(spec, on: NodeFacts())[.node].rules
+            return ports.map { rules.ports[$0]?.twin }
+        }
+        func translatedAnew(since before: MeshSpec) -> [PortBinding] {
+            PortBalancing.portsTranslatedAnew(from: before, to: spec).map(\.port.listening)
+        }
+        for port in ports {
+            let before = spec
+            try spec.publish(port, target: 80, service: "nginx")
+            #expect(translatedAnew(since: before) == [])
+        }
+        #expect(translated() == [nil, 1080, 1080])
+        // Those that are left are seen otherwise by the firewall, which is looked at again.
+        let before = spec
+        try spec.unpublish(ports[0])
+        #expect(translated() == [nil, nil, 1070])
+        #expect(translatedAnew(since: before) == [ports[1], ports[2]])
+    }
+
     /// Where a task's answers come from: each of its ports once, for protocols whose packets can be out of place.
     @Test func theTargetPortsOfATaskAreWhereItAnswersFrom() throws {
         var spec = MeshSpec()

@@ -106,9 +106,7 @@ extension SwarmContentTests {
                     : "Services that hide the client's address and others that keep it are in one sandbox."),
             Difference(
                 place: "sandbox",
-                ours: (1...2).map {
-                    "filter -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -s NGINX-\($0) -j ACCEPT"
-                }
+                ours: (1...2).flatMap { known("NGINX-\($0)") }
                     + (1...2).flatMap { task in
                         [80, 443].map { "filter -A INPUT -s NGINX-\(task) -p tcp --sport \($0) -j DROP" }
                     }, reason: "A balancer has these rules in whichever namespace it is: replies of tasks."),
@@ -129,10 +127,16 @@ extension SwarmContentTests {
             }, reason: "The same by the set of paths that are masqueraded."),
         Difference(
             place: "balancer of net1",
-            ours: ["NGINX-1", "NGINX-2", "REDIS-1"].map {
-                "filter -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED --ctdir REPLY -s \($0) -j ACCEPT"
-            }, reason: "A balancer has these rules in whichever namespace it is: replies of tasks."),
+            ours: ["NGINX-1", "NGINX-2", "REDIS-1"].flatMap(known),
+            reason: "A balancer has these rules in whichever namespace it is: replies of tasks."),
     ]
+
+    /// The accepts of a balancer for known connections of a task.
+    private static func known(_ task: String) -> [String] {
+        ["REPLY -s", "ORIGINAL -d"].map {
+            "filter -A FORWARD -m conntrack --ctstate RELATED,ESTABLISHED --ctdir \($0) \(task) -j ACCEPT"
+        }
+    }
 
     private static let ofTasks = [
         Difference(

@@ -12,6 +12,8 @@ public struct PassRecord: Equatable, Sendable {
     public var steps: Int
     /// Why it failed; nil if it did not.
     public var error: String?
+    /// What the mesh lacks on this host, which has refused it, and why; a sentence for each part.
+    public var missing: [String] = []
     /// When it ended.
     public var end: ContinuousClock.Instant
 
@@ -34,7 +36,9 @@ public struct PassRecord: Equatable, Sendable {
     ) {
         self.init(cause: cause.word, isRepair: cause.isRepair, duration: end - start, end: end)
         switch result {
-        case .success(let change): steps = change.plan.steps.count
+        case .success(let change):
+            steps = change.plan.steps.count
+            missing = change.ledger.missing.isEmpty ? [] : change.ledger.refusalNotes
         case .failure(let error): self.error = "\(error)"
         }
     }

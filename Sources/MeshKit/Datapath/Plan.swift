@@ -43,6 +43,8 @@ public struct Plan: Hashable, Sendable {
     /// Notes on everything that the plan leaves out, with the reasons: parts that could not be read, places that this
     /// host refused before, objects that belong to somebody else.
     public var notes: [String]
+    /// The parts of the mesh that this host has refused, and that ports or tasks need. The notes say why.
+    public var missing: Set<PlaceID> = []
     /// The paths that take no new connections and stay until their last connection has ended. They are no steps: the
     /// pass that finds them without connections removes them.
     public var retiring: [RetiringConnections] = []

@@ -57,6 +57,21 @@ enum PortBalancing {
         }
     }
 
+    /// The ports that were there before an edit, and that the rules of the node translate to another port after it: a
+    /// firewall that lets their packets in may not do so any more.
+    static func portsTranslatedAnew(from before: MeshSpec, to after: MeshSpec) -> [BalancedPort] {
+        after.services.sorted { $0.key < $1.key }.flatMap { name, service -> [BalancedPort] in
+            guard let former = before.services[name], former.ports != service.ports,
+                former.balancing == .host, service.balancing == .host
+            else { return [] }
+            let (old, new) = (Twins(former), Twins(service))
+            let known = Dictionary(uniqueKeysWithValues: former.ports.map { ($0.listening, $0) })
+            return service.ports.filter { port in
+                known[port.listening].map { old.first(of: $0) != new.first(of: port) } ?? false
+            }.map { BalancedPort(port: $0, tasks: service.tasks) }
+        }
+    }
+
     /// The service for one port and family.
     static func entry(
         _ service: MeshSpec.Service, _ port: PublishedPort, _ family: AddressFamily, _ tasks: [SpecTask]
@@ -130,6 +145,12 @@ enum PortBalancing {
         if node.kernel >= KernelVersion(major: 5, minor: 9) { sysctls[.connectionReuse] = "1" }
         return sysctls
     }
+}
+
+/// A published port, and the tasks to which it leads.
+struct BalancedPort: Hashable, Sendable {
+    var port: PublishedPort
+    var tasks: [SpecTask]
 }
 
 extension PlaceContent {

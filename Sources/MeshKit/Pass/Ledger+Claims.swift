@@ -94,12 +94,17 @@ extension Ledger {
     }
 
     /// A note for each place that this host refused, with the reason.
-    var refusalNotes: [String] {
+    package var refusalNotes: [String] {
         places.sorted { $0.key < $1.key }.compactMap { place, holdings in
             holdings.refusal.map { reason in
                 "\(place.loss): \(reason); once the cause is gone, `meshctl reconcile --retry` tries it again"
             }
         }
+    }
+
+    /// The refused places that ports or tasks need: all but the way from 127.0.0.1.
+    package var missing: Set<PlaceID> {
+        Set(places.filter { $0.value.refusal != nil && $0.key != .loopback }.keys)
     }
 
     /// Forgets which places this host refused, so that the next pass tries them again.

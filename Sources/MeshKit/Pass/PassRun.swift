@@ -90,7 +90,7 @@ struct PassRun: Sendable {
         var refused: [PlaceID: String] = [:]
         var looks: [PlaceID: Int] = [:]
         var tolerated: Set<PlaceID> = []
-        // Places that had lost a namespace or a link, and so served nobody when the pass began.
+        // Places that had lost their namespace, and so served nobody when the pass began.
         var rebuilt: Set<PlaceID> = []
         var rounds = 0
         while true {
@@ -114,7 +114,7 @@ struct PassRun: Sendable {
                 round.observed = try await observe(round)
                 continue
             }
-            rebuilt.formUnion(outcome.plan.steps.filter(\.makes).compactMap(\.purpose))
+            rebuilt.formUnion(outcome.plan.steps.filter(\.makesNamespace).compactMap(\.purpose))
             var claims = outcome.claims
             var settled = outcome.settled
             if purpose != .reset {
@@ -268,12 +268,8 @@ struct PassRun: Sendable {
 }
 
 extension Plan.Step {
-    /// Whether the step makes a namespace or a link.
-    fileprivate var makes: Bool {
-        switch change {
-        case .namespace(.make), .link(.make): true
-        default: false
-        }
+    fileprivate var makesNamespace: Bool {
+        if case .namespace(.make) = change { true } else { false }
     }
 
     fileprivate func switchesOn(_ sysctl: Sysctl) -> Bool {

@@ -6,7 +6,8 @@ struct PlanCommand: AsyncParsableCommand {
         commandName: "plan", abstract: "Show which changes the kernel needs, without making them.",
         discussion: """
             Former paths of ports that still have connections stand at the beginning, with the number of connections. They \
-            are no changes. The exit status is 0 if the kernel holds what it should, and 2 if it needs changes. Warnings on standard \
+            are no changes. The exit status is 0 if the kernel holds what it should, and 2 if it needs changes, or if this \
+            host has refused a part of the mesh. Warnings on standard \
             error name what else on this node keeps clients from a published port, such as a firewall.
 
             EXAMPLE
@@ -21,7 +22,7 @@ struct PlanCommand: AsyncParsableCommand {
         plan.sayNotes()
         for warning in warnings { StandardError.write("meshctl: \(warning)") }
         try format.print(PlanReport(plan, plan.notes + warnings))
-        if !plan.isEmpty { throw ExitCode(ExitStatus.drift.rawValue) }
+        if !plan.isEmpty || !plan.missing.isEmpty { throw ExitCode(ExitStatus.drift.rawValue) }
     }
 }
 
@@ -46,10 +47,17 @@ struct PlanReport: Display {
     var retiring: [RetiringFields]
     var warnings: [String]
 
+    /// Whether this host has refused no part of the mesh that ports or tasks need.
+    private let isComplete: Bool
+
+    static let nothingToDo = "Nothing to do: the kernel holds what it should."
+    static let nothingToDoButRefused = "Nothing to do but for what this host has refused, see above."
+
     private enum CodingKeys: String, CodingKey { case changes, retiring, warnings }
 
     init(_ plan: Plan, _ warnings: [String]) {
         self.warnings = warnings
+        isComplete = plan.missing.isEmpty
         changes = plan.steps.map(Change.init)
         retiring = plan.retiring.map(RetiringFields.init)
     }
@@ -57,7 +65,7 @@ struct PlanReport: Display {
     var lines: [String] {
         retiring.map(\.description)
             + (changes.isEmpty
-                ? ["Nothing to do: the kernel holds what it should."]
+                ? [isComplete ? PlanReport.nothingToDo : PlanReport.nothingToDoButRefused]
                 : changes.listing + ["\(counted(changes.count, "change")) to make.  Apply:  meshctl reconcile"])
     }
 }

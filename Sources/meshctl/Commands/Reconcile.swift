@@ -10,7 +10,8 @@ struct Reconcile: AsyncParsableCommand {
             until its last connection has ended, or until its time is over, and the next pass after that removes it. --now \
             cuts the connections and removes all such paths.
 
-            A part of the mesh that this host refused is not tried again by every pass. --retry tries it once more.
+            A part of the mesh that this host refused is not tried again by every pass. --retry tries it once more. The exit \
+            status is 1 if a part is missing that ports or tasks need: all but the way from 127.0.0.1.
 
             EXAMPLE
               meshctl reconcile
@@ -27,5 +28,6 @@ struct Reconcile: AsyncParsableCommand {
         // The changes are on standard output already.
         let outcome = try await options.perform(ReconcileKernel(retries: retry, now: patience.now), listing: false)
         try outcome.print()
+        if !outcome.missing.isEmpty { throw ExitCode(ExitStatus.failed.rawValue) }
     }
 }

@@ -19,11 +19,13 @@ struct ReconcileKernel: Operation, Equatable {
     func perform(on mesh: Mesh) async throws -> Outcome {
         let change = try await mesh.reconcile(retry: retries, cutting: now ? .all : .none)
         let refused = change.refusedSteps == 0 ? "" : " \(counted(change.refusedSteps, "change")) refused, see above."
+        let isComplete = change.ledger.missing.isEmpty
         let summary =
             change.plan.isEmpty && refused.isEmpty
-            ? "Nothing to do: the kernel holds what it should."
+            ? isComplete ? PlanReport.nothingToDo : PlanReport.nothingToDoButRefused
             : "\(counted(change.plan.steps.count, "change")) made." + refused
-        return Outcome(change, saying: change.plan.listing + [summary])
+        return Outcome(
+            change, isComplete ? [] : change.ledger.refusalNotes, saying: change.plan.listing + [summary])
     }
 }
 

@@ -86,11 +86,10 @@ struct UnpublishPorts: JSONOperation, Equatable {
     var now = false
 
     func perform(on mesh: Mesh) async throws -> Outcome {
-        let ports = Set(ports).sorted()
-        let change = try await mesh.change(cutting: now ? .ports(Set(ports)) : .none) { spec, _ in
-            for port in ports { try spec.unpublish(port) }
-        }
-        return Outcome(change, saying: ports.map { "Unpublished \($0)." })
+        let ports = Set(ports)
+        let publication = try await mesh.unpublish(ports, cutting: now)
+        return Outcome(
+            publication.change, publication.warnings, saying: ports.sorted().map { "Unpublished \($0)." })
     }
 }
 

@@ -33,7 +33,7 @@ struct Failure {
         case let error as ConntrackError: status = Self.status(error.code)
         case let error as PlaceError: status = Self.status(error.code)
         case let error as ContainerError: status = Self.status(error.code)
-        case is LedgerError, is RuleOwnerError: status = .badInput
+        case is LedgerError, is RuleOwnerError, is LostMeshError: status = .badInput
         case is NodeAddressError: status = .failed
         case let error as SysctlError: status = Self.status(error.errno)
         case let error as IncompletePassError: status = Failure(error.reason)?.status ?? .failed

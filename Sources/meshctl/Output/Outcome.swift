@@ -26,6 +26,8 @@ struct Outcome: Display, Codable, Sendable {
     var changes: [PlanReport.Change]
     /// How many changes that only help the kernel has refused. The warnings say why.
     var refused = 0
+    /// The parts of the mesh that this host has refused, and that ports or tasks need. The warnings say why.
+    var missing: [PlaceID] = []
     /// The former paths of ports that stay until their connections have ended.
     var retiring: [RetiringFields]
     /// The tasks that have less than their share of new connections.
@@ -56,6 +58,7 @@ struct Outcome: Display, Codable, Sendable {
         self.init(change.plan, changed: change.didChange, change.notices + warnings, saying: output)
         generation = change.spec.meshGeneration
         refused = change.refusedSteps
+        missing = change.ledger.missing.sorted()
         self.tasks = tasks.map(ConcernedTask.init)
     }
 

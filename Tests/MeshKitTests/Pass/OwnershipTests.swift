@@ -73,6 +73,24 @@ import Testing
         #expect(try await node.marksInKernel() == [0x100, 0x101])
     }
 
+    /// A mesh that was lost is not begun anew by chance: that would take its ports down.
+    @Test(arguments: [true, false]) func noEditBeginsAnotherMesh(isLedgerLost: Bool) async throws {
+        let node = try await Self.standing()
+        let kernel = try await node.kernelText()
+        let again = Mesh(
+            store: FakeSpecStore(gate: node.gate),
+            ledger: isLedgerLost ? FakeLedgerStore(gate: node.gate) : node.ledgers, kernel: node.kernel)
+        let error = await #expect(throws: LostMeshError.self) {
+            _ = try await again.change { spec, _ in try spec.createService("other") }
+        }
+        #expect(error?.description.contains("`meshctl reset --all`") == true)
+        #expect(try await again.plan().notes.first == error?.description)
+        #expect(try await node.kernelText() == kernel)
+        // Whoever says so takes them down.
+        _ = try await again.reconcile()
+        _ = try await again.change { spec, _ in try spec.createService("other") }
+    }
+
     /// Rules that an earlier version put up do not say whose they are.
     @Test func rulesOfAnEarlierVersionAreTakenOver() async throws {
         let node = try await Self.standing()

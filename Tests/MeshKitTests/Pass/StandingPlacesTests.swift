@@ -42,6 +42,23 @@ import Testing
         #expect(try await node.kernelText() == whole)
     }
 
+    /// The bridge to the outer world is not on the way of published ports, which go on without it.
+    @Test func aLinkThatCannotBeMadeAgainCostsANote() async throws {
+        let node = try await Self.node()
+        node.kernel.withState { $0.namespaces["node"]!.interfaces["mesh_gwbridge"] = nil }
+        node.gate.refuse("mesh_gwbridge", with: .addressNotAvailable)
+        for _ in 1...2 {
+            let change = try await Self.mesh(node).reconcile()
+            #expect(change.refusedSteps > 0 && change.refusals.isEmpty && change.ledger[.sandbox].refusal == nil)
+            let sandbox = node.kernel.withState { $0.namespaces["ingress_sbox"] }
+            #expect(try await sandbox?.ipvs.client.table().entries.count == 2, "the ports are still balanced")
+            #expect(try await !Self.mesh(node).plan().isEmpty)
+        }
+        node.gate.refuse(nil)
+        _ = try await Self.mesh(node).reconcile()
+        #expect(try await Self.mesh(node).plan().isEmpty)
+    }
+
     /// An edit that the kernel refuses is taken back if it concerns what serves already.
     @Test func anEditThatIsRefusedIsTakenBack() async throws {
         let node = try await Self.node()
@@ -79,6 +96,7 @@ import Testing
         #expect(attached.change.ledger[.overlay(MeshNetwork.ingress)].refusal != nil)
         _ = try await mesh.publish([(PortBinding(1080, .tcp), 80)], service: "web")
         #expect(try node.ledgers.load()?[.overlay(MeshNetwork.ingress)].refusal != nil)
+        #expect(try await mesh.plan().missing == [.overlay(MeshNetwork.ingress)])
         _ = try await mesh.change { spec, _ in spec.networks[MeshNetwork.ingress]!.port = 4790 }
         #expect(try node.ledgers.load()?[.overlay(MeshNetwork.ingress)].refusal == nil)
         let plan = try await mesh.plan()
