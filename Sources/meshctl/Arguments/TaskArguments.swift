@@ -68,6 +68,6 @@ extension RetiringConnections {
     /// `1080/tcp -> 10.0.0.11:80: 3 connections left`.
     fileprivate var progress: String {
         "\(binding) -> \(destination): "
-            + (connections.map { "\(counted($0, "connection")) left" } ?? "connections are left")
+            + (connections.map { "\(counted($0, "connection")) left" } ?? "connections not counted yet")
     }
 }
