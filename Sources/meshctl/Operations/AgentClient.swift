@@ -59,8 +59,8 @@ struct AgentClient {
             let answer = try await client.get("/v1/agent", within: Self.patience)
             return Self.obstacle(answer.status, answer.body, for: command).map(Answer.notAsked)
         } catch {
-            return error.code == .unavailable
-                ? Answer.gone : Answer.notAsked("it has not said who it is within \(Self.patience.components.seconds) s")
+            if error.code == .unavailable { return .gone }
+            return .notAsked("it has not said who it is within \(Self.patience.components.seconds) s")
         }
     }
 
