@@ -145,6 +145,44 @@ import Testing
         #expect(ran.output.isEmpty)
     }
 
+    /// A mistake that a command finds once it runs leads to the help of the command, as any other does.
+    @Test(arguments: [
+        (["task", "attach", "x"], "task attach"), (["task", "detach", "x"], "task detach"),
+        (["task", "drain", "x"], "task drain"), (["task", "undrain", "x"], "task undrain"),
+        (["service", "ls", "--state-dir", ""], "service ls"), (["service", "set", "x"], "service set"),
+        (["events", "--socket", ""], "events"),
+    ])
+    func mistakesLeadToTheHelpOfTheCommand(arguments: [String], command: String) async throws {
+        let ran = try await Shell.run([try BuiltProducts.path("meshctl")] + arguments)
+        #expect(ran.status == 64 && ran.output.isEmpty, "\(ran)")
+        let lines = ran.error.split(separator: "\n")
+        #expect(lines.count == 3 && lines[0].hasPrefix("Error: "), "\(ran)")
+        #expect(lines.dropFirst().first?.hasPrefix("Usage: meshctl \(command) ") == true, "\(ran)")
+        #expect(lines.last == "  See 'meshctl \(command) --help' for more information.", "\(ran)")
+    }
+
+    @Test func mistakesOfTheAgentLeadToItsHelp() {
+        let text = Meshctl.text(of: ValidationError("--metrics is wrong."), in: AgentCommand.self)
+        #expect(text.hasPrefix("Error: --metrics is wrong.\nUsage: meshctl agent ["), "\(text)")
+        #expect(text.hasSuffix("\n  See 'meshctl agent --help' for more information."), "\(text)")
+    }
+
+    /// Options stand to the right of the command that has them.
+    @Test func anOptionBeforeItsCommand() async throws {
+        for (arguments, words) in [
+            (["--verbose", "status"], "'--verbose'; write it after the command, `meshctl status`\n"),
+            (["-v", "status"], "'-v'; write it after the command, `meshctl status`\n"),
+            (["--node", "x", "status"], "'--node'; write it after the command, `meshctl status`\n"),
+            (["--node=x", "status"], "'--node'; write it after the command, `meshctl status`\n"),
+            (["task", "--verbose", "ls"], "'--verbose'; write it after the command, `meshctl task ls`\n"),
+            (["--bogus", "status"], "'--bogus'\n"), (["--verbose"], "'--verbose'\n"),
+            (["status", "--bogus"], "'--bogus'\n"),
+        ] {
+            let ran = try await Shell.run([try BuiltProducts.path("meshctl")] + arguments)
+            #expect(ran.status == 64 && ran.error.hasPrefix("Error: Unknown option \(words)"), "\(ran)")
+        }
+    }
+
     @Test func listsOfAnEmptyMesh() async throws {
         #expect(try await meshctl("task", "ls").output == "SERVICE  ADDRESS  WEIGHT  CLIENT IP\n")
         #expect(try await meshctl("service", "ls").output == "SERVICE  PORTS  TASKS  SCHEDULER\n")
