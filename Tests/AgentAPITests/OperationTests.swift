@@ -183,6 +183,18 @@ import Testing
                 == "task 10.0.0.12 of service web starts slowly: 3 tenths of its share, all of it in 21 s")
     }
 
+    @Test(arguments: [
+        (1, "1 connection left, which goes on", "1 connection left when it was cut"),
+        (2, "2 connections left, which go on", "2 connections left when they were cut"),
+    ])
+    func whatIsSaidWhenTheTimeIsOver(connections: Int, goesOn: String, isCut: String) {
+        let path = RetiringConnections(
+            place: .node, binding: PortBinding(1080, .tcp), destination: Destination.ID("10.0.0.11", port: 80),
+            connections: connections, seconds: 60, isDraining: true)
+        #expect(path.lineAtTheEnd(isCut: false) == "the time is over: 1080/tcp -> 10.0.0.11:80: \(goesOn)")
+        #expect(path.lineAtTheEnd(isCut: true) == "the time is over: 1080/tcp -> 10.0.0.11:80: \(isCut)")
+    }
+
     /// A task that is not healthy gets no new connections by the end of its drain.
     @Test func whatEndsADrainAndWhatDoesNot() async throws {
         let node = FakeNode()
