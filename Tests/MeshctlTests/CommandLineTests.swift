@@ -38,6 +38,19 @@ import Testing
         #expect(ran.output.contains("EXAMPLE"))
     }
 
+    /// The agent logs each change to the kernel in any case.
+    @Test func whatVerboseMeans() async throws {
+        let agent = try await meshctl("agent", "--help").output
+        #expect(agent.contains("Also log each pass and operation.") && !agent.contains("Print each change"), "\(agent)")
+        for command in [["status", "--help"], ["task", "attach", "--help"]] {
+            let ran = try await Shell.run([try BuiltProducts.path("meshctl")] + command)
+            for words in ["-v, --verbose", "Print each change to the kernel"] {
+                #expect(ran.output.contains(words), "\(ran)")
+            }
+        }
+        #expect(try AgentCommand.parse(["-v"]).options.isVerbose && AgentCommand.parse(["--verbose"]).options.isVerbose)
+    }
+
     /// A name that is made from the type's costs a search through all conformances of the program, for each command at each
     /// start: together a quarter of the time that a command takes to start.
     @Test func everyCommandSaysItsName() {

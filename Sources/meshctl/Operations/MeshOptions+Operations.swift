@@ -6,7 +6,7 @@ extension MeshOptions {
     ///
     /// - Parameter waiting: whether to wait for the drain of the tasks that the operation is about.
     func carryOut(_ operation: some Operation, waiting: Waiting? = nil) async throws {
-        let outcome = try await perform(operation, listing: state.verbose)
+        let outcome = try await perform(operation, listing: isVerbose)
         try await waiting?.wait(for: outcome, self)
         try outcome.print()
     }
@@ -43,7 +43,7 @@ extension MeshOptions {
         case .notAsked(let obstacle): reason = obstacle
         case .gone: reason = "it has ended"
         }
-        if state.verbose { StandardError.write("the agent at \(agent.socket) is not asked: \(reason)") }
+        if isVerbose { StandardError.write("the agent at \(agent.socket) is not asked: \(reason)") }
         return answer
     }
 
