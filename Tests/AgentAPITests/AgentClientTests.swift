@@ -283,14 +283,14 @@ import Testing
         let words =
             "no agent answers at /run/a.sock, so nobody probes the tasks of web until one runs (`systemctl start meshctl`)"
         #expect(warning(CreateService(service: "web", options: check)) == words)
-        #expect(warning(try SetService(service: "web", options: check)) == words)
+        #expect(try warning(SetService(service: "web", options: check)) == words)
         let port = try PublishText("1080:80")
         #expect(warning(PublishPorts(ports: [port], service: "web", options: check)) == words)
         let text = "services: {web: {health: tcp}, db: {health: off}, shop: {}}"
-        #expect(warning(try ApplyFile(text: text, name: "a.yaml")) == words)
-        #expect(warning(try ApplyFile(text: text, name: "a.yaml", isDry: true)) == nil)
+        #expect(try warning(ApplyFile(text: text, name: "a.yaml")) == words)
+        #expect(try warning(ApplyFile(text: text, name: "a.yaml", isDry: true)) == nil)
         #expect(warning(CreateService(service: "web", options: check, isDry: true)) == nil)
-        #expect(warning(try SetService(service: "web", options: off)) == nil)
+        #expect(try warning(SetService(service: "web", options: off)) == nil)
         #expect(warning(PublishPorts(ports: [port], service: "web")) == nil)
         #expect(warning(AddTask(service: "web", address: "10.0.0.11")) == nil)
     }

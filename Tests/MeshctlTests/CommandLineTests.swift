@@ -232,6 +232,36 @@ import Testing
         }
     }
 
+    /// The options of ports and services are shown where they are set.
+    @Test func whatInspectShows() async throws {
+        try await TemporaryDirectory.with { directory in
+            try directory.appending("mesh.json").write(
+                """
+                {"schema":4,"generation":3,"services":{
+                  "plain":{"scheduler":"rr","tasks":[],"ports":[{"port":1080,"target":80,"transport":"tcp","mark":256}]},
+                  "nginx":{"scheduler":"rr","health":"tcp","tasks":[{"address":"10.0.0.9","weight":1}],"ports":[
+                    {"port":1443,"target":443,"transport":"tcp","mark":257,"stickySeconds":600,"maxConnections":1000,
+                     "allowed":["10.0.0.0/8","192.168.5.0/24"],"sourceIP":"keep","drainSeconds":0},
+                    {"port":1444,"target":443,"transport":"tcp","mark":258,"drainSeconds":300}]}}}
+                """)
+            #expect(
+                try await meshctl("service", "inspect", "nginx", state: directory.string).output == """
+                    nginx, scheduler rr, health check tcp
+
+                    PORT           MARK   STICKY  ALLOW                      SOURCE IP  DRAIN  MAX-CONNS
+                    1443->443/tcp  0x101  10m     10.0.0.0/8,192.168.5.0/24  keep       off         1000
+                    1444->443/tcp  0x102  -       -                          -          5m             -
+
+                    TASK      WEIGHT  LOCAL
+                    10.0.0.9       1  no
+
+                    """)
+            #expect(
+                try await meshctl("service", "inspect", "plain", state: directory.string).output.hasPrefix(
+                    "plain, scheduler rr\n\nPORT          MARK\n1080->80/tcp  0x100\n"))
+        }
+    }
+
     @Test(arguments: ["{\"schema\"", "not json", "{\"schema\": 3}"])
     func aStoreThatCannotBeReadExitsWith65(text: String) async throws {
         try await TemporaryDirectory.with { directory in
