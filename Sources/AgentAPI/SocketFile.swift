@@ -24,7 +24,7 @@ final class SocketFile: Sendable {
     /// - Throws: ``AgentServerError`` if a server listens at the path, if something else is there, or if it cannot be made.
     init(_ path: FilePath) throws(AgentServerError) {
         self.path = path
-        let folder = path.removingLastComponent()
+        let folder = Self.folder(of: path)
         do {
             if folder.withPlatformString({ mkdir($0, 0o700) }) != 0, errno != EEXIST { throw Errno(rawValue: errno) }
             try Self.refuseTaken(path)
@@ -41,6 +41,12 @@ final class SocketFile: Sendable {
             throw AgentServerError(
                 "cannot make the socket \(path): \(error); name another with --socket, or --socket off")
         }
+    }
+
+    /// The folder that a path leads to, which for a name alone is the working directory.
+    static func folder(of path: FilePath) -> FilePath {
+        let folder = path.removingLastComponent()
+        return folder.isEmpty ? "." : folder
     }
 
     deinit { clear() }

@@ -36,9 +36,11 @@ struct Meshctl: AsyncParsableCommand {
 
     static func main() async {
         StandardStreams.prepare()
+        var begun: (any ParsableCommand.Type)?
         do {
             try ProcessText.checkArguments()
             var command = try parseAsRoot()
+            begun = type(of: command)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -47,12 +49,14 @@ struct Meshctl: AsyncParsableCommand {
             // A script that reads no warning must be able to rely on there being none.
             if StandardError.hasFailed { Glibc.exit(ExitStatus.failed.rawValue) }
         } catch {
-            Glibc.exit(status(of: error))
+            Glibc.exit(status(of: error, in: begun))
         }
     }
 
     /// Prints an error and returns the exit status. The argument parser throws help and the version as errors, too.
-    private static func status(of error: any Error) -> Int32 {
+    ///
+    /// - Parameter command: the command that has thrown it; nil if none had begun.
+    private static func status(of error: any Error, in command: (any ParsableCommand.Type)? = nil) -> Int32 {
         if let failure = Failure(error) {
             for line in failure.lines { StandardError.write("meshctl: \(line)") }
             return failure.status.rawValue
@@ -60,7 +64,11 @@ struct Meshctl: AsyncParsableCommand {
         let (status, text) = (exitCode(for: error), fullMessage(for: error))
         if text.isEmpty { return status.rawValue }
         guard status.isSuccess else {
-            StandardError.write(text: text)
+            if let command, let mistake = error as? ValidationError {
+                StandardError.write(text: self.text(of: mistake, in: command))
+            } else {
+                StandardError.write(text: hinting(text, about: Array(CommandLine.arguments.dropFirst())))
+            }
             return status.rawValue
         }
         do {

@@ -268,11 +268,31 @@ import Testing
             // The socket of a process that was killed.
             try await FakeEngine.with(in: folder, named: "agent.sock", reply: { _ in .silence }) { _ in }
             let agent = try #require(try AgentClient(of: folder))
-            guard case .notAsked = try await agent.perform(ResetMesh(), for: Self.command(in: folder)) else {
+            guard case .gone = try await agent.perform(ResetMesh(), for: Self.command(in: folder)) else {
                 Issue.record("nobody listens")
                 return
             }
         }
+    }
+
+    /// Without an agent, nobody carries a health check out.
+    @Test func whoGivesAHealthCheckIsToldThatNobodyProbes() throws {
+        let check = PublishOptions(healthCheck: .some(HealthCheck(.tcp)))
+        let off = PublishOptions(healthCheck: .some(nil))
+        func warning(_ operation: some Operation) -> String? { operation.warning(withoutAgentAt: "/run/a.sock") }
+        let words =
+            "no agent answers at /run/a.sock, so nobody probes the tasks of web until one runs (`systemctl start meshctl`)"
+        #expect(warning(CreateService(service: "web", options: check)) == words)
+        #expect(try warning(SetService(service: "web", options: check)) == words)
+        let port = try PublishText("1080:80")
+        #expect(warning(PublishPorts(ports: [port], service: "web", options: check)) == words)
+        let text = "services: {web: {health: tcp}, db: {health: off}, shop: {}}"
+        #expect(try warning(ApplyFile(text: text, name: "a.yaml")) == words)
+        #expect(try warning(ApplyFile(text: text, name: "a.yaml", isDry: true)) == nil)
+        #expect(warning(CreateService(service: "web", options: check, isDry: true)) == nil)
+        #expect(try warning(SetService(service: "web", options: off)) == nil)
+        #expect(warning(PublishPorts(ports: [port], service: "web")) == nil)
+        #expect(warning(AddTask(service: "web", address: "10.0.0.11")) == nil)
     }
 
     @Test func whatIsTooLongForTheAgentIsDoneHere() async throws {

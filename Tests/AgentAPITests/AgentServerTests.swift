@@ -196,6 +196,15 @@ import Testing
         }
     }
 
+    /// A name alone is one in the working directory.
+    @Test func theFolderOfASocket() {
+        for (path, folder) in [
+            ("rel.sock", "."), ("./rel.sock", "."), ("a/rel.sock", "a"), ("/rel.sock", "/"), ("/run/a.sock", "/run"),
+        ] as [(FilePath, FilePath)] {
+            #expect(SocketFile.folder(of: path) == folder, "\(path)")
+        }
+    }
+
     @Test func whatCannotBeListenedAtIsAnError() async throws {
         try await TemporaryDirectory.with { directory in
             let file = directory.appending("file")

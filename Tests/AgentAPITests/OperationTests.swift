@@ -1,3 +1,4 @@
+import FakeKernel
 import IPVSKit
 import MeshKit
 import RuleKit
@@ -167,7 +168,10 @@ import Testing
         let uncounted = RetiringConnections(
             place: .node, binding: PortBinding(1080, .tcp), destination: Destination.ID("10.0.0.11", port: 80),
             connections: nil, seconds: 0, secondsLeft: nil, isDraining: true)
-        for fields in [RetiringFields(path), RetiringFields(uncounted)] {
+        let unhealthy = RetiringConnections(
+            place: .node, binding: PortBinding(1080, .tcp), destination: Destination.ID("10.0.0.11", port: 80),
+            connections: 1, seconds: 0, secondsLeft: nil, isDraining: true, isUnhealthy: true)
+        for fields in [path, uncounted, unhealthy].map(RetiringFields.init) {
             #expect(try again(fields).description == fields.description)
         }
         #expect(RetiringFields(path).description.contains("2 connections left, no new ones for 12 s, cut in 48 s"))
@@ -177,6 +181,45 @@ import Testing
         #expect(
             try again(starter).description
                 == "task 10.0.0.12 of service web starts slowly: 3 tenths of its share, all of it in 21 s")
+    }
+
+    @Test(arguments: [
+        (1, "1 connection left, which goes on", "1 connection left when it was cut"),
+        (2, "2 connections left, which go on", "2 connections left when they were cut"),
+    ])
+    func whatIsSaidWhenTheTimeIsOver(connections: Int, goesOn: String, isCut: String) {
+        let path = RetiringConnections(
+            place: .node, binding: PortBinding(1080, .tcp), destination: Destination.ID("10.0.0.11", port: 80),
+            connections: connections, seconds: 60, isDraining: true)
+        #expect(path.lineAtTheEnd(isCut: false) == "the time is over: 1080/tcp -> 10.0.0.11:80: \(goesOn)")
+        #expect(path.lineAtTheEnd(isCut: true) == "the time is over: 1080/tcp -> 10.0.0.11:80: \(isCut)")
+    }
+
+    /// A task that is not healthy gets no new connections by the end of its drain.
+    @Test func whatEndsADrainAndWhatDoesNot() async throws {
+        let node = FakeNode()
+        let addresses: [IPAddress] = ["10.0.0.11", "10.0.0.12", "10.0.0.13"]
+        for address in addresses { _ = try await AddTask(service: "web", address: address).perform(on: node.mesh()) }
+        let check = PublishOptions(healthCheck: .some(HealthCheck(.tcp)))
+        _ = try await PublishPorts(ports: [PublishText(1080, 80)], service: "web", options: check, force: true)
+            .perform(on: node.mesh())
+        func undrained(_ address: IPAddress) async throws -> [String] {
+            try await UndrainTasks(service: "web", which: .address(address)).perform(on: node.mesh()).output
+        }
+        func judge(_ unhealthy: Set<IPAddress>) throws {
+            var ledger = try #require(try node.ledgers.load())
+            ledger.unhealthy = ["web": unhealthy]
+            try node.ledgers.save(ledger, replacing: ledger.generation)
+        }
+        try judge(["10.0.0.12"])
+        #expect(try await undrained("10.0.0.11") == ["10.0.0.11 of web gets new connections."])
+        #expect(
+            try await undrained("10.0.0.12") == [
+                "10.0.0.12 of web drains no more, but is not healthy: it gets new connections once it is."
+            ])
+        // While nobody is healthy, all are used.
+        try judge(Set(addresses))
+        #expect(try await undrained("10.0.0.12") == ["10.0.0.12 of web gets new connections."])
     }
 
     private func again<Value: Codable>(_ value: Value) throws -> Value {

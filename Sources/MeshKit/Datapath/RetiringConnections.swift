@@ -17,12 +17,16 @@ public struct RetiringConnections: Hashable, Sendable {
     public var until: BootTime?
     /// For how many seconds the connections may go on, rounded up. Nil: for good.
     public var secondsLeft: UInt64?
-    /// Whether the task of the destination drains: it is in the spec, and the destination stays without connections, too.
+    /// Whether the task of the destination drains, or is not healthy: it is in the spec, and the destination stays without
+    /// connections, too.
     public var isDraining: Bool
+    /// Whether it does so only because it is not healthy.
+    public var isUnhealthy: Bool
 
     package init(
         place: PlaceID, binding: PortBinding, destination: Destination.ID, connections: Int? = nil, seconds: UInt64,
-        until: BootTime? = nil, secondsLeft: UInt64? = nil, isDraining: Bool
+        until: BootTime? = nil, secondsLeft: UInt64? = nil, isDraining: Bool,
+        isUnhealthy: Bool = false
     ) {
         self.place = place
         self.binding = binding
@@ -32,6 +36,7 @@ public struct RetiringConnections: Hashable, Sendable {
         self.until = until
         self.secondsLeft = secondsLeft
         self.isDraining = isDraining
+        self.isUnhealthy = isUnhealthy
     }
 }
 
@@ -48,15 +53,15 @@ extension RetiringConnections {
 extension RetiringConnections: CustomStringConvertible {
     /// `former path 1080/tcp -> 10.0.0.11:80`, with the place unless it is the node.
     var path: String {
-        "\(isDraining ? "draining" : "former path") \(binding) -> \(destination)"
-            + (place == .node ? "" : ", in \(place)")
+        let kind = isUnhealthy ? "unhealthy" : isDraining ? "draining" : "former path"
+        return "\(kind) \(binding) -> \(destination)" + (place == .node ? "" : ", in \(place)")
     }
 
     /// `former path 1080/tcp -> 10.0.0.11:80: 3 connections left, no new ones for 12 s`.
     public var description: String {
         let left =
             switch connections {
-            case nil: "connections are left"
+            case nil: "connections not counted yet"
             case 0: "no connection left"
             case 1: "1 connection left"
             case let count?: "\(count) connections left"
@@ -77,7 +82,7 @@ extension RetiringConnections: CustomStringConvertible {
 extension Ledger {
     /// The connections of the retiring paths, by place and port.
     ///
-    /// - Parameter spec: says which tasks drain.
+    /// - Parameter spec: says which tasks drain, and which are not healthy.
     func connections(in found: ObservedDatapath, for spec: MeshSpec, now: BootTime) -> [RetiringConnections] {
         guard places.values.contains(where: { !$0.retiring.isEmpty }) else { return [] }
         let paths = spec.paths
@@ -92,7 +97,8 @@ extension Ledger {
                         connections: found[place].connections[RetiringDestination(destination, of: id)],
                         seconds: now.seconds(since: path.since), until: path.until,
                         secondsLeft: path.until.map { $0.secondsBegun(since: now) },
-                        isDraining: paths[path.mark]?.wish(for: destination, at: place) == .drains)
+                        isDraining: paths[path.mark]?.wish(for: destination, at: place) == .drains,
+                        isUnhealthy: paths[path.mark]?.isUnhealthy(destination, at: place) ?? false)
                 }
             }
         }

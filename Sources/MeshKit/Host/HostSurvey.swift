@@ -247,8 +247,10 @@ struct HostSurvey: Sendable {
                 }
             }
             guard isSwitchedOn, await Firewall(rules).forwardsForOthers(family) else { continue }
+            let name = sysctl.rawValue.replacing("/", with: ".")
             warnings.append(
-                "\(sysctl) is on from now on, and no rule of this node's keeps it from forwarding for everybody")
+                "meshctl has switched on \(name), and no firewall rule of this host limits it: the host now routes for "
+                    + "everybody. Restrict the FORWARD chain if that is not wanted.")
         }
         return warnings
     }

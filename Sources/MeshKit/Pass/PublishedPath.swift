@@ -23,6 +23,8 @@ struct PublishedPath {
     /// The destinations of tasks that drain. A flow of UDP would stay with its task as long as its client sends, so that
     /// a UDP port leads to no task that drains.
     var draining: Set<Destination.ID> = []
+    /// Those of ``draining`` whose tasks nobody lets drain, but which are not healthy.
+    var unhealthy: Set<Destination.ID> = []
 
     /// What is wanted of a destination that a place has for the port.
     func wish(for destination: Destination.ID, at place: PlaceID) -> Wish {
@@ -32,6 +34,11 @@ struct PublishedPath {
         if draining.contains(destination) { return .drains }
         return serving.union(draining).contains { $0.address == destination.address } ? .isReplaced : .leaves
     }
+
+    /// Whether a destination that a place has for the port drains only because its task is not healthy.
+    func isUnhealthy(_ destination: Destination.ID, at place: PlaceID) -> Bool {
+        wish(for: destination, at: place) == .drains && unhealthy.contains(destination)
+    }
 }
 
 extension MeshSpec {
@@ -39,6 +46,7 @@ extension MeshSpec {
     var paths: [FirewallMark: PublishedPath] {
         var paths: [FirewallMark: PublishedPath] = [:]
         for service in services.values {
+            let drained = Set(service.tasks.filter(\.isDraining).map(\.address))
             for port in service.ports {
                 var path = PublishedPath(port: port, place: service.balancing.place)
                 for task in service.balancedTasks where port.leads(to: task) {
@@ -47,6 +55,7 @@ extension MeshSpec {
                         .map { Destination.ID($0, port: port.destinationPort) }
                     if task.isDraining {
                         path.draining.formUnion(destinations)
+                        if !drained.contains(task.address) { path.unhealthy.formUnion(destinations) }
                     } else {
                         path.serving.formUnion(destinations)
                     }

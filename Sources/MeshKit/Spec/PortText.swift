@@ -49,6 +49,13 @@ extension PublishText: CustomStringConvertible {
 package enum PortText {
     /// `1080`, `1000-1010/udp`, `192.168.5.1:1080`.
     package static func binding(_ text: String) throws(InputError) -> PortBinding {
+        if let published = try? PublishText(text) {
+            let binding = published.listening.description
+            let usual = "/tcp"
+            throw InputError(
+                "\(text.debugDescription) has the port of the tasks, too: name the published port alone, as in "
+                    + (binding.hasSuffix(usual) ? String(binding.dropLast(usual.count)) : binding))
+        }
         let (rest, transport) = try splitProtocol(text)
         let (address, ports) = try splitAddress(rest, portsAfter: 1)
         return PortBinding(try Self.ports(ports), transport, at: address)
@@ -77,18 +84,29 @@ package enum PortText {
             guard let address: IPAddress = .init(inside), address.family == .ipv6, rest.hasPrefix(":") else {
                 throw InputError(
                     "\(text.debugDescription) does not begin with an IPv6 address; write it in brackets before the ports, "
-                        + "as in [fd00::1]:1080:80")
+                        + "as in [fd00::1]:1080\(count == 1 ? "" : ":80")")
             }
             return (address, rest.dropFirst())
         }
         let parts = text.split(separator: ":", omittingEmptySubsequences: false)
         guard parts.count == count + 1 else { return (nil, text) }
+        let ports = parts[1...].joined(separator: ":")
         guard let address: IPAddress = .init(String(parts[0])), address.family == .ipv4 else {
+            let fault = "\(parts[0].debugDescription) is not an IPv4 address"
+            // As the name of an interface or of a host is.
+            if parts[0].contains(where: \.isLetter) {
+                throw InputError(
+                    "\(fault): an address of this node belongs there, that of an interface in place of its name, as in "
+                        + "192.168.5.1:\(ports)")
+            }
             throw InputError(
-                "\(parts[0].debugDescription) is not an IPv4 address; write the ports with a colon between, as in 1080:80, "
-                    + "or an address of this node before them, as in 192.168.5.1:1080:80")
+                count == 1
+                    ? "\(fault); name the published port alone, as in 1080, or with the address at which it is published, "
+                        + "as in 192.168.5.1:1080"
+                    : "\(fault); write the ports with a colon between, as in 1080:80, or an address of this node before "
+                        + "them, as in 192.168.5.1:1080:80")
         }
-        return (address, parts[1...].joined(separator: ":")[...])
+        return (address, ports[...])
     }
 
     static func ports(_ text: Substring) throws(InputError) -> ClosedRange<UInt16> {

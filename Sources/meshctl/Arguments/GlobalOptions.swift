@@ -35,9 +35,6 @@ struct StateOptions: ParsableArguments {
             """)
     var rules: Rules?
 
-    @Flag(name: .shortAndLong, help: "Print each change to the kernel on standard error.")
-    var verbose = false
-
     /// - Throws: `ValidationError` where the name of the folder is empty or not UTF-8.
     func folder() throws -> FilePath { try Self.folder(named: stateDirectory) }
 
@@ -62,8 +59,14 @@ struct StateOptions: ParsableArguments {
     }
 }
 
-/// The options of every command but those that name a task's node.
-struct GlobalOptions: MeshOptions {
+/// The option of every command but the agent, which lists its changes in any case.
+struct ListingOptions: ParsableArguments {
+    @Flag(name: .shortAndLong, help: "Print each change to the kernel on standard error.")
+    var verbose = false
+}
+
+/// The option of commands that may say which node this is.
+struct OwnNodeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "The name of this node (default: $MESHCTL_NODE, else the name it has, at first the host's).",
@@ -71,17 +74,39 @@ struct GlobalOptions: MeshOptions {
         completion: Existing.nodes)
     var node: String?
 
-    @OptionGroup var state: StateOptions
-
-    func ownNode() throws -> String? {
+    func name() throws -> String? {
         guard node != "" else { throw ValidationError("--node is empty: give this node a name.") }
         return try node ?? ProcessText.environment("MESHCTL_NODE")
     }
 }
 
+/// The options of every command but the agent and those that name a task's node.
+struct GlobalOptions: MeshOptions {
+    @OptionGroup var own: OwnNodeOptions
+    @OptionGroup var state: StateOptions
+    @OptionGroup var listing: ListingOptions
+
+    var isVerbose: Bool { listing.verbose }
+
+    func ownNode() throws -> String? { try own.name() }
+}
+
+/// The options of the agent.
+struct AgentOptions: MeshOptions {
+    @OptionGroup var own: OwnNodeOptions
+    @OptionGroup var state: StateOptions
+
+    @Flag(name: [.customShort("v"), .customLong("verbose")], help: "Also log each pass and operation.")
+    var isVerbose = false
+
+    func ownNode() throws -> String? { try own.name() }
+}
+
 /// The options that lead to the mesh.
 protocol MeshOptions: ParsableArguments {
     var state: StateOptions { get }
+    /// Whether there is more to be told than usual.
+    var isVerbose: Bool { get }
     /// The name that this node is to have; nil keeps its name.
     func ownNode() throws -> String?
 }

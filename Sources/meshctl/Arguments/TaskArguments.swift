@@ -56,18 +56,30 @@ extension Waiting {
             let addresses = outcome.tasks.map { "\($0.address)" }.joined(separator: ", ")
             StandardError.write("no connection to \(addresses) is left")
         case .cut(let cut):
-            for path in cut { StandardError.write("the time is over: \(path.progress) when they were cut") }
+            for path in cut { StandardError.write(path.lineAtTheEnd(isCut: true)) }
         case .left(let left):
-            for path in left { StandardError.write("the time is over: \(path.progress), and goes on") }
+            for path in left { StandardError.write(path.lineAtTheEnd(isCut: false)) }
             throw ExitCode(ExitStatus.failed.rawValue)
         }
     }
 }
 
 extension RetiringConnections {
+    /// What is said when the time of a drain is over.
+    ///
+    /// - Parameter isCut: whether the connections were cut; else they go on.
+    func lineAtTheEnd(isCut: Bool) -> String {
+        let isOne = connections == 1
+        let end =
+            isCut
+            ? " when \(isOne ? "it was" : "they were") cut"
+            : ", which \(isOne ? "goes" : "go") on"
+        return "the time is over: \(progress)\(end)"
+    }
+
     /// `1080/tcp -> 10.0.0.11:80: 3 connections left`.
     fileprivate var progress: String {
         "\(binding) -> \(destination): "
-            + (connections.map { "\(counted($0, "connection")) left" } ?? "connections are left")
+            + (connections.map { "\(counted($0, "connection")) left" } ?? "connections not counted yet")
     }
 }

@@ -16,9 +16,9 @@ struct AgentCommand: AsyncParsableCommand {
             that change something let it do so while it runs, with the same results as without it. SIGTERM and SIGINT end \
             it; published ports go on to work.
 
-            It logs to standard error what it does and why. --verbose also logs each pass. By HTTP at its socket it answers \
-            what `meshctl events` prints, the documents of `status` and `plan`, and metrics for Prometheus, and does what \
-            all commands do that change something; --metrics lets it answer the metrics at an address, too.
+            It logs to standard error what it does and why. --verbose also logs each pass and operation. By HTTP at its socket \
+            it answers what `meshctl events` prints, the documents of `status` and `plan`, and metrics for Prometheus, and \
+            does what all commands do that change something; --metrics lets it answer the metrics at an address, too.
 
             EXAMPLE
               meshctl agent
@@ -31,7 +31,7 @@ struct AgentCommand: AsyncParsableCommand {
     @OptionGroup var engine: EngineArguments
 
     @OptionGroup var addresses: AgentAddresses
-    @OptionGroup var options: GlobalOptions
+    @OptionGroup var options: AgentOptions
 
     func validate() throws {
         guard noContainers, engine.dockerSocket != nil else { return }
@@ -42,7 +42,7 @@ struct AgentCommand: AsyncParsableCommand {
         Heap.share()
         let sources = noContainers ? [] : try engine.sources()
         let style = StandardErrorLog.Style.ofService(journal: try ProcessText.environment("JOURNAL_STREAM"))
-        let level: Logger.Level = options.state.verbose ? .debug : .info
+        let level: Logger.Level = options.isVerbose ? .debug : .info
         let quiet = Logger(label: "services") { _ in StandardErrorLog(logLevel: .warning, style: style) }
         let meshes = try options.meshes(logger: quiet) {}
         let ledger = try options.ledger()

@@ -12,6 +12,9 @@ struct TaskNodeOptions: MeshOptions {
     var node: String?
 
     @OptionGroup var state: StateOptions
+    @OptionGroup var listing: ListingOptions
+
+    var isVerbose: Bool { listing.verbose }
 
     func ownNode() throws -> String? {
         guard node != "" else { throw ValidationError("--node is empty: name the task's node.") }

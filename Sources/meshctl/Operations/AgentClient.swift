@@ -19,6 +19,8 @@ struct AgentClient {
         case done(Outcome)
         /// The agent was not asked to do it, or has not begun it, for this reason.
         case notAsked(String)
+        /// Nobody listens at the socket, or not any more.
+        case gone
     }
 
     let socket: FilePath
@@ -38,27 +40,27 @@ struct AgentClient {
             return .notAsked("it takes no more than \(OfferedChange.mostBytes >> 20) MiB")
         }
         let client = EngineClient(socket)
-        if let obstacle = await obstacle(client, command) { return .notAsked(obstacle) }
+        if let obstacle = await obstacle(client, command) { return obstacle }
         let answer: EngineClient.Answer?
         do throws(ContainerError) {
             answer = try await client.post(path + request.query, request.body)
         } catch {
             // Of what changes nothing it does not matter whether the agent had begun it.
-            if operation.isDry { return .notAsked("it has ended") }
+            if operation.isDry { return .gone }
             throw AgentUnreachable.lost(socket)
         }
-        guard let answer else { return .notAsked("it has ended") }
+        guard let answer else { return .gone }
         return try read(answer)
     }
 
     /// Why the agent is not asked to do the work of a command; nil if it is.
-    private func obstacle(_ client: EngineClient, _ command: Asker) async -> String? {
+    private func obstacle(_ client: EngineClient, _ command: Asker) async -> Answer? {
         do throws(ContainerError) {
             let answer = try await client.get("/v1/agent", within: Self.patience)
-            return Self.obstacle(answer.status, answer.body, for: command)
+            return Self.obstacle(answer.status, answer.body, for: command).map(Answer.notAsked)
         } catch {
-            return error.code == .unavailable
-                ? "it has ended" : "it has not said who it is within \(Self.patience.components.seconds) s"
+            if error.code == .unavailable { return .gone }
+            return .notAsked("it has not said who it is within \(Self.patience.components.seconds) s")
         }
     }
 

@@ -54,6 +54,13 @@ struct ApplyFile: Operation {
     let isDry: Bool
     private let file: MeshFile
 
+    var checkedServices: [String] {
+        (file.services ?? [:]).filter { _, service in
+            if case .some(.some) = service.healthCheck { true } else { false }
+        }
+        .keys.sorted()
+    }
+
     /// - Throws: `InputError` if the text is no mesh file.
     init(
         text: String, name: String, prunes: Bool = false, forces: Bool = false, now: Bool = false, isDry: Bool = false

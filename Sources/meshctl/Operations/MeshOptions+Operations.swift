@@ -6,7 +6,7 @@ extension MeshOptions {
     ///
     /// - Parameter waiting: whether to wait for the drain of the tasks that the operation is about.
     func carryOut(_ operation: some Operation, waiting: Waiting? = nil) async throws {
-        let outcome = try await perform(operation, listing: state.verbose)
+        let outcome = try await perform(operation, listing: isVerbose)
         try await waiting?.wait(for: outcome, self)
         try outcome.print()
     }
@@ -19,23 +19,32 @@ extension MeshOptions {
         let command = try asker()
         // The agent's socket lets nobody else in, either.
         try NotPermitted.check()
-        let outcome =
-            if let answer = try await askAgent(operation, for: command) { answer } else {
-                try await carryOutHere(operation)
-            }
+        let outcome: Outcome
+        switch try await askAgent(operation, for: command) {
+        case .done(let done): outcome = done
+        case .notAsked: outcome = try await carryOutHere(operation)
+        case .gone:
+            var done = try await carryOutHere(operation)
+            let socket = try AgentSocket.path(named: nil, in: command.stateFolder)
+            if let warning = operation.warning(withoutAgentAt: socket) { done.warnings.append(warning) }
+            outcome = done
+        }
         for line in outcome.messages(listing: listing) { StandardError.write(line) }
         return outcome
     }
 
-    /// What the agent has done; nil if it was not asked.
-    private func askAgent(_ operation: some Operation, for command: Asker) async throws -> Outcome? {
-        guard let agent = try AgentClient(of: command.stateFolder) else { return nil }
-        switch try await agent.perform(operation, for: command) {
-        case .done(let outcome): return outcome
-        case .notAsked(let reason):
-            if state.verbose { StandardError.write("the agent at \(agent.socket) is not asked: \(reason)") }
-            return nil
+    /// Lets the agent carry out an operation, if there is one.
+    private func askAgent(_ operation: some Operation, for command: Asker) async throws -> AgentClient.Answer {
+        guard let agent = try AgentClient(of: command.stateFolder) else { return .gone }
+        let answer = try await agent.perform(operation, for: command)
+        let reason: String
+        switch answer {
+        case .done: return answer
+        case .notAsked(let obstacle): reason = obstacle
+        case .gone: reason = "it has ended"
         }
+        if isVerbose { StandardError.write("the agent at \(agent.socket) is not asked: \(reason)") }
+        return answer
     }
 
     private func carryOutHere(_ operation: some Operation) async throws -> Outcome {

@@ -18,6 +18,8 @@ protocol Operation: Sendable {
     static var hasBody: Bool { get }
     /// Whether nothing is changed, and what would change is told.
     var isDry: Bool { get }
+    /// The services to which it gives a health check, which an agent carries out, and nobody without one.
+    var checkedServices: [String] { get }
     /// The request by which a client asks for it.
     var request: ChangeRequest { get throws }
     /// Reads a request.
@@ -30,6 +32,7 @@ protocol Operation: Sendable {
 
 extension Operation {
     var isDry: Bool { false }
+    var checkedServices: [String] { [] }
 
     /// The words of the command, for the log: `task attach`.
     static var name: String { path.split(separator: "/").dropFirst().joined(separator: " ") }

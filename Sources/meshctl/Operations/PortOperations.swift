@@ -14,6 +14,8 @@ struct PublishPorts: JSONOperation, Equatable {
     /// Whether the connections that lose their path end at once.
     var now = false
 
+    var checkedServices: [String] { options.setsHealthCheck ? [service] : [] }
+
     func perform(on mesh: Mesh) async throws -> Outcome {
         let published = try await mesh.publish(
             ports.map { ($0.listening, $0.target) }, service: service, options: options, force: force, cutting: now)

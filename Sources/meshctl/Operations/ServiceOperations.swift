@@ -11,6 +11,8 @@ struct CreateService: JSONOperation, Equatable {
     var options = PublishOptions()
     var isDry = false
 
+    var checkedServices: [String] { options.setsHealthCheck ? [service] : [] }
+
     func perform(on mesh: Mesh) async throws -> Outcome {
         try await mesh.edit(isDry: isDry) { [service, options] spec throws(InputError) in
             try spec.createService(service, options: options)
@@ -47,6 +49,8 @@ struct SetService: JSONOperation, Equatable {
     let isDry: Bool
     /// Whether the connections that lose their path end at once.
     let now: Bool
+
+    var checkedServices: [String] { options.setsHealthCheck ? [service] : [] }
 
     /// - Throws: `InputError` if there is nothing to change, or if ports are to have options of the whole service.
     init(

@@ -63,8 +63,24 @@ struct UndrainTasks: JSONOperation, Equatable {
 
     func perform(on mesh: Mesh) async throws -> Outcome {
         let undrained = try await mesh.undrain(which, service: service)
-        let verb = undrained.tasks.count == 1 ? "gets" : "get"
-        return Outcome(undrained, saying: ["\(undrained.addresses) of \(service) \(verb) new connections."])
+        let balanced = SavedMesh(undrained.change).spec.services[service]?.balancedTasks ?? []
+        let unhealthy = Set(balanced.filter(\.isDraining).map(\.address))
+        let (waiting, serving) = (
+            undrained.tasks.filter { unhealthy.contains($0.address) },
+            undrained.tasks.filter { !unhealthy.contains($0.address) }
+        )
+        var lines: [String] = []
+        if !serving.isEmpty {
+            lines.append("\(serving.addresses) of \(service) \(serving.count == 1 ? "gets" : "get") new connections.")
+        }
+        if !waiting.isEmpty {
+            let words =
+                waiting.count == 1
+                ? "drains no more, but is not healthy: it gets new connections once it is"
+                : "drain no more, but are not healthy: they get new connections once they are"
+            lines.append("\(waiting.addresses) of \(service) \(words).")
+        }
+        return Outcome(undrained, saying: lines)
     }
 }
 
@@ -75,7 +91,12 @@ extension UndrainTasks {
 
 extension TaskChange {
     /// The addresses of the tasks, in words.
-    fileprivate var addresses: String { tasks.map { "\($0.address)" }.joined(separator: ", ") }
+    fileprivate var addresses: String { tasks.addresses }
+}
+
+extension [SpecTask] {
+    /// The addresses of the tasks, in words.
+    fileprivate var addresses: String { map { "\($0.address)" }.joined(separator: ", ") }
 }
 
 /// Which tasks are meant, as fields of an operation.

@@ -10,7 +10,9 @@ struct RetiringFields: Codable, Sendable, CustomStringConvertible {
     /// The line for people.
     var description: String { path.description }
 
-    private enum CodingKeys: String, CodingKey { case place, task, target, connections, seconds, secondsLeft, draining }
+    private enum CodingKeys: String, CodingKey {
+        case place, task, target, connections, seconds, secondsLeft, draining, unhealthy
+    }
 
     /// Encodes one flat object, with the fields of the published port.
     func encode(to encoder: any Encoder) throws {
@@ -23,6 +25,7 @@ struct RetiringFields: Codable, Sendable, CustomStringConvertible {
         try container.encode(path.seconds, forKey: .seconds)
         try container.encodeIfPresent(path.secondsLeft, forKey: .secondsLeft)
         try container.encode(path.isDraining, forKey: .draining)
+        try container.encode(path.isUnhealthy, forKey: .unhealthy)
     }
 
     init(from decoder: any Decoder) throws {
@@ -36,6 +39,7 @@ struct RetiringFields: Codable, Sendable, CustomStringConvertible {
             connections: try container.decodeIfPresent(Int.self, forKey: .connections),
             seconds: try container.decode(UInt64.self, forKey: .seconds),
             secondsLeft: try container.decodeIfPresent(UInt64.self, forKey: .secondsLeft),
-            isDraining: try container.decode(Bool.self, forKey: .draining))
+            isDraining: try container.decode(Bool.self, forKey: .draining),
+            isUnhealthy: try container.decodeIfPresent(Bool.self, forKey: .unhealthy) ?? false)
     }
 }

@@ -81,10 +81,25 @@ struct ServiceDetails: Display {
         Set(virtualAddresses.keys).union(tasks.flatMap { $0.attachment?.names ?? [] }).ingressFirst
     }
 
+    /// The columns of the options of ports. A column is shown if a port has the option.
+    private static let portOptions: [(column: TextTable.Column, text: @Sendable (PublishedPort) -> String?)] = [
+        (TextTable.Column(title: "STICKY"), { port in port.stickySeconds.map { DurationText.text(of: $0) } }),
+        (
+            TextTable.Column(title: "ALLOW"),
+            { port in port.allowed.isEmpty ? nil : port.allowed.map(\.description).joined(separator: ",") }
+        ),
+        (TextTable.Column(title: "SOURCE IP"), { port in port.sourceIP == .auto ? nil : port.sourceIP.rawValue }),
+        (TextTable.Column(title: "DRAIN"), { port in port.drain == .unlimited ? nil : port.drain.text }),
+        (TextTable.Column(title: "MAX-CONNS", isNumeric: true), { port in port.maxConnections.map { "\($0)" } }),
+    ]
+
     var lines: [String] {
+        let options = Self.portOptions.filter { option in self.ports.contains { option.text($0) != nil } }
         let ports = TextTable(
-            columns: [.init(title: "PORT"), .init(title: "MARK")],
-            rows: ports.map { [$0.description, $0.mark.description] })
+            columns: [.init(title: "PORT"), .init(title: "MARK")] + options.map(\.column),
+            rows: ports.map { port in
+                [port.description, port.mark.description] + options.map { $0.text(port) ?? "-" }
+            })
         let isAttached = tasks.contains { $0.attachment != nil }
         let columns: [TextTable.Column] = [
             .init(title: "TASK"), .init(title: "WEIGHT", isNumeric: true), .init(title: "LOCAL"),

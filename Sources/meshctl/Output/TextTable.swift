@@ -1,6 +1,6 @@
 /// A table for people: columns are as wide as their widest cell and two spaces apart; numbers are aligned to the right.
 struct TextTable {
-    struct Column {
+    struct Column: Sendable {
         var title: String
         var isNumeric = false
     }

@@ -66,6 +66,18 @@ extension KernelTests.AgentTests {
         }
     }
 
+    /// A socket may be named by a path from the working directory.
+    @Test func anAgentAnswersInItsWorkingDirectory() async throws {
+        try await MeshHost.with(tasks: 0) { host in
+            try await host.meshctl("task", "add", "nginx", "10.0.0.2")
+            let script = "cd \(host.stateDirectory) && exec timeout 3 \"$0\" agent --no-containers --socket rel.sock"
+            let ran = try await host.node.run(
+                ["sh", "-c", script, try BuiltProducts.path("meshctl")],
+                environment: ["MESHCTL_STATE_DIR": host.stateDirectory.string, "MESHCTL_RULES": host.tool.rawValue])
+            #expect(ran.error.contains("the agent answers address=rel.sock"), "\(ran)")
+        }
+    }
+
     /// A client publishes a port, sees what would change, is told of its mistakes, and takes the port back.
     @Test func aClientChangesTheMesh() async throws {
         try await Self.with(RuleTool.tested[0]) { mesh, _, _ in

@@ -62,6 +62,8 @@ extension KernelTests {
                 try await Self.expect(["web2"], mesh, "without web1")
                 let list = try await mesh.meshctl("task", "ls", "nginx", on: 1)
                 #expect(list.contains("1, unhealthy"), "\(list)")
+                let set = try await mesh.run(["service", "set", "nginx", "--health", check], on: mesh.nodes[0])
+                #expect(set.status == 0 && !set.error.contains("nobody probes"), "\(set)")
                 // Commands know of it, and do not undo it.
                 try await mesh.expectNothingPlanned("without web1")
                 try await mesh.meshctl("service", "set", "nginx", "--drain", "1m", on: 1)
@@ -76,6 +78,29 @@ extension KernelTests {
                 try await servers[1].start()
                 try await Self.expect(["web1", "web2"], mesh, "with both again")
                 try await mesh.expectNothingPlanned("at the end")
+            }
+        }
+
+        /// Whoever gives a service a health check learns that nobody carries it out without an agent.
+        @Test func withoutAnAgentNobodyProbes() async throws {
+            try await MeshHost.with(tasks: 0) { host in
+                for arguments in [
+                    ["service", "create", "nginx", "--health", "tcp"], ["service", "set", "nginx", "--health", "udp"],
+                    ["publish", "1080:80", "nginx", "--health", "tcp"],
+                ] {
+                    let ran = try await host.meshctl(arguments)
+                    #expect(ran.status == 0, "\(ran)")
+                    #expect(
+                        ran.error.contains("meshctl: no agent answers at \(host.stateDirectory)/agent.sock, so nobody"),
+                        "\(ran)")
+                }
+                for arguments in [
+                    ["service", "set", "nginx", "--health", "tcp", "--dry-run"],
+                    ["service", "set", "nginx", "--health", "off"],
+                ] {
+                    let ran = try await host.meshctl(arguments)
+                    #expect(ran.status == 0 && !ran.error.contains("no agent"), "\(ran)")
+                }
             }
         }
 

@@ -102,7 +102,7 @@ extension KernelTests.MeshTests {
                 try await mesh.meshctl("node", "add", node.name, "--address", "192.168.5.\(index + 1)", on: 1)
                 try await node.namespace.check("sysctl", "-w", "net.ipv4.ip_forward=0")
             }
-            let words = "net/ipv4/ip_forward is on from now on"
+            let words = "meshctl has switched on net.ipv4.ip_forward, and no firewall rule"
             for (task, says) in zip(tasks, [true, false]) {
                 let ran = try await mesh.run(
                     ["task", "attach", "nginx", "--netns", task.namespace.name], on: mesh.nodes[0])

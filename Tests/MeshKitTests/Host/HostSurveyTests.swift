@@ -21,6 +21,25 @@ import Testing
         try await survey.refuseConflicts(port, of: MeshSpec.Service()) { _, _ throws(Errno) in [] }
     }
 
+    /// Who makes a host a router says so, and what to do about it.
+    @Test(arguments: [
+        (Sysctl.ipv4Forwarding, "net.ipv4.ip_forward"), (Sysctl.ipv6Forwarding, "net.ipv6.conf.all.forwarding"),
+    ])
+    func aHostThatBecomesARouter(sysctl: Sysctl, name: String) async {
+        let survey = HostSurvey(on: ObservedDatapath(), having: HostRules(nft: [], unread: []))
+        func warnings(_ value: String) async -> [String] {
+            let change = SysctlChange(sysctl: sysctl, old: nil, new: value)
+            let step = Plan.Step(place: .node, phase: .settings, change: .sysctl(change))
+            return await survey.warnings(after: Plan([step]))
+        }
+        #expect(
+            await warnings("1") == [
+                "meshctl has switched on \(name), and no firewall rule of this host limits it: the host now routes for "
+                    + "everybody. Restrict the FORWARD chain if that is not wanted."
+            ])
+        #expect(await warnings("0") == [])
+    }
+
     @Test func programsThatCannotBeListed() async {
         let mute = RouteClient(simulatingSocket: { _ in [] }, deadline: .milliseconds(20))
         let unread = await HostRules.programs(mute)

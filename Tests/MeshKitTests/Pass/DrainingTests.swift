@@ -118,6 +118,32 @@ import Testing
         #expect(try await Self.table(node, 0x101) == ["10.0.0.11:53 3", "10.0.0.12:53 1"])
     }
 
+    /// Nobody lets a task drain that is not healthy, and `undrain` would not help it.
+    @Test func aTaskThatIsNotHealthyIsCalledSo() async throws {
+        let node = try await Self.node(PublishOptions(healthCheck: .some(HealthCheck(.tcp))))
+        let change = try await node.mesh().follow(
+            retry: false, unhealthy: ["nginx": [Self.task]], checking: { _, _ in }
+        ).change
+        for plan in [change.plan, try await node.mesh().plan()] {
+            #expect(plan.retiring.map(\.isUnhealthy) == [true] && plan.retiring.allSatisfy(\.isDraining))
+            #expect("\(plan.retiring)".contains("unhealthy 1080/tcp -> 10.0.0.11:80: 2 connections left, no new ones"))
+        }
+        _ = try await node.mesh().drain(.address(Self.task), service: "nginx")
+        let drained = try await node.mesh().plan().retiring
+        #expect(drained.map(\.isUnhealthy) == [false] && drained.allSatisfy(\.isDraining))
+        #expect("\(drained)".contains("draining 1080/tcp -> 10.0.0.11:80: "))
+        _ = try await node.mesh().undrain(.address(Self.task), service: "nginx")
+        #expect(try await node.mesh().plan().retiring.map(\.isUnhealthy) == [true])
+        #expect(try await Self.table(node) == ["10.0.0.11:80 0", "10.0.0.12:80 1"])
+    }
+
+    /// A path that no pass has looked at since it retires may have any number of connections, and none.
+    @Test func connectionsThatNobodyHasCounted() {
+        let path = RetiringConnections(
+            place: .node, binding: Self.web, destination: .init(Self.task, port: 80), seconds: 0, isDraining: true)
+        #expect("\(path)" == "draining 1080/tcp -> 10.0.0.11:80: connections not counted yet, no new ones for 0 s")
+    }
+
     @Test func itSaysWhenAllOfThemDrain() async throws {
         let node = try await Self.node()
         _ = try await node.mesh().drain(.address(Self.task), service: "nginx")
