@@ -45,7 +45,7 @@ import Testing
         for underlay in [1400, 9000, nil] as [UInt32?] {
             #expect(try await mesh.plan().isEmpty)
             node.kernel.withState { $0.facts.underlayMTU = underlay }
-            let steps = try await mesh.plan().steps.map(\.description)
+            let steps = try await mesh.plan().steps.map(\.action)
             #expect(steps.contains { $0.contains("install the mesh's rules, in ingress_sbox") }, "\(steps)")
             _ = try await mesh.reconcile()
             let mtu = (underlay ?? 1500) - 50
