@@ -10,7 +10,10 @@ public enum RuleRole: Hashable, Sendable {
     ///     (``PortRule/isElsewhere``).
     ///   - sourcePorts: in the sandbox, the source ports that this node's balanced packets leave with. Nodes that have
     ///     ranges of their own never send a task two connections with one address and one port of the client's.
-    case balancer(detour: Detour?, ingress: IngressPath? = nil, sourcePorts: ClosedRange<UInt16>? = nil)
+    ///   - mtu: in the sandbox, the greatest length of a packet on the way to the tasks, in bytes. The ends of a TCP
+    ///     connection are told so when it opens. Nil where the way is as wide as any other.
+    case balancer(
+        detour: Detour?, ingress: IngressPath? = nil, sourcePorts: ClosedRange<UInt16>? = nil, mtu: UInt32? = nil)
     /// The namespace is the other end of a detour: it sends every packet from the node back to the node, with another
     /// source address.
     ///
@@ -25,10 +28,10 @@ public enum RuleRole: Hashable, Sendable {
     /// The role in a kernel that has some of the families only.
     public func limited(to families: Set<AddressFamily>) -> Self {
         switch self {
-        case .balancer(var detour, var ingress, let sourcePorts):
+        case .balancer(var detour, var ingress, let sourcePorts, let mtu):
             detour?.addresses.removeAll { !families.contains($0.family) }
             ingress?.limit(to: families)
-            return .balancer(detour: detour, ingress: ingress, sourcePorts: sourcePorts)
+            return .balancer(detour: detour, ingress: ingress, sourcePorts: sourcePorts, mtu: mtu)
         case .turnaround(let node): return .turnaround(node: node.filter { families.contains($0.family) })
         case .task(var path):
             path.subnets.removeAll { !families.contains($0.family) }

@@ -35,7 +35,7 @@ public struct RuleSet: Hashable, Sendable {
     /// Whether the rules do nothing, so that the namespace needs none.
     public var isEmpty: Bool {
         switch role {
-        case .turnaround, .task, .passage, .balancer(_, ingress: _?, _): return false
+        case .turnaround, .task, .passage, .balancer(_, ingress: _?, _, _): return false
         case .balancer: break
         }
         return ports.isEmpty && virtualAddresses.isEmpty && tasks.isEmpty

@@ -61,7 +61,7 @@ package struct PacketModel {
     ) -> Set<Arrival> {
         let loopback: IPAddress = family == .ipv4 ? "127.0.0.1" : "::1"
         guard let node = namespaces["node"], let content = node.activeRules,
-            case .balancer(let detour?, _, _) = content.role,
+            case .balancer(let detour?, _, _, _) = content.role,
             Elements(content.elements).mark(of: port, transport, at: loopback) != nil,
             let out = node.interfaces[detour.interface], out.isUp, !out.addresses.isEmpty,
             let end = detour.addresses.first(where: { $0.family == family }),

@@ -54,7 +54,16 @@ extension KernelTests.IPTablesBackendTests {
                     (
                         "ip6tables -t nat -D MESH-SNAT -p udp -m ipvs --ipvs -j SNAT --to-source :1024-21023",
                         "ip6tables nat MESH-SNAT: rule missing: -A MESH-SNAT -p udp"
-                    )
+                    ),
+                    (
+                        "iptables -t mangle -F MESH-MSS",
+                        "iptables mangle MESH-MSS: rule missing: -A MESH-MSS -p tcp -m tcp --tcp-flags SYN SYN "
+                            + "-j TCPMSS --set-mss 1410"
+                    ),
+                    (
+                        "ip6tables -t mangle -D PREROUTING -p tcp -m tcp --tcp-flags SYN SYN -j MESH-MSS",
+                        "ip6tables mangle: jump missing: -A PREROUTING -p tcp -m tcp --tcp-flags SYN SYN -j MESH-MSS"
+                    ),
                 ])
         }
     }

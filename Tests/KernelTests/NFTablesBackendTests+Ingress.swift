@@ -44,7 +44,15 @@ extension KernelTests.NFTablesBackendTests {
                         nft delete rule inet meshctl nat-postrouting handle "$handle"
                         """,
                         "missing: meta mark @published meta nfproto ipv6 meta l4proto { tcp, udp, sctp } snat to :1024-21023"
-                    )
+                    ),
+                    (
+                        "nft flush chain inet meshctl segments",
+                        "chain segments: missing: meta nfproto ipv6 tcp option maxseg size set 1390"
+                    ),
+                    (
+                        "nft flush chain inet meshctl prerouting",
+                        "chain prerouting: missing: tcp flags syn jump segments"
+                    ),
                 ])
         }
     }

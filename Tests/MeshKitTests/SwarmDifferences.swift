@@ -110,6 +110,13 @@ extension SwarmContentTests {
                     + (1...2).flatMap { task in
                         [80, 443].map { "filter -A INPUT -s NGINX-\(task) -p tcp --sport \($0) -j DROP" }
                     }, reason: "A balancer has these rules in whichever namespace it is: replies of tasks."),
+            Difference(
+                place: "sandbox",
+                ours: [
+                    "mangle -A PREROUTING -p tcp --tcp-flags SYN SYN -j MESH-MSS",
+                    "mangle -A MESH-MSS -p tcp --tcp-flags SYN SYN -j TCPMSS --set-mss 1410",
+                ],
+                reason: "A client may never hear that its packets are too long for the overlay."),
         ]
     }
 

@@ -32,7 +32,8 @@ extension RuleRole {
     /// A node with and without a detour, a sandbox, and a task; each has rules even if nothing is published.
     static let examples: [RuleRole] = [
         .balancer(detour: nil, ingress: .example), .balancer(detour: .example, ingress: .example),
-        .balancer(detour: nil, ingress: .example, sourcePorts: 1024...21023), .task(.example),
-        .task(.zoned),
+        .balancer(detour: nil, ingress: .example, sourcePorts: 1024...21023),
+        .balancer(detour: nil, ingress: .example, mtu: 1450), .balancer(detour: nil, ingress: .example, mtu: 1350),
+        .task(.example), .task(.zoned),
     ]
 }

@@ -133,6 +133,28 @@ import Testing
         }
     }
 
+    /// Other packets pay for one match alone, behind the chain that drops.
+    @Test func theSandboxLowersTheSegmentsOfBothEnds() {
+        let role = RuleRole.balancer(detour: nil, mtu: 1450)
+        for (family, size) in [(.ipv4, 1410), (.ipv6, 1390)] as [(AddressFamily, Int)] {
+            #expect(
+                lines("MESH-MSS", role, family) == [
+                    "-A PREROUTING -p tcp -m tcp --tcp-flags SYN SYN -j MESH-MSS",
+                    "-A MESH-MSS -p tcp -m tcp --tcp-flags SYN SYN -j TCPMSS --set-mss \(size)",
+                ])
+            let chains = Skeleton(role: role, family: family).chains
+            #expect(chains.last?.name == "MESH-MSS" && chains.last?.table == "mangle")
+            #expect(
+                chains.dropLast() == Skeleton(role: .balancer(detour: nil), family: family).chains[...],
+                "everything else is as without an overlay")
+        }
+        #expect(lines("MESH-MSS", .balancer(detour: nil)) == nil)
+        let jumps = saved(role).split(separator: "\n").filter { $0.hasPrefix("-A PREROUTING ") }
+        #expect(
+            jumps.compactMap { $0.split(separator: " ").last } == ["MESH-TARGET", "MESH-MSS", "MESH-IN"],
+            "the last that is put first in a table is the first that a packet meets")
+    }
+
     @Test func aTaskRepliesToTheSandboxThatSent() {
         let role = RuleRole.task(.example)
         #expect(

@@ -133,6 +133,31 @@ import Testing
         #expect(rules("nat-prerouting", role) == ["jump translate"])
     }
 
+    /// Other packets pay for one rule alone, behind those that drop.
+    @Test func theSandboxLowersTheSegmentsOfBothEnds() {
+        let role = RuleRole.balancer(detour: nil, mtu: 1450)
+        #expect(
+            rules("prerouting", role)! == rules("prerouting", .balancer(detour: nil))! + [
+                "tcp flags syn jump segments"
+            ])
+        #expect(
+            rules("segments", role) == [
+                "meta nfproto ipv4 tcp option maxseg size set 1410",
+                "meta nfproto ipv6 tcp option maxseg size set 1390",
+            ])
+        #expect(hook("segments", role) == nil && rules("segments", .balancer(detour: nil)) == nil)
+        let others = NFTablesSkeleton(role).chains.filter { !["prerouting", "segments"].contains($0.name) }
+        #expect(
+            others == NFTablesSkeleton(.balancer(detour: nil)).chains.filter { $0.name != "prerouting" },
+            "everything else is as without an overlay")
+    }
+
+    @Test func aSegmentIsWhatTheHeadersLeave() {
+        #expect(AddressFamily.ipv4.segmentSize(in: 1500) == 1460 && AddressFamily.ipv6.segmentSize(in: 1500) == 1440)
+        #expect(AddressFamily.ipv4.segmentSize(in: 8950) == 8910 && AddressFamily.ipv6.segmentSize(in: 1280) == 1220)
+        #expect(AddressFamily.ipv4.segmentSize(in: 20) == 0 && AddressFamily.ipv6.segmentSize(in: .max) == .max)
+    }
+
     @Test func aTaskRepliesToTheSandboxThatSent() {
         let role = RuleRole.task(.example)
         #expect(
@@ -199,7 +224,7 @@ import Testing
             #expect(NFTablesBackend.render(RuleSet(role: role)).role == role)
             #expect(IPTablesBackend.render(RuleSet(role: role), families: [.ipv4]).role == role)
         }
-        #expect(RuleSet(role: .balancer(detour: nil, sourcePorts: 1024...2047)).isEmpty)
+        #expect(RuleSet(role: .balancer(detour: nil, sourcePorts: 1024...2047, mtu: 1450)).isEmpty)
     }
 
     /// An interval of one address is two elements: its beginning, and the first address behind it.

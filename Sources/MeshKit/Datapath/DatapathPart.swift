@@ -38,6 +38,8 @@ package struct MeshRequest: Equatable, Sendable {
     private(set) var membership: Membership
     /// Whether this node's kernel has conntrack zones; nil if nobody looked.
     package var hasZones: Bool?
+    /// The greatest length of a packet to the other nodes, in bytes; nil for that of Ethernet.
+    package var underlayMTU: UInt32?
     /// The folder of the ledger. The rules in the kernel name it as their owner; if it is nil, they name none.
     package var folder: String?
 

@@ -7,8 +7,7 @@ extension MeshRequest {
     ///
     /// - Parameter virtual: the addresses of services that the balancer answers for.
     func balancerLinks(
-        _ balancer: PlaceID, on name: String, virtual: Set<IPAddress> = [], families: Set<AddressFamily>,
-        over underlay: UInt32? = nil
+        _ balancer: PlaceID, on name: String, virtual: Set<IPAddress> = [], families: Set<AddressFamily>
     ) -> [Link] {
         guard let network = spec.networks[name], let addresses = network.balancers[ledger.node],
             let hardware = MeshNetwork.hardwareAddress(addresses)
@@ -16,7 +15,7 @@ extension MeshRequest {
         var port = LinkEnd(
             MeshNames.balancerPort, in: .overlay(name), hardwareAddress: HardwareAddress(portTo: addresses[0]))
         port.bridge = MeshNames.bridge
-        port.mtu = network.mtu(from: ownNode?.address, over: underlay)
+        port.mtu = overlayMTU
         var inner = LinkEnd(MeshNames.balancerOverlay, in: balancer, hardwareAddress: hardware)
         inner.addresses = Set(addresses.filter { families.contains($0.family) }.compactMap(network.prefix(of:)))
         for address in virtual where families.contains(address.family) {

@@ -12,8 +12,8 @@ package struct IngressBalancer: DatapathPart {
         outline.places[.sandbox] = Self.place(request)
         outline.balancers.insert(.sandbox)
         outline.sysctls[.sandbox, default: []].formUnion(Sysctl.ofBalancers)
-        outline.roles[.sandbox] = .balancer(detour: nil, sourcePorts: request.sourcePorts)
-        if request.takesPartInIngress, case .balancer(let detour, _, _) = outline.roles[.node] {
+        outline.roles[.sandbox] = request.sandboxRole
+        if request.takesPartInIngress, case .balancer(let detour, _, _, _) = outline.roles[.node] {
             outline.roles[.node] = .balancer(detour: detour, ingress: request.ingressPath(families))
             outline.forwarding.insert(.ipv6)
         }
@@ -29,13 +29,12 @@ package struct IngressBalancer: DatapathPart {
         guard request.takesPartInIngress else { return }
         datapath.places[.sandbox] = Self.place(request)
         datapath.links.append(SandboxLink.link(node.families))
-        datapath.links += request.balancerLinks(
-            .sandbox, on: MeshNetwork.ingress, families: node.families, over: node.underlayMTU)
+        datapath.links += request.balancerLinks(.sandbox, on: MeshNetwork.ingress, families: node.families)
         datapath.links += Self.gatewayBridge(request, node.families)
         datapath[.sandbox] = Self.sandbox(request, on: node)
 
         var content = datapath[.node]
-        if case .balancer(let detour, _, _) = content.rules.role {
+        if case .balancer(let detour, _, _, _) = content.rules.role {
             content.rules.role = .balancer(detour: detour, ingress: request.ingressPath(node.families))
         }
         content.rules.owner = request.owner
@@ -70,7 +69,7 @@ package struct IngressBalancer: DatapathPart {
     /// What the sandbox holds besides its links.
     private static func sandbox(_ request: MeshRequest, on node: NodeFacts) -> PlaceContent {
         var content = PlaceContent()
-        content.rules = RuleSet(role: .balancer(detour: nil, sourcePorts: request.sourcePorts))
+        content.rules = RuleSet(role: request.sandboxRole)
         content.rules.owner = request.owner
         content.sysctls = PortBalancing.sysctls(on: node)
         if node.families.contains(.ipv6) { content.sysctls[.ipv6Forwarding] = "1" }
@@ -124,6 +123,9 @@ extension MeshRequest {
     var ingressFamilies: Set<AddressFamily> {
         Set(spec.networks[MeshNetwork.ingress]?.subnets.map(\.family) ?? [])
     }
+
+    /// The role of the rules in the sandbox.
+    var sandboxRole: RuleRole { .balancer(detour: nil, sourcePorts: sourcePorts, mtu: overlayMTU) }
 
     /// How this node sends connections into its sandbox.
     func ingressPath(_ families: Set<AddressFamily>) -> IngressPath {

@@ -26,8 +26,7 @@ package struct NetworkBalancer: DatapathPart {
             let virtual = request.virtualAddresses(on: name)
             guard !virtual.isEmpty, request.ledger[place].refusal == nil else { continue }
             datapath.places[place] = Self.place(name, request)
-            datapath.links += request.balancerLinks(
-                place, on: name, virtual: virtual, families: node.families, over: node.underlayMTU)
+            datapath.links += request.balancerLinks(place, on: name, virtual: virtual, families: node.families)
             datapath[place] = Self.content(name, request, on: node)
         }
     }

@@ -12,17 +12,16 @@ package struct Overlay: DatapathPart {
             outline.places[.overlay(name)] = Self.place(name, request)
             outline.sysctls[.overlay(name), default: []].formUnion(Self.bridgeFilters)
         }
-        if !request.ownNetworks.isEmpty { outline.peers = Set(request.peers.values) }
+        outline.peers = request.overlayPeers
         for (name, network) in request.spec.networks.sorted(by: { $0.key < $1.key }) {
-            outline.links += Self.links(name, network, request, families: Set(AddressFamily.allCases), over: nil)
+            outline.links += Self.links(name, network, request, families: Set(AddressFamily.allCases))
         }
     }
 
     package func compile(_ request: MeshRequest, on node: NodeFacts, into datapath: inout Datapath) {
         for (name, network) in request.ownNetworks.sorted(by: { $0.key < $1.key }) {
             datapath.places[.overlay(name)] = Self.place(name, request)
-            datapath.links += Self.links(
-                name, network, request, families: node.families, over: node.underlayMTU)
+            datapath.links += Self.links(name, network, request, families: node.families)
             // Packets that the bridge forwards must not meet rules: the namespace has none, and needs none.
             datapath[.overlay(name)].sysctls =
                 node.hasBridgeFilter ? Dictionary(uniqueKeysWithValues: Self.bridgeFilters.map { ($0, "0") }) : [:]
@@ -39,22 +38,20 @@ package struct Overlay: DatapathPart {
 
     /// The bridge and the VXLAN interface of a network.
     private static func links(
-        _ name: String, _ network: MeshNetwork, _ request: MeshRequest, families: Set<AddressFamily>,
-        over underlay: UInt32?
+        _ name: String, _ network: MeshNetwork, _ request: MeshRequest, families: Set<AddressFamily>
     ) -> [Link] {
         let place = PlaceID.overlay(name)
         let subnets = network.subnets(of: families)
         let gateways = subnets.map { InterfacePrefix(MeshNetwork.gateway(of: $0), length: $0.length) }
         guard let hardware = MeshNetwork.hardwareAddress(gateways.map(\.address)) else { return [] }
-        let mtu = network.mtu(from: request.ownNode?.address, over: underlay)
         var bridge = LinkEnd(MeshNames.bridge, in: place, hardwareAddress: hardware)
         bridge.addresses = Set(gateways)
-        bridge.mtu = mtu
+        bridge.mtu = request.overlayMTU
         bridge.settings = Sysctl.quietIPv6(bridge.id.name, families)
         var vxlan = LinkEnd(
             MeshNames.vxlan, in: place, hardwareAddress: network.hardwareAddressOfVXLAN(on: request.ownNode))
         vxlan.bridge = MeshNames.bridge
-        vxlan.mtu = mtu
+        vxlan.mtu = request.overlayMTU
         vxlan.settings = Sysctl.quietIPv6(vxlan.id.name, families)
         let peers = request.peers
         for member in network.members(name, request.taskPlacements) {
@@ -73,6 +70,19 @@ package struct Overlay: DatapathPart {
     }
 }
 
+extension MeshRequest {
+    /// The addresses of the nodes to which this node's overlay networks lead.
+    var overlayPeers: Set<IPAddress> { ownNetworks.isEmpty ? [] : Set(peers.values) }
+
+    /// The greatest length of a packet on overlay networks. Packets between nodes have the headers of Ethernet, IP, UDP
+    /// and VXLAN besides.
+    var overlayMTU: UInt32 {
+        let underlay = underlayMTU ?? 1500
+        // Less than 1280 would end IPv6.
+        return max(underlay - min(underlay, ownNode?.address?.family == .ipv6 ? 70 : 50), 1280)
+    }
+}
+
 extension MeshNetwork {
     /// One interface on the network, with its node.
     struct Member: Hashable {
@@ -87,15 +97,6 @@ extension MeshNetwork {
             + tasks.compactMap { task in
                 task.attachment.addresses[name].map { Member(node: task.node, addresses: $0) }
             }
-    }
-
-    /// The greatest length of a packet on the network. Packets between nodes have the headers of Ethernet, IP, UDP and
-    /// VXLAN besides.
-    ///
-    /// - Parameter underlay: the greatest length of a packet between the nodes; nil for that of Ethernet.
-    func mtu(from local: IPAddress?, over underlay: UInt32?) -> UInt32 {
-        // Less than 1280 would end IPv6.
-        max((underlay ?? 1500) - min(underlay ?? 1500, local?.family == .ipv6 ? 70 : 50), 1280)
     }
 
     fileprivate func hardwareAddressOfVXLAN(on node: MeshNode?) -> HardwareAddress {

@@ -28,7 +28,7 @@ package struct TaskPlaces: DatapathPart {
     package func compile(_ request: MeshRequest, on node: NodeFacts, into datapath: inout Datapath) {
         for task in request.joinedTasks(on: node) {
             datapath.places[task.place] = Self.place(task.attachment.namespace, inode: task.attachment.inode)
-            datapath.links += Self.links(of: task, request, families: node.families, over: node.underlayMTU)
+            datapath.links += Self.links(of: task, request, families: node.families)
             var content = PlaceContent()
             content.rules = RuleSet(role: .task(Self.taskReturn(task, request, families: node.families)))
             content.rules.owner = request.owner
@@ -70,9 +70,7 @@ package struct TaskPlaces: DatapathPart {
 
     // MARK: Links
 
-    private static func links(
-        of task: TaskPlacement, _ request: MeshRequest, families: Set<AddressFamily>, over underlay: UInt32? = nil
-    ) -> [Link] {
+    private static func links(of task: TaskPlacement, _ request: MeshRequest, families: Set<AddressFamily>) -> [Link] {
         var links: [Link] = []
         for (name, addresses) in task.attachment.addresses.sorted(by: { $0.key < $1.key }) {
             guard let network = request.spec.networks[name], let hardware = MeshNetwork.hardwareAddress(addresses)
@@ -80,7 +78,7 @@ package struct TaskPlaces: DatapathPart {
             var inner = LinkEnd(MeshNames.task(on: network), in: task.place, hardwareAddress: hardware)
             inner.addresses = Set(
                 addresses.filter { families.contains($0.family) }.compactMap(network.prefix(of:)))
-            inner.mtu = network.mtu(from: request.ownNode?.address, over: underlay)
+            inner.mtu = request.overlayMTU
             inner.settings = settings(of: inner)
             if name == MeshNetwork.ingress {
                 for (_, way) in request.waysBack {

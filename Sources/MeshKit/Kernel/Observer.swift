@@ -25,12 +25,14 @@ struct Observer: Sendable {
             // Where the kernel does not say, it is what the mesh has recorded of it.
             request.hasZones = await kernel.hasZones() ?? request.ownNode?.hasZones
         }
+        let peers = request.overlayPeers
+        if !peers.isEmpty { request.underlayMTU = try await kernel.mtu(to: peers) }
         var outline = compiler.outline(request)
         var found = ObservedDatapath()
         found.node = try await kernel.nodeFacts(readsInterfaces: outline.forwarding.contains(.ipv6))
         outline.limitRoles(to: found.node.families)
         found.node.hasZones = request.hasZones
-        if !outline.peers.isEmpty { found.node.underlayMTU = try await kernel.mtu(to: outline.peers) }
+        found.node.underlayMTU = request.underlayMTU
         if outline.passage != nil, tool != .iptables {
             found.node.filtersForwards = await kernel.filtersForwards()
         }

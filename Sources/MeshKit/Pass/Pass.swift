@@ -48,6 +48,7 @@ package struct Pass {
         var request = MeshRequest(spec: spec, ledger: ledger, folder: folder)
         request.defaultAddresses = observed.node.defaultAddresses
         request.hasZones = observed.node.hasZones
+        request.underlayMTU = observed.node.underlayMTU
         switch purpose {
         case .reset:
             request.spec = MeshSpec()

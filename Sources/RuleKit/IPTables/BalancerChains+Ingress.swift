@@ -55,4 +55,17 @@ extension BalancerChains {
             "-p \($0) -m ipvs --ipvs -j SNAT --to-source :\(ports.lowerBound)-\(ports.upperBound)"
         }
     }
+
+    /// Lowers the greatest segment (MSS) that each end of a TCP connection announces to what passes the overlay. A client
+    /// may never hear that its packets are too long, and the kernel of a task cannot tell itself without `lo`.
+    ///
+    /// SYN and SYN-ACK both pass PREROUTING here. The target TCPMSS wants the match for SYN in its own rule. It never
+    /// raises what it finds.
+    var segments: Skeleton.Chain? {
+        guard let mtu else { return nil }
+        let opening = "-p tcp -m tcp --tcp-flags SYN SYN "
+        return Skeleton.Chain(
+            table: "mangle", name: "MESH-MSS", jumps: [.init(from: "PREROUTING", condition: opening)],
+            rules: ["\(opening)-j TCPMSS --set-mss \(family.segmentSize(in: mtu))"])
+    }
 }

@@ -6,6 +6,7 @@ struct BalancerChains {
     let detour: Detour?
     let ingress: IngressPath?
     let sourcePorts: ClosedRange<UInt16>?
+    let mtu: UInt32?
 
     static let local = "-m addrtype --dst-type LOCAL "
     var loopback: String { family == .ipv4 ? "127.0.0.0/8" : "::1/128" }

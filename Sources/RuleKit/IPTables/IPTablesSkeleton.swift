@@ -26,14 +26,15 @@ struct Skeleton: Equatable {
     init(role: RuleRole, family: AddressFamily) {
         chains =
             switch role {
-            case .balancer(let detour, let ingress, let sourcePorts):
+            case .balancer(let detour, let ingress, let sourcePorts, let mtu):
                 Self.balancer(
-                    BalancerChains(family: family, detour: detour, ingress: ingress, sourcePorts: sourcePorts))
+                    BalancerChains(
+                        family: family, detour: detour, ingress: ingress, sourcePorts: sourcePorts, mtu: mtu))
             case .turnaround(let node): node.first { $0.family == family }.map(Self.turnaround) ?? []
             case .task(let path): Self.task(path, family)
             case .passage(let path):
-                [BalancerChains(family: family, detour: nil, ingress: path, sourcePorts: nil).passage].compactMap(
-                    \.self)
+                [BalancerChains(family: family, detour: nil, ingress: path, sourcePorts: nil, mtu: nil).passage]
+                    .compactMap(\.self)
             }
     }
 
@@ -48,8 +49,8 @@ struct Skeleton: Equatable {
                 let back = TaskReturn(
                     interface: "", senders: [], subnets: [IPPrefix(end)], destinations: [end], hasZones: true)
                 return [
-                    .balancer(detour: Detour(to: [end], by: ""), ingress: path), .turnaround(node: [end]), .task(back),
-                    .passage(path),
+                    .balancer(detour: Detour(to: [end], by: ""), ingress: path, mtu: 1500),
+                    .turnaround(node: [end]), .task(back), .passage(path),
                 ].flatMap { role in
                     Skeleton(role: role, family: end.family).chains.flatMap { $0.jumpLines() }
                 }
@@ -77,7 +78,7 @@ struct Skeleton: Equatable {
     private static func balancer(_ chains: BalancerChains) -> [Chain] {
         [
             chains.target, chains.ingressDNAT, chains.detourLoopback, chains.sourceNAT, chains.forward, chains.stray,
-            chains.allow, chains.mark, chains.entry,
+            chains.allow, chains.mark, chains.entry, chains.segments,
         ].compactMap(\.self)
     }
 }

@@ -81,8 +81,8 @@ struct IPTablesTool {
             switch code {
             case .notPermitted: "this needs CAP_NET_ADMIN and CAP_NET_RAW: run the program as root"
             case .kernelLacksSupport:
-                "the kernel needs iptables with conntrack, nat and the matches addrtype, set and ipvs "
-                    + "(modules xt_addrtype, xt_set, xt_ipvs, xt_conntrack, xt_MASQUERADE)"
+                "the kernel needs iptables with conntrack, nat, the matches addrtype, set and ipvs and, for attached "
+                    + "tasks, TCPMSS (modules xt_addrtype, xt_set, xt_ipvs, xt_conntrack, xt_MASQUERADE, xt_TCPMSS)"
             case .refused, .toolMissing, .deadlineExceeded, .cancelled: nil
             }
         return RuleError(code: code, operation: operation, reason: reason, hint: hint)

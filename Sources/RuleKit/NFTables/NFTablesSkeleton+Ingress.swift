@@ -77,6 +77,18 @@ extension NFTablesSkeleton {
                 + "snat to :\(ports.lowerBound)-\(ports.upperBound)"
         }
     }
+
+    /// Lowers the greatest segment (MSS) that each end of a TCP connection announces to what passes the overlay. A client
+    /// may never hear that its packets are too long, and the kernel of a task cannot tell itself without `lo`.
+    ///
+    /// SYN and SYN-ACK both pass prerouting here, and only they come to this chain. The kernel never raises this option.
+    static func segments(in mtu: UInt32) -> Chain {
+        Chain(
+            name: "segments",
+            rules: families.map {
+                "meta nfproto \($0.protocolName) tcp option maxseg size set \($0.segmentSize(in: mtu))"
+            })
+    }
 }
 
 extension AddressFamily {

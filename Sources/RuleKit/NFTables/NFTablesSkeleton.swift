@@ -21,9 +21,9 @@ struct NFTablesSkeleton: Equatable {
 
     init(_ role: RuleRole) {
         switch role {
-        case .balancer(let detour, let ingress, let sourcePorts):
+        case .balancer(let detour, let ingress, let sourcePorts, let mtu):
             sets = NFTablesSet.allCases
-            chains = Self.balancer(detour, ingress, sourcePorts)
+            chains = Self.balancer(detour, ingress, sourcePorts, mtu)
         case .turnaround(let node):
             sets = []
             chains = [
@@ -48,11 +48,13 @@ struct NFTablesSkeleton: Equatable {
     static let natPostrouting = "type nat hook postrouting priority srcnat"
 
     private static func balancer(
-        _ detour: Detour?, _ ingress: IngressPath?, _ sourcePorts: ClosedRange<UInt16>?
+        _ detour: Detour?, _ ingress: IngressPath?, _ sourcePorts: ClosedRange<UInt16>?, _ mtu: UInt32?
     ) -> [Chain] {
         // Only packets of the original direction are marked: a reply to a connection of the node itself whose source
         // port happens to be published must not be balanced.
         let enter = "ct direction original fib daddr type local jump "
+        var arriving = [enter + "marking", "meta mark @restricted jump restrict"]
+        if mtu != nil { arriving.append("tcp flags syn jump segments") }
         var chains = [
             // The node itself is always allowed; its packets come from lo or from the detour.
             Chain(
@@ -78,9 +80,7 @@ struct NFTablesSkeleton: Equatable {
                 rules: [4, 6].map {
                     "meta nfproto ipv\($0) meta l4proto { tcp, udp, sctp } dnat to :meta mark . th dport map @targets\($0)"
                 }),
-            Chain(
-                name: "prerouting", hook: "type filter hook prerouting priority mangle",
-                rules: [enter + "marking", "meta mark @restricted jump restrict"]),
+            Chain(name: "prerouting", hook: "type filter hook prerouting priority mangle", rules: arriving),
             // The chain is of type route, since the mark decides the route of the packet.
             Chain(
                 name: "output", hook: "type route hook output priority mangle",
@@ -89,6 +89,7 @@ struct NFTablesSkeleton: Equatable {
             // replies of tasks to clients on the node.
             Chain(name: "input", hook: "type filter hook input priority 200", rules: ["ct state invalid jump stray"]),
         ]
+        if let mtu { chains.insert(segments(in: mtu), at: 0) }
         let entrances = loopbackEntrances(detour, ingress)
         if !entrances.isEmpty { chains += leavingLoopback(detour, ingress) }
         let toSandbox = ingress.map { intoSandbox($0) } ?? []

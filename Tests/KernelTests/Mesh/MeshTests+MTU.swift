@@ -34,6 +34,60 @@ extension KernelTests.MeshTests {
         }
     }
 
+    /// A client to which no router can say that its packets are too long learns from the task's first answer what passes
+    /// the overlay, and does not send longer ones.
+    @Test(arguments: RuleTool.tested) func aClientThatHearsNoErrorsUploads(tool: RuleTool) async throws {
+        try await MeshNodes.with(rules: tool) { mesh in
+            let task = try await mesh.taskThatStores(on: 2)
+            try await mesh.publishEverywhere([task])
+            try await mesh.expectNothingPlanned()
+            for (program, error) in [
+                ("iptables", ["-p", "icmp", "--icmp-type", "fragmentation-needed"]),
+                ("ip6tables", ["-p", "icmpv6", "--icmpv6-type", "packet-too-big"]),
+            ] {
+                try await mesh.client.check([program, "-A", "INPUT"] + error + ["-j", "DROP"])
+            }
+            for node in mesh.nodes {
+                for address in node.addresses {
+                    let answer = try await mesh.client.thread { Self.upload(100_000, to: address) }
+                    #expect(answer.hasPrefix("HTTP/1.1 20"), "by \(address): \(answer)")
+                }
+            }
+        }
+    }
+
+    /// A kernel tells itself by `lo` that a packet is too long for the way that a mark gives it. Docker switches IPv6 off
+    /// there, and a new namespace has `lo` down.
+    @Test(
+        arguments: RuleTool.tested,
+        [["sysctl", "-qw", "net.ipv6.conf.lo.disable_ipv6=1"], ["ip", "link", "set", "lo", "down"]])
+    func aTaskWithoutLoopbackSendsAMegabyte(tool: RuleTool, command: [String]) async throws {
+        try await MeshNodes.with(rules: tool) { mesh in
+            let task = try await mesh.taskWithMegabyte(on: 2)
+            try await task.namespace.check(command)
+            try await mesh.publishEverywhere([task])
+            for node in mesh.nodes {
+                for address in node.addresses {
+                    let answers = try await mesh.client.get(address, port: 1080, count: 2)
+                    #expect(answers.map(\.utf8.count) == [1 << 20, 1 << 20], "by \(address)")
+                }
+            }
+        }
+    }
+
+    /// Stores a file, and gives the first line of the answer, or what went wrong.
+    private static func upload(_ length: Int, to address: IPAddress) -> String {
+        do throws(Errno) {
+            let socket = try TrafficSocket(.tcp, address.family)
+            try socket.connect(address, port: 1080)
+            try socket.send("PUT /stored HTTP/1.1\r\nHost: mesh\r\nContent-Length: \(length)\r\n\r\n")
+            try socket.send(String(repeating: "x", count: length))
+            return String(try socket.receive().prefix { $0 != "\r\n" })
+        } catch {
+            return "\(error)"
+        }
+    }
+
     /// A datagram that must not be taken to pieces, and is too long for the overlay, makes the client learn what passes.
     @Test(arguments: RuleTool.tested) func aLongDatagramTeachesTheClientTheLength(tool: RuleTool) async throws {
         try await MeshNodes.with(rules: tool) { mesh in
@@ -98,6 +152,14 @@ extension MeshNodes {
         let directory = topology.directory
         try directory.appending("big").write(String(repeating: "0123456789abcdef", count: 65536))
         try await task.namespace.startNginx(in: directory, location: "root \(directory); rewrite ^ /big break;")
+        return task
+    }
+
+    /// A task whose server, nginx, stores what it is sent.
+    fileprivate func taskThatStores(on node: Int) async throws -> Task {
+        let task = try await task("store", on: node)
+        let directory = topology.directory
+        try await task.namespace.startNginx(in: directory, location: "root \(directory); dav_methods PUT;")
         return task
     }
 }

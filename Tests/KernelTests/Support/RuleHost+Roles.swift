@@ -28,7 +28,7 @@ extension RuleSet {
     /// The sandbox itself.
     static var sandbox: RuleSet {
         var rules = RuleSet.everything
-        rules.role = .balancer(detour: nil, sourcePorts: 1024...21023)
+        rules.role = .balancer(detour: nil, sourcePorts: 1024...21023, mtu: 1450)
         return rules
     }
 
