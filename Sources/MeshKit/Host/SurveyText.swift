@@ -71,6 +71,7 @@ enum SurveyText {
         case .untracked: "are not tracked by conntrack, so that they are not balanced or not translated back"
         case .rewritten: "are written anew on their way, past conntrack"
         case .remarked: "get another mark in the place of ours, so that they are left to the node"
+        case .acceptedFirst: "do not come to the rules of meshctl"
         case .offloaded: "go past IPVS, so that they are not translated back"
         }
     }
