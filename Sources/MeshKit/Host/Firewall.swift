@@ -147,6 +147,18 @@ package struct Firewall: Sendable {
         }
     }
 
+    /// Whether the packets that carry an overlay network leave for another node. They pass OUTPUT and POSTROUTING.
+    ///
+    /// - Parameter interface: the name of the interface that leads to the other node; nil if it is not known.
+    func answer(
+        carryingTo peer: IPAddress, from own: IPAddress, port: UInt16, by interface: String? = nil
+    ) async -> Answer? {
+        let way = interface.map(Packet.Interface.named) ?? .unknown
+        return await answer(PacketWay.carried(from: own, to: peer, port: port, by: way)) { site, _ in
+            FirewallAdvice(rules: rules).sending(site, .udp, to: port)
+        }
+    }
+
     /// Whether connections between two other hosts pass the node, so that it forwards for everybody once it forwards at
     /// all. True if the rules are not known.
     package func forwardsForOthers(_ family: AddressFamily) async -> Bool {

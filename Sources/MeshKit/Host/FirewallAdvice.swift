@@ -93,6 +93,13 @@ struct FirewallAdvice {
         ]
     }
 
+    /// The commands that let the node send packets to a port of other hosts.
+    func sending(_ site: HostRuleSite, _ transport: TransportProtocol, to port: UInt16) -> [String] {
+        if isUFW(site, in: "OUTPUT") { return ["ufw allow out \(port)/\(transport)"] }
+        let match = site.tool == .nft ? "\(transport) dport \(port)" : "-p \(transport) --dport \(port)"
+        return [insertion(site, match)]
+    }
+
     /// The commands that have packets meet one of our own chains before a rule that accepts them. Our jump is there twice
     /// then, until a pass takes both away and puts one of them first.
     func puttingFirst(_ own: String, before site: HostRuleSite) -> [String] {

@@ -174,6 +174,24 @@ enum PacketWay {
         ]
     }
 
+    /// The way of the packets that carry an overlay network to another node. The kernel sends them, unmarked, and each
+    /// connection in the network gives them another source port.
+    ///
+    /// - Parameter interface: the interface that leads to the other node.
+    static func carried(
+        from own: IPAddress, to peer: IPAddress, port: UInt16, by interface: Packet.Interface = .unknown
+    ) -> [Part] {
+        sent(
+            to: peer, .udp, ports: port...port, isTranslated: false, showsClient: false, mark: 0, by: interface
+        ).map { part in
+            var part = part
+            part.packet.sources = [own...own]
+            part.packet.meetsIPVS = false
+            part.packet.ownChains = []
+            return part
+        }
+    }
+
     /// The way of a client's further packets to a port that our rules translate, from where conntrack has put the task in
     /// the place of the node. IPVS does not see them.
     ///
