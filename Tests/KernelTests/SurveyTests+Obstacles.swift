@@ -163,6 +163,10 @@ extension KernelTests.SurveyTests {
             down: "iptables-legacy -D OUTPUT 1",
             warning: "10.11.0.2 gets nothing of 1080/tcp: dropped by iptables filter OUTPUT"),
         Obstacle(
+            testDescription: "a drop of replies in front of our accept", up: "iptables -I FORWARD -i v11 -j DROP",
+            down: "iptables -D FORWARD -i v11 -j DROP; iptables -D FORWARD 1",
+            warning: "replies of 10.11.0.2 do not come through: dropped by iptables filter FORWARD"),
+        Obstacle(
             testDescription: "a set of ipset's that has our port",
             up: "ipset create blocked hash:ip,port; ipset add blocked 10.1.0.1,tcp:1080; "
                 + "iptables-legacy -A INPUT -m set --match-set blocked dst,dst -j DROP",

@@ -23,6 +23,8 @@ extension Firewall {
             case rewritten
             /// Another mark replaces ours.
             case remarked
+            /// The packet is accepted before it comes to our own rules.
+            case acceptedFirst
             /// A flowtable carries the rest of the connection past all rules and past IPVS.
             case offloaded
         }

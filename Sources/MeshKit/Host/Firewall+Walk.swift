@@ -1,22 +1,21 @@
 import IPVSKit
+import RuleKit
 
 /// What chains do to packets.
 extension Firewall {
     /// What all chains do that parts of a way meet.
     ///
-    /// - Parameters:
-    ///   - isOurs: whether a chain is left out, since our own rules come first in it.
-    ///   - advice: the commands that keep a rule from doing what it does to a part.
+    /// - Parameter advice: the commands that keep a rule from doing what it does to a part.
     /// - Returns: nil if the rules are not known.
     func answer(
-        _ parts: [PacketWay.Part], besides isOurs: (RuleTable.BaseChain, RuleTable) -> Bool = { _, _ in false },
-        advice: (HostRuleSite, PacketWay.Part) -> [String]
+        _ parts: [PacketWay.Part], advice: (HostRuleSite, PacketWay.Part) -> [String]
     ) async -> Answer? {
         guard parts.contains(where: { rules.areKnown(for: $0.packet.family) }) else { return nil }
         var answer = Answer(verdict: .accepted, advice: [])
         for table in rules.tables {
             for part in parts where table.families.contains(part.packet.family) {
-                for base in table.bases where part.meets(base, of: table) && !isOurs(base, table) {
+                for base in table.bases
+                where part.meets(base, of: table) && !isLetThroughFirst(part.packet, from: base, in: table) {
                     for packet in await part.packets(toldApartBy: table, in: rules) {
                         ask(packet, from: base, in: table, &answer) { site in
                             packet.isARP
@@ -27,6 +26,18 @@ extension Firewall {
             }
         }
         return answer
+    }
+
+    /// Whether our own chain will accept a packet before any other rule does anything: it is not there yet, and the pass
+    /// that installs it puts the jump to it first.
+    private func isLetThroughFirst(_ packet: Packet, from base: RuleTable.BaseChain, in table: RuleTable) -> Bool {
+        guard packet.isLetThrough, base.name == "FORWARD", base.priority == 0,
+            ["filter", "ip filter", "ip6 filter"].contains(table.name)
+        else { return false }
+        return !rules.tables.contains { other in
+            other.families.contains(packet.family)
+                && other.chains[base.name]?.contains { $0.action == .ours(OwnRules.forwardChain) } == true
+        }
     }
 
     private func ask(
@@ -55,6 +66,9 @@ extension Firewall {
         for line in verdict.dropping.map(advice) ?? [] where !answer.advice.contains(line) {
             answer.advice.append(line)
         }
+        for own in packet.ownChains.sorted() {
+            note(ChainWalk.accepts(packet, before: own, from: base, in: table), before: own, base, table, &answer)
+        }
         for influence in walk.influences {
             let rule = HostRuleSite(base, in: table, influence.rule)
             var condition = influence.cause.map { HostRuleSite(base, in: table, $0.rule, set: $0.set) } ?? device
@@ -75,6 +89,21 @@ extension Firewall {
             answer.influences.append(
                 Influence(kind: kind.kind, rule: rule, condition: condition, advice: lines))
         }
+    }
+
+    /// Notes that a packet does not come to one of our own chains.
+    private func note(
+        _ accepts: [ChainWalk.Ending], before own: String, _ base: RuleTable.BaseChain, _ table: RuleTable,
+        _ answer: inout Answer
+    ) {
+        guard let accept = accepts.first(where: { $0.cause == nil }) ?? accepts.first else { return }
+        let rule = HostRuleSite(base, in: table, accept.rule)
+        guard !answer.influences.contains(where: { $0.kind == .acceptedFirst && $0.rule == rule }) else { return }
+        answer.influences.append(
+            Influence(
+                kind: .acceptedFirst, rule: rule,
+                condition: accept.cause.map { HostRuleSite(base, in: table, $0.rule, set: $0.set) },
+                advice: FirewallAdvice(rules: rules).puttingFirst(own, before: rule)))
     }
 
     private static func text(_ devices: [String]) -> String { "on \(devices.joined(separator: ", "))" }

@@ -69,7 +69,7 @@ package struct Firewall: Sendable {
     ///   - allowed: the networks from which clients may connect; empty for everywhere.
     ///   - interface: the name of the interface that leads to the task; nil if it is not known.
     ///   - hasClients: whether clients may also be behind that interface.
-    ///   - isLetThrough: whether our own rules accept the replies at the head of iptables' filter FORWARD.
+    ///   - isLetThrough: whether our own chain in FORWARD of iptables accepts the replies.
     package func answer(
         repliesOf task: IPAddress, _ transport: TransportProtocol, port: UInt16, allowed: [IPPrefix] = [],
         by interface: String? = nil, hasClients: Bool = true, isLetThrough: Bool = false
@@ -77,9 +77,7 @@ package struct Firewall: Sendable {
         let way = interface.map(Packet.Interface.named) ?? .unknown
         let clients = interface.flatMap { hasClients ? nil : Packet.Interface.other(than: $0) } ?? .unknown
         let parts = PacketWay.replied(by: task, transport, port: port, allowed: allowed, (way, clients))
-        return await answer(parts) { base, table in
-            isLetThrough && Self.isFilterForward(base, of: table)
-        } advice: { site, part in
+        return await answer(isLetThrough ? parts.letThrough : parts) { site, part in
             FirewallAdvice(rules: rules).lettingThrough(site, repliesOf: task, areTracked: part.packet.isTracked)
         }
     }
@@ -91,7 +89,7 @@ package struct Firewall: Sendable {
     ///   - showsClient: whether the task is to see the client's address.
     ///   - interface: the name of the interface that leads to the task; nil if it is not known.
     ///   - hasClients: whether clients may also be behind that interface.
-    ///   - isLetThrough: whether our own rules accept the packets at the head of iptables' filter FORWARD.
+    ///   - isLetThrough: whether our own chain in FORWARD of iptables accepts the packets.
     func answer(
         continuingTo task: IPAddress, _ transport: TransportProtocol, ports: ClosedRange<UInt16>,
         allowed: [IPPrefix] = [], showsClient: Bool = false, by interface: String? = nil, hasClients: Bool = true,
@@ -101,9 +99,7 @@ package struct Firewall: Sendable {
         let clients = interface.flatMap { hasClients ? nil : Packet.Interface.other(than: $0) } ?? .unknown
         let parts = PacketWay.continued(
             to: task, transport, ports: ports, allowed: allowed, showsClient: showsClient, (way, clients))
-        return await answer(parts) { base, table in
-            isLetThrough && Self.isFilterForward(base, of: table)
-        } advice: { site, _ in
+        return await answer(isLetThrough ? parts.letThrough : parts) { site, _ in
             FirewallAdvice(rules: rules).lettingThrough(site, knownConnectionsTo: task)
         }
     }
@@ -123,15 +119,14 @@ package struct Firewall: Sendable {
     }
 
     /// Whether packets of clients come through to the sandbox, which balances them. They pass PREROUTING, where our rules
-    /// make the sandbox their destination, and FORWARD. What our own rules accept at the head of iptables' filter FORWARD
-    /// is taken for let through.
+    /// make the sandbox their destination, and FORWARD, where our own chain of iptables accepts them.
     func answer(forwardingTo sandbox: PacketWay.Sandbox, _ listening: PacketWay.Listening) async -> Answer? {
         var parts = PacketWay.forwarded(to: sandbox, listening)
         let resolved = listening.addresses.filter { $0.family == .ipv4 && !$0.isLoopback }
         if sandbox.address.family == .ipv4, !resolved.isEmpty {
             parts += PacketWay.resolving(own: resolved, others: nil)
         }
-        return await answer(parts, besides: Self.isFilterForward) { site, part in
+        return await answer(parts.letThrough) { site, part in
             let hasLeft = part.packet.isForNode == false && part.packet.hook != .prerouting
             return hasLeft
                 ? FirewallAdvice(rules: rules).lettingThrough(site, by: sandbox.interface)
@@ -144,11 +139,23 @@ package struct Firewall: Sendable {
     /// Whether the replies of the sandbox come through to clients. They pass FORWARD, and conntrack puts the published
     /// address in the place of the sandbox's behind that.
     func answer(repliesOf sandbox: PacketWay.Sandbox, _ listening: PacketWay.Listening) async -> Answer? {
-        await answer(PacketWay.replied(by: sandbox, listening), besides: Self.isFilterForward) { site, part in
+        await answer(PacketWay.replied(by: sandbox, listening).letThrough) { site, part in
             part.packet.sources == [sandbox.address...sandbox.address]
                 ? FirewallAdvice(rules: rules).lettingThrough(
                     site, repliesOf: sandbox.address, areTracked: part.packet.isTracked)
                 : FirewallAdvice(rules: rules).lettingOut(site)
+        }
+    }
+
+    /// Whether the packets that carry an overlay network leave for another node. They pass OUTPUT and POSTROUTING.
+    ///
+    /// - Parameter interface: the name of the interface that leads to the other node; nil if it is not known.
+    func answer(
+        carryingTo peer: IPAddress, from own: IPAddress, port: UInt16, by interface: String? = nil
+    ) async -> Answer? {
+        let way = interface.map(Packet.Interface.named) ?? .unknown
+        return await answer(PacketWay.carried(from: own, to: peer, port: port, by: way)) { site, _ in
+            FirewallAdvice(rules: rules).sending(site, .udp, to: port)
         }
     }
 
@@ -157,8 +164,15 @@ package struct Firewall: Sendable {
     package func forwardsForOthers(_ family: AddressFamily) async -> Bool {
         await answer(PacketWay.passing(family), advice: { _, _ in [] })?.verdict.dropping == nil
     }
+}
 
-    private static func isFilterForward(_ base: RuleTable.BaseChain, of table: RuleTable) -> Bool {
-        base.name == "FORWARD" && base.priority == 0 && ["filter", "ip filter", "ip6 filter"].contains(table.name)
+extension [PacketWay.Part] {
+    /// The same way, on which our own chain in FORWARD of iptables accepts the packets.
+    fileprivate var letThrough: [PacketWay.Part] {
+        map { part in
+            var part = part
+            part.packet.isLetThrough = part.packet.hook == .forward
+            return part
+        }
     }
 }

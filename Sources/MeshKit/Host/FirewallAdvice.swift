@@ -19,7 +19,7 @@ struct FirewallAdvice {
         let colon = Self.text(ports, ":")
         let dash = Self.text(ports, "-")
         // ufw does not support SCTP.
-        if isUFW(site), !areTranslated, transport == .tcp || transport == .udp {
+        if isUFW(site, in: "INPUT"), !areTranslated, transport == .tcp || transport == .udp {
             return networks.isEmpty
                 ? ["ufw allow \(colon)/\(transport)"]
                 : networks.map { "ufw allow from \($0) to any port \(colon) proto \(transport)" }
@@ -93,6 +93,23 @@ struct FirewallAdvice {
         ]
     }
 
+    /// The commands that let the node send packets to a port of other hosts.
+    func sending(_ site: HostRuleSite, _ transport: TransportProtocol, to port: UInt16) -> [String] {
+        if isUFW(site, in: "OUTPUT") { return ["ufw allow out \(port)/\(transport)"] }
+        let match = site.tool == .nft ? "\(transport) dport \(port)" : "-p \(transport) --dport \(port)"
+        return [insertion(site, match)]
+    }
+
+    /// The commands that have packets meet one of our own chains before a rule that accepts them. Our jump is there twice
+    /// then, until a pass takes both away and puts one of them first.
+    func puttingFirst(_ own: String, before site: HostRuleSite) -> [String] {
+        guard let jump = OwnRules.jump(from: site.baseChain, to: own), let table = site.table.split(separator: " ").last
+        else { return [] }
+        // The nft variant of iptables wrote the rule, whichever of the two `iptables` is.
+        let variant = site.table.hasPrefix("ip6 ") ? "ip6tables-nft" : "iptables-nft"
+        return ["\(site.tool == .nft ? variant : program(site)) -t \(table) -I \(jump)"]
+    }
+
     /// The commands that let ARP requests and replies through.
     func lettingNeighboursBeFound(_ site: HostRuleSite) -> [String] {
         [insertion(site, site.table.hasPrefix("arp ") ? "arp ptype ip" : "ether type arp")]
@@ -101,11 +118,17 @@ struct FirewallAdvice {
     private static func ip(_ address: IPAddress) -> String { address.family == .ipv4 ? "ip" : "ip6" }
 
     /// A command that inserts a rule at the head of the base chain, so that nothing comes before it.
+    ///
+    /// Where a rule in Docker's chain for the user's rules is in the way, that chain gets the rule: whenever Docker starts,
+    /// it puts the jump there first again.
     private func insertion(_ site: HostRuleSite, _ match: String) -> String {
-        switch site.tool {
-        case .nft: "nft insert rule \(site.table) \(site.baseChain) \(match) accept"
+        let users = "DOCKER-USER"
+        let isUsers = table(site)?.chains[users]?.contains { $0.text.description == site.text } == true
+        let chain = isUsers ? users : site.baseChain
+        return switch site.tool {
+        case .nft: "nft insert rule \(site.table) \(chain) \(match) accept"
         case .iptables, .ip6tables:
-            "\(program(site)) \(site.table == "filter" ? "" : "-t \(site.table) ")-I \(site.baseChain) \(match) -j ACCEPT"
+            "\(program(site)) \(site.table == "filter" ? "" : "-t \(site.table) ")-I \(chain) \(match) -j ACCEPT"
         }
     }
 
@@ -113,12 +136,13 @@ struct FirewallAdvice {
         rules.programs[site.tool == .iptables ? .ipv4 : .ipv6] ?? "\(site.tool)"
     }
 
-    /// Whether ufw manages the chain, which is INPUT of the table filter. When ufw is switched off its chains stay, but
-    /// no rule jumps to them.
-    private func isUFW(_ site: HostRuleSite) -> Bool {
-        guard site.baseChain == "INPUT", site.table.hasSuffix("filter") else { return false }
+    /// Whether ufw manages the chain of the table filter. When ufw is switched off its chains stay, but no rule jumps to
+    /// them.
+    private func isUFW(_ site: HostRuleSite, in chain: String) -> Bool {
+        guard site.baseChain == chain, site.table.hasSuffix("filter") else { return false }
+        let users = "user-\(chain.lowercased())"
         return table(site)?.chains.values.joined().contains {
-            $0.action == .jump("ufw-user-input") || $0.action == .jump("ufw6-user-input")
+            $0.action == .jump("ufw-\(users)") || $0.action == .jump("ufw6-\(users)")
         } == true
     }
 

@@ -16,8 +16,8 @@ extension HostRules {
 }
 
 extension HostRule.Action {
-    /// Whether the rule can decide what becomes of a packet. A jump to a chain of ours, which counts as ``proceed``, and a
-    /// rule that only writes a log do not.
+    /// Whether the rule can decide what becomes of a packet. A jump to a chain of ours and a rule that only writes a log do
+    /// not.
     fileprivate var decides: Bool {
         switch self {
         case .end, .jump, .goto, .lookUp: true

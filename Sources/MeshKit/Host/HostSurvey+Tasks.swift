@@ -3,10 +3,6 @@ import RuleKit
 
 /// What is in the way between the node and its tasks.
 extension HostSurvey {
-    /// The number of tasks whose warnings are printed in full. Whatever keeps packets from one of a hundred tasks
-    /// mostly keeps them from all.
-    static let tasksNamed = 3
-
     /// The way to a task.
     struct Way {
         var interface: String

@@ -99,7 +99,7 @@ struct HostSurvey: Sendable {
                 "the IPVS service \(service), which meshctl did not make, gets no new connections: \(listening) takes them"
             )
         }
-        for task in Set(tasks.map(\.address)).sorted().filter({ !node.isOwn($0) }).prefix(Self.tasksNamed) {
+        for task in Set(tasks.map(\.address)).sorted().filter({ !node.isOwn($0) }).prefix(SurveyText.mostNamed) {
             warnings += await settings.warnings(sending: port.mark.rawValue, to: task)
             warnings += await settings.warnings(
                 forRepliesOf: task, from: addresses,
@@ -149,13 +149,7 @@ struct HostSurvey: Sendable {
             hidings += found.hidings
         }
         warnings += hidings.eachOnce
-        warnings += concerned.prefix(Self.tasksNamed).joined()
-        let others = concerned.dropFirst(Self.tasksNamed)
-        if !others.isEmpty {
-            warnings.append("the like holds for \(others.count) more task\(others.count == 1 ? "" : "s")")
-            // Each of these tasks needs commands of its own.
-            warnings += others.joined().filter(SurveyText.isAdvice)
-        }
+        warnings += SurveyText.abridged(concerned, "task")
         if tasks.contains(where: { !node.isOwn($0.address) }) {
             warnings += SurveyText.lines(
                 "replies from \(listening) do not leave this node", "replies from \(listening)",
@@ -189,24 +183,6 @@ struct HostSurvey: Sendable {
             + SurveyText.lines("other hosts cannot reach \(listening)", packets, arriving)
             + SurveyText.lines("\(replies) do not come through", replies, replied)
             + SurveyText.lines(packets, replies, mismatch, isMasqueraded: true)
-    }
-
-    /// Warnings about everything that keeps the packets of overlay networks from this node. They come from each other
-    /// node as flows of their own, so that an accept of established connections never lets them in.
-    func warnings(onOverlaysOf request: MeshRequest) async -> [String] {
-        guard !rules.tables.isEmpty, let own = request.ownNode?.address else { return [] }
-        let peers = request.peers.values.filter { $0.family == own.family }.map { IPPrefix($0) }.sorted()
-        guard !peers.isEmpty else { return [] }
-        var warnings: [String] = []
-        for (name, network) in request.ownNetworks.sorted(by: { $0.key < $1.key }) {
-            let answer = await Firewall(rules).answer(
-                publishing: .udp, ports: network.port...network.port, at: [own], allowed: peers,
-                families: [own.family])
-            warnings += SurveyText.lines(
-                "the other nodes cannot reach this one on the network \(name)", "packets for \(network.port)/udp",
-                answer)
-        }
-        return warnings
     }
 
     /// The number of ports that are examined. With a firewall of some hundred rules, this takes a second.

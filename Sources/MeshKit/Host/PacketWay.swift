@@ -63,6 +63,18 @@ enum PacketWay {
 
         /// Whether our rules translate the ports.
         var isTranslated: Bool { ports != translated }
+
+        /// Our own chains of iptables that packets from clients have to meet in PREROUTING.
+        ///
+        /// - Parameter isElsewhere: whether the packets go on to the sandbox.
+        func ownChains(isElsewhere: Bool) -> Set<String> {
+            guard mark != nil else { return [] }
+            var chains: Set<String> = []
+            if isFoundByMark || !allowed.isEmpty { chains.insert(OwnRules.entryChain) }
+            if isTranslated { chains.insert(OwnRules.targetChain) }
+            if isElsewhere { chains.insert(OwnRules.ingressChain) }
+            return chains
+        }
     }
 
     /// The networks of one family from which clients connect; nil for everywhere.
@@ -85,7 +97,7 @@ enum PacketWay {
         guard !addresses.isEmpty, clients?.isEmpty != true else { return [] }
         func part(
             _ hook: Packet.Hook, _ priorities: ClosedRange<Int> = everywhere, layer: RuleTable.Layer = .network,
-            isTracked: Bool = true, isMarked: Bool = true, isTranslated: Bool = false
+            isTracked: Bool = true, isMarked: Bool = true, isTranslated: Bool = false, ownChains: Set<String> = []
         ) -> Part {
             Part(
                 packet: Packet(
@@ -93,7 +105,7 @@ enum PacketWay {
                     destinations: addresses.ranges, isForNode: true, state: .new, isTracked: isTracked,
                     isDestinationTranslated: isTranslated && listening.isTranslated,
                     mark: isMarked ? listening.mark : nil,
-                    isFoundByMark: isMarked && listening.isFoundByMark),
+                    isFoundByMark: isMarked && listening.isFoundByMark, ownChains: ownChains),
                 layer: layer, priorities: priorities,
                 ports: isTranslated ? listening.translated : listening.ports)
         }
@@ -103,7 +115,9 @@ enum PacketWay {
             part(.input, layer: .bridge, isTracked: false, isMarked: false),
             part(.prerouting, Int.min...(Place.conntrack - 1), isTracked: false, isMarked: false),
             part(.prerouting, Place.conntrack...(Place.mark - 1), isMarked: false),
-            part(.prerouting, Place.mark...Place.translation),
+            part(
+                .prerouting, Place.mark...Place.translation,
+                ownChains: listening.ownChains(isElsewhere: isElsewhere)),
         ]
         if isElsewhere { return parts }
         return parts + [
@@ -145,17 +159,37 @@ enum PacketWay {
         showsClient: Bool, mark: UInt32?, by interface: Packet.Interface = .unknown
     ) -> [Part] {
         func part(_ hook: Packet.Hook, _ layer: RuleTable.Layer = .network) -> Part {
-            Part(
+            let isMasqueraded = hook == .postrouting && !showsClient
+            return Part(
                 packet: Packet(
                     hook: hook, family: task.family, transport: transport, destinations: [task...task],
                     isForNode: false, state: .new, isDestinationTranslated: isTranslated, mark: mark,
-                    startsHere: true, showsClient: showsClient, output: layer == .bridge ? .unknown : interface),
+                    startsHere: true, ownChains: isMasqueraded ? [OwnRules.sourceChain] : [],
+                    showsClient: showsClient, output: layer == .bridge ? .unknown : interface),
                 layer: layer, ports: ports)
         }
         return [
             part(.output), part(.postrouting), part(.output, .bridge), part(.postrouting, .bridge),
             part(.egress, .device),
         ]
+    }
+
+    /// The way of the packets that carry an overlay network to another node. The kernel sends them, unmarked, and each
+    /// connection in the network gives them another source port.
+    ///
+    /// - Parameter interface: the interface that leads to the other node.
+    static func carried(
+        from own: IPAddress, to peer: IPAddress, port: UInt16, by interface: Packet.Interface = .unknown
+    ) -> [Part] {
+        sent(
+            to: peer, .udp, ports: port...port, isTranslated: false, showsClient: false, mark: 0, by: interface
+        ).map { part in
+            var part = part
+            part.packet.sources = [own...own]
+            part.packet.meetsIPVS = false
+            part.packet.ownChains = []
+            return part
+        }
     }
 
     /// The way of a client's further packets to a port that our rules translate, from where conntrack has put the task in

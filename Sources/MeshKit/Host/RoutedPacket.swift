@@ -9,8 +9,8 @@ struct RoutedPacket: Hashable, Sendable {
     /// The interface on which the packet arrives; nil for a packet that this node sends.
     var input: String?
     var mark: UInt32 = 0
-    /// The ports of a packet that is forwarded, for rules that ask for them. Of a packet that this node sends, the kernel
-    /// does not look at the ports.
+    /// The ports of a packet that is forwarded, or that carries an overlay network, for rules that ask for them. Of a
+    /// packet that IPVS sends, the kernel does not look at the ports.
     var ports: RouteQuestion.Ports?
     /// Whether the entry of the table counts as it stands, so that one with several interfaces is unknown, or else the
     /// route that results for this packet.
@@ -43,6 +43,14 @@ enum Routing: Hashable, Sendable {
 }
 
 extension RouteQuestion.Ports {
+    /// The ports of a packet that carries an overlay network.
+    ///
+    /// - Parameter port: the port to which nodes send such packets.
+    init(carryingTo port: UInt16) {
+        // The source port is one of a large range, which a rule hardly divides.
+        self.init(UInt8(truncatingIfNeeded: TransportProtocol.udp.rawValue), from: 50000, to: port)
+    }
+
     /// The ports of a reply to a client. Nil for SCTP, of which the kernel answers no such question.
     ///
     /// - Parameter port: the port from which the reply comes.

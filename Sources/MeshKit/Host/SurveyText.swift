@@ -59,6 +59,22 @@ enum SurveyText {
         return lines
     }
 
+    /// The number of tasks or nodes whose warnings are printed in full. Whatever keeps packets from one of a hundred
+    /// mostly keeps them from all.
+    static let mostNamed = 3
+
+    /// The lines about several tasks or nodes, in full for the first ones.
+    ///
+    /// - Parameter noun: the word for one of them, such as `task`.
+    static func abridged(_ concerned: [[String]], _ noun: String) -> [String] {
+        let others = concerned.dropFirst(mostNamed)
+        let named = Array(concerned.prefix(mostNamed).joined())
+        guard !others.isEmpty else { return named }
+        // Each of the others may need commands of its own.
+        return named + ["the like holds for \(others.count) more \(noun)\(others.count == 1 ? "" : "s")"]
+            + others.joined().filter(isAdvice)
+    }
+
     /// - Parameter port: the port whose tasks are to see the addresses of clients, such as `1080/tcp`.
     static func hidings(_ port: String, _ answer: Firewall.Answer?) -> [String] {
         (answer?.hidings ?? [:]).map { rule, isOfAll in
@@ -71,6 +87,7 @@ enum SurveyText {
         case .untracked: "are not tracked by conntrack, so that they are not balanced or not translated back"
         case .rewritten: "are written anew on their way, past conntrack"
         case .remarked: "get another mark in the place of ours, so that they are left to the node"
+        case .acceptedFirst: "do not come to the rules of meshctl"
         case .offloaded: "go past IPVS, so that they are not translated back"
         }
     }

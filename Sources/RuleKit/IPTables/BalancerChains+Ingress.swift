@@ -14,7 +14,7 @@ extension BalancerChains {
         guard let sandbox else { return nil }
         let ports = Self.protocols.map { "-p \($0) \(match(.elsewhere($0)!))" } + [match(.elsewhereAt)]
         return Skeleton.Chain(
-            table: "nat", name: "MESH-INGRESS",
+            table: "nat", name: OwnRules.ingressChain,
             jumps: [.init(from: "PREROUTING", condition: Self.local), .init(from: "OUTPUT", condition: Self.local)],
             rules: linkLocalReturns + published.map { "! -d \(loopback) \($0) -j RETURN" }
                 + ports.map { "\($0) -j DNAT --to-destination \(sandbox)" })

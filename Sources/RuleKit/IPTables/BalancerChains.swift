@@ -37,9 +37,9 @@ struct BalancerChains {
     /// Where packets come in: those to ports with an allow-list have to pass it, and then all are marked.
     var entry: Skeleton.Chain {
         Skeleton.Chain(
-            table: "mangle", name: "MESH-IN", jumps: [.init(from: "PREROUTING", condition: Self.toNode)],
+            table: "mangle", name: OwnRules.entryChain, jumps: [.init(from: "PREROUTING", condition: Self.toNode)],
             rules: Self.protocols.map { "-p \($0) \(match(.restricted($0)!)) -j MESH-ALLOW" }
-                + ["\(match(.restrictedAt)) -j MESH-ALLOW", "-j MESH-MARK"])
+                + ["\(match(.restrictedAt)) -j MESH-ALLOW", "-j \(OwnRules.markChain)"])
     }
 
     /// Drops connections from networks that are not allowed.
@@ -67,7 +67,7 @@ struct BalancerChains {
         let scheduled =
             "-p tcp -m tcp ! --tcp-flags FIN,SYN,RST,ACK SYN -m conntrack --ctstate ESTABLISHED -j RETURN"
         return Skeleton.Chain(
-            table: "mangle", name: "MESH-MARK", jumps: [.init(from: "OUTPUT", condition: Self.toNode)],
+            table: "mangle", name: OwnRules.markChain, jumps: [.init(from: "OUTPUT", condition: Self.toNode)],
             rules: [scheduled, "-d \(loopback) -j RETURN"] + linkLocalReturns + [map(.virtualAddresses)]
                 + Self.protocols.map { "-p \($0) \(map(.marked($0)!))" } + [map(.markedAt)])
     }
@@ -105,7 +105,7 @@ struct BalancerChains {
         rules.append("\(match(.hairpins, "src,dst")) -m ipvs --ipvs -j MASQUERADE")
         rules += ingressMasquerades + sourcePortRules
         return Skeleton.Chain(
-            table: "nat", name: "MESH-SNAT", jumps: [.init(from: "POSTROUTING", condition: "")], rules: rules)
+            table: "nat", name: OwnRules.sourceChain, jumps: [.init(from: "POSTROUTING", condition: "")], rules: rules)
     }
 
     /// Accepts the tasks' replies: they pass FORWARD, while balanced packets do not. The replies are recognised by the
@@ -117,7 +117,7 @@ struct BalancerChains {
         let replies = "\(known) --ctdir REPLY \(match(.tasks, "src")) -j ACCEPT"
         let further = "\(known) --ctdir ORIGINAL \(match(.tasks, "dst")) -j ACCEPT"
         return Skeleton.Chain(
-            table: "filter", name: "MESH-FORWARD", jumps: [.init(from: "FORWARD", condition: "")],
+            table: "filter", name: OwnRules.forwardChain, jumps: [.init(from: "FORWARD", condition: "")],
             // The sets of tasks cost more than the names of interfaces.
             rules: ingressAccepts + [replies, further])
     }
@@ -126,7 +126,7 @@ struct BalancerChains {
     var passage: Skeleton.Chain? {
         guard !ingressAccepts.isEmpty else { return nil }
         return Skeleton.Chain(
-            table: "filter", name: "MESH-FORWARD", jumps: [.init(from: "FORWARD", condition: "")],
+            table: "filter", name: OwnRules.forwardChain, jumps: [.init(from: "FORWARD", condition: "")],
             rules: ingressAccepts)
     }
 

@@ -4,7 +4,7 @@ import IPVSKit
 /// each port or range of ports. The rules are treated as elements of a set whose name no real set has.
 enum TargetRule {
     /// The chain of these rules.
-    static let chain = "MESH-TARGET"
+    static let chain = OwnRules.targetChain
 
     /// The name of the set whose elements stand for rules.
     static func set(_ family: AddressFamily) -> String {

@@ -8,7 +8,7 @@ import Testing
 extension FirewallTests {
     private static let sandbox = PacketWay.Sandbox(address: "169.254.113.6", interface: "mesh_sbox")
 
-    private static func lines(_ rules: HostRules, isFoundByMark: Bool = true) async -> [String] {
+    static func sandboxLines(_ rules: HostRules, isFoundByMark: Bool = true) async -> [String] {
         let listening = PacketWay.Listening(
             transport: .tcp, ports: 2080...2080, translated: 2080...2080, addresses: ["192.168.5.1", "fd00::1"],
             mark: isFoundByMark ? 0x100 : 0, isFoundByMark: isFoundByMark)
@@ -146,7 +146,7 @@ extension FirewallTests {
             ),
         ] as [(String, [String])])
     func everyHookOnTheWayToTheSandbox(text: String, expected: [String]) async {
-        let lines = await Self.lines(HostRules(nft: text))
+        let lines = await Self.sandboxLines(HostRules(nft: text))
         #expect(expected.isEmpty == lines.isEmpty, "\(lines)")
         for (line, beginning) in zip(lines, expected) { #expect(line.hasPrefix(beginning), "\(lines)") }
     }
@@ -154,7 +154,7 @@ extension FirewallTests {
     /// With iptables, our rules look at the ports, and a mark does no harm.
     @Test func noMarkFindsPacketsWithIPTables() async {
         let rules = HostRules(nft: Self.nft("ip", "prerouting", -140, Self.setMark))
-        #expect(await Self.lines(rules, isFoundByMark: false) == [])
+        #expect(await Self.sandboxLines(rules, isFoundByMark: false) == [])
     }
 
     /// Our own rules accept both directions at the head of iptables' FORWARD, and firewalld, Docker and ufw are in
@@ -164,6 +164,6 @@ extension FirewallTests {
         HostRules(iptables: "*filter\n:FORWARD DROP [0:0]\nCOMMIT\n"),
     ])
     func ordinaryRulesOnTheWayToTheSandbox(rules: HostRules) async {
-        #expect(await Self.lines(rules) == [])
+        #expect(await Self.sandboxLines(rules) == [])
     }
 }

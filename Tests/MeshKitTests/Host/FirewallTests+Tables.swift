@@ -54,6 +54,25 @@ extension FirewallTests {
                 "mangle", "PREROUTING -j MESH-MARK\n-A PREROUTING -j MARK --set-xmark 0x5/0xffffffff",
                 "packets get another mark"
             ),
+            ("mangle", "PREROUTING -j MARK --set-xmark 0x5/0xffffffff\n-A PREROUTING -j MESH-IN", ""),
+            // Whatever is accepted in front of our own rules does not come to them.
+            (
+                "mangle", "PREROUTING -p tcp -m tcp --dport 1080 -j ACCEPT\n-A PREROUTING -j MESH-IN",
+                "packets do not come to the rules of meshctl: by iptables mangle PREROUTING: -A PREROUTING -p tcp"
+            ),
+            ("mangle", "PREROUTING -j RETURN\n-A PREROUTING -j MESH-IN", "packets do not come to the rules of meshctl"),
+            (
+                "mangle", "PREROUTING -i eth7 -j ACCEPT\n-A PREROUTING -j MESH-IN",
+                "some packets do not come to the rules of meshctl"
+            ),
+            ("mangle", "PREROUTING -p udp -j ACCEPT\n-A PREROUTING -j MESH-IN", ""),
+            ("mangle", "PREROUTING -j MESH-IN\n-A PREROUTING -j ACCEPT", ""),
+            ("nat", "PREROUTING -j ACCEPT\n-A PREROUTING -j MESH-INGRESS", ""),
+            (
+                "nat", "POSTROUTING -j ACCEPT\n-A POSTROUTING -j MESH-SNAT",
+                "packets do not come to the rules of meshctl: by iptables nat POSTROUTING: -A POSTROUTING -j ACCEPT"
+            ),
+            ("nat", "POSTROUTING -j MASQUERADE\n-A POSTROUTING -j MESH-SNAT", ""),
             ("filter", "OUTPUT -d 10.0.0.0/24 -j DROP", "unsent: dropped by iptables filter OUTPUT"),
             ("mangle", "POSTROUTING -d 10.0.0.11/32 -j DROP", "unsent: dropped by iptables mangle POSTROUTING"),
             ("mangle", "FORWARD -s 10.0.0.11/32 -j DROP", "unanswered: dropped by iptables mangle FORWARD"),

@@ -1,4 +1,5 @@
 import IPVSKit
+import RuleKit
 
 /// Follows a packet through the chains of a table, along every way that it may take.
 ///
@@ -89,6 +90,27 @@ struct ChainWalk {
         return result
     }
 
+    /// The accepts that a packet meets before it comes to one of our own chains, to which it does not come then. None if
+    /// nothing leads it from a base chain to ours.
+    static func accepts(
+        _ packet: Packet, before own: String, from base: RuleTable.BaseChain, in table: RuleTable
+    ) -> [Ending] {
+        let rules = table.chains[base.name] ?? []
+        guard
+            let place = rules.firstIndex(where: { $0.action == .ours(own) && $0.truth(of: packet) != .no }),
+            place != rules.startIndex
+        else { return [] }
+        var front = table
+        front.chains[base.name] = rules[..<place].map { rule in
+            var rule = rule
+            // The policy decides about a packet that returns from a base chain.
+            if rule.action == .leave { rule.action = .end(base.drops ? .drop : .accept) }
+            return rule
+        }
+        var walk = ChainWalk(table: front, packet: packet)
+        return walk.walk(base.name).endings.filter { $0.end == .accept }
+    }
+
     private init(table: RuleTable, packet: Packet) {
         self.table = table
         self.packet = packet
@@ -125,10 +147,14 @@ struct ChainWalk {
         case .affect(let effect):
             result.influences.append(Influence(effect: effect, rule: rule.text, cause: entering.cause))
             return entering.or(passing)
-        case .ours:
-            // From here on the packet has our mark.
-            result.influences.removeAll { if case .remarked = $0.effect { true } else { false } }
-            return entering.or(passing)
+        case .ours(let chain):
+            if chain == OwnRules.entryChain || chain == OwnRules.markChain {
+                // From here on the packet has our mark.
+                result.influences.removeAll { if case .remarked = $0.effect { true } else { false } }
+            }
+            guard chain == OwnRules.forwardChain, packet.isLetThrough else { return entering.or(passing) }
+            result.endings.append(Ending(end: .accept, rule: rule.text, cause: entering.cause))
+            return passing
         case .end(let end):
             result.endings.append(Ending(end: end, rule: rule.text, cause: entering.cause))
             return passing

@@ -9,7 +9,7 @@ enum IPTablesTargets {
         _ words: ArraySlice<String>, isChain: (String) -> Bool = { _ in false }
     ) -> HostRule.Action {
         guard let verb = words.first, let target = words.dropFirst().first else { return .proceed }
-        if OwnRules.isChain(target) { return own(target) }
+        if OwnRules.isChain(target) { return .ours(target) }
         if isChain(target) { return verb == "-g" ? .goto(target) : .jump(target) }
         func option(_ name: String) -> String? {
             words.firstIndex(of: name).flatMap { $0 + 1 < words.endIndex ? words[$0 + 1] : nil }
@@ -46,14 +46,6 @@ enum IPTablesTargets {
         // They replace the network of an address without conntrack.
         case "SNPT", "DNPT": return .affect(.rewritten)
         default: return .proceed
-        }
-    }
-
-    /// The action of a jump to one of our chains. Only the one that sets our mark matters.
-    private static func own(_ chain: String) -> HostRule.Action {
-        switch chain {
-        case OwnRules.chainPrefix + "MARK": .ours
-        default: .proceed
         }
     }
 

@@ -64,6 +64,10 @@ struct Packet: Sendable {
     var meetsIPVS = true
     /// Whether the packet starts on this node, as those that IPVS sends do.
     var startsHere = false
+    /// Whether our own chain in FORWARD of iptables accepts the packet.
+    var isLetThrough = false
+    /// Our own chains of iptables that the packet has to meet at this hook, or it does not go the way that it should.
+    var ownChains: Set<String> = []
     /// Whether the source is the client's address, and the task is to see it.
     var showsClient = false
     /// Whether this is an ARP packet for a connection of ours. Source and destination are the addresses that it speaks

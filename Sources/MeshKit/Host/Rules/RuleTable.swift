@@ -14,8 +14,8 @@ struct HostRule: Hashable, Sendable {
         case affect(Effect)
         /// A map gives the action.
         case lookUp(SetQuestion)
-        /// Our own rules are called, which replace any other mark by ours.
-        case ours
+        /// One of our own chains is called.
+        case ours(String)
     }
 
     /// A change to a packet that continues.
