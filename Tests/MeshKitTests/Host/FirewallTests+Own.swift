@@ -114,7 +114,8 @@ extension FirewallTests {
             continuingTo: "10.0.0.11", .tcp, ports: 80...80, by: "vt", hasClients: false, isLetThrough: true)
         #expect(Self.text(further?.verdict) == continued)
         let others = await firewall.answer(repliesOf: "10.0.0.11", .tcp, port: 80, by: "vt", hasClients: false)
-        #expect(Self.text(others?.verdict).hasPrefix("dropped"))
+        let verdict = Self.text(others?.verdict)
+        #expect(verdict.hasPrefix("dropped"))
     }
 
     /// What is said to type puts our jump first.
