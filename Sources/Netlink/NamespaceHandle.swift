@@ -52,6 +52,15 @@ package final class NamespaceHandle: Sendable {
         return fstat(descriptor.rawValue, &status) == 0 ? UInt64(status.st_ino) : nil
     }
 
+    /// The number of the network namespace of a socket (`SO_NETNS_COOKIE`), which no other namespace gets until the next
+    /// boot. Nil before Linux 5.14, which has no such number.
+    package static func cookie(ofSocket descriptor: CInt) -> UInt64? {
+        var cookie: UInt64 = 0
+        var length = socklen_t(MemoryLayout<UInt64>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, 71 /* SO_NETNS_COOKIE */, &cookie, &length) == 0 else { return nil }
+        return cookie
+    }
+
     /// Whether the calling thread is in the namespace. Also false if /proc does not tell.
     private var isCurrent: Bool {
         var (own, other) = (stat(), stat())

@@ -42,7 +42,7 @@ struct NetlinkSocket: ~Copyable {
         self.netlinkProtocol = netlinkProtocol
         self.descriptor = descriptor
         port = nl_socket_get_local_port(handle)
-        namespaceCookie = Self.namespaceCookie(descriptor)
+        namespaceCookie = NamespaceHandle.cookie(ofSocket: descriptor)
 
         // The buffers have room for the answers to a whole window. Without CAP_NET_ADMIN the limits are
         // net.core.rmem_max and wmem_max. A failure here is harmless: at worst it costs an ENOBUFS, which is handled.
@@ -58,15 +58,6 @@ struct NetlinkSocket: ~Copyable {
     }
 
     deinit { nl_socket_free(handle) }
-
-    /// The number of the network namespace of a socket (`SO_NETNS_COOKIE`), which no other namespace gets until the next
-    /// boot. Nil before Linux 5.14, which has no such number.
-    private static func namespaceCookie(_ descriptor: CInt) -> UInt64? {
-        var cookie: UInt64 = 0
-        var length = socklen_t(MemoryLayout<UInt64>.size)
-        guard getsockopt(descriptor, SOL_SOCKET, 71 /* SO_NETNS_COOKIE */, &cookie, &length) == 0 else { return nil }
-        return cookie
-    }
 
     /// Asks again for the family's id, which changes when its module is loaded anew.
     mutating func resolveFamilyAgain() -> FamilyChange {

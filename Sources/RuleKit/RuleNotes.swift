@@ -105,8 +105,11 @@ package final class RuleNotes: Sendable {
         }
 
         var notes: [Key: Note] {
-            let found = entries.filter { texts.indices.contains($0.text) }.map {
-                (Key(namespace: $0.namespace, subject: $0.subject), Note(generation: $0.generation, text: texts[$0.text]))
+            let found = entries.filter { texts.indices.contains($0.text) }.map { entry in
+                (
+                    Key(namespace: entry.namespace, subject: entry.subject),
+                    Note(generation: entry.generation, text: texts[entry.text])
+                )
             }
             return Dictionary(found) { $1 }
         }

@@ -42,7 +42,9 @@ public final class RulesetGeneration: Sendable {
     }
 
     /// What was noted of the rules at a moment, by this process or an earlier one.
-    func noted(_ subject: String, at moment: RuleMoment?) -> String? { moment.flatMap { notes.text(of: subject, at: $0) } }
+    func noted(_ subject: String, at moment: RuleMoment?) -> String? {
+        moment.flatMap { notes.text(of: subject, at: $0) }
+    }
 
     /// Notes what was read of the rules when they were of this moment or a later one.
     func note(_ text: String, of subject: String, since moment: RuleMoment?) {

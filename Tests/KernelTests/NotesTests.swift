@@ -23,7 +23,7 @@ extension KernelTests {
 
         /// One that translates a port writes a rule for it, which is a transaction of its own.
         @Test(
-            .enabled(if: RuleTool.tested.contains(.nftables), "without nftables, the rules of iptables have no generation"))
+            .enabled(if: RuleTool.tested.contains(.nftables), "rules of iptables-legacy have no generation"))
         func iptablesIsReadOnce() async throws {
             try await MeshHost.with(rules: .iptables) { host in
                 try await host.startServers()

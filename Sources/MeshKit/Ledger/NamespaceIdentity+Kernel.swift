@@ -26,10 +26,7 @@ extension NamespaceIdentity {
         let descriptor = socket(AF_NETLINK, CInt(SOCK_RAW.rawValue) | CInt(SOCK_CLOEXEC.rawValue), CInt(NETLINK_ROUTE))
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        var cookie: UInt64 = 0
-        var length = socklen_t(MemoryLayout<UInt64>.size)
-        guard getsockopt(descriptor, SOL_SOCKET, 71 /* SO_NETNS_COOKIE */, &cookie, &length) == 0 else { return nil }
-        return cookie
+        return NamespaceHandle.cookie(ofSocket: descriptor)
     }
 
     /// A file that may refer to the namespace.
