@@ -21,9 +21,11 @@ extension KernelTests.SideTests {
         }
         try await Topology.with { topology in
             let name = try await topology.namespace("closed").name
-            // Starts the threads that all clients share.
+            // Starts the threads that all clients share. The thread of the client closes the socket, and then what it holds
+            // of the namespace.
+            let first = try Held().namespaces
             try await IPVS(in: .named(name)).create(VirtualService(id: .firewallMark(1, .ipv4)))
-            #expect(try await soon { try genericNetlinkSockets().isEmpty })
+            #expect(try await soon { try genericNetlinkSockets().isEmpty && Held().namespaces == first })
             let before = try Held()
 
             let clients = try (0..<20).map { _ throws(IPVSError) in try IPVS(in: .named(name)) }
