@@ -53,6 +53,14 @@ package final class RuleNotes: Sendable {
         }
     }
 
+    func remove(_ subject: String, of namespace: UInt64?) {
+        guard let namespace else { return }
+        state.withLock { state in
+            _ = loaded(&state)
+            state.notes![Key(namespace: namespace, subject: subject)] = nil
+        }
+    }
+
     /// Saves the notes of the namespaces that were asked for their generation since the last save: others have ended, or
     /// serve no longer.
     package func save() {

@@ -51,6 +51,9 @@ public final class RulesetGeneration: Sendable {
         if let moment { notes.put(text, of: subject, at: moment) }
     }
 
+    /// Forgets what was noted of the rules, which may be wrong.
+    func forget(_ subject: String) { notes.remove(subject, of: client.namespaceCookie) }
+
     /// Closes the socket and ends its thread until the next question.
     package func rest() { client.rest() }
 }
@@ -75,6 +78,8 @@ struct Remembered<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     func value(of key: Key, at moment: RuleMoment?) -> Value? {
         last.withLock { last in last.flatMap { $0.moment == moment ? $0.values[key] : nil } }
     }
+
+    func forget() { last.withLock { $0 = nil } }
 
     /// Remembers a value that was read when the rules were of this moment or a later one.
     func remember(_ value: Value, of key: Key, since moment: RuleMoment?) {

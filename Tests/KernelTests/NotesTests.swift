@@ -13,7 +13,7 @@ extension KernelTests {
             try await Shell.check("mkdir", folder.string)
             for name in ["iptables-save", "ip6tables-save", "iptables-restore", "ip6tables-restore"] {
                 let program = folder.appending(name)
-                let real = try await Shell.check("sh", "-c", "command -v \(name)")
+                let real = try await Shell.check("sh", "-c", "printf %s \"$(command -v \(name))\"")
                 try program.write("#!/bin/sh\necho \(name) >>\(seen)\nexec \(real) \"$@\"\n")
                 try await Shell.check("chmod", "+x", program.string)
             }
@@ -52,9 +52,9 @@ extension KernelTests {
                 // So does one that damages ours.
                 try await host.node.check("iptables", "-t", "nat", "-F", "MESH-TARGET")
                 let plan = try await host.meshctl(["plan"], environment: ["PATH": path])
-                #expect(plan.status == 2 && plan.output.contains("1084"), "\(plan)")
+                #expect(plan.status == 2 && plan.output.contains("iptables"), "\(plan)")
                 try await host.meshctl("reconcile")
-                #expect(try await publish(1086) == reading + writing)
+                #expect(try await publish(1086) == writing, "what was repaired was noted, too")
                 for port in 1080...1086 as ClosedRange<UInt16> {
                     #expect(try await host.client.get(host.clientLink.near4, port: port, count: 1).count == 1)
                 }

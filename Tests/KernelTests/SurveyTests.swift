@@ -85,7 +85,7 @@ extension KernelTests {
                 #expect(said.contains { $0.contains("dropped by ") }, "\(said)")
                 for line in [
                     "iptables-legacy -I INPUT -p tcp --dport 1080 -j ACCEPT",
-                    "nft insert rule ip filter INPUT tcp dport 1080 accept",
+                    "iptables-nft -I INPUT -p tcp --dport 1080 -j ACCEPT",
                 ] {
                     #expect(said.contains("  type:  \(line)"), "\(said)")
                 }

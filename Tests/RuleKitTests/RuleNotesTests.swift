@@ -29,6 +29,19 @@ import Testing
         }
     }
 
+    /// As what a tool refuses to change.
+    @Test func whatIsDoubtfulIsForgotten() throws {
+        try TemporaryDirectory.with { folder in
+            Self.leave("the rules", in: folder)
+            let next = RuleNotes(in: folder)
+            next.meet(Self.moment)
+            next.remove("nftables", of: Self.moment.namespace)
+            #expect(next.text(of: "nftables", at: Self.moment) == nil)
+            next.save()
+            #expect(RuleNotes(in: folder).text(of: "nftables", at: Self.moment) == nil)
+        }
+    }
+
     @Test func namespacesThatNobodyMeetsAreForgotten() throws {
         try TemporaryDirectory.with { folder in
             let other = RuleMoment(namespace: 8, generation: 3)

@@ -34,7 +34,7 @@ struct FirewallAdvice {
                 }
             return options.flatMap { ["firewall-cmd \($0)", "firewall-cmd --permanent \($0)"] }
         }
-        if site.tool == .nft {
+        if isOfNFT(site) {
             let list = networks.map(\.description).joined(separator: ", ")
             let source = networks.first.map {
                 "\(Self.ip($0.address)) saddr \(networks.count == 1 ? list : "{ \(list) }") "
@@ -52,7 +52,7 @@ struct FirewallAdvice {
     /// - Parameter areTracked: whether conntrack has seen the packets before the chain does.
     func lettingThrough(_ site: HostRuleSite, repliesOf task: IPAddress, areTracked: Bool = true) -> [String] {
         [
-            site.tool == .nft
+            isOfNFT(site)
                 ? insertion(site, "\(Self.ip(task)) saddr \(task)\(areTracked ? " ct state established,related" : "")")
                 : insertion(
                     site, "-s \(task)\(areTracked ? " -m conntrack --ctstate RELATED,ESTABLISHED" : "")")
@@ -62,7 +62,7 @@ struct FirewallAdvice {
     /// The commands that let a client's further packets pass the node.
     func lettingThrough(_ site: HostRuleSite, knownConnectionsTo task: IPAddress) -> [String] {
         [
-            site.tool == .nft
+            isOfNFT(site)
                 ? insertion(site, "\(Self.ip(task)) daddr \(task) ct state established,related")
                 : insertion(site, "-d \(task) -m conntrack --ctstate RELATED,ESTABLISHED")
         ]
@@ -73,7 +73,7 @@ struct FirewallAdvice {
         _ site: HostRuleSite, to task: IPAddress, _ transport: TransportProtocol, _ ports: ClosedRange<UInt16>
     ) -> [String] {
         [
-            site.tool == .nft
+            isOfNFT(site)
                 ? insertion(site, "\(Self.ip(task)) daddr \(task) \(transport) dport \(Self.text(ports, "-"))")
                 : insertion(site, "-d \(task) -p \(transport) --dport \(Self.text(ports, ":"))")
         ]
@@ -81,13 +81,13 @@ struct FirewallAdvice {
 
     /// The commands that let everything through that leaves by an interface.
     func lettingThrough(_ site: HostRuleSite, by interface: String) -> [String] {
-        [insertion(site, site.tool == .nft ? "oifname \(interface)" : "-o \(interface)")]
+        [insertion(site, isOfNFT(site) ? "oifname \(interface)" : "-o \(interface)")]
     }
 
     /// The commands that let replies leave the node.
     func lettingOut(_ site: HostRuleSite) -> [String] {
         [
-            site.tool == .nft
+            isOfNFT(site)
                 ? insertion(site, "ct state established,related")
                 : insertion(site, "-m conntrack --ctstate RELATED,ESTABLISHED")
         ]
@@ -96,18 +96,15 @@ struct FirewallAdvice {
     /// The commands that let the node send packets to a port of other hosts.
     func sending(_ site: HostRuleSite, _ transport: TransportProtocol, to port: UInt16) -> [String] {
         if isUFW(site, in: "OUTPUT") { return ["ufw allow out \(port)/\(transport)"] }
-        let match = site.tool == .nft ? "\(transport) dport \(port)" : "-p \(transport) --dport \(port)"
+        let match = isOfNFT(site) ? "\(transport) dport \(port)" : "-p \(transport) --dport \(port)"
         return [insertion(site, match)]
     }
 
     /// The commands that have packets meet one of our own chains before a rule that accepts them. Our jump is there twice
     /// then, until a pass takes both away and puts one of them first.
     func puttingFirst(_ own: String, before site: HostRuleSite) -> [String] {
-        guard let jump = OwnRules.jump(from: site.baseChain, to: own), let table = site.table.split(separator: " ").last
-        else { return [] }
-        // The nft variant of iptables wrote the rule, whichever of the two `iptables` is.
-        let variant = site.table.hasPrefix("ip6 ") ? "ip6tables-nft" : "iptables-nft"
-        return ["\(site.tool == .nft ? variant : program(site)) -t \(table) -I \(jump)"]
+        guard let jump = OwnRules.jump(from: site.baseChain, to: own) else { return [] }
+        return ["\(program(site)) -t \(site.variant?.table ?? site.table) -I \(jump)"]
     }
 
     /// The commands that let ARP requests and replies through.
@@ -125,15 +122,19 @@ struct FirewallAdvice {
         let users = "DOCKER-USER"
         let isUsers = table(site)?.chains[users]?.contains { $0.text.description == site.text } == true
         let chain = isUsers ? users : site.baseChain
-        return switch site.tool {
-        case .nft: "nft insert rule \(site.table) \(chain) \(match) accept"
-        case .iptables, .ip6tables:
-            "\(program(site)) \(site.table == "filter" ? "" : "-t \(site.table) ")-I \(chain) \(match) -j ACCEPT"
-        }
+        if isOfNFT(site) { return "nft insert rule \(site.table) \(chain) \(match) accept" }
+        let table = site.variant?.table ?? site.table
+        return "\(program(site)) \(table == "filter" ? "" : "-t \(table) ")-I \(chain) \(match) -j ACCEPT"
     }
 
+    /// Whether nft changes the chain. A chain of iptables' nft variant is changed by that program alone: a rule in words of
+    /// nft, such as `ct state`, would make iptables refuse to work with the whole table.
+    private func isOfNFT(_ site: HostRuleSite) -> Bool { site.tool == .nft && site.variant == nil }
+
     private func program(_ site: HostRuleSite) -> String {
-        rules.programs[site.tool == .iptables ? .ipv4 : .ipv6] ?? "\(site.tool)"
+        // The nft variant wrote the rule, whichever of the two `iptables` is.
+        if let variant = site.variant { return "\(variant.program)-nft" }
+        return rules.programs[site.tool == .iptables ? .ipv4 : .ipv6] ?? "\(site.tool)"
     }
 
     /// Whether ufw manages the chain of the table filter. When ufw is switched off its chains stay, but no rule jumps to

@@ -90,7 +90,7 @@ struct PassRun: Sendable {
         var refused: [PlaceID: String] = [:]
         var looks: [PlaceID: Int] = [:]
         var tolerated: Set<PlaceID> = []
-        // Places that had lost their namespace, and so served nobody when the pass began.
+        // Places that had lost what nobody is served without.
         var rebuilt: Set<PlaceID> = []
         var rounds = 0
         while true {
@@ -114,7 +114,7 @@ struct PassRun: Sendable {
                 round.observed = try await observe(round)
                 continue
             }
-            rebuilt.formUnion(outcome.plan.steps.filter(\.makesNamespace).compactMap(\.purpose))
+            rebuilt.formUnion(outcome.plan.steps.filter(\.makesWhatServes).compactMap(\.purpose))
             var claims = outcome.claims
             var settled = outcome.settled
             if purpose != .reset {
@@ -268,8 +268,14 @@ struct PassRun: Sendable {
 }
 
 extension Plan.Step {
-    fileprivate var makesNamespace: Bool {
-        if case .namespace(.make) = change { true } else { false }
+    /// Whether the step makes something without which its place serves nobody: the namespace, and the one link of the way
+    /// from 127.0.0.1. Of the other places, each has links that it serves without.
+    fileprivate var makesWhatServes: Bool {
+        switch change {
+        case .namespace(.make): true
+        case .link(.make): purpose == .loopback
+        default: false
+        }
     }
 
     fileprivate func switchesOn(_ sysctl: Sysctl) -> Bool {

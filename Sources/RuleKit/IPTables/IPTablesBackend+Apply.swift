@@ -103,6 +103,7 @@ extension IPTablesBackend {
             do throws(RuleError) {
                 try await restore(located, families, in: handle, document)
             } catch  where error.code == .refused && last != nil && !wasEmpty {
+                forget()
                 located = try await locate(families, in: handle)
                 try await restore(located, families, in: handle, document)
             } catch  where wasEmpty && takingDownOnFailure && IPTablesTool.lacksTables(error) {
@@ -114,11 +115,20 @@ extension IPTablesBackend {
                 try await restore(saved, families, in: handle, document)
             }
         } catch {
-            lastLook.withLock { $0 = nil }
+            forget()
             if wasEmpty, takingDownOnFailure { try? await takeDown(located.variant, families, in: handle) }
             throw error
         }
         return located
+    }
+
+    /// Forgets all that was read of the tables: they are not as it says, if a program refuses to change them.
+    private func forget() {
+        lastLook.withLock { $0 = nil }
+        listings.forget()
+        for family in AddressFamily.allCases {
+            for infix in ["", "-nft", "-legacy"] { generation?.forget("\(IPTablesTool.name(family))\(infix)-save") }
+        }
     }
 
     private func takeDown(

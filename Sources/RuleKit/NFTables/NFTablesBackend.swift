@@ -113,7 +113,13 @@ public struct NFTablesBackend: RuleBackend {
             }
         }
         if !(removed.isEmpty && added.isEmpty) {
-            try await contents(operation).commit(removing: removed, putting: added)
+            do throws(RuleError) {
+                try await contents(operation).commit(removing: removed, putting: added)
+            } catch {
+                // The table is not as it was noted, if it does not take them.
+                forget()
+                throw error
+            }
             await noteThatRulesStayed()
         }
         return []
@@ -131,6 +137,12 @@ public struct NFTablesBackend: RuleBackend {
     private func note(_ note: IntactNote, since moment: RuleMoment?) {
         generation?.note(note.text, of: IntactNote.subject, since: moment)
         intact.withLock { $0 = moment.map { ($0, note) } }
+    }
+
+    private func forget() {
+        intact.withLock { $0 = nil }
+        lastLook.forget()
+        generation?.forget(IntactNote.subject)
     }
 
     /// Carries the note over a transaction of ours that changed elements only, if it was the only one.

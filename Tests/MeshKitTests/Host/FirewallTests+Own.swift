@@ -88,7 +88,7 @@ extension FirewallTests {
         #expect(
             await Self.sandboxLines(HostRules(nft: table(drop, jump))).prefix(2) == [
                 "closed: dropped by iptables filter FORWARD: drop",
-                "  type:  nft insert rule ip filter FORWARD oifname mesh_sbox accept",
+                "  type:  iptables-nft -I FORWARD -o mesh_sbox -j ACCEPT",
             ])
         // Our chain is in one of the two tables. It does not override the other.
         let legacy = "*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD -j MESH-FORWARD\nCOMMIT\n"

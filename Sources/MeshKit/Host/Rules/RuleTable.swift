@@ -145,17 +145,21 @@ package struct HostRuleSite: Hashable, Sendable, CustomStringConvertible {
     /// The beginning of the rule, which is enough to find it: a rule may name ten thousand addresses.
     package var shortText: String { text.count > 160 ? text.prefix(157) + "..." : text }
 
-    /// The position of the rule. The nft variant of iptables keeps its rules in tables of nftables, which are
-    /// recognised by their names.
+    /// The position of the rule.
     private var place: String {
-        let words = table.split(separator: " ")
-        if tool == .nft, words.count == 2, let program = ["ip": "iptables", "ip6": "ip6tables"][words[0]],
+        if let (program, table) = variant { return "\(program) \(table) \(baseChain)" }
+        return "\(tool) \(table) \(baseChain)"
+    }
+
+    /// The program and the table of iptables, if the nft variant of it keeps the chain in a table of nftables, which is
+    /// recognised by its name; nil for any other chain.
+    var variant: (program: String, table: String)? {
+        let words = table.split(separator: " ").map(String.init)
+        guard tool == .nft, words.count == 2, let program = ["ip": "iptables", "ip6": "ip6tables"][words[0]],
             ["raw", "mangle", "nat", "filter", "security"].contains(words[1]),
             ["PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"].contains(baseChain)
-        {
-            return "\(program) \(words[1]) \(baseChain)"
-        }
-        return "\(tool) \(table) \(baseChain)"
+        else { return nil }
+        return (program, words[1])
     }
 }
 
