@@ -39,8 +39,8 @@ extension KernelTests {
                 }
                 let writing: [Substring] = ["iptables-restore", "ip6tables-restore"]
                 let reading: [Substring] = ["iptables-save", "ip6tables-save"]
-                _ = try await publish(1080)
-                #expect(try await publish(1081) == reading + writing, "the rules were installed since they were read")
+                #expect(try await publish(1080) == [], "`task add` has installed the rules, and the next has read them")
+                #expect(try await publish(1081) == writing)
                 #expect(try await publish(1082) == writing)
                 #expect(try await publish(1083) == writing)
 
