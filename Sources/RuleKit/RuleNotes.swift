@@ -53,12 +53,9 @@ package final class RuleNotes: Sendable {
         }
     }
 
-    func remove(_ subject: String, of namespace: UInt64?) {
-        guard let namespace else { return }
-        state.withLock { state in
-            _ = loaded(&state)
-            state.notes![Key(namespace: namespace, subject: subject)] = nil
-        }
+    /// Removes all notes of a namespace.
+    func remove(of namespace: UInt64?) {
+        state.withLock { state in state.notes = loaded(&state).filter { $0.key.namespace != namespace } }
     }
 
     /// Saves the notes of the namespaces that were asked for their generation since the last save: others have ended, or
@@ -78,11 +75,12 @@ package final class RuleNotes: Sendable {
 
     private func loaded(_ state: inout State) -> [Key: Note] {
         if let notes = state.notes { return notes }
-        if let document = file?.load(), document.boot == Self.boot { state.saved = document.notes }
+        if let boot = Self.boot, let document = file?.load(), document.boot == boot { state.saved = document.notes }
         state.notes = state.saved
         return state.saved
     }
 
+    /// Nil if it cannot be read: then nothing is taken from the file, and nothing is saved.
     private static var boot: String? { try? ProcFile.text("/proc/sys/kernel/random/boot_id") }
 
     /// The layout of the file. Many namespaces have the same rules, so each text is there once.

@@ -51,8 +51,8 @@ public final class RulesetGeneration: Sendable {
         if let moment { notes.put(text, of: subject, at: moment) }
     }
 
-    /// Forgets what was noted of the rules, which may be wrong.
-    func forget(_ subject: String) { notes.remove(subject, of: client.namespaceCookie) }
+    /// Forgets all that was noted of the rules, which may be wrong.
+    func forget() { notes.remove(of: client.namespaceCookie) }
 
     /// Closes the socket and ends its thread until the next question.
     package func rest() { client.rest() }

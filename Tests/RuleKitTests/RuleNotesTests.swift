@@ -35,7 +35,7 @@ import Testing
             Self.leave("the rules", in: folder)
             let next = RuleNotes(in: folder)
             next.meet(Self.moment)
-            next.remove("nftables", of: Self.moment.namespace)
+            next.remove(of: Self.moment.namespace)
             #expect(next.text(of: "nftables", at: Self.moment) == nil)
             next.save()
             #expect(RuleNotes(in: folder).text(of: "nftables", at: Self.moment) == nil)

@@ -126,9 +126,7 @@ extension IPTablesBackend {
     private func forget() {
         lastLook.withLock { $0 = nil }
         listings.forget()
-        for family in AddressFamily.allCases {
-            for infix in ["", "-nft", "-legacy"] { generation?.forget("\(IPTablesTool.name(family))\(infix)-save") }
-        }
+        generation?.forget()
     }
 
     private func takeDown(

@@ -142,7 +142,7 @@ public struct NFTablesBackend: RuleBackend {
     private func forget() {
         intact.withLock { $0 = nil }
         lastLook.forget()
-        generation?.forget(IntactNote.subject)
+        generation?.forget()
     }
 
     /// Carries the note over a transaction of ours that changed elements only, if it was the only one.

@@ -50,8 +50,11 @@ struct PlanReport: Display {
     /// Whether this host has refused no part of the mesh that ports or tasks need.
     private let isComplete: Bool
 
-    static let nothingToDo = "Nothing to do: the kernel holds what it should."
-    static let nothingToDoButRefused = "Nothing to do but for what this host has refused, see above."
+    static func nothingToDo(isComplete: Bool) -> String {
+        isComplete
+            ? "Nothing to do: the kernel holds what it should."
+            : "Nothing to do but for what this host has refused, see above."
+    }
 
     private enum CodingKeys: String, CodingKey { case changes, retiring, warnings }
 
@@ -65,7 +68,7 @@ struct PlanReport: Display {
     var lines: [String] {
         retiring.map(\.description)
             + (changes.isEmpty
-                ? [isComplete ? PlanReport.nothingToDo : PlanReport.nothingToDoButRefused]
+                ? [Self.nothingToDo(isComplete: isComplete)]
                 : changes.listing + ["\(counted(changes.count, "change")) to make.  Apply:  meshctl reconcile"])
     }
 }

@@ -22,7 +22,7 @@ struct ReconcileKernel: Operation, Equatable {
         let isComplete = change.ledger.missing.isEmpty
         let summary =
             change.plan.isEmpty && refused.isEmpty
-            ? isComplete ? PlanReport.nothingToDo : PlanReport.nothingToDoButRefused
+            ? PlanReport.nothingToDo(isComplete: isComplete)
             : "\(counted(change.plan.steps.count, "change")) made." + refused
         return Outcome(
             change, isComplete ? [] : change.ledger.refusalNotes, saying: change.plan.listing + [summary])
